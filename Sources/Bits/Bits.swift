@@ -1,0 +1,1 @@
+// Bits: see CONTRIBUTING.md

@@ -1,0 +1,1 @@
+// Boards: see CONTRIBUTING.md

@@ -1,0 +1,3 @@
+/// C shims Swift cannot write: signals and ucontext, icache, rounding mode.
+#pragma once
+#include <stdint.h>

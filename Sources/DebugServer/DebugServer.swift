@@ -1,0 +1,1 @@
+// DebugServer: see CONTRIBUTING.md

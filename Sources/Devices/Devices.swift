@@ -1,0 +1,1 @@
+// Devices: see CONTRIBUTING.md

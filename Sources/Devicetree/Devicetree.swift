@@ -1,0 +1,1 @@
+// Devicetree: see CONTRIBUTING.md

@@ -1,0 +1,1 @@
+// GDBRemote: see CONTRIBUTING.md

@@ -1,0 +1,1 @@
+// GuestKit: see CONTRIBUTING.md

@@ -1,0 +1,1 @@
+// GuestRISCV: see CONTRIBUTING.md

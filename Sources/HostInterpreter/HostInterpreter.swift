@@ -1,0 +1,1 @@
+// HostInterpreter: see CONTRIBUTING.md

@@ -1,0 +1,1 @@
+// HostKit: see CONTRIBUTING.md

@@ -1,0 +1,1 @@
+// HostX86_64: see CONTRIBUTING.md

@@ -1,0 +1,1 @@
+// IR: see CONTRIBUTING.md

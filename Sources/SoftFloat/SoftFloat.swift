@@ -1,0 +1,1 @@
+// SoftFloat: see CONTRIBUTING.md
