@@ -101,7 +101,23 @@ struct KeyedValues<Key: CodingKey>: KeyedEncodingContainerProtocol {
 
   func encodeNil(forKey key: Key) { writer.bytes.append(0) }
   func encode<T: Encodable>(_ value: T, forKey key: Key) throws { try writer.put(value) }
-  func encodeIfPresent<T: Encodable>(_ value: T?, forKey key: Key) throws {
+  func encodeIfPresent<T: Encodable>(_ value: T?, forKey key: Key) throws { try optional(value) }
+  // The protocol has an overload for each of these, with a default that leaves no trace of nil.
+  func encodeIfPresent(_ value: Bool?, forKey key: Key) throws { try optional(value) }
+  func encodeIfPresent(_ value: String?, forKey key: Key) throws { try optional(value) }
+  func encodeIfPresent(_ value: Double?, forKey key: Key) throws { try optional(value) }
+  func encodeIfPresent(_ value: Float?, forKey key: Key) throws { try optional(value) }
+  func encodeIfPresent(_ value: Int?, forKey key: Key) throws { try optional(value) }
+  func encodeIfPresent(_ value: Int8?, forKey key: Key) throws { try optional(value) }
+  func encodeIfPresent(_ value: Int16?, forKey key: Key) throws { try optional(value) }
+  func encodeIfPresent(_ value: Int32?, forKey key: Key) throws { try optional(value) }
+  func encodeIfPresent(_ value: Int64?, forKey key: Key) throws { try optional(value) }
+  func encodeIfPresent(_ value: UInt?, forKey key: Key) throws { try optional(value) }
+  func encodeIfPresent(_ value: UInt8?, forKey key: Key) throws { try optional(value) }
+  func encodeIfPresent(_ value: UInt16?, forKey key: Key) throws { try optional(value) }
+  func encodeIfPresent(_ value: UInt32?, forKey key: Key) throws { try optional(value) }
+  func encodeIfPresent(_ value: UInt64?, forKey key: Key) throws { try optional(value) }
+  private func optional<T: Encodable>(_ value: T?) throws {
     writer.bytes.append(value == nil ? 0 : 1)
     if let value { try writer.put(value) }
   }
