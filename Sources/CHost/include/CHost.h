@@ -1,3 +1,5 @@
 /// C shims Swift cannot write: signals and ucontext, icache, rounding mode.
 #pragma once
 #include <stdint.h>
+
+#include "CHostRounding.h"
