@@ -42,6 +42,23 @@ typealias Operation<Raw> = (Raw, Raw, Raw, inout FloatStatus) -> Raw
       { Float64Bits.fastFusedMultiplyAdd($0, $1, $2, &$3) })
   }
 
+  /// Radicands whose upper half is one less than a square, where the root's lower digits come out too large at first.
+  @Test(arguments: RoundingMode.allCases) func squareRootsBelowSquares(_ mode: RoundingMode) {
+    var random = SplitMix64(state: 4)
+    let oracle = Oracle<Float64Bits>(operation: CHOST_SQUARE_ROOT)
+    let found = disagreements {
+      let k = Double(3_000_000 + random.next() % 2_900_000)
+      let signed = random.next() & 1 == 0 ? k : -k
+      let square = k > 4_194_304 ? 256 * k * k + signed : 2 * (512 * k * k + signed)
+      let a = square.bitPattern &+ random.next() % 3 &- 1
+      var status = FloatStatus(rounding: mode)
+      let actual = Outcome(bits: Float64Bits.squareRoot(a, &status), flags: status.flags)
+      let expected = oracle.expected(mode, a, 0, 0)
+      return actual == expected ? nil : "\(hex(a)): expected \(expected), got \(actual)"
+    }
+    #expect(found == [], "\(mode)")
+  }
+
   private func check(
     _ operation: chost_float_operation, _ mode: RoundingMode, _ exact: Operation<UInt32>, _ fast: Operation<UInt32>
   ) { compare(Float32Bits.self, operation, mode, exact, fast) }
