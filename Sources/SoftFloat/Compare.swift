@@ -1,6 +1,6 @@
 // Comparisons, minimum and maximum, and classification.
 
-/// RISC-V's `fclass` result: exactly one bit is set (F extension, 20.9).
+/// RISC-V's `fclass` result: exactly one bit is set (F extension, "Classify").
 public struct FloatClass: OptionSet, Sendable, Hashable {
   public var rawValue: UInt16
 

@@ -26,8 +26,8 @@ extension FloatFormat {
     return normalizeRoundAndPack(value < 0, 63, UInt64(truncatingIfNeeded: value.magnitude), &status)
   }
 
-  /// `a` rounded to an integer, with RISC-V's results for what does not fit (F extension, 20.7): the nearest limit,
-  /// the upper one for NaN. These raise NV and not NX.
+  /// `a` rounded to an integer, with RISC-V's results for what does not fit (F extension, "Conversion and Move"): the
+  /// nearest limit, the upper one for NaN. These raise NV and not NX.
   @inlinable @inline(__always) static func toInteger<Integer: FixedWidthInteger>(
     _ a: Raw, _ status: inout FloatStatus
   ) -> Integer {

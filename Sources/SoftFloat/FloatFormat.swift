@@ -15,7 +15,8 @@ public enum Float32Bits: FloatFormat {
   public typealias Raw = UInt32
   @inlinable public static var fractionWidth: Int { 23 }
 
-  /// The value held in a 64-bit RISC-V register: the default NaN unless the upper half is all ones (D extension, 21.2).
+  /// The value held in a 64-bit RISC-V register: the default NaN unless the upper half is all ones
+  /// (D extension, "NaN Boxing").
   @inlinable public static func unbox(_ register: UInt64) -> UInt32 {
     register >> 32 == 0xFFFF_FFFF ? UInt32(truncatingIfNeeded: register) : 0x7FC0_0000
   }

@@ -1,6 +1,7 @@
 // The floating-point environment an operation runs in: rounding, sticky flags, and the choices IEEE 754 leaves open.
 
-/// The five rounding-direction attributes of IEEE 754; raw values are RISC-V's `frm` encoding (F extension, 20.2).
+/// The five rounding-direction attributes of IEEE 754; raw values are RISC-V's `frm` encoding (F extension,
+/// "Floating-Point Control and Status Register").
 public enum RoundingMode: UInt8, CaseIterable, Sendable {
   /// RNE: to nearest, ties to even.
   case nearestEven = 0
