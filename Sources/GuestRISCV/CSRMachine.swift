@@ -11,7 +11,7 @@ extension CSR {
     .stored(0xF14, "mhartid", .mhartid, mask: 0),
     .constant(0xF15, "mconfigptr"),
     CSR(
-      0x300, "mstatus", effect: .state, read: { $0.readStatus(mask: .max) },
+      0x300, "mstatus", effect: .state, read: { $0.readStatus(mask: Status(rawValue: .max)) },
       write: { $0.writeStatus($1, mask: $0.machineStatusMask) }),
     .stored(0x301, "misa", .misa, mask: 0),
     .stored(0x302, "medeleg", .medeleg, mask: Cause.delegable, needs: .supervisor),

@@ -5,39 +5,43 @@ import GuestKit
 import IR
 
 extension CSR {
-  static let counters: [CSR] =
+  static let counters: [CSR] = timers + hardwareCounters
+
+  private static let timers: [CSR] = [
+    CSR(0xC00, "cycle", needs: .counters, guard: .counter, read: { $0.counter(.cycleBase) }),
+    CSR(0xC01, "time", needs: .counters, guard: .counter, read: { $0.cpu.context.platformTime }),
+    CSR(0xC02, "instret", needs: .counters, guard: .counter, read: { $0.counter(.instretBase) }),
+    CSR(
+      0xC80, "cycleh", needs: [.counters, .rv32], guard: .counter, read: { $0.counter(.cycleBase) >> 32 }),
+    CSR(
+      0xC81, "timeh", needs: [.counters, .rv32], guard: .counter, read: { $0.cpu.context.platformTime >> 32 }),
+    CSR(
+      0xC82, "instreth", needs: [.counters, .rv32], guard: .counter, read: { $0.counter(.instretBase) >> 32 }),
+    CSR(
+      0xB00, "mcycle", effect: .counter(.cycleBase), read: { $0.counter(.cycleBase) },
+      write: { $0.setCounterLow(.cycleBase, $1) }),
+    CSR(
+      0xB02, "minstret", effect: .counter(.instretBase), read: { $0.counter(.instretBase) },
+      write: { $0.setCounterLow(.instretBase, $1) }),
+    CSR(
+      0xB80, "mcycleh", needs: .rv32, effect: .counter(.cycleBase), read: { $0.counter(.cycleBase) >> 32 },
+      write: { $0.setCounterHigh(.cycleBase, $1) }),
+    CSR(
+      0xB82, "minstreth", needs: .rv32, effect: .counter(.instretBase), read: { $0.counter(.instretBase) >> 32 },
+      write: { $0.setCounterHigh(.instretBase, $1) }),
+    CSR(0x320, "mcountinhibit", read: { $0[.mcountinhibit] }, write: { $0.inhibitCounters($1) }),
+  ]
+
+  private static let hardwareCounters: [CSR] = (3..<32).flatMap { (number: Int) -> [CSR] in
     [
-      CSR(0xC00, "cycle", needs: .counters, guard: .counter, read: { $0.counter(.cycleBase) }),
-      CSR(0xC01, "time", needs: .counters, guard: .counter, read: { $0.cpu.context.platformTime }),
-      CSR(0xC02, "instret", needs: .counters, guard: .counter, read: { $0.counter(.instretBase) }),
+      .constant(0xB00 + number, "mhpmcounter\(number)"),
+      .constant(0xB80 + number, "mhpmcounter\(number)h", needs: .rv32),
+      .constant(0x320 + number, "mhpmevent\(number)"),
+      CSR(0xC00 + number, "hpmcounter\(number)", needs: .counters, guard: .counter, read: { _ in 0 }),
       CSR(
-        0xC80, "cycleh", needs: [.counters, .rv32], guard: .counter, read: { $0.counter(.cycleBase) >> 32 }),
-      CSR(
-        0xC81, "timeh", needs: [.counters, .rv32], guard: .counter, read: { $0.cpu.context.platformTime >> 32 }),
-      CSR(
-        0xC82, "instreth", needs: [.counters, .rv32], guard: .counter, read: { $0.counter(.instretBase) >> 32 }),
-      CSR(
-        0xB00, "mcycle", effect: .counter(.cycleBase), read: { $0.counter(.cycleBase) }, write: { $0.setCounterLow(.cycleBase, $1) }),
-      CSR(
-        0xB02, "minstret", effect: .counter(.instretBase), read: { $0.counter(.instretBase) }, write: { $0.setCounterLow(.instretBase, $1) }),
-      CSR(
-        0xB80, "mcycleh", needs: .rv32, effect: .counter(.cycleBase), read: { $0.counter(.cycleBase) >> 32 },
-        write: { $0.setCounterHigh(.cycleBase, $1) }),
-      CSR(
-        0xB82, "minstreth", needs: .rv32, effect: .counter(.instretBase), read: { $0.counter(.instretBase) >> 32 },
-        write: { $0.setCounterHigh(.instretBase, $1) }),
-      CSR(0x320, "mcountinhibit", read: { $0[.mcountinhibit] }, write: { $0.inhibitCounters($1) }),
+        0xC80 + number, "hpmcounter\(number)h", needs: [.counters, .rv32], guard: .counter, read: { _ in 0 }),
     ]
-    + (3..<32).flatMap { number in
-      [
-        .constant(0xB00 + number, "mhpmcounter\(number)"),
-        .constant(0xB80 + number, "mhpmcounter\(number)h", needs: .rv32),
-        .constant(0x320 + number, "mhpmevent\(number)"),
-        CSR(0xC00 + number, "hpmcounter\(number)", needs: .counters, guard: .counter, read: { _ in 0 }),
-        CSR(
-          0xC80 + number, "hpmcounter\(number)h", needs: [.counters, .rv32], guard: .counter, read: { _ in 0 }),
-      ]
-    }
+  }
 }
 
 extension Hart {

@@ -14,15 +14,15 @@ enum DoubleFloat {
   ]
 
   private static let computational: [InstructionRow<Translator>] = [
-    .init("fmadd.d", "rrrrr 01 ttttt sssss mmm ddddd 1000011", "D, S, T, R, m", FloatForm.fused(.fusedD)),
-    .init("fmsub.d", "rrrrr 01 ttttt sssss mmm ddddd 1000111", "D, S, T, R, m", fmsub),
-    .init("fnmsub.d", "rrrrr 01 ttttt sssss mmm ddddd 1001011", "D, S, T, R, m", fnmsub),
-    .init("fnmadd.d", "rrrrr 01 ttttt sssss mmm ddddd 1001111", "D, S, T, R, m", fnmadd),
-    .init("fadd.d", "0000001 ttttt sssss mmm ddddd 1010011", "D, S, T, m", FloatForm.binary(.addD)),
-    .init("fsub.d", "0000101 ttttt sssss mmm ddddd 1010011", "D, S, T, m", FloatForm.binary(.subtractD)),
-    .init("fmul.d", "0001001 ttttt sssss mmm ddddd 1010011", "D, S, T, m", FloatForm.binary(.multiplyD)),
-    .init("fdiv.d", "0001101 ttttt sssss mmm ddddd 1010011", "D, S, T, m", FloatForm.binary(.divideD)),
-    .init("fsqrt.d", "0101101 00000 sssss mmm ddddd 1010011", "D, S, m", FloatForm.unary(.squareRootD)),
+    .init("fmadd.d", "rrrrr 01 ttttt sssss mmm ddddd 1000011", "D, S, T, Rm", FloatForm.fused(.fusedD)),
+    .init("fmsub.d", "rrrrr 01 ttttt sssss mmm ddddd 1000111", "D, S, T, Rm", fmsub),
+    .init("fnmsub.d", "rrrrr 01 ttttt sssss mmm ddddd 1001011", "D, S, T, Rm", fnmsub),
+    .init("fnmadd.d", "rrrrr 01 ttttt sssss mmm ddddd 1001111", "D, S, T, Rm", fnmadd),
+    .init("fadd.d", "0000001 ttttt sssss mmm ddddd 1010011", "D, S, Tm", FloatForm.binary(.addD)),
+    .init("fsub.d", "0000101 ttttt sssss mmm ddddd 1010011", "D, S, Tm", FloatForm.binary(.subtractD)),
+    .init("fmul.d", "0001001 ttttt sssss mmm ddddd 1010011", "D, S, Tm", FloatForm.binary(.multiplyD)),
+    .init("fdiv.d", "0001101 ttttt sssss mmm ddddd 1010011", "D, S, Tm", FloatForm.binary(.divideD)),
+    .init("fsqrt.d", "0101101 00000 sssss mmm ddddd 1010011", "D, Sm", FloatForm.unary(.squareRootD)),
     .init("fsgnj.d", "0010001 ttttt sssss 000 ddddd 1010011", "D, S, T", fsgnj),
     .init("fsgnjn.d", "0010001 ttttt sssss 001 ddddd 1010011", "D, S, T", fsgnjn),
     .init("fsgnjx.d", "0010001 ttttt sssss 010 ddddd 1010011", "D, S, T", fsgnjx),
@@ -35,24 +35,24 @@ enum DoubleFloat {
   ]
 
   private static let conversion: [InstructionRow<Translator>] = [
-    .init("fcvt.s.d", "0100000 00001 sssss mmm ddddd 1010011", "D, S, m", FloatForm.unary(.narrow)),
-    .init("fcvt.d.s", "0100001 00000 sssss mmm ddddd 1010011", "D, S, m", FloatForm.unary(.widen)),
+    .init("fcvt.s.d", "0100000 00001 sssss mmm ddddd 1010011", "D, Sm", FloatForm.unary(.narrow)),
+    .init("fcvt.d.s", "0100001 00000 sssss mmm ddddd 1010011", "D, Sm", FloatForm.unary(.widen)),
     .init(
-      "fcvt.w.d", "1100001 00000 sssss mmm ddddd 1010011", "d, S, m", FloatForm.toInteger(.toInt32D)),
+      "fcvt.w.d", "1100001 00000 sssss mmm ddddd 1010011", "d, Sm", FloatForm.toInteger(.toInt32D)),
     .init(
-      "fcvt.wu.d", "1100001 00001 sssss mmm ddddd 1010011", "d, S, m", FloatForm.toInteger(.toUInt32D)),
+      "fcvt.wu.d", "1100001 00001 sssss mmm ddddd 1010011", "d, Sm", FloatForm.toInteger(.toUInt32D)),
     .init(
-      "fcvt.l.d", "1100001 00010 sssss mmm ddddd 1010011", "d, S, m", FloatForm.toInteger(.toInt64D), only: 64),
+      "fcvt.l.d", "1100001 00010 sssss mmm ddddd 1010011", "d, Sm", FloatForm.toInteger(.toInt64D), only: 64),
     .init(
-      "fcvt.lu.d", "1100001 00011 sssss mmm ddddd 1010011", "d, S, m", FloatForm.toInteger(.toUInt64D), only: 64),
+      "fcvt.lu.d", "1100001 00011 sssss mmm ddddd 1010011", "d, Sm", FloatForm.toInteger(.toUInt64D), only: 64),
     .init(
-      "fcvt.d.w", "1101001 00000 sssss mmm ddddd 1010011", "D, s, m", FloatForm.fromInteger(.fromInt32D)),
+      "fcvt.d.w", "1101001 00000 sssss mmm ddddd 1010011", "D, sm", FloatForm.fromInteger(.fromInt32D)),
     .init(
-      "fcvt.d.wu", "1101001 00001 sssss mmm ddddd 1010011", "D, s, m", FloatForm.fromInteger(.fromUInt32D)),
+      "fcvt.d.wu", "1101001 00001 sssss mmm ddddd 1010011", "D, sm", FloatForm.fromInteger(.fromUInt32D)),
     .init(
-      "fcvt.d.l", "1101001 00010 sssss mmm ddddd 1010011", "D, s, m", FloatForm.fromInteger(.fromInt64D), only: 64),
+      "fcvt.d.l", "1101001 00010 sssss mmm ddddd 1010011", "D, sm", FloatForm.fromInteger(.fromInt64D), only: 64),
     .init(
-      "fcvt.d.lu", "1101001 00011 sssss mmm ddddd 1010011", "D, s, m", FloatForm.fromInteger(.fromUInt64D), only: 64),
+      "fcvt.d.lu", "1101001 00011 sssss mmm ddddd 1010011", "D, sm", FloatForm.fromInteger(.fromUInt64D), only: 64),
   ]
 
   private static let fmsub = FloatForm.fused(.fusedD, negateAddend: true)

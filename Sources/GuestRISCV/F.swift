@@ -14,15 +14,15 @@ enum SingleFloat {
   ]
 
   private static let computational: [InstructionRow<Translator>] = [
-    .init("fmadd.s", "rrrrr 00 ttttt sssss mmm ddddd 1000011", "D, S, T, R, m", FloatForm.fused(.fusedS)),
-    .init("fmsub.s", "rrrrr 00 ttttt sssss mmm ddddd 1000111", "D, S, T, R, m", fmsub),
-    .init("fnmsub.s", "rrrrr 00 ttttt sssss mmm ddddd 1001011", "D, S, T, R, m", fnmsub),
-    .init("fnmadd.s", "rrrrr 00 ttttt sssss mmm ddddd 1001111", "D, S, T, R, m", fnmadd),
-    .init("fadd.s", "0000000 ttttt sssss mmm ddddd 1010011", "D, S, T, m", FloatForm.binary(.addS)),
-    .init("fsub.s", "0000100 ttttt sssss mmm ddddd 1010011", "D, S, T, m", FloatForm.binary(.subtractS)),
-    .init("fmul.s", "0001000 ttttt sssss mmm ddddd 1010011", "D, S, T, m", FloatForm.binary(.multiplyS)),
-    .init("fdiv.s", "0001100 ttttt sssss mmm ddddd 1010011", "D, S, T, m", FloatForm.binary(.divideS)),
-    .init("fsqrt.s", "0101100 00000 sssss mmm ddddd 1010011", "D, S, m", FloatForm.unary(.squareRootS)),
+    .init("fmadd.s", "rrrrr 00 ttttt sssss mmm ddddd 1000011", "D, S, T, Rm", FloatForm.fused(.fusedS)),
+    .init("fmsub.s", "rrrrr 00 ttttt sssss mmm ddddd 1000111", "D, S, T, Rm", fmsub),
+    .init("fnmsub.s", "rrrrr 00 ttttt sssss mmm ddddd 1001011", "D, S, T, Rm", fnmsub),
+    .init("fnmadd.s", "rrrrr 00 ttttt sssss mmm ddddd 1001111", "D, S, T, Rm", fnmadd),
+    .init("fadd.s", "0000000 ttttt sssss mmm ddddd 1010011", "D, S, Tm", FloatForm.binary(.addS)),
+    .init("fsub.s", "0000100 ttttt sssss mmm ddddd 1010011", "D, S, Tm", FloatForm.binary(.subtractS)),
+    .init("fmul.s", "0001000 ttttt sssss mmm ddddd 1010011", "D, S, Tm", FloatForm.binary(.multiplyS)),
+    .init("fdiv.s", "0001100 ttttt sssss mmm ddddd 1010011", "D, S, Tm", FloatForm.binary(.divideS)),
+    .init("fsqrt.s", "0101100 00000 sssss mmm ddddd 1010011", "D, Sm", FloatForm.unary(.squareRootS)),
     .init("fsgnj.s", "0010000 ttttt sssss 000 ddddd 1010011", "D, S, T", fsgnj),
     .init("fsgnjn.s", "0010000 ttttt sssss 001 ddddd 1010011", "D, S, T", fsgnjn),
     .init("fsgnjx.s", "0010000 ttttt sssss 010 ddddd 1010011", "D, S, T", fsgnjx),
@@ -36,21 +36,21 @@ enum SingleFloat {
 
   private static let conversion: [InstructionRow<Translator>] = [
     .init(
-      "fcvt.w.s", "1100000 00000 sssss mmm ddddd 1010011", "d, S, m", FloatForm.toInteger(.toInt32S)),
+      "fcvt.w.s", "1100000 00000 sssss mmm ddddd 1010011", "d, Sm", FloatForm.toInteger(.toInt32S)),
     .init(
-      "fcvt.wu.s", "1100000 00001 sssss mmm ddddd 1010011", "d, S, m", FloatForm.toInteger(.toUInt32S)),
+      "fcvt.wu.s", "1100000 00001 sssss mmm ddddd 1010011", "d, Sm", FloatForm.toInteger(.toUInt32S)),
     .init(
-      "fcvt.l.s", "1100000 00010 sssss mmm ddddd 1010011", "d, S, m", FloatForm.toInteger(.toInt64S), only: 64),
+      "fcvt.l.s", "1100000 00010 sssss mmm ddddd 1010011", "d, Sm", FloatForm.toInteger(.toInt64S), only: 64),
     .init(
-      "fcvt.lu.s", "1100000 00011 sssss mmm ddddd 1010011", "d, S, m", FloatForm.toInteger(.toUInt64S), only: 64),
+      "fcvt.lu.s", "1100000 00011 sssss mmm ddddd 1010011", "d, Sm", FloatForm.toInteger(.toUInt64S), only: 64),
     .init(
-      "fcvt.s.w", "1101000 00000 sssss mmm ddddd 1010011", "D, s, m", FloatForm.fromInteger(.fromInt32S)),
+      "fcvt.s.w", "1101000 00000 sssss mmm ddddd 1010011", "D, sm", FloatForm.fromInteger(.fromInt32S)),
     .init(
-      "fcvt.s.wu", "1101000 00001 sssss mmm ddddd 1010011", "D, s, m", FloatForm.fromInteger(.fromUInt32S)),
+      "fcvt.s.wu", "1101000 00001 sssss mmm ddddd 1010011", "D, sm", FloatForm.fromInteger(.fromUInt32S)),
     .init(
-      "fcvt.s.l", "1101000 00010 sssss mmm ddddd 1010011", "D, s, m", FloatForm.fromInteger(.fromInt64S), only: 64),
+      "fcvt.s.l", "1101000 00010 sssss mmm ddddd 1010011", "D, sm", FloatForm.fromInteger(.fromInt64S), only: 64),
     .init(
-      "fcvt.s.lu", "1101000 00011 sssss mmm ddddd 1010011", "D, s, m", FloatForm.fromInteger(.fromUInt64S), only: 64),
+      "fcvt.s.lu", "1101000 00011 sssss mmm ddddd 1010011", "D, sm", FloatForm.fromInteger(.fromUInt64S), only: 64),
   ]
 
   private static let fmsub = FloatForm.fused(.fusedS, negateAddend: true)

@@ -25,67 +25,67 @@ enum FloatHelper: Int, CaseIterable {
 
   private var function: HelperFunction {
     switch self {
-    case .addS: unsafe { s, a, b, _, m in unsafe single(s, m) { Single.fastAdd(un(a), un(b), &$0) } }
-    case .subtractS: unsafe { s, a, b, _, m in unsafe single(s, m) { Single.fastSubtract(un(a), un(b), &$0) } }
-    case .multiplyS: unsafe { s, a, b, _, m in unsafe single(s, m) { Single.fastMultiply(un(a), un(b), &$0) } }
-    case .divideS: unsafe { s, a, b, _, m in unsafe single(s, m) { Single.fastDivide(un(a), un(b), &$0) } }
-    case .squareRootS: unsafe { s, a, _, _, m in unsafe single(s, m) { Single.fastSquareRoot(un(a), &$0) } }
+    case .addS: { s, a, b, _, m in unsafe single(s, m) { Single.fastAdd(un(a), un(b), &$0) } }
+    case .subtractS: { s, a, b, _, m in unsafe single(s, m) { Single.fastSubtract(un(a), un(b), &$0) } }
+    case .multiplyS: { s, a, b, _, m in unsafe single(s, m) { Single.fastMultiply(un(a), un(b), &$0) } }
+    case .divideS: { s, a, b, _, m in unsafe single(s, m) { Single.fastDivide(un(a), un(b), &$0) } }
+    case .squareRootS: { s, a, _, _, m in unsafe single(s, m) { Single.fastSquareRoot(un(a), &$0) } }
     case .fusedS:
-      unsafe { s, a, b, c, m in
+      { s, a, b, c, m in
         unsafe single(s, m) {
           Single.fastFusedMultiplyAdd(
             un(a) ^ UInt32(truncatingIfNeeded: m >> 3 & 1) << 31, un(b),
             un(c) ^ UInt32(truncatingIfNeeded: m >> 4 & 1) << 31, &$0)
         }
       }
-    case .minimumS: unsafe { s, a, b, _, m in unsafe single(s, 0) { Single.minimum(un(a), un(b), &$0) } }
-    case .maximumS: unsafe { s, a, b, _, m in unsafe single(s, 0) { Single.maximum(un(a), un(b), &$0) } }
-    case .equalS: unsafe { s, a, b, _, m in unsafe other(s, 0) { Single.equal(un(a), un(b), &$0) ? 1 : 0 } }
-    case .lessS: unsafe { s, a, b, _, m in unsafe other(s, 0) { Single.less(un(a), un(b), &$0) ? 1 : 0 } }
+    case .minimumS: { s, a, b, _, m in unsafe single(s, 0) { Single.minimum(un(a), un(b), &$0) } }
+    case .maximumS: { s, a, b, _, m in unsafe single(s, 0) { Single.maximum(un(a), un(b), &$0) } }
+    case .equalS: { s, a, b, _, m in unsafe other(s, 0) { Single.equal(un(a), un(b), &$0) ? 1 : 0 } }
+    case .lessS: { s, a, b, _, m in unsafe other(s, 0) { Single.less(un(a), un(b), &$0) ? 1 : 0 } }
     case .lessOrEqualS:
-      unsafe { s, a, b, _, m in unsafe other(s, 0) { Single.lessOrEqual(un(a), un(b), &$0) ? 1 : 0 } }
-    case .classS: unsafe { _, a, _, _, _ in UInt64(Single.classify(un(a)).rawValue) }
-    case .toInt32S: unsafe { s, a, _, _, m in unsafe other(s, m) { extended(Single.toInt32(un(a), &$0)) } }
+      { s, a, b, _, m in unsafe other(s, 0) { Single.lessOrEqual(un(a), un(b), &$0) ? 1 : 0 } }
+    case .classS: { _, a, _, _, _ in UInt64(Single.classify(un(a)).rawValue) }
+    case .toInt32S: { s, a, _, _, m in unsafe other(s, m) { extended(Single.toInt32(un(a), &$0)) } }
     case .toUInt32S:
-      unsafe { s, a, _, _, m in unsafe other(s, m) { extended(Int32(bitPattern: Single.toUInt32(un(a), &$0))) } }
-    case .toInt64S: unsafe { s, a, _, _, m in unsafe other(s, m) { extended(Single.toInt64(un(a), &$0)) } }
-    case .toUInt64S: unsafe { s, a, _, _, m in unsafe other(s, m) { Single.toUInt64(un(a), &$0) } }
+      { s, a, _, _, m in unsafe other(s, m) { extended(Int32(bitPattern: Single.toUInt32(un(a), &$0))) } }
+    case .toInt64S: { s, a, _, _, m in unsafe other(s, m) { extended(Single.toInt64(un(a), &$0)) } }
+    case .toUInt64S: { s, a, _, _, m in unsafe other(s, m) { Single.toUInt64(un(a), &$0) } }
     case .fromInt32S:
-      unsafe { s, a, _, _, m in unsafe single(s, m) { Single.from(Int32(truncatingIfNeeded: a), &$0) } }
+      { s, a, _, _, m in unsafe single(s, m) { Single.from(Int32(truncatingIfNeeded: a), &$0) } }
     case .fromUInt32S:
-      unsafe { s, a, _, _, m in unsafe single(s, m) { Single.from(UInt32(truncatingIfNeeded: a), &$0) } }
-    case .fromInt64S: unsafe { s, a, _, _, m in unsafe single(s, m) { Single.from(Int64(bitPattern: a), &$0) } }
-    case .fromUInt64S: unsafe { s, a, _, _, m in unsafe single(s, m) { Single.from(a, &$0) } }
-    case .addD: unsafe { s, a, b, _, m in unsafe other(s, m) { Double.fastAdd(a, b, &$0) } }
-    case .subtractD: unsafe { s, a, b, _, m in unsafe other(s, m) { Double.fastSubtract(a, b, &$0) } }
-    case .multiplyD: unsafe { s, a, b, _, m in unsafe other(s, m) { Double.fastMultiply(a, b, &$0) } }
-    case .divideD: unsafe { s, a, b, _, m in unsafe other(s, m) { Double.fastDivide(a, b, &$0) } }
-    case .squareRootD: unsafe { s, a, _, _, m in unsafe other(s, m) { Double.fastSquareRoot(a, &$0) } }
+      { s, a, _, _, m in unsafe single(s, m) { Single.from(UInt32(truncatingIfNeeded: a), &$0) } }
+    case .fromInt64S: { s, a, _, _, m in unsafe single(s, m) { Single.from(Int64(bitPattern: a), &$0) } }
+    case .fromUInt64S: { s, a, _, _, m in unsafe single(s, m) { Single.from(a, &$0) } }
+    case .addD: { s, a, b, _, m in unsafe other(s, m) { Double.fastAdd(a, b, &$0) } }
+    case .subtractD: { s, a, b, _, m in unsafe other(s, m) { Double.fastSubtract(a, b, &$0) } }
+    case .multiplyD: { s, a, b, _, m in unsafe other(s, m) { Double.fastMultiply(a, b, &$0) } }
+    case .divideD: { s, a, b, _, m in unsafe other(s, m) { Double.fastDivide(a, b, &$0) } }
+    case .squareRootD: { s, a, _, _, m in unsafe other(s, m) { Double.fastSquareRoot(a, &$0) } }
     case .fusedD:
-      unsafe { s, a, b, c, m in
+      { s, a, b, c, m in
         unsafe other(s, m) {
           Double.fastFusedMultiplyAdd(a ^ (m >> 3 & 1) << 63, b, c ^ (m >> 4 & 1) << 63, &$0)
         }
       }
-    case .minimumD: unsafe { s, a, b, _, m in unsafe other(s, 0) { Double.minimum(a, b, &$0) } }
-    case .maximumD: unsafe { s, a, b, _, m in unsafe other(s, 0) { Double.maximum(a, b, &$0) } }
-    case .equalD: unsafe { s, a, b, _, m in unsafe other(s, 0) { Double.equal(a, b, &$0) ? 1 : 0 } }
-    case .lessD: unsafe { s, a, b, _, m in unsafe other(s, 0) { Double.less(a, b, &$0) ? 1 : 0 } }
-    case .lessOrEqualD: unsafe { s, a, b, _, m in unsafe other(s, 0) { Double.lessOrEqual(a, b, &$0) ? 1 : 0 } }
-    case .classD: unsafe { _, a, _, _, _ in UInt64(Double.classify(a).rawValue) }
-    case .toInt32D: unsafe { s, a, _, _, m in unsafe other(s, m) { extended(Double.toInt32(a, &$0)) } }
+    case .minimumD: { s, a, b, _, m in unsafe other(s, 0) { Double.minimum(a, b, &$0) } }
+    case .maximumD: { s, a, b, _, m in unsafe other(s, 0) { Double.maximum(a, b, &$0) } }
+    case .equalD: { s, a, b, _, m in unsafe other(s, 0) { Double.equal(a, b, &$0) ? 1 : 0 } }
+    case .lessD: { s, a, b, _, m in unsafe other(s, 0) { Double.less(a, b, &$0) ? 1 : 0 } }
+    case .lessOrEqualD: { s, a, b, _, m in unsafe other(s, 0) { Double.lessOrEqual(a, b, &$0) ? 1 : 0 } }
+    case .classD: { _, a, _, _, _ in UInt64(Double.classify(a).rawValue) }
+    case .toInt32D: { s, a, _, _, m in unsafe other(s, m) { extended(Double.toInt32(a, &$0)) } }
     case .toUInt32D:
-      unsafe { s, a, _, _, m in unsafe other(s, m) { extended(Int32(bitPattern: Double.toUInt32(a, &$0))) } }
-    case .toInt64D: unsafe { s, a, _, _, m in unsafe other(s, m) { extended(Double.toInt64(a, &$0)) } }
-    case .toUInt64D: unsafe { s, a, _, _, m in unsafe other(s, m) { Double.toUInt64(a, &$0) } }
+      { s, a, _, _, m in unsafe other(s, m) { extended(Int32(bitPattern: Double.toUInt32(a, &$0))) } }
+    case .toInt64D: { s, a, _, _, m in unsafe other(s, m) { extended(Double.toInt64(a, &$0)) } }
+    case .toUInt64D: { s, a, _, _, m in unsafe other(s, m) { Double.toUInt64(a, &$0) } }
     case .fromInt32D:
-      unsafe { s, a, _, _, m in unsafe other(s, m) { Double.from(Int32(truncatingIfNeeded: a), &$0) } }
+      { s, a, _, _, m in unsafe other(s, m) { Double.from(Int32(truncatingIfNeeded: a), &$0) } }
     case .fromUInt32D:
-      unsafe { s, a, _, _, m in unsafe other(s, m) { Double.from(UInt32(truncatingIfNeeded: a), &$0) } }
-    case .fromInt64D: unsafe { s, a, _, _, m in unsafe other(s, m) { Double.from(Int64(bitPattern: a), &$0) } }
-    case .fromUInt64D: unsafe { s, a, _, _, m in unsafe other(s, m) { Double.from(a, &$0) } }
-    case .narrow: unsafe { s, a, _, _, m in unsafe single(s, m) { Single.fromFloat64(a, &$0) } }
-    case .widen: unsafe { s, a, _, _, m in unsafe other(s, m) { Double.fromFloat32(un(a), &$0) } }
+      { s, a, _, _, m in unsafe other(s, m) { Double.from(UInt32(truncatingIfNeeded: a), &$0) } }
+    case .fromInt64D: { s, a, _, _, m in unsafe other(s, m) { Double.from(Int64(bitPattern: a), &$0) } }
+    case .fromUInt64D: { s, a, _, _, m in unsafe other(s, m) { Double.from(a, &$0) } }
+    case .narrow: { s, a, _, _, m in unsafe single(s, m) { Single.fromFloat64(a, &$0) } }
+    case .widen: { s, a, _, _, m in unsafe other(s, m) { Double.fromFloat32(un(a), &$0) } }
     }
   }
 }

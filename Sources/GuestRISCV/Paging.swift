@@ -71,7 +71,7 @@ extension Hart {
     let scheme = self.scheme
     if xlen == 64 {
       let unused = 64 - Int64(scheme.addressBits)
-      let extended = Int64(bitPattern: address) << unused >> unused
+      let extended = (Int64(bitPattern: address) << unused) >> unused
       guard UInt64(bitPattern: extended) == address else { throw .page }
     }
     var table = (xlen == 64 ? self[.satp] & ((1 << 44) - 1) : self[.satp] & ((1 << 22) - 1)) << 12

@@ -62,3 +62,14 @@ enum Privileged {
     t.builder.exit(with: .stateChanged, pc: t.nextPC)
   }
 }
+
+extension RISCVGuest {
+  static let ebreak: UInt32 = 0x0010_0073
+
+  /// Whether the EBREAK at `offset` stands between `slli x0, x0, 0x1f` and `srai x0, x0, 7` (RISC-V Semihosting, 2).
+  /// They are in one page; but what precedes a block is not at hand: at its start the second marker decides.
+  func isSemihostingCall(_ code: CodeBytes, _ offset: Int) -> Bool {
+    guard offset + 8 <= code.count, code.load(offset + 4, as: UInt32.self) == 0x4070_5013 else { return false }
+    return offset < 4 || code.load(offset - 4, as: UInt32.self) == 0x01F0_1013
+  }
+}

@@ -7,12 +7,12 @@ enum Zicsr {
   static let group = InstructionGroup<Translator>(
     "Zicsr",
     [
-      .init("csrrw", "cccccccccccc sssss 001 ddddd 1110011", "d, C, s", access),
-      .init("csrrs", "cccccccccccc sssss 010 ddddd 1110011", "d, C, s", access),
-      .init("csrrc", "cccccccccccc sssss 011 ddddd 1110011", "d, C, s", access),
-      .init("csrrwi", "cccccccccccc iiiii 101 ddddd 1110011; i=u4:0", "d, C, i", access),
-      .init("csrrsi", "cccccccccccc iiiii 110 ddddd 1110011; i=u4:0", "d, C, i", access),
-      .init("csrrci", "cccccccccccc iiiii 111 ddddd 1110011; i=u4:0", "d, C, i", access),
+      .init("csrrw", "cccccccccccc sssss 001 ddddd 1110011", "d, c, s", access),
+      .init("csrrs", "cccccccccccc sssss 010 ddddd 1110011", "d, c, s", access),
+      .init("csrrc", "cccccccccccc sssss 011 ddddd 1110011", "d, c, s", access),
+      .init("csrrwi", "cccccccccccc iiiii 101 ddddd 1110011; i=u4:0", "d, c, i", access),
+      .init("csrrsi", "cccccccccccc iiiii 110 ddddd 1110011; i=u4:0", "d, c, i", access),
+      .init("csrrci", "cccccccccccc iiiii 111 ddddd 1110011; i=u4:0", "d, c, i", access),
     ])
 
   static func access(_ t: inout Translator, _ i: Instruction) {
