@@ -1,7 +1,7 @@
 // Owns the IR of one translation block: ops in a flat array, values by number.
 
 /// A value's number within its block. 0xFFFF means none.
-public struct ValueID: Hashable, Sendable {
+public struct ValueID: Hashable, Sendable, BitwiseCopyable {
   public var index: UInt16
   @inlinable public init(_ index: UInt16) { self.index = index }
   @inlinable public static var none: ValueID { ValueID(0xFFFF) }
@@ -9,7 +9,7 @@ public struct ValueID: Hashable, Sendable {
 }
 
 /// One IR op, 24 bytes, trivial. Which fields count is said by ``Opcode/info``.
-public struct Op: Sendable {
+public struct Op: Sendable, BitwiseCopyable {
   public var opcode: Opcode
   public var type: Type
   /// ``Condition``, ``MemoryAccess``, ``ExitFlags``, helper number, instruction length…
