@@ -212,6 +212,9 @@ extension Session {
   }
 
   func finishCommand(_ reply: Reply) {
+    if case .failure(let error) = reply, !clientFeatures.contains("error-message+") {
+      sendConsole(error.message + "\n")
+    }
     isCommandPending = false
     send(reply)
     if let reason = delayedStop {
