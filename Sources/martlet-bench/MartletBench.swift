@@ -92,12 +92,17 @@ struct MartletBench: ParsableCommand {
       throw BenchError("no martlet at \(path): build it, or name it with --martlet")
     }
     machines.append(.martlet(path: path, arguments: martletArgs.split(separator: " ").map(String.init)))
-    if qemu { machines.append(.qemu) }
+    if qemu, Toolchain.find("qemu-system-riscv64") != nil {
+      machines.append(.qemu)
+    } else if qemu {
+      Log.line("QEMU is not installed (qemu-system-riscv64): left out")
+    }
     return machines
   }
 
   private func title(_ machines: [Machine]) -> String {
-    let names = machines.map(\.name).joined(separator: ", ")
+    let names = machines.map { $0.name == "native" ? "native (\(Toolchain.hostCompiler) -O2)" : $0.name }.joined(
+      separator: ", ")
     let what = folder.map { "ELF files of \($0)" } ?? "\(guest.rawValue)\(paged ? " paged" : "") kernels"
     return "\(what) on \(names); user CPU seconds, median of \(`repeat`)"
   }

@@ -62,7 +62,9 @@ struct Runner {
     }
     let bytes = FileManager.default.contents(atPath: output) ?? Data()
     let text = String(decoding: bytes, as: UTF8.self)
-    guard result.exit == .code(0) else { return "\(result.exit): \(text.suffix(200))" }
+    guard result.exit == .code(0) else {
+      return text.isEmpty ? "\(result.exit)" : "\(result.exit), “\(text.suffix(200))”"
+    }
     let printed = row.group == .folder ? text : text.split(whereSeparator: \.isNewline).last.map(String.init) ?? ""
     if let expected = row.output {
       guard printed == expected else { return "printed “\(printed.suffix(80))” instead of “\(expected.suffix(80))”" }

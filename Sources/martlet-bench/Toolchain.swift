@@ -8,7 +8,6 @@ struct Toolchain {
   private let folder: URL
   private let sources: URL
   private let clang: String
-  private let hostCompiler: String
 
   /// Writes programs into `folder`; throws when clang or the kernels' sources are missing.
   init(guest: Guest, paged: Bool, folder: URL) throws(BenchError) {
@@ -23,14 +22,13 @@ struct Toolchain {
     self.folder = folder
     self.sources = sources
     self.clang = clang
-    self.hostCompiler = Self.find("gcc") ?? clang
   }
 
   func compile(_ kernel: Kernel, native: Bool) throws -> Program {
     let elf = folder.appendingPathComponent("\(kernel.name).elf").path
     let host = folder.appendingPathComponent(kernel.name).path
     try compile(kernel, with: [clang] + guestFlags, runtime: ["riscv-start.S", "riscv.c"], to: elf)
-    if native { try compile(kernel, with: [hostCompiler], runtime: ["native.c"], to: host) }
+    if native { try compile(kernel, with: [Self.hostCompiler], runtime: ["native.c"], to: host) }
     return Program(name: kernel.name, group: kernel.group, guest: guest, elf: elf, native: native ? host : nil)
   }
 
@@ -65,6 +63,9 @@ struct Toolchain {
   private func runtimePath(_ name: String) -> String {
     sources.appendingPathComponent("runtime").appendingPathComponent(name).path
   }
+
+  /// gcc where it is installed, or clang.
+  static let hostCompiler = find("gcc") ?? find("clang") ?? "clang"
 
   /// The first executable of that name in PATH.
   static func find(_ name: String) -> String? {
