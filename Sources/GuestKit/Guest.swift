@@ -105,7 +105,7 @@ open class VCPUContext: PhysicalMemoryPort {
   /// Any state the translation flags are made of, or that decides about interrupts, has changed.
   open func stateChanged() {}
   /// Note something once in the log of what guests do wrong or what is not implemented.
-  open func log(_ category: LogCategory, _ message: @autoclosure () -> String) {}
+  open func log(_ category: LogItem, _ message: @autoclosure () -> String) {}
   open func readPhysical(_ address: UInt64, size: Int) -> UInt64? { nil }
   open func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool { false }
 }
@@ -119,7 +119,7 @@ extension VCPUState {
 }
 
 /// The categories of `-d` that guests and the engine write to.
-public enum LogCategory: String, Sendable, CaseIterable {
+public enum LogItem: String, Sendable, CaseIterable {
   case inAsm = "in_asm", op, opOpt = "op_opt", outAsm = "out_asm", exec, int, unimp, guestErrors = "guest_errors"
 }
 

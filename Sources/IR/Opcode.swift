@@ -10,6 +10,8 @@ public enum Opcode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   case instruction
   /// Adds `extra` to the count of retired guest instructions, before an op that reads the count.
   case retire
+  /// Adds one to the 64-bit execution counter at host address `imm` (profiling; absent otherwise).
+  case count
 
   // Values and guest registers
   /// `result = imm`
@@ -152,6 +154,7 @@ extension Opcode {
     case .nop: .init("nop", 0, .none)
     case .instruction: .init("instruction", 0, .none, [.keep], imm: .programCounter)
     case .retire: .init("retire", 0, .none, [.keep])
+    case .count: .init("count", 0, .none, [.keep], imm: .number)
     case .const: .init("const", 0, .typed, imm: .number)
     case .copy: .init("copy", 1, .asOperands)
     case .getRegister: .init("get", 0, .typed, [.readsRegisters], imm: .register)

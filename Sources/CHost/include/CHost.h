@@ -1,3 +1,6 @@
 /// C shims Swift cannot write: signals and ucontext, icache, rounding mode.
 #pragma once
+#include "GuestMemory.h"
 #include <stdint.h>
+
+#include "CHostRounding.h"

@@ -1,0 +1,298 @@
+/// The guest's physical address map: which region answers at an address, and accesses through it.
+import Bits
+
+/// Something that answers MMIO accesses; `region` is the index of its `reg` entry.
+public protocol MMIOTarget: AnyObject {
+  /// Reads `size` (1, 2, 4, 8) bytes at `offset` of a region, zero-extended; may have side effects.
+  func read(region: Int, offset: UInt64, size: Int) -> UInt64
+  /// Writes the low `size` bytes of `value` at `offset` of a region.
+  func write(region: Int, offset: UInt64, size: Int, value: UInt64)
+  /// As `read` without side effects, for debuggers; nil where that is impossible.
+  func peek(region: Int, offset: UInt64, size: Int) -> UInt64?
+}
+
+/// One region of an address space: `size` bytes at `base`.
+public struct Region {
+  public enum Backing {
+    /// Memory the guest reads and writes, from byte `offset` of the RAM region.
+    case ram(RAMRegion, offset: Int)
+    /// Memory the guest only reads.
+    case rom(RAMRegion, offset: Int)
+    /// A device's registers.
+    case device(any MMIOTarget, index: Int)
+    /// Memory that reads directly until its device takes the reads over (flash); writes go to the device.
+    case romDevice(RAMRegion, any MMIOTarget, index: Int)
+  }
+
+  public let name: String
+  public let base: UInt64
+  public let size: UInt64
+  public let backing: Backing
+  /// Whether this region hides what lies below it.
+  public let isOverlay: Bool
+  /// For `romDevice`: reads come from the memory. Always true for RAM and ROM, false for devices.
+  public internal(set) var readsDirectly: Bool
+
+  /// The last address of the region.
+  public var last: UInt64 { base &+ (size &- 1) }
+}
+
+/// A stretch of guest memory that may be accessed directly on the host.
+public struct DirectMemory {
+  public let memory: RAMRegion
+  /// Byte offset into `memory`.
+  public let offset: Int
+  public let isWritable: Bool
+}
+
+/// A map from guest physical addresses to regions.
+///
+/// Regions do not overlap, except that an overlay hides parts of the regions below it. Lookups are binary searches
+/// over the flattened map.
+public final class AddressSpace {
+  /// The regions in order of their base address, overlays among them.
+  public private(set) var regions: [Region] = []
+  /// The flattened map: disjoint stretches in ascending order, each of one region.
+  private var segments: [Segment] = []
+  private var lastHit = 0
+
+  struct Segment {
+    var base: UInt64
+    var last: UInt64
+    var region: Int
+  }
+
+  /// Called after guest memory changed through this address space: address and byte count.
+  public var didWriteMemory: ((UInt64, Int) -> Void)?
+  /// Called when a region was added, removed, or changed between direct and device reads.
+  public var didChangeLayout: ((Region) -> Void)?
+
+  public init() {}
+
+  // MARK: Layout
+
+  /// Adds a region. Throws when it is empty, wraps around, or overlaps another of the same level.
+  public func map(
+    _ name: String, at base: UInt64, size: UInt64, _ backing: Region.Backing, overlay: Bool = false
+  ) throws(MemoryError) {
+    guard size > 0, base <= UInt64.max - (size - 1) else { throw .badRange(name: name, base: base, size: size) }
+    var readsDirectly = true
+    switch backing {
+    case .ram(let memory, let offset), .rom(let memory, let offset):
+      guard offset >= 0, offset <= memory.size, size <= UInt64(memory.size - offset) else {
+        throw .badRange(name: name, base: base, size: size)
+      }
+    case .romDevice(let memory, _, _):
+      guard size <= UInt64(memory.size) else { throw .badRange(name: name, base: base, size: size) }
+    case .device: readsDirectly = false
+    }
+    let region = Region(
+      name: name, base: base, size: size, backing: backing, isOverlay: overlay, readsDirectly: readsDirectly)
+    for other in regions where other.isOverlay == overlay && other.base <= region.last && base <= other.last {
+      throw .overlap(new: name, existing: other.name, at: max(base, other.base))
+    }
+    let position = regions.firstIndex { ($0.base, $0.isOverlay ? 1 : 0) > (base, overlay ? 1 : 0) }
+    regions.insert(region, at: position ?? regions.count)
+    flatten()
+    didChangeLayout?(region)
+  }
+
+  /// Removes the region of this name and base; returns whether there was one.
+  @discardableResult
+  public func unmap(_ name: String, at base: UInt64) -> Bool {
+    guard let index = regions.firstIndex(where: { $0.base == base && $0.name == name }) else { return false }
+    let region = regions.remove(at: index)
+    flatten()
+    didChangeLayout?(region)
+    return true
+  }
+
+  /// Chooses whether reads of a device's `romDevice` regions with this index come from memory.
+  public func setReadsDirectly(_ direct: Bool, target: any MMIOTarget, index: Int) {
+    for position in regions.indices {
+      guard case .romDevice(_, let owner, index) = regions[position].backing, owner === target else { continue }
+      guard regions[position].readsDirectly != direct else { continue }
+      regions[position].readsDirectly = direct
+      didChangeLayout?(regions[position])
+    }
+  }
+
+  private func flatten() {
+    segments.removeAll(keepingCapacity: true)
+    let overlays = regions.indices.filter { regions[$0].isOverlay }
+    for index in regions.indices where !regions[index].isOverlay {
+      var base = regions[index].base
+      let last = regions[index].last
+      var isCovered = false
+      for overlay in overlays where regions[overlay].base <= last && regions[overlay].last >= base {
+        if regions[overlay].base > base {
+          segments.append(Segment(base: base, last: regions[overlay].base - 1, region: index))
+        }
+        if regions[overlay].last >= last {
+          isCovered = true
+          break
+        }
+        base = regions[overlay].last + 1
+      }
+      if !isCovered { segments.append(Segment(base: base, last: last, region: index)) }
+    }
+    for overlay in overlays {
+      segments.append(Segment(base: regions[overlay].base, last: regions[overlay].last, region: overlay))
+    }
+    segments.sort { $0.base < $1.base }
+    lastHit = 0
+  }
+
+  // MARK: Lookup
+
+  /// The index into `segments` of the stretch that contains `address`.
+  private func segment(at address: UInt64) -> Int? {
+    if lastHit < segments.count, segments[lastHit].base <= address, address <= segments[lastHit].last {
+      return lastHit
+    }
+    var low = 0
+    var high = segments.count
+    while low < high {
+      let middle = (low + high) / 2
+      if segments[middle].last < address { low = middle + 1 } else { high = middle }
+    }
+    guard low < segments.count, segments[low].base <= address else { return nil }
+    lastHit = low
+    return low
+  }
+
+  /// The region that answers at `address`.
+  public func region(at address: UInt64) -> Region? {
+    segment(at: address).map { regions[segments[$0].region] }
+  }
+
+  /// The memory behind `address`, when `count` bytes there read directly from one region.
+  public func ram(at address: UInt64, count: Int = 1) -> DirectMemory? {
+    guard count > 0, let index = segment(at: address), segments[index].last - address >= UInt64(count - 1) else {
+      return nil
+    }
+    return directMemory(segments[index], at: address)
+  }
+
+  /// The memory behind the whole 4 KiB page that contains `address`; nil when any byte of it is not direct memory.
+  public func directPage(at address: UInt64) -> DirectMemory? {
+    ram(at: address.alignedDown(to: UInt64(pageSize)), count: pageSize)
+  }
+
+  private func directMemory(_ segment: Segment, at address: UInt64) -> DirectMemory? {
+    let region = regions[segment.region]
+    let distance = Int(address - region.base)
+    switch region.backing {
+    case .ram(let memory, let offset):
+      return DirectMemory(memory: memory, offset: offset + distance, isWritable: true)
+    case .rom(let memory, let offset):
+      return DirectMemory(memory: memory, offset: offset + distance, isWritable: false)
+    case .romDevice(let memory, _, _) where region.readsDirectly:
+      return DirectMemory(memory: memory, offset: distance, isWritable: false)
+    case .romDevice, .device: return nil
+    }
+  }
+
+  /// The flattened map as (first address, last address, region), ascending: what `info mtree` lists.
+  public var layout: [(first: UInt64, last: UInt64, region: Region)] {
+    segments.map { ($0.base, $0.last, regions[$0.region]) }
+  }
+
+  // MARK: Accesses
+
+  /// Reads `size` (1, 2, 4, 8) bytes, little endian, zero-extended. An access may straddle regions.
+  public func read(_ address: UInt64, size: Int) throws(BusError) -> UInt64 {
+    guard let index = segment(at: address) else { throw .unmapped(address) }
+    guard segments[index].last - address >= UInt64(size - 1) else {
+      var value: UInt64 = 0
+      for byte in 0..<size {
+        value |= try read(address &+ UInt64(byte), size: 1) << UInt64(8 * byte)
+      }
+      return value
+    }
+    let region = regions[segments[index].region]
+    let distance = address - region.base
+    switch region.backing {
+    case .ram(let memory, let offset), .rom(let memory, let offset):
+      return memory.load(offset + Int(distance), size: size)
+    case .device(let target, let index):
+      return target.read(region: index, offset: distance, size: size)
+    case .romDevice(let memory, let target, let index):
+      return region.readsDirectly
+        ? memory.load(Int(distance), size: size) : target.read(region: index, offset: distance, size: size)
+    }
+  }
+
+  /// Writes the low `size` (1, 2, 4, 8) bytes of `value`, little endian. An access may straddle regions.
+  public func write(_ address: UInt64, size: Int, _ value: UInt64) throws(BusError) {
+    guard let index = segment(at: address) else { throw .unmapped(address) }
+    guard segments[index].last - address >= UInt64(size - 1) else {
+      for byte in 0..<size {
+        try write(address &+ UInt64(byte), size: 1, value >> UInt64(8 * byte))
+      }
+      return
+    }
+    let region = regions[segments[index].region]
+    let distance = address - region.base
+    switch region.backing {
+    case .ram(let memory, let offset):
+      memory.store(value, at: offset + Int(distance), size: size)
+      didWriteMemory?(address, size)
+    case .rom: throw .readOnly(address)
+    case .device(let target, let index), .romDevice(_, let target, let index):
+      target.write(region: index, offset: distance, size: size, value: value & .mask(8 * size))
+    }
+  }
+
+  /// As `read` without side effects; nil where a device cannot answer without them.
+  public func peek(_ address: UInt64, size: Int) -> UInt64? {
+    guard let region = region(at: address) else { return nil }
+    switch region.backing {
+    case .device(let target, let index) where region.last - address >= UInt64(size - 1):
+      return target.peek(region: index, offset: address - region.base, size: size)
+    case .romDevice(_, let target, let index) where !region.readsDirectly:
+      return target.peek(region: index, offset: address - region.base, size: size)
+    case .device: return nil
+    case .ram, .rom, .romDevice: return try? read(address, size: size)
+    }
+  }
+
+  /// Copies bytes into memory, read-only memory included: for loaders and debuggers. Devices refuse.
+  public func copyIn(_ bytes: [UInt8], at address: UInt64) throws(BusError) {
+    var done = 0
+    while done < bytes.count {
+      let position = address &+ UInt64(done)
+      guard let index = segment(at: position) else { throw .unmapped(position) }
+      let region = regions[segments[index].region]
+      let count = min(UInt64(bytes.count - done - 1), segments[index].last - position)
+      let chunk = bytes[done...(done + Int(count))]
+      let distance = Int(position - region.base)
+      switch region.backing {
+      case .ram(let memory, let offset), .rom(let memory, let offset): memory.write(chunk, at: offset + distance)
+      case .romDevice(let memory, _, _): memory.write(chunk, at: distance)
+      case .device: throw .readOnly(position)
+      }
+      didWriteMemory?(position, chunk.count)
+      done += chunk.count
+    }
+  }
+
+  /// A copy of `count` bytes without side effects; throws at the first byte that cannot be read so.
+  public func copyOut(at address: UInt64, count: Int) throws(BusError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count)
+    while bytes.count < count {
+      let position = address &+ UInt64(bytes.count)
+      guard let index = segment(at: position) else { throw .unmapped(position) }
+      if let direct = directMemory(segments[index], at: position) {
+        let chunk = min(UInt64(count - bytes.count - 1), segments[index].last - position)
+        bytes += direct.memory.bytes(at: direct.offset, count: Int(chunk) + 1)
+      } else if let byte = peek(position, size: 1) {
+        bytes.append(UInt8(truncatingIfNeeded: byte))
+      } else {
+        throw .unmapped(position)
+      }
+    }
+    return bytes
+  }
+}

@@ -1,0 +1,126 @@
+/// What a device is given when it is made: its node, its wires, the time, and the host behind it.
+
+/// A devicetree node as devices see it.
+public protocol NodeView {
+  /// Name with unit address, such as `serial@10000000`.
+  var name: String { get }
+  /// Full path from the root.
+  var path: String { get }
+  /// The `compatible` strings, most specific first.
+  var compatible: [String] { get }
+  /// The decoded `reg` in addresses of the CPUs.
+  var regions: [AddressRange] { get }
+  /// Whether a property exists, with or without a value.
+  func has(_ property: String) -> Bool
+  /// A property as 32-bit big-endian cells; nil when missing or not a multiple of 4 bytes.
+  func cells(_ property: String) -> [UInt32]?
+  /// A property as strings; nil when missing or not text.
+  func strings(_ property: String) -> [String]?
+  /// Another node by path, such as `/cpus`.
+  func node(path: String) -> (any NodeView)?
+  /// Another node by phandle.
+  func node(phandle: UInt32) -> (any NodeView)?
+}
+
+extension NodeView {
+  /// The first cell of a property.
+  public func u32(_ property: String) -> UInt32? { cells(property)?.first }
+  /// One cell, or two as a 64-bit number, high cell first.
+  public func u64(_ property: String) -> UInt64? {
+    guard let cells = cells(property), let first = cells.first else { return nil }
+    return cells.count == 1 ? UInt64(first) : UInt64(first) << 32 | UInt64(cells[1])
+  }
+  /// The first string of a property.
+  public func string(_ property: String) -> String? { strings(property)?.first }
+}
+
+/// `size` bytes of the guest's physical address space from `base`.
+public struct AddressRange: Sendable, Equatable, Codable {
+  public let base: UInt64
+  public let size: UInt64
+
+  public init(base: UInt64, size: UInt64) {
+    self.base = base
+    self.size = size
+  }
+}
+
+/// An entry of `interrupts` or `interrupts-extended`: the wire to drive and how the node names it.
+public struct InterruptOutput {
+  public let line: IRQLine
+  /// Path of the interrupt controller's node.
+  public let controller: String
+  /// The interrupt specifier.
+  public let cells: [UInt32]
+
+  public init(line: IRQLine, controller: String, cells: [UInt32]) {
+    self.line = line
+    self.controller = controller
+    self.cells = cells
+  }
+}
+
+/// Where the characters a device sends go.
+public protocol CharacterBackend: AnyObject {
+  func write(_ bytes: [UInt8])
+}
+
+/// What devices may ask of the machine.
+public protocol MachineControl: AnyObject {
+  /// The guest switched itself off. `exitCode` 0 means success.
+  func powerOff(exitCode: Int32)
+  /// The guest asked for a restart.
+  func reset()
+}
+
+/// What a log line is about.
+public enum LogCategory: Sendable, Equatable {
+  /// The guest did something hardware does not define.
+  case guestError
+  /// The guest used something the model lacks.
+  case unimplemented
+}
+
+/// Everything a device is connected to.
+public struct DeviceContext {
+  /// Identifies the device in the event queue.
+  public let id: Int
+  public let node: any NodeView
+  public let interrupts: [InterruptOutput]
+  public let clock: VirtualClock
+  public let events: EventQueue
+  /// The guest's memory, for DMA.
+  public let space: AddressSpace
+  public let control: any MachineControl
+  /// Where characters go; nil for a device that is connected to nothing.
+  public let characters: (any CharacterBackend)?
+  private let sink: (LogCategory, String) -> Void
+
+  public init(
+    id: Int, node: any NodeView, interrupts: [InterruptOutput] = [], clock: VirtualClock, events: EventQueue,
+    space: AddressSpace, control: any MachineControl, characters: (any CharacterBackend)? = nil,
+    log: @escaping (LogCategory, String) -> Void = { _, _ in }
+  ) {
+    self.id = id
+    self.node = node
+    self.interrupts = interrupts
+    self.clock = clock
+    self.events = events
+    self.space = space
+    self.control = control
+    self.characters = characters
+    sink = log
+  }
+
+  /// Logs a message under the device's name.
+  public func log(_ category: LogCategory, _ message: String) { sink(category, "\(node.name): \(message)") }
+
+  /// Asks for `event(token)` at `time` (ns), in place of an earlier request with the same token.
+  public func schedule(at time: UInt64, token: UInt64) {
+    events.cancel(device: id, token: token)
+    events.schedule(at: time, device: id, token: token)
+  }
+
+  /// Withdraws a request.
+  public func cancel(token: UInt64) { events.cancel(device: id, token: token) }
+}

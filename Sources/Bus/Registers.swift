@@ -1,0 +1,117 @@
+/// Declarations of device registers: one list drives decoding, dumps, and logs of what is not implemented.
+import Bits
+
+/// A named group of bits in a register.
+public struct Field: Sendable, Equatable {
+  public enum Kind: Sendable, Equatable {
+    case implemented, unimplemented, reserved
+  }
+
+  public let name: String
+  public let bits: Range<Int>
+  public let kind: Kind
+
+  public static func field(_ name: String, _ bit: Int) -> Field { field(name, bit..<bit + 1) }
+  public static func field(_ name: String, _ bits: Range<Int>) -> Field {
+    Field(name: name, bits: bits, kind: .implemented)
+  }
+  /// Bits the hardware has and the model has not: setting them is logged once.
+  public static func unimplemented(_ name: String, _ bit: Int) -> Field { unimplemented(name, bit..<bit + 1) }
+  public static func unimplemented(_ name: String, _ bits: Range<Int>) -> Field {
+    Field(name: name, bits: bits, kind: .unimplemented)
+  }
+  public static func reserved(_ bits: Range<Int>) -> Field { Field(name: "-", bits: bits, kind: .reserved) }
+}
+
+/// A register, or an array of `count` equal ones `stride` bytes apart.
+public struct Register: Sendable, Equatable {
+  public enum Access: Sendable, Equatable {
+    case readOnly, writeOnly, readWrite
+  }
+
+  public let name: String
+  /// Bytes from the start of the region.
+  public let offset: UInt64
+  /// Bytes of one register.
+  public let width: Int
+  public let access: Access
+  public let resetValue: UInt64
+  public let sideEffectOnRead: Bool
+  public let fields: [Field]
+  public let count: Int
+  public let stride: UInt64
+
+  public init(
+    _ name: String, _ offset: UInt64, width: Int = 4, _ access: Access = .readWrite, reset: UInt64 = 0,
+    sideEffectOnRead: Bool = false, count: Int = 1, stride: UInt64? = nil, _ fields: [Field] = []
+  ) {
+    self.name = name
+    self.offset = offset
+    self.width = width
+    self.access = access
+    self.resetValue = reset
+    self.sideEffectOnRead = sideEffectOnRead
+    self.fields = fields
+    self.count = count
+    self.stride = stride ?? UInt64(width)
+  }
+
+  /// The name of one register of an array.
+  public func name(at index: Int) -> String { count == 1 ? name : "\(name)[\(index)]" }
+}
+
+/// The registers of one region.
+public struct RegisterMap: Sendable {
+  public let registers: [Register]
+
+  public init(_ registers: [Register]) { self.registers = registers }
+
+  /// A register found by its offset.
+  public struct Match: Sendable {
+    public let register: Register
+    /// Position in `registers`.
+    public let number: Int
+    /// Which one of an array, 0 otherwise.
+    public let index: Int
+    /// Byte within the register.
+    public let byte: Int
+  }
+
+  /// The first register in the list that contains the byte at `offset` and permits the access; registers that share an
+  /// offset (read one, write another) are told apart by their access.
+  public func match(_ offset: UInt64, isWrite: Bool) -> Match? {
+    for (number, register) in registers.enumerated() {
+      guard offset >= register.offset, register.access != (isWrite ? .readOnly : .writeOnly) else { continue }
+      let distance = offset - register.offset
+      let index = distance / register.stride
+      guard index < UInt64(register.count), distance % register.stride < UInt64(register.width) else { continue }
+      return Match(
+        register: register, number: number, index: Int(index), byte: Int(distance % register.stride))
+    }
+    return nil
+  }
+}
+
+/// Says once each what a guest uses that a model lacks.
+public struct UnimplementedLog {
+  private var said: Set<String> = []
+
+  public init() {}
+
+  /// Names the unimplemented fields of `register` that `value` sets.
+  public mutating func write(_ value: UInt64, to match: RegisterMap.Match, of context: DeviceContext) {
+    for field in match.register.fields where field.kind == .unimplemented && value.bits(field.bits) != 0 {
+      once("\(match.register.name(at: match.index)).\(field.name) is not implemented", context)
+    }
+  }
+
+  /// Names an access that no register answers.
+  public mutating func unknown(offset: UInt64, isWrite: Bool, of context: DeviceContext) {
+    once("\(isWrite ? "write to" : "read of") offset \(offset.hex0x()), where there is no register", context)
+  }
+
+  /// Logs a message the first time it comes.
+  public mutating func once(_ message: String, _ context: DeviceContext) {
+    if said.insert(message).inserted { context.log(.unimplemented, message) }
+  }
+}

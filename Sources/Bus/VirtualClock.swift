@@ -1,0 +1,39 @@
+/// Guest time: nanoseconds that pass as instructions are executed, never as the host's clock runs.
+
+/// The time base of a machine. Its owner advances it; devices only read it.
+public final class VirtualClock {
+  /// Nanoseconds since the machine was switched on. Exact whenever a device is called.
+  public var now: UInt64
+  /// How long one instruction takes.
+  public let nanosecondsPerInstruction: UInt64
+
+  public init(now: UInt64 = 0, nanosecondsPerInstruction: UInt64 = 10) {
+    self.now = now
+    self.nanosecondsPerInstruction = max(1, nanosecondsPerInstruction)
+  }
+
+  /// Lets the time of `count` instructions pass.
+  public func advance(instructions count: UInt64) { now &+= count &* nanosecondsPerInstruction }
+
+  /// How many instructions may run before `deadline` (ns) is reached: 0 when it has passed.
+  public func instructions(until deadline: UInt64) -> UInt64 {
+    guard deadline > now else { return 0 }
+    let distance = deadline - now
+    return distance / nanosecondsPerInstruction + (distance % nanosecondsPerInstruction == 0 ? 0 : 1)
+  }
+
+  /// `now` in ticks of a counter of `frequency` Hz that started at 0.
+  public func ticks(frequency: UInt64) -> UInt64 {
+    let product = now.multipliedFullWidth(by: frequency)
+    guard product.high < 1_000_000_000 else { return .max }
+    return UInt64(1_000_000_000).dividingFullWidth(product).quotient
+  }
+
+  /// The first time (ns) at which a counter of `frequency` Hz that started at 0 shows `ticks`; `UInt64.max` if never.
+  public static func nanoseconds(ticks: UInt64, frequency: UInt64) -> UInt64 {
+    let product = ticks.multipliedFullWidth(by: 1_000_000_000)
+    guard frequency > 0, product.high < frequency else { return .max }
+    let (quotient, remainder) = frequency.dividingFullWidth(product)
+    return remainder == 0 || quotient == .max ? quotient : quotient + 1
+  }
+}
