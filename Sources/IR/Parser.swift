@@ -95,7 +95,7 @@ public struct Parser: Sendable {
       op.extra = reader.takes("#") ? try reader.number(as: UInt32.self) : instructionNumber
       instructionNumber = op.extra &+ 1
     case .retire: op.extra = try reader.number(as: UInt32.self)
-    case .const: op.imm = try reader.number()
+    case .count, .const: op.imm = try reader.number()
     case .getRegister: op.imm = try register(&reader)
     case .setRegister:
       op.imm = try register(&reader)

@@ -119,7 +119,8 @@ private struct OpCheck {
     let name = info.name
     if info.result != .none { try require(op.type != .none, .type, "\(name) needs a type") }
     switch op.opcode {
-    case .nop, .instruction, .retire, .fence, .exit, .exitWith: try require(op.type == .none, .type, "\(name) has none")
+    case .nop, .instruction, .retire, .count, .fence, .exit, .exitWith:
+      try require(op.type == .none, .type, "\(name) has none")
     case .const: try require(op.type.isInteger || op.type.isFloat, .type, "\(op.type.name) constant")
     case .getRegister: break
     case .setRegister: try operand(op.a, is: op.type)
@@ -195,7 +196,7 @@ private struct OpCheck {
     let name = info.name
     var usesExtra = false
     switch op.opcode {
-    case .nop, .const, .getRegister, .setRegister, .copy, .add, .sub, .mul, .mulHighSigned, .mulHighUnsigned,
+    case .nop, .count, .const, .getRegister, .setRegister, .copy, .add, .sub, .mul, .mulHighSigned, .mulHighUnsigned,
       .mulHighSignedUnsigned, .divSigned, .divUnsigned, .remSigned, .remUnsigned, .and, .or, .xor, .andNot, .shiftLeft,
       .shiftRight, .shiftRightArithmetic, .rotateLeft, .rotateRight, .countLeadingZeros, .countTrailingZeros,
       .populationCount, .byteSwap, .select, .signExtend, .zeroExtend, .truncate, .bitcast:
