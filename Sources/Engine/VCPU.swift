@@ -201,3 +201,14 @@ import IR
     unsafe UnsafeMutableRawBufferPointer(start: stateMemory + StateOffset.registers, count: size).copyBytes(from: bytes)
   }
 }
+
+extension Engine {
+  /// Forgets what the engine knew of a vCPU whose registers were set anew.
+  public func vcpuWasReset(_ vcpu: VCPU) {
+    vcpu.isWaiting = false
+    vcpu.reservation = nil
+    vcpu.mayInterrupt = true
+    vcpu.passedBreakpoint = nil
+    vcpu.flushTLB(address: nil, addressSpace: nil)
+  }
+}

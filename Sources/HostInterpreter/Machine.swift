@@ -58,6 +58,9 @@ import IR
       budget &-= Int64(op.extra)
       begun &-= UInt64(op.extra)
       return true
+    case .count:
+      count(at: UInt(truncatingIfNeeded: op.imm))
+      return true
     case .const: result = UInt64(bitPattern: op.imm) & instruction.mask
     case .copy, .zeroExtend, .bitcast: result = a
     case .getRegister: result = readRegister(instruction)
@@ -107,6 +110,11 @@ import IR
     }
     values[Int(op.result.index)] = result
     return true
+  }
+
+  private func count(at address: UInt) {
+    guard let counter = unsafe UnsafeMutablePointer<UInt64>(bitPattern: address) else { return }
+    unsafe counter.pointee &+= 1
   }
 
   @inline(__always)
