@@ -16,6 +16,9 @@ public protocol Device: MMIOTarget {
   /// The declared registers of each region; regions past the end of the list have none.
   var registers: [RegisterMap] { get }
 
+  /// Whether the regions lie over RAM, as the mailbox words of HTIF do.
+  var overlaysMemory: Bool { get }
+
   init(context: DeviceContext) throws(DeviceError)
 
   /// Memory that answers direct reads of a region, for a flash or a frame buffer; nil for plain registers.
@@ -63,6 +66,7 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
 
 extension Device {
   public var registers: [RegisterMap] { [] }
+  public var overlaysMemory: Bool { false }
   public func memory(region: Int) -> RAMRegion? { nil }
   public func event(_ token: UInt64) {}
 
