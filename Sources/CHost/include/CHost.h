@@ -2,3 +2,5 @@
 #pragma once
 #include "GuestMemory.h"
 #include <stdint.h>
+
+#include "CHostRounding.h"

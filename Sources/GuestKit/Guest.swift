@@ -1,0 +1,182 @@
+// Owns the seam between a guest ISA and the engine: what a guest must say about itself.
+
+import IR
+
+/// A guest exception or interrupt: the architecture's own cause number, and the value that goes with it.
+public struct GuestException: Error, Equatable, Sendable {
+  public var cause: UInt64
+  public var value: UInt64
+  @inlinable public init(cause: UInt64, value: UInt64 = 0) {
+    self.cause = cause
+    self.value = value
+  }
+}
+
+public enum AccessKind: UInt8, Sendable { case read, write, execute }
+
+/// How translated code reaches data memory under given translation flags.
+public enum MemoryMode: UInt8, Sendable {
+  /// Guest addresses are physical and unrestricted: through the memory window.
+  case window
+  /// Addresses are translated or restricted page by page: through the inline TLB.
+  case tlb
+}
+
+/// The part of vCPU state that translation depends on, packed by the guest; blocks are looked up by it.
+public typealias TranslationFlags = UInt32
+
+/// Where a virtual address leads, and what may be done there.
+public struct AddressTranslation: Sendable {
+  public var physical: UInt64
+  public var readable: Bool
+  public var writable: Bool
+  public var executable: Bool
+  /// Whether the answer holds for the whole 4 KiB page, so that a TLB may keep it.
+  public var wholePage: Bool
+
+  @inlinable public init(
+    physical: UInt64, readable: Bool, writable: Bool, executable: Bool, wholePage: Bool
+  ) {
+    self.physical = physical
+    self.readable = readable
+    self.writable = writable
+    self.executable = executable
+    self.wholePage = wholePage
+  }
+}
+
+/// Physical memory as a page-table walker sees it. Nil is a bus error.
+public protocol PhysicalMemoryPort: AnyObject {
+  func readPhysical(_ address: UInt64, size: Int) -> UInt64?
+  /// - Returns: false on a bus error.
+  func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool
+}
+
+/// Guest code at a PC, for a front end to decode.
+///
+/// `bytes` reach to the end of the PC's page. An instruction that goes on beyond it asks for `nextPage`.
+@safe public struct CodeBytes {
+  public let bytes: UnsafeRawBufferPointer
+  /// The first bytes of the following page, or the exception that fetching them raises.
+  public let nextPage: () -> Result<UInt64, GuestException>
+
+  public init(_ bytes: UnsafeRawBufferPointer, nextPage: @escaping () -> Result<UInt64, GuestException>) {
+    unsafe self.bytes = bytes
+    self.nextPage = nextPage
+  }
+
+  @inlinable public var count: Int { unsafe bytes.count }
+
+  /// `T` at `offset`, little-endian; the caller has checked `offset + size <= count`.
+  @inlinable public func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: T.Type) -> T {
+    precondition(offset >= 0 && offset + MemoryLayout<T>.size <= count)
+    return unsafe T(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: type))
+  }
+}
+
+/// What the engine asks a front end to translate.
+public struct TranslationRequest {
+  public var pc: UInt64
+  public var flags: TranslationFlags
+  public var code: CodeBytes
+  /// At most so many guest instructions (1 when single-stepping).
+  public var maximumInstructions: Int
+  /// Stop before an instruction at one of these PCs, other than the first (breakpoints); sorted.
+  public var stopBefore: [UInt64]
+
+  public init(pc: UInt64, flags: TranslationFlags, code: CodeBytes, maximumInstructions: Int, stopBefore: [UInt64]) {
+    self.pc = pc
+    self.flags = flags
+    self.code = code
+    self.maximumInstructions = maximumInstructions
+    self.stopBefore = stopBefore
+  }
+}
+
+/// What the engine offers a guest's helpers about the vCPU they run on, reached through `StateOffset.context`.
+open class VCPUContext: PhysicalMemoryPort {
+  public init() {}
+  /// Guest instructions retired so far by this vCPU, exact at the calling instruction.
+  open var retiredInstructions: UInt64 { 0 }
+  /// The platform timer's value (RISC-V `time`), in its own ticks.
+  open var platformTime: UInt64 { 0 }
+  /// Forget cached translations: all, or those of one virtual address and/or address space.
+  open func flushTLB(address: UInt64?, addressSpace: UInt64?) {}
+  /// Any state the translation flags are made of, or that decides about interrupts, has changed.
+  open func stateChanged() {}
+  /// Note something once in the log of what guests do wrong or what is not implemented.
+  open func log(_ category: LogItem, _ message: @autoclosure () -> String) {}
+  open func readPhysical(_ address: UInt64, size: Int) -> UInt64? { nil }
+  open func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool { false }
+}
+
+extension VCPUState {
+  /// The vCPU's context object, set by the engine before anything runs.
+  @inlinable public var context: VCPUContext {
+    unsafe Unmanaged<VCPUContext>.fromOpaque(load(StateOffset.context, as: UnsafeRawPointer.self))
+      .takeUnretainedValue()
+  }
+}
+
+/// The categories of `-d` that guests and the engine write to.
+public enum LogItem: String, Sendable, CaseIterable {
+  case inAsm = "in_asm", op, opOpt = "op_opt", outAsm = "out_asm", exec, int, unimp, guestErrors = "guest_errors"
+}
+
+/// A guest ISA, configured as one CPU model. Immutable once made; all vCPU state lives in the state block.
+public protocol Guest: AnyObject, Sendable {
+  /// `riscv32`, `riscv64`, `armv7e-m`…
+  var architecture: String { get }
+  var registerFile: RegisterFile { get }
+  /// Numbered as `call` ops name them.
+  var helpers: [Helper] { get }
+  /// Address width in bits: 32 or 64.
+  var addressBits: Int { get }
+  /// Register number of the stack pointer, and how to reach a return address, for backtraces.
+  var stackPointer: Int { get }
+
+  /// Puts `cpu` in its reset state, about to run at `pc`, as hart number `number`.
+  func reset(_ cpu: VCPUState, number: Int, pc: UInt64)
+
+  /// Puts what boot firmware is handed into registers: the devicetree's address, and that of a block of parameters for
+  /// the next stage (RISC-V: OpenSBI's `fw_dynamic_info`).
+  func passBootParameters(_ cpu: VCPUState, number: Int, devicetree: UInt64, parameters: UInt64)
+
+  /// The state that translation depends on.
+  func translationFlags(_ cpu: VCPUState) -> TranslationFlags
+  func memoryMode(_ flags: TranslationFlags) -> MemoryMode
+
+  /// Translates from `request.pc` on until a block end; always at least one instruction, or an op that raises.
+  func translate(_ request: TranslationRequest, into builder: inout Builder)
+
+  /// Walks page tables and protection tables for an access of `size` bytes at `address`.
+  /// - Throws: the exception the access raises.
+  func translateAddress(
+    _ cpu: VCPUState, _ address: UInt64, _ kind: AccessKind, size: Int, space: AccessSpace,
+    memory: any PhysicalMemoryPort
+  ) throws(GuestException) -> AddressTranslation
+  /// As ``translateAddress(_:_:_:size:space:memory:)`` for a debugger: no side effects, privileges ignored. Nil: unmapped.
+  func debugTranslate(_ cpu: VCPUState, _ address: UInt64, memory: any PhysicalMemoryPort) -> UInt64?
+  /// The exception for a physical access that nothing answers.
+  func accessFault(_ kind: AccessKind, _ address: UInt64) -> GuestException
+  /// The exception for a misaligned access that must be aligned.
+  func misalignedFault(_ kind: AccessKind, _ address: UInt64) -> GuestException
+
+  /// Enters the guest's handler for `exception`, raised by the instruction at `cpu.pc`.
+  func enterException(_ cpu: VCPUState, _ exception: GuestException)
+  /// The interrupt to take now, if any is pending and enabled.
+  func pendingInterrupt(_ cpu: VCPUState) -> GuestException?
+  /// Whether a waiting vCPU goes on (an interrupt is pending, whether or not it would be taken).
+  func wakesFromWait(_ cpu: VCPUState) -> Bool
+  /// An interrupt input of the vCPU changed: the architecture's own numbering (RISC-V: the bit in `mip`).
+  func setInterruptLine(_ cpu: VCPUState, _ line: Int, _ level: Bool)
+
+  /// Disassembles the instruction in `bytes` (up to 16, from `pc` on).
+  func disassemble(_ bytes: [UInt8], pc: UInt64) -> (text: String, length: Int)
+  /// A short name for a trap cause, for logs and the monitor.
+  func exceptionName(_ cause: UInt64) -> String
+
+  /// Reads and writes a register as a debugger sees it (side effects of CSRs as a plain value change). Nil: no such value.
+  func readRegister(_ cpu: VCPUState, _ register: Int) -> UInt64
+  func writeRegister(_ cpu: VCPUState, _ register: Int, _ value: UInt64)
+}

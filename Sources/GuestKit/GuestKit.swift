@@ -1,1 +1,0 @@
-// GuestKit: see CONTRIBUTING.md

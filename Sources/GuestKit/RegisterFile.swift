@@ -1,0 +1,69 @@
+// Owns the description of a guest's registers, from which state offsets, pinning, GDB's target description, the
+// monitor's dumps and snapshots are derived.
+
+import IR
+
+/// One guest register: architectural, or a piece of internal state that translated code touches.
+public struct GuestRegister: Sendable {
+  public let name: String
+  public let aliases: [String]
+  public let type: Type
+  /// Lower is hotter; the host keeps the first few in host registers. Nil: always in memory.
+  public let pinPriority: Int?
+  /// The GDB feature it is shown in, for instance `org.gnu.gdb.riscv.cpu`; nil hides it from GDB.
+  public let feature: String?
+  /// Its number in GDB's protocol, if fixed by the architecture's documentation.
+  public let gdbNumber: Int?
+  /// GDB's type name: `int`, `data_ptr`, `code_ptr`, `ieee_double`…
+  public let gdbType: String
+  /// Monitor and GDB group: `general`, `float`, `csr`, `system`, `internal`.
+  public let group: String
+  /// Byte offset in the vCPU's state block; assigned by ``RegisterFile``.
+  public internal(set) var offset: Int = 0
+
+  public init(
+    _ name: String, aliases: [String] = [], _ type: Type, pin: Int? = nil, feature: String? = nil,
+    gdbNumber: Int? = nil, gdbType: String = "int", group: String = "internal"
+  ) {
+    self.name = name
+    self.aliases = aliases
+    self.type = type
+    self.pinPriority = pin
+    self.feature = feature
+    self.gdbNumber = gdbNumber
+    self.gdbType = gdbType
+    self.group = group
+  }
+}
+
+/// A guest's registers with their places in the state block.
+public struct RegisterFile: Sendable {
+  public let registers: [GuestRegister]
+  /// Bytes of a whole state block, header included.
+  public let stateSize: Int
+
+  /// Lays the registers out after the header, 8 bytes each (16 for vectors), in the order given.
+  public init(_ list: [GuestRegister]) {
+    var offset = StateOffset.registers
+    registers = list.map { register in
+      var register = register
+      let size = max(8, register.type.bytes)
+      offset = (offset + size - 1) / size * size
+      register.offset = offset
+      offset += size
+      return register
+    }
+    stateSize = (offset + 63) / 64 * 64
+  }
+
+  /// Register numbers in pinning order, hottest first.
+  public var pinOrder: [Int] {
+    registers.indices.filter { registers[$0].pinPriority != nil }
+      .sorted { registers[$0].pinPriority! < registers[$1].pinPriority! }
+  }
+
+  /// The number of the register called `name` (or by an alias).
+  public func index(of name: some StringProtocol) -> Int? {
+    registers.firstIndex { $0.name == name || $0.aliases.contains { $0 == name } }
+  }
+}

@@ -1,0 +1,177 @@
+// Owns the seam between a host back end and the engine.
+
+import IR
+
+/// A place in a host's code: an offset in its code cache (or whatever the host counts in). Never 0 for real code.
+public struct CodeAddress: Hashable, Sendable {
+  public var offset: UInt32
+  @inlinable public init(_ offset: UInt32) { self.offset = offset }
+}
+
+public enum HostError: Error, Equatable, Sendable {
+  /// No room for the block: flush and compile again.
+  case codeCacheFull
+  /// The block needs something the host cannot do; the text names it.
+  case unsupported(String)
+  /// The host could not be set up (memory, signals).
+  case setup(String)
+}
+
+/// How generated code reaches data memory.
+public enum DataPath: UInt8, Sendable {
+  /// Below `StateOffset.windowLimit`: at `StateOffset.windowBase` + address, faults caught. Else the slow path.
+  case window
+  /// Through the TLB at `StateOffset.dataTLB`.
+  case tlb
+  /// Always the slow path.
+  case slow
+}
+
+/// One entry of the softmmu TLB, 32 bytes. The table has ``SoftTLB/count`` entries, indexed by the low bits of the
+/// virtual page number. A tag equals the page's virtual address, or has low bits set and so matches nothing.
+public enum SoftTLB {
+  @inlinable public static var count: Int { 256 }
+  @inlinable public static var entrySize: Int { 32 }
+  /// Offsets in an entry: tag for reads, tag for writes (u64), host address minus guest virtual address (i64).
+  @inlinable public static var readTag: Int { 0 }
+  @inlinable public static var writeTag: Int { 8 }
+  @inlinable public static var addend: Int { 16 }
+  /// Physical page address (u64).
+  @inlinable public static var physical: Int { 24 }
+  @inlinable public static var invalidTag: UInt64 { .max }
+}
+
+/// The jump cache: direct-mapped, from guest PC to host code, one per set of translation flags. 16 bytes an entry: the
+/// PC, then what the host jumps to (``Host/jumpTarget(_:)``).
+public enum JumpCache {
+  @inlinable public static var count: Int { 4096 }
+  @inlinable public static var entrySize: Int { 16 }
+  @inlinable public static func index(_ pc: UInt64) -> Int { Int(pc >> 1) & (count - 1) }
+  /// A PC no guest can have in an empty entry: odd.
+  @inlinable public static var emptyPC: UInt64 { .max }
+}
+
+/// Function of the engine that makes a memory access by the slow path, for hosts: (state, address, value, third,
+/// descriptor) to the loaded value, extended as the access says. `value` is the op's `b` and `third` its `c`, zero-extended
+/// (a store's or atomic's operand; a compare-exchange's expected and new value). `descriptor` is a ``SlowAccess``. Sets
+/// `StateOffset.accessOutcome`; on `.left` also `exitReason`. Callers first bring `StateOffset.budget`,
+/// `pendingRetired` and `currentPC` up to date.
+public typealias SlowAccessFunction = HelperFunction
+
+/// What a slow memory access is to do, in 64 bits: bits 0–15 ``MemoryAccess``, 16–23 the ``Opcode`` (load, store,
+/// atomic, compareExchange), 24–31 ``AtomicKind``, 32–39 result ``Type``.
+public struct SlowAccess: RawRepresentable, Sendable {
+  public var rawValue: UInt64
+  @inlinable public init(rawValue: UInt64) { self.rawValue = rawValue }
+  @inlinable public init(_ op: Op) {
+    rawValue =
+      UInt64(op.aux) | UInt64(op.opcode.rawValue) << 16 | UInt64(op.opcode == .atomic ? op.extra & 0xFF : 0) << 24
+      | UInt64(op.type.rawValue) << 32
+  }
+  @inlinable public var access: MemoryAccess { MemoryAccess(rawValue: UInt16(truncatingIfNeeded: rawValue)) }
+  @inlinable public var opcode: Opcode { Opcode(rawValue: UInt8(truncatingIfNeeded: rawValue >> 16)) ?? .load }
+  @inlinable public var atomicKind: AtomicKind { AtomicKind(rawValue: UInt32(rawValue >> 24 & 0xFF)) ?? .exchange }
+  @inlinable public var type: Type { Type(rawValue: UInt8(truncatingIfNeeded: rawValue >> 32)) ?? .none }
+}
+
+/// Where a guest register lives in the state block, and whether the host may keep it in a host register.
+public struct RegisterSlot: Sendable {
+  public var offset: Int
+  public var type: Type
+  @inlinable public init(offset: Int, type: Type) {
+    self.offset = offset
+    self.type = type
+  }
+}
+
+/// All a host needs to know of the guest and the engine, given once.
+@safe public struct HostConfiguration: Sendable {
+  public var registers: [RegisterSlot]
+  /// Register numbers, hottest first.
+  public var pinOrder: [Int]
+  public var helpers: [Helper]
+  public var slowAccess: SlowAccessFunction
+  /// Bytes of code cache.
+  public var codeCacheSize: Int
+
+  public init(
+    registers: [RegisterSlot], pinOrder: [Int], helpers: [Helper], slowAccess: @escaping SlowAccessFunction,
+    codeCacheSize: Int = 64 << 20
+  ) {
+    self.registers = registers
+    self.pinOrder = pinOrder
+    self.helpers = helpers
+    unsafe self.slowAccess = slowAccess
+    self.codeCacheSize = codeCacheSize
+  }
+}
+
+/// A compiled block as the engine keeps it. Its chainable exits (`exit`, `exitIf`) take the numbers
+/// `firstExit ..< firstExit + exitCount`, in the order of the ops.
+public struct CompiledBlock: Sendable {
+  public var entry: CodeAddress
+  /// Host bytes, cold parts included.
+  public var size: Int
+  public var exitCount: Int
+  public init(entry: CodeAddress, size: Int, exitCount: Int) {
+    self.entry = entry
+    self.size = size
+    self.exitCount = exitCount
+  }
+}
+
+/// A line of host code for a listing: which IR op (index in the block as compiled) it came from, if one.
+public struct HostLine: Sendable {
+  public var address: UInt64
+  public var bytes: [UInt8]
+  public var text: String
+  public var op: Int?
+  public init(address: UInt64, bytes: [UInt8], text: String, op: Int?) {
+    self.address = address
+    self.bytes = bytes
+    self.text = text
+    self.op = op
+  }
+}
+
+/// A host back end with its code cache. Used by one thread at a time.
+public protocol Host: AnyObject {
+  /// `x86_64`, `interpreter`…
+  static var name: String { get }
+  init(_ configuration: HostConfiguration) throws(HostError)
+
+  /// Compiles `block`; its chainable exits are numbered from `firstExit`.
+  func compile(_ block: Block, dataPath: DataPath, firstExit: UInt32) throws(HostError) -> CompiledBlock
+  /// Runs translated code from `entry` until something leaves it; the state's header says what and where.
+  ///
+  /// `exitReason` is cleared first. While code runs the header's `budget` and `pc` may be stale; leaving stores both.
+  /// All hosts do exactly this:
+  /// - `exit`, and `exitIf` when its condition holds: subtract `extra` from the budget. If the exit checks the budget
+  ///   and it is now <= 0, leave with `.budget`; else if the exit is linked, go on at the linked block; else leave with
+  ///   `.unlinked` and `exitSite`. `pc` is the target each time. An `exitIf` whose condition is false does nothing.
+  /// - `exitIndirect`: subtract; check the budget likewise; then go on where the jump cache leads if its entry for
+  ///   `JumpCache.index(target)` has that PC, else leave with `.indirectMiss`.
+  /// - `exitWith`: subtract; leave with reason `aux` and `pc` = `imm`; the budget is not checked.
+  /// - `raise`: subtract; `exceptionCause` = `imm`, `exceptionValue` = `a` or 0; leave with `.exception`, `pc` being the
+  ///   current instruction's (the last `instruction` op's).
+  /// - `retire`: subtract `extra`.
+  /// - Memory access by the slow path, and `call` of a helper with ``IR/Effects/callsOut``: store `budget`,
+  ///   `pendingRetired` (instructions begun since the block's start or the last `retire`, without the current one) and
+  ///   `currentPC`; call; read `budget` again. If then `accessOutcome` is `.left` (access) or `exitReason` is not 0
+  ///   (call): subtract `pendingRetired`, store the current instruction's PC to `pc`, and leave. Other helpers are called
+  ///   without any of this.
+  /// - Every `exit` and `exitIf` takes an exit number, whatever its flags; the engine links none that is `.unchainable`.
+  func run(_ entry: CodeAddress, _ cpu: VCPUState)
+  /// Chains exit number `exit` to `entry`, or back to its own exit stub.
+  func link(exit: UInt32, to entry: CodeAddress)
+  func unlink(exit: UInt32)
+  /// What a jump-cache entry holds for `entry`.
+  func jumpTarget(_ entry: CodeAddress) -> UInt64
+  /// Drops all code.
+  func reset()
+  /// The host code of a compiled block.
+  func listing(_ block: CompiledBlock) -> [HostLine]
+  var codeBytesUsed: Int { get }
+  /// Which guest registers live in host registers, by name of the host register, for the monitor.
+  var pinnedRegisters: [(register: Int, hostRegister: String)] { get }
+}

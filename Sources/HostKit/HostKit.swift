@@ -1,1 +1,0 @@
-// HostKit: see CONTRIBUTING.md

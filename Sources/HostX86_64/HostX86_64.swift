@@ -1,1 +1,0 @@
-// HostX86_64: see CONTRIBUTING.md

@@ -1,0 +1,138 @@
+// Owns the convenient way to write IR: one method an op, types inferred, constants folded nowhere (passes do that).
+
+/// Appends ops to a block. Front ends hold one per translation.
+public struct Builder: Sendable {
+  public var block: Block
+  /// Guest instructions begun since the block's start or the last `retire`, the current one included.
+  public private(set) var pendingRetired: UInt32 = 0
+  private(set) var instructionNumber: UInt32 = 0
+
+  @inlinable public init(pc: UInt64, reserving count: Int = 256) {
+    block = Block(pc: pc)
+    block.ops.reserveCapacity(count)
+    block.valueTypes.reserveCapacity(count)
+  }
+
+  /// Marks the start of the guest instruction at `pc`.
+  public mutating func instruction(pc: UInt64, length: Int) {
+    block.ops.append(
+      Op(.instruction, aux: UInt16(length), extra: instructionNumber, imm: Int64(bitPattern: pc)))
+    instructionNumber &+= 1
+    pendingRetired &+= 1
+  }
+
+  /// Brings all instructions before the current one into the retired count.
+  public mutating func retireBeforeCurrent() {
+    guard pendingRetired > 1 else { return }
+    block.ops.append(Op(.retire, extra: pendingRetired &- 1))
+    pendingRetired = 1
+  }
+
+  @inlinable public mutating func emit(_ op: Op, result type: Type) -> ValueID {
+    var op = op
+    op.result = block.makeValue(type)
+    block.ops.append(op)
+    return op.result
+  }
+
+  @inlinable public mutating func const(_ type: Type, _ value: Int64) -> ValueID {
+    emit(Op(.const, type, imm: value), result: type)
+  }
+
+  @inlinable public mutating func getRegister(_ register: Int, _ type: Type) -> ValueID {
+    emit(Op(.getRegister, type, imm: Int64(register)), result: type)
+  }
+
+  @inlinable public mutating func setRegister(_ register: Int, _ value: ValueID) {
+    block.ops.append(Op(.setRegister, block.type(of: value), a: value, imm: Int64(register)))
+  }
+
+  /// Any op of one operand whose result has `type` (the operand's own by default).
+  @inlinable public mutating func unary(_ opcode: Opcode, _ a: ValueID, to type: Type? = nil) -> ValueID {
+    let type = type ?? block.type(of: a)
+    return emit(Op(opcode, type, a: a), result: type)
+  }
+
+  /// Any op of two operands of one type and a result of the same.
+  @inlinable public mutating func binary(_ opcode: Opcode, _ a: ValueID, _ b: ValueID) -> ValueID {
+    let type = block.type(of: a)
+    return emit(Op(opcode, type, a: a, b: b), result: type)
+  }
+
+  @inlinable public mutating func compare(_ condition: Condition, _ a: ValueID, _ b: ValueID) -> ValueID {
+    emit(Op(.compare, block.type(of: a), a: a, b: b, aux: condition.rawValue), result: .i1)
+  }
+
+  @inlinable public mutating func select(_ condition: ValueID, _ a: ValueID, _ b: ValueID) -> ValueID {
+    let type = block.type(of: a)
+    return emit(Op(.select, type, a: condition, b: a, c: b), result: type)
+  }
+
+  @inlinable public mutating func load(
+    _ type: Type, _ access: MemoryAccess, at base: ValueID, offset: Int64 = 0
+  ) -> ValueID {
+    emit(Op(.load, type, a: base, aux: access.rawValue, imm: offset), result: type)
+  }
+
+  @inlinable public mutating func store(
+    _ value: ValueID, _ access: MemoryAccess, at base: ValueID, offset: Int64 = 0
+  ) {
+    block.ops.append(Op(.store, block.type(of: value), a: base, b: value, aux: access.rawValue, imm: offset))
+  }
+
+  /// An atomic read-modify-write of `access.size` bytes; the old value comes extended to `type`.
+  @inlinable public mutating func atomic(
+    _ kind: AtomicKind, _ type: Type, _ access: MemoryAccess, at base: ValueID, _ operand: ValueID
+  ) -> ValueID {
+    emit(
+      Op(.atomic, type, a: base, b: operand, aux: access.rawValue, extra: kind.rawValue), result: type)
+  }
+
+  @inlinable public mutating func compareExchange(
+    _ type: Type, _ access: MemoryAccess, at base: ValueID, expected: ValueID, new: ValueID
+  ) -> ValueID {
+    emit(Op(.compareExchange, type, a: base, b: expected, c: new, aux: access.rawValue), result: type)
+  }
+
+  @inlinable public mutating func fence(_ ordering: Ordering) {
+    block.ops.append(Op(.fence, aux: ordering.rawValue))
+  }
+
+  /// Calls helper number `helper`; `type` is what is kept of its 64-bit result (`i64` if it is of no interest).
+  @inlinable public mutating func call(
+    _ helper: Int, _ type: Type, _ a: ValueID = .none, _ b: ValueID = .none, _ c: ValueID = .none, imm: Int64 = 0
+  ) -> ValueID {
+    emit(Op(.call, type, a: a, b: b, c: c, aux: UInt16(helper), imm: imm), result: type)
+  }
+
+  public mutating func exitIf(_ condition: ValueID, to pc: UInt64, _ flags: ExitFlags = []) {
+    block.ops.append(
+      Op(.exitIf, a: condition, aux: flags.rawValue, extra: pendingRetired, imm: Int64(bitPattern: pc)))
+  }
+
+  public mutating func exit(to pc: UInt64, _ flags: ExitFlags = []) {
+    block.ops.append(Op(.exit, aux: flags.rawValue, extra: pendingRetired, imm: Int64(bitPattern: pc)))
+  }
+
+  public mutating func exitIndirect(_ pc: ValueID, _ flags: ExitFlags = [.checksBudget]) {
+    block.ops.append(Op(.exitIndirect, block.type(of: pc), a: pc, aux: flags.rawValue, extra: pendingRetired))
+  }
+
+  /// - Parameter executed: whether the current instruction counts as retired.
+  public mutating func exit(with reason: ExitReason, pc: UInt64, executed: Bool = true) {
+    let retired = executed ? pendingRetired : pendingRetired &- 1
+    block.ops.append(
+      Op(.exitWith, aux: UInt16(reason.rawValue), extra: retired, imm: Int64(bitPattern: pc)))
+  }
+
+  /// Raises a guest exception at the current instruction, which does not retire.
+  public mutating func raise(_ cause: Int64, value: ValueID = .none) {
+    block.ops.append(Op(.raise, a: value, extra: pendingRetired &- 1, imm: cause))
+  }
+
+  /// Whether the last op ends the block.
+  @inlinable public var isTerminated: Bool {
+    guard let last = block.ops.last else { return false }
+    return last.opcode.info.effects.contains(.terminates)
+  }
+}

@@ -1,1 +1,0 @@
-// IR: see CONTRIBUTING.md

@@ -1,0 +1,204 @@
+// Owns the IR's op table: every op's name, operands, result, effects and contract stand here and nowhere else.
+
+/// What an IR op does. Exhaustive switches over this enum in the optimiser, the interpreter and each host fail to
+/// compile until a new case is handled everywhere.
+public enum Opcode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
+  // Structure
+  /// No effect; passes leave it where they removed an op.
+  case nop
+  /// Start of the guest instruction at PC `imm`, `aux` bytes long, number `extra` (from 0) in the block.
+  case instruction
+  /// Adds `extra` to the count of retired guest instructions, before an op that reads the count.
+  case retire
+  /// Adds one to the 64-bit execution counter at host address `imm` (profiling; absent otherwise).
+  case count
+
+  // Values and guest registers
+  /// `result = imm`
+  case const
+  /// `result = a`
+  case copy
+  /// `result` = guest register `imm` (an index into the register file)
+  case getRegister
+  /// guest register `imm` = `a`
+  case setRegister
+
+  // Integer arithmetic, wrapping
+  case add, sub, mul
+  /// High half of the double-width product: signed×signed, unsigned×unsigned, signed×unsigned.
+  case mulHighSigned, mulHighUnsigned, mulHighSignedUnsigned
+  /// Quotient rounded to zero. Total: `x / 0 = 0`, `min / -1 = min`.
+  case divSigned, divUnsigned
+  /// Remainder with the dividend's sign. Total: `x rem 0 = x`, `min rem -1 = 0`.
+  case remSigned, remUnsigned
+
+  // Logic
+  case and, or, xor
+  /// `result = a & ~b`
+  case andNot
+  /// Shifts and rotations by `b` modulo the width.
+  case shiftLeft, shiftRight, shiftRightArithmetic, rotateLeft, rotateRight
+  /// Leading and trailing zeros (the width for 0), set bits, byte reversal.
+  case countLeadingZeros, countTrailingZeros, populationCount, byteSwap
+
+  // Comparison and conversion
+  /// `result` (i1) = `a` `condition` `b`; `type` is the operands' type, `aux` the ``Condition``.
+  case compare
+  /// `result = a ? b : c` (`a` is i1)
+  case select
+  /// `result = a` widened from its own type to `type`.
+  case signExtend, zeroExtend
+  /// `result` = the low bits of `a`.
+  case truncate
+  /// The same bits as another type of the same width.
+  case bitcast
+
+  // Memory. `aux` is a ``MemoryAccess``; the address is `a + imm`, wrapping in the type of `a`. May raise.
+  /// `result` = memory, extended to `type`.
+  case load
+  /// memory = low bits of `b`; `type` is the type of `b`.
+  case store
+  /// `result` = old memory, extended to `type`; memory = old `extra` (``AtomicKind``) `b`. The address is `a`.
+  case atomic
+  /// `result` = old memory; memory = `c` if old == `b`. The address is `a`.
+  case compareExchange
+  /// Orders memory accesses; `aux` is an ``Ordering``.
+  case fence
+
+  /// `result` = helper number `aux` called with (state, `a`, `b`, `c`, `imm`); effects as the helper declares.
+  case call
+
+  // Ends. `extra` = guest instructions retired since the block's start or the last `retire`.
+  /// If `a` (i1): leave for guest PC `imm`, chainable; `aux` is ``ExitFlags``.
+  case exitIf
+  /// Leave for guest PC `imm`, chainable; `aux` is ``ExitFlags``.
+  case exit
+  /// Leave for guest PC `a` through the jump cache; `aux` is ``ExitFlags``.
+  case exitIndirect
+  /// Return to the engine with PC `imm` and ``ExitReason`` `aux`.
+  case exitWith
+  /// Raise guest exception `imm` with value `a` (optional) at the current instruction.
+  case raise
+}
+
+/// What an op may do besides computing its result.
+public struct Effects: OptionSet, Sendable {
+  public let rawValue: UInt16
+  @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+  /// Operands may change places.
+  @inlinable public static var commutes: Effects { .init(rawValue: 1) }
+  @inlinable public static var readsRegisters: Effects { .init(rawValue: 2) }
+  @inlinable public static var writesRegisters: Effects { .init(rawValue: 4) }
+  @inlinable public static var readsMemory: Effects { .init(rawValue: 8) }
+  @inlinable public static var writesMemory: Effects { .init(rawValue: 16) }
+  /// May end the current instruction with an exception: all guest state must be as before it.
+  @inlinable public static var mayRaise: Effects { .init(rawValue: 32) }
+  /// Leaves the block, perhaps conditionally: all guest state must be as of here.
+  @inlinable public static var exits: Effects { .init(rawValue: 64) }
+  /// Nothing in the block follows it.
+  @inlinable public static var terminates: Effects { .init(rawValue: 128) }
+  /// Reads the count of retired instructions or the virtual time.
+  @inlinable public static var readsClock: Effects { .init(rawValue: 256) }
+  /// Must stay even if its result is unused (markers, fences).
+  @inlinable public static var keep: Effects { .init(rawValue: 512) }
+
+  /// Removing an op with none of these and an unused result changes nothing.
+  @inlinable public static var observable: Effects {
+    [.writesRegisters, .writesMemory, .mayRaise, .exits, .terminates, .readsClock, .keep]
+  }
+}
+
+/// How the printer and the verifier see an op's immediate.
+public enum Immediate: UInt8, Sendable {
+  case none, number, register, address, programCounter, cause
+}
+
+/// How the type of an op's result follows from the op.
+public enum ResultRule: UInt8, Sendable {
+  case none
+  /// `type`
+  case typed
+  /// `type`, and every value operand has it too
+  case asOperands
+  /// `i1`
+  case truth
+}
+
+/// An op's line in the table.
+public struct OpInfo: Sendable {
+  public let name: StaticString
+  /// How many of `a`, `b`, `c` are used; with `optional`, the last ones may be absent.
+  public let operands: Int
+  public let optional: Bool
+  public let result: ResultRule
+  public let immediate: Immediate
+  public let effects: Effects
+
+  @inlinable init(
+    _ name: StaticString, _ operands: Int, _ result: ResultRule, _ effects: Effects = [], imm: Immediate = .none,
+    optional: Bool = false
+  ) {
+    self.name = name
+    self.operands = operands
+    self.result = result
+    self.effects = effects
+    self.immediate = imm
+    self.optional = optional
+  }
+}
+
+extension Opcode {
+  @inlinable public var info: OpInfo {
+    switch self {
+    case .nop: .init("nop", 0, .none)
+    case .instruction: .init("instruction", 0, .none, [.keep], imm: .programCounter)
+    case .retire: .init("retire", 0, .none, [.keep])
+    case .count: .init("count", 0, .none, [.keep], imm: .number)
+    case .const: .init("const", 0, .typed, imm: .number)
+    case .copy: .init("copy", 1, .asOperands)
+    case .getRegister: .init("get", 0, .typed, [.readsRegisters], imm: .register)
+    case .setRegister: .init("set", 1, .none, [.writesRegisters], imm: .register)
+    case .add: .init("add", 2, .asOperands, [.commutes])
+    case .sub: .init("sub", 2, .asOperands)
+    case .mul: .init("mul", 2, .asOperands, [.commutes])
+    case .mulHighSigned: .init("mulh.s", 2, .asOperands, [.commutes])
+    case .mulHighUnsigned: .init("mulh.u", 2, .asOperands, [.commutes])
+    case .mulHighSignedUnsigned: .init("mulh.su", 2, .asOperands)
+    case .divSigned: .init("div.s", 2, .asOperands)
+    case .divUnsigned: .init("div.u", 2, .asOperands)
+    case .remSigned: .init("rem.s", 2, .asOperands)
+    case .remUnsigned: .init("rem.u", 2, .asOperands)
+    case .and: .init("and", 2, .asOperands, [.commutes])
+    case .or: .init("or", 2, .asOperands, [.commutes])
+    case .xor: .init("xor", 2, .asOperands, [.commutes])
+    case .andNot: .init("andnot", 2, .asOperands)
+    case .shiftLeft: .init("shl", 2, .asOperands)
+    case .shiftRight: .init("shr", 2, .asOperands)
+    case .shiftRightArithmetic: .init("sar", 2, .asOperands)
+    case .rotateLeft: .init("rotl", 2, .asOperands)
+    case .rotateRight: .init("rotr", 2, .asOperands)
+    case .countLeadingZeros: .init("clz", 1, .asOperands)
+    case .countTrailingZeros: .init("ctz", 1, .asOperands)
+    case .populationCount: .init("popcount", 1, .asOperands)
+    case .byteSwap: .init("bswap", 1, .asOperands)
+    case .compare: .init("compare", 2, .truth)
+    case .select: .init("select", 3, .typed)
+    case .signExtend: .init("sext", 1, .typed)
+    case .zeroExtend: .init("zext", 1, .typed)
+    case .truncate: .init("trunc", 1, .typed)
+    case .bitcast: .init("bitcast", 1, .typed)
+    case .load: .init("load", 1, .typed, [.readsMemory, .mayRaise], imm: .address)
+    case .store: .init("store", 2, .none, [.writesMemory, .mayRaise], imm: .address)
+    case .atomic: .init("atomic", 2, .typed, [.readsMemory, .writesMemory, .mayRaise])
+    case .compareExchange: .init("cmpxchg", 3, .typed, [.readsMemory, .writesMemory, .mayRaise])
+    case .fence: .init("fence", 0, .none, [.keep])
+    case .call: .init("call", 3, .typed, [.keep], imm: .number, optional: true)
+    case .exitIf: .init("exit.if", 1, .none, [.exits], imm: .programCounter)
+    case .exit: .init("exit", 0, .none, [.exits, .terminates], imm: .programCounter)
+    case .exitIndirect: .init("exit.indirect", 1, .none, [.exits, .terminates])
+    case .exitWith: .init("exit.with", 0, .none, [.exits, .terminates], imm: .programCounter)
+    case .raise: .init("raise", 1, .none, [.mayRaise, .terminates], imm: .cause, optional: true)
+    }
+  }
+}

@@ -1,0 +1,209 @@
+// Owns the small encodings that stand in an op's `aux` and `extra`: conditions, memory accesses, exits.
+
+/// A comparison of two integers of one type.
+public enum Condition: UInt16, Sendable, CaseIterable {
+  case equal, notEqual
+  case lessSigned, greaterEqualSigned, lessEqualSigned, greaterSigned
+  case lessUnsigned, greaterEqualUnsigned, lessEqualUnsigned, greaterUnsigned
+
+  public var name: String {
+    switch self {
+    case .equal: "eq"
+    case .notEqual: "ne"
+    case .lessSigned: "lt.s"
+    case .greaterEqualSigned: "ge.s"
+    case .lessEqualSigned: "le.s"
+    case .greaterSigned: "gt.s"
+    case .lessUnsigned: "lt.u"
+    case .greaterEqualUnsigned: "ge.u"
+    case .lessEqualUnsigned: "le.u"
+    case .greaterUnsigned: "gt.u"
+    }
+  }
+
+  /// The condition that holds exactly when this one does not.
+  @inlinable public var negated: Condition {
+    switch self {
+    case .equal: .notEqual
+    case .notEqual: .equal
+    case .lessSigned: .greaterEqualSigned
+    case .greaterEqualSigned: .lessSigned
+    case .lessEqualSigned: .greaterSigned
+    case .greaterSigned: .lessEqualSigned
+    case .lessUnsigned: .greaterEqualUnsigned
+    case .greaterEqualUnsigned: .lessUnsigned
+    case .lessEqualUnsigned: .greaterUnsigned
+    case .greaterUnsigned: .lessEqualUnsigned
+    }
+  }
+
+  /// The condition with the operands exchanged.
+  @inlinable public var swapped: Condition {
+    switch self {
+    case .equal, .notEqual: self
+    case .lessSigned: .greaterSigned
+    case .greaterSigned: .lessSigned
+    case .lessEqualSigned: .greaterEqualSigned
+    case .greaterEqualSigned: .lessEqualSigned
+    case .lessUnsigned: .greaterUnsigned
+    case .greaterUnsigned: .lessUnsigned
+    case .lessEqualUnsigned: .greaterEqualUnsigned
+    case .greaterEqualUnsigned: .lessEqualUnsigned
+    }
+  }
+
+  /// Whether it holds for two values of `bits` width, given zero-extended to 64.
+  @inlinable public func holds(_ a: UInt64, _ b: UInt64, bits: Int) -> Bool {
+    let shift = UInt64(64 - bits)
+    let (ua, ub) = (a << shift, b << shift)
+    let (sa, sb) = (Int64(bitPattern: ua), Int64(bitPattern: ub))
+    return switch self {
+    case .equal: ua == ub
+    case .notEqual: ua != ub
+    case .lessSigned: sa < sb
+    case .greaterEqualSigned: sa >= sb
+    case .lessEqualSigned: sa <= sb
+    case .greaterSigned: sa > sb
+    case .lessUnsigned: ua < ub
+    case .greaterEqualUnsigned: ua >= ub
+    case .lessEqualUnsigned: ua <= ub
+    case .greaterUnsigned: ua > ub
+    }
+  }
+}
+
+/// Memory ordering of an access or fence.
+public enum Ordering: UInt16, Sendable, CaseIterable {
+  case relaxed, acquire, release, sequential
+
+  public var name: String {
+    switch self {
+    case .relaxed: "relaxed"
+    case .acquire: "acq"
+    case .release: "rel"
+    case .sequential: "seq"
+    }
+  }
+}
+
+/// With whose rights an access is made.
+public enum AccessSpace: UInt16, Sendable, CaseIterable {
+  /// The CPU's current data privilege and translation.
+  case current
+  /// As user mode, whatever the mode (LDRT, HLV and their like).
+  case user
+  /// Physical addresses, no translation.
+  case physical
+
+  public var name: String {
+    switch self {
+    case .current: "current"
+    case .user: "user"
+    case .physical: "phys"
+    }
+  }
+}
+
+/// Size, sign, endianness, atomicity and privilege of a memory access, in an op's `aux`.
+///
+/// Bits 0–2 log2 of the size in bytes, 3 sign-extend, 4 big-endian, 5 must be naturally aligned, 6–7 ``Ordering``,
+/// 8–9 ``AccessSpace``.
+public struct MemoryAccess: RawRepresentable, Hashable, Sendable {
+  public var rawValue: UInt16
+  @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+  /// - Parameter size: bytes: 1, 2, 4, 8 or 16.
+  @inlinable public init(
+    size: Int, signed: Bool = false, bigEndian: Bool = false, aligned: Bool = false, ordering: Ordering = .relaxed,
+    space: AccessSpace = .current
+  ) {
+    rawValue =
+      UInt16(size.trailingZeroBitCount) | (signed ? 8 : 0) | (bigEndian ? 16 : 0) | (aligned ? 32 : 0)
+      | ordering.rawValue << 6 | space.rawValue << 8
+  }
+
+  @inlinable public var size: Int { 1 << Int(rawValue & 7) }
+  @inlinable public var signed: Bool { rawValue & 8 != 0 }
+  @inlinable public var bigEndian: Bool { rawValue & 16 != 0 }
+  @inlinable public var aligned: Bool { rawValue & 32 != 0 }
+  @inlinable public var ordering: Ordering { Ordering(rawValue: rawValue >> 6 & 3)! }
+  @inlinable public var space: AccessSpace { AccessSpace(rawValue: rawValue >> 8 & 3) ?? .current }
+}
+
+/// The operation of an `atomic` op, in its `extra`.
+public enum AtomicKind: UInt32, Sendable, CaseIterable {
+  case exchange, add, and, or, xor, minSigned, maxSigned, minUnsigned, maxUnsigned
+  /// Loads and sets the vCPU's reservation; `b` is ignored.
+  case loadReserved
+  /// Stores `b` if the reservation holds; the result is 0 on success, 1 otherwise.
+  case storeConditional
+
+  public var name: String {
+    switch self {
+    case .exchange: "swap"
+    case .add: "add"
+    case .and: "and"
+    case .or: "or"
+    case .xor: "xor"
+    case .minSigned: "min.s"
+    case .maxSigned: "max.s"
+    case .minUnsigned: "min.u"
+    case .maxUnsigned: "max.u"
+    case .loadReserved: "lr"
+    case .storeConditional: "sc"
+    }
+  }
+}
+
+/// How a block is left, in an exit's `aux`.
+public struct ExitFlags: OptionSet, Sendable {
+  public let rawValue: UInt16
+  @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
+  /// The exit may close a loop: the instruction budget is checked here. Architectural (a taken backward branch or an
+  /// indirect jump), never a property of block boundaries, so that runs do not depend on how code was cut in blocks.
+  @inlinable public static var checksBudget: ExitFlags { .init(rawValue: 1) }
+  /// The exit must not be chained (its target may be remapped: another page of a paged guest).
+  @inlinable public static var unchainable: ExitFlags { .init(rawValue: 2) }
+  /// A call (pushes a return address) or a return, for return-address prediction.
+  @inlinable public static var isCall: ExitFlags { .init(rawValue: 4) }
+  @inlinable public static var isReturn: ExitFlags { .init(rawValue: 8) }
+}
+
+/// Why translated code came back to the engine. In `VCPUState.exitReason`, and in `aux` of `exit.with`.
+public enum ExitReason: UInt32, Sendable, CaseIterable {
+  /// A chainable exit that is not linked yet; `exitSite` names it, `pc` is its target.
+  case unlinked = 1
+  /// No jump-cache entry for `pc`.
+  case indirectMiss
+  /// The instruction budget is used up at an exit that checks it; `pc` is where to go on.
+  case budget
+  /// A guest exception: `exceptionCause`, `exceptionValue`; `pc` is the instruction's own.
+  case exception
+  /// Guest state that translation or interrupts depend on has changed: look again before going on at `pc`.
+  case stateChanged
+  /// The guest waits for an interrupt; `pc` is the following instruction.
+  case wait
+  /// A debugger breakpoint at `pc`, which has not executed.
+  case breakpoint
+  /// A debugger watchpoint hit by the instruction at `pc`, which has not completed.
+  case watchpoint
+  /// A single-stepped instruction is complete.
+  case step
+  /// A semihosting call by the instruction at `pc`.
+  case semihosting
+
+  public var name: String {
+    switch self {
+    case .unlinked: "unlinked"
+    case .indirectMiss: "indirect.miss"
+    case .budget: "budget"
+    case .exception: "exception"
+    case .stateChanged: "state.changed"
+    case .wait: "wait"
+    case .breakpoint: "breakpoint"
+    case .watchpoint: "watchpoint"
+    case .step: "step"
+    case .semihosting: "semihosting"
+    }
+  }
+}

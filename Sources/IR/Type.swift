@@ -1,0 +1,53 @@
+// Owns the types of IR values and what they imply for widths.
+
+/// The type of an IR value.
+///
+/// `i1` is a truth value, always 0 or 1. The bits of a host register above an `i8`, `i16` or `i32` value are
+/// unspecified: an op that needs them clean extends first.
+public enum Type: UInt8, Sendable, BitwiseCopyable, CaseIterable {
+  case none
+  case i1, i8, i16, i32, i64
+  case v128
+  case f32, f64
+
+  /// Width in bits; 0 for `none`.
+  @inlinable public var bits: Int {
+    switch self {
+    case .none: 0
+    case .i1: 1
+    case .i8: 8
+    case .i16: 16
+    case .i32, .f32: 32
+    case .i64, .f64: 64
+    case .v128: 128
+    }
+  }
+
+  /// Bytes the value takes in memory or in guest state.
+  @inlinable public var bytes: Int { (bits + 7) / 8 }
+
+  /// A mask of the value's bits within 64 (all ones for `i64` and wider).
+  @inlinable public var mask: UInt64 { bits >= 64 ? .max : (1 << UInt64(bits)) &- 1 }
+
+  @inlinable public var isInteger: Bool { self.rawValue >= Type.i1.rawValue && self.rawValue <= Type.i64.rawValue }
+  @inlinable public var isFloat: Bool { self == .f32 || self == .f64 }
+
+  public var name: String {
+    switch self {
+    case .none: "none"
+    case .i1: "i1"
+    case .i8: "i8"
+    case .i16: "i16"
+    case .i32: "i32"
+    case .i64: "i64"
+    case .v128: "v128"
+    case .f32: "f32"
+    case .f64: "f64"
+    }
+  }
+
+  public init?(name: some StringProtocol) {
+    guard let match = Type.allCases.first(where: { $0.name == name }) else { return nil }
+    self = match
+  }
+}

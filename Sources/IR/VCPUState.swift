@@ -1,0 +1,97 @@
+// Owns the layout of a vCPU's state block: the header the engine and the hosts share; guest registers follow it.
+
+/// Offsets of the header's fields, in bytes from the start of the state block.
+public enum StateOffset {
+  /// Guest PC, valid whenever translated code is left (u64).
+  @inlinable public static var pc: Int { 0 }
+  /// Guest instructions that may still run before the engine wants control (i64).
+  @inlinable public static var budget: Int { 8 }
+  /// ``ExitReason`` (u32); 0 while nothing asks to leave. Helpers and the memory slow path set it to leave the block.
+  @inlinable public static var exitReason: Int { 16 }
+  /// The chainable exit taken (u32).
+  @inlinable public static var exitSite: Int { 20 }
+  /// Guest exception number and value (u64 each).
+  @inlinable public static var exceptionCause: Int { 24 }
+  @inlinable public static var exceptionValue: Int { 32 }
+  /// Host address of the jump cache for the current translation flags.
+  @inlinable public static var jumpCache: Int { 40 }
+  /// Guest addresses below it may be accessed through the memory window (u64).
+  @inlinable public static var windowLimit: Int { 48 }
+  /// Host address of guest physical address 0 in the memory window.
+  @inlinable public static var windowBase: Int { 56 }
+  /// Host PC of a memory fault in translated code, written by the signal handler.
+  @inlinable public static var faultPC: Int { 64 }
+  /// Where the signal handler sends a faulting vCPU: host code.
+  @inlinable public static var faultTrampoline: Int { 72 }
+  /// The vCPU's context object (an unretained reference).
+  @inlinable public static var context: Int { 80 }
+  /// Host address of the data TLB of the current mode.
+  @inlinable public static var dataTLB: Int { 88 }
+  /// Budget at the last entry: `budgetStart - budget` instructions ran since (i64).
+  @inlinable public static var budgetStart: Int { 96 }
+  /// Guest instructions of the current block that ran since its count was last brought into `budget` (u64); set
+  /// around calls that read the clock.
+  @inlinable public static var pendingRetired: Int { 104 }
+  /// Guest PC of the instruction that is calling out, where the host knows it (u64).
+  @inlinable public static var currentPC: Int { 112 }
+  /// ``AccessOutcome`` of the last slow memory access (u32).
+  @inlinable public static var accessOutcome: Int { 120 }
+  /// 64 bytes for the host alone.
+  @inlinable public static var hostPrivate: Int { 128 }
+  /// Where guest registers start.
+  @inlinable public static var registers: Int { 192 }
+}
+
+/// What a slow memory access did, for the host's decision about its site.
+public enum AccessOutcome: UInt32, Sendable {
+  /// Done; the site may stay as it is.
+  case completed
+  /// Done, and the same site will come again: make it call the slow path directly.
+  case completedOnDevice
+  /// Not done: `exitReason` says why; leave the block at the current instruction.
+  case left
+}
+
+/// A vCPU's state block: raw memory with typed access. The memory belongs to the engine.
+@safe public struct VCPUState: @unchecked Sendable {
+  public let base: UnsafeMutableRawPointer
+
+  @inlinable public init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
+
+  @inlinable public func load<T: BitwiseCopyable>(_ offset: Int, as type: T.Type = T.self) -> T {
+    unsafe base.load(fromByteOffset: offset, as: type)
+  }
+
+  @inlinable public func store<T: BitwiseCopyable>(_ value: T, at offset: Int) {
+    unsafe base.storeBytes(of: value, toByteOffset: offset, as: T.self)
+  }
+
+  @inlinable public var pc: UInt64 {
+    get { load(StateOffset.pc) }
+    nonmutating set { store(newValue, at: StateOffset.pc) }
+  }
+  @inlinable public var budget: Int64 {
+    get { load(StateOffset.budget) }
+    nonmutating set { store(newValue, at: StateOffset.budget) }
+  }
+  @inlinable public var exitReason: ExitReason? {
+    get { ExitReason(rawValue: load(StateOffset.exitReason)) }
+    nonmutating set { store(newValue?.rawValue ?? 0, at: StateOffset.exitReason) }
+  }
+  @inlinable public var exitSite: UInt32 {
+    get { load(StateOffset.exitSite) }
+    nonmutating set { store(newValue, at: StateOffset.exitSite) }
+  }
+  @inlinable public var exceptionCause: UInt64 {
+    get { load(StateOffset.exceptionCause) }
+    nonmutating set { store(newValue, at: StateOffset.exceptionCause) }
+  }
+  @inlinable public var exceptionValue: UInt64 {
+    get { load(StateOffset.exceptionValue) }
+    nonmutating set { store(newValue, at: StateOffset.exceptionValue) }
+  }
+  @inlinable public var accessOutcome: AccessOutcome {
+    get { AccessOutcome(rawValue: load(StateOffset.accessOutcome)) ?? .completed }
+    nonmutating set { store(newValue.rawValue, at: StateOffset.accessOutcome) }
+  }
+}
