@@ -16,9 +16,6 @@ public protocol Device: MMIOTarget, SendableMetatype {
   /// The declared registers of each region; regions past the end of the list have none.
   var registers: [RegisterMap] { get }
 
-  /// Whether the regions lie over RAM, as the mailbox words of HTIF do.
-  var overlaysMemory: Bool { get }
-
   init(context: DeviceContext) throws(DeviceError)
 
   /// Memory that answers direct reads of a region, for a flash or a frame buffer; nil for plain registers.
@@ -66,7 +63,6 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
 
 extension Device {
   public var registers: [RegisterMap] { [] }
-  public var overlaysMemory: Bool { false }
   public func memory(region: Int) -> RAMRegion? { nil }
   public func event(_ token: UInt64) {}
 

@@ -44,6 +44,7 @@ import Testing
   }
 
   @Test func eraseThenProgramWords() throws {
+    #expect(flash.memory(region: 2) == nil)
     #expect(bench.space.directPage(at: 0x2000_0000)?.isWritable == false)
     try put(0x4_1234, 0x20)
     #expect(bench.space.directPage(at: 0x2000_0000) == nil)

@@ -36,7 +36,6 @@ import Testing
   @Test func halvesOf32BitGuestsWork() throws {
     let two = try HTIF(
       context: bench.context(FakeNode(regions: [.init(base: 0x9000, size: 8), .init(base: 0x9040, size: 8)])))
-    #expect(two.overlaysMemory)
     two.write(0, 3, region: 1)
     two.write(4, 0, region: 1)
     #expect(bench.exits == [1])

@@ -82,6 +82,12 @@ import Testing
     #expect(throws: DeviceError.self) { try PLIC(context: bench.context(FakeNode(values: ["riscv,ndev": [1024]]))) }
   }
 
+  @Test func snapshotsOfOtherShapesAreRefused() throws {
+    let small = try PLIC(context: bench.context(FakeNode(values: ["riscv,ndev": [31]]), interrupts: [("/a", 11)]))
+    let saved = try small.saveState()
+    #expect(throws: SnapshotError.self) { try plic.restoreState(saved) }
+  }
+
   @Test func peekClaimsNothing() throws {
     plic.write(0x2000, 2)
     plic.setLevel(1, true)

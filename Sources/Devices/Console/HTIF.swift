@@ -1,7 +1,8 @@
 /// The host-target interface of the Spike simulator: console and exit through two 64-bit words.
 ///
 /// Source: riscv-isa-sim, fesvr. The words `fromhost` and `tohost` are in the `reg` of the node: two entries in this
-/// order, or one entry with `tohost` at offset 8. They may lie over RAM, where an ELF file has its symbols of these names.
+/// order, or one entry with `tohost` at offset 8. They may lie over RAM, where an ELF file has its symbols of these names;
+/// without either the device is there and nobody can reach it.
 /// Implemented: exit, console read and write, and of the proxied system calls `write` and `exit`.
 import Bits
 import Bus
@@ -23,15 +24,12 @@ public final class HTIF: CharacterDevice {
   public let context: DeviceContext
   public var state = State()
   public let registers: [RegisterMap]
-  public var overlaysMemory: Bool { true }
   private var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
-    let regions = context.node.regions
-    guard !regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
     let fromHost = Register("fromhost", 0, width: 8)
-    if regions.count > 1 {
+    if context.node.regions.count > 1 {
       registers = [RegisterMap([fromHost]), RegisterMap([Register("tohost", 0, width: 8)])]
     } else {
       registers = [RegisterMap([fromHost, Register("tohost", 8, width: 8)])]

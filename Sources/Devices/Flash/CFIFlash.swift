@@ -80,7 +80,7 @@ public final class CFIFlash: Device {
     state = State(banks: memories.map { _ in Bank() })
   }
 
-  public func memory(region: Int) -> RAMRegion? { memories[region] }
+  public func memory(region: Int) -> RAMRegion? { memories.indices.contains(region) ? memories[region] : nil }
 
   // MARK: Reads
 
@@ -177,9 +177,10 @@ public final class CFIFlash: Device {
   /// Programming clears bits, never sets them.
   private func program(_ region: Int, _ write: Write) {
     let memory = memories[region]
-    guard memory.contains(offset: Int(write.offset), count: write.size) else { return }
-    let old = memory.load(Int(write.offset), size: write.size)
-    memory.store(old & write.value, at: Int(write.offset), size: write.size)
+    let position = Int(truncatingIfNeeded: write.offset)
+    guard memory.contains(offset: position, count: write.size) else { return }
+    let old = memory.load(position, size: write.size)
+    memory.store(old & write.value, at: position, size: write.size)
     noteChange(region, write.offset, write.size)
   }
 

@@ -85,10 +85,7 @@ public final class PLIC: Device, IRQSink {
     }
     let value = UInt32(truncatingIfNeeded: value)
     if let target = enableTarget(offset) {
-      // Source 0 and those past the last cannot be enabled.
-      let last = sourceCount - 32 * target.word
-      let valid = (last >= 31 ? UInt32.max : (2 << UInt32(last)) - 1) & (target.word == 0 ? ~1 : .max)
-      state.enable[target.context][target.word] = value & valid
+      state.enable[target.context][target.word] = value & valid(target.word)
     } else if let match = registers[0].match(offset, isWrite: true) {
       switch match.register.name {
       case "claim": complete(match.index, source: Int(value))
@@ -99,6 +96,12 @@ public final class PLIC: Device, IRQSink {
       _ = unknown(offset, isWrite: true)
     }
     updateOutputs()
+  }
+
+  /// The bits of a word that stand for sources: not source 0, none past the last.
+  private func valid(_ word: Int) -> UInt32 {
+    let last = sourceCount - 32 * word
+    return (last >= 31 ? UInt32.max : (2 << UInt32(last)) - 1) & (word == 0 ? ~1 : .max)
   }
 
   /// The enable word at `offset`: the one large table, found without searching the declarations.
@@ -171,11 +174,25 @@ public final class PLIC: Device, IRQSink {
     }
   }
 
+  public func restoreState(_ bytes: [UInt8]) throws(SnapshotError) {
+    let restored = try decodeSnapshot(State.self, from: bytes)
+    let sets = [restored.level, restored.pending, restored.claimed] + restored.enable
+    guard restored.priority.count == state.priority.count, restored.enable.count == state.enable.count,
+      restored.threshold.count == state.threshold.count,
+      sets.allSatisfy({ set in
+        set.count == state.pending.count && set.indices.allSatisfy { set[$0] & ~valid($0) == 0 }
+      })
+    else { throw .malformed(type: "PLIC.State", offset: 0) }
+    state = restored
+  }
+
   public func reset() {
     let none = [UInt32](repeating: 0, count: state.pending.count)
     state.priority = Array(repeating: 0, count: sourceCount + 1)
+    // All devices are reset together: no wire stays high.
+    state.level = none
     state.claimed = none
-    state.pending = state.level
+    state.pending = none
     state.enable = Array(repeating: none, count: outputs.count)
     state.threshold = Array(repeating: 0, count: outputs.count)
     updateOutputs()

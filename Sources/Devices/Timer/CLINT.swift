@@ -96,6 +96,14 @@ public final class CLINT: Device, TimeSource {
   /// The token of an event is the number of the hart.
   public func event(_ token: UInt64) { updateTimer(Int(token)) }
 
+  public func restoreState(_ bytes: [UInt8]) throws(SnapshotError) {
+    let restored = try decodeSnapshot(State.self, from: bytes)
+    guard restored.softwarePending.count == timer.count, restored.compare.count == timer.count else {
+      throw .malformed(type: "CLINT.State", offset: 0)
+    }
+    state = restored
+  }
+
   public func reset() {
     for hart in timer.indices {
       state.softwarePending[hart] = false
