@@ -1,4 +1,5 @@
 /// C shims Swift cannot write: signals and ucontext, icache, rounding mode.
 #pragma once
 #include "GuestMemory.h"
+#include "TranslatedCode.h"
 #include <stdint.h>
