@@ -1,1 +1,145 @@
-// Engine: see CONTRIBUTING.md
+// Owns the parts of a translator at work on one machine: guest, host, memory, blocks, vCPUs.
+
+import Bus
+import GuestKit
+import HostKit
+import IR
+import Optimizer
+
+public enum EngineError: Error, Sendable, CustomStringConvertible {
+  case host(HostError)
+  case memory(MemoryError)
+
+  public var description: String {
+    switch self {
+    case .host(.codeCacheFull): "the code cache is too small for one block"
+    case .host(.unsupported(let what)): "the host back end cannot do \(what)"
+    case .host(.setup(let what)): "the host back end could not be set up: \(what)"
+    case .memory(let error): "\(error)"
+    }
+  }
+}
+
+/// Choices made once for an engine.
+public struct EngineOptions: Sendable {
+  /// Longest translation block, in guest instructions.
+  public var maximumInstructions = 64
+  public var codeCacheSize = 64 << 20
+  /// Give every block an execution counter.
+  public var countsExecutions = false
+  /// Optimiser passes switched off, by name.
+  public var disabledPasses: Set<String> = []
+  public init() {}
+}
+
+/// A translator with its vCPUs. Runs on one thread; other threads only ask it to stop (``requestStop()``).
+@safe public final class Engine {
+  public let guest: any Guest
+  public let host: any Host
+  public let space: AddressSpace
+  public let clock: VirtualClock
+  public let events: EventQueue
+  public let log = EngineLog()
+  public internal(set) var options: EngineOptions
+  /// Supplies the guests' platform timer.
+  public var timeSource: (any TimeSource)?
+  public private(set) var vcpus: [VCPU] = []
+
+  public internal(set) var store = BlockStore()
+  public internal(set) var statistics = EngineStatistics()
+  public let debug = DebugPoints()
+  let window: MemoryWindow
+  var optimizer: Optimizer
+  /// Exits that may not be chained by order of the user: (source PC, target PC).
+  public internal(set) var forbiddenChains: Set<ChainEdge> = []
+  /// Blocks whose one instruction straddles two pages, by the second page.
+  var straddlers: [UInt64: [BlockID]] = [:]
+  /// Execution counters by physical PC and flags; stable addresses.
+  var counters = CounterTable()
+  /// The vCPU that runs now, and the ticks at which it is to come back.
+  var current: VCPU?
+  var currentDeadline: UInt64 = .max
+  let stopFlag = StopFlag()
+
+  public init<H: Host>(
+    guest: any Guest, host hostType: H.Type, space: AddressSpace, clock: VirtualClock, events: EventQueue,
+    vcpuCount: Int, options: EngineOptions = EngineOptions()
+  ) throws(EngineError) {
+    self.guest = guest
+    self.space = space
+    self.clock = clock
+    self.events = events
+    self.options = options
+    optimizer = Optimizer(disabled: options.disabledPasses)
+    let file = guest.registerFile
+    let configuration = unsafe HostConfiguration(
+      registers: file.registers.map { RegisterSlot(offset: $0.offset, type: $0.type) }, pinOrder: file.pinOrder,
+      helpers: guest.helpers, slowAccess: slowAccessEntry, codeCacheSize: options.codeCacheSize)
+    do { host = try H(configuration) } catch { throw .host(error) }
+    do {
+      window = try MemoryWindow()
+      try window.mapAll(of: space)
+    } catch { throw .memory(error) }
+    vcpus = (0..<vcpuCount).map { VCPU(number: $0, engine: self) }
+    for vcpu in vcpus {
+      vcpu.state.store(unsafe UInt(bitPattern: window.base), at: StateOffset.windowBase)
+      vcpu.state.store(window.size, at: StateOffset.windowLimit)
+    }
+    space.didWriteMemory = { [unowned self] address, count in codeMayHaveChanged(address, count) }
+    space.didChangeLayout = { [unowned self] region in layoutChanged(region) }
+    events.didMoveDeadline = { [unowned self] in deadlineMoved() }
+  }
+
+  /// Virtual time of a vCPU, exact whenever it calls out of translated code.
+  func time(of vcpu: VCPU) -> UInt64 { vcpu.now &* clock.nanosecondsPerInstruction }
+
+  /// Asks the running vCPU to come back soon; from any thread.
+  public func requestStop() { stopFlag.raise() }
+
+  private func deadlineMoved() {
+    guard let current else { return }
+    let deadline = events.nextDeadline
+    guard deadline != .max else { return }
+    let ticks = ticks(until: deadline)
+    guard ticks < currentDeadline else { return }
+    currentDeadline = ticks
+    current.shortenBudget(to: Int64(clamping: ticks) &- Int64(clamping: current.now))
+  }
+
+  /// The first tick at which `time` (ns) has come.
+  public func ticks(until time: UInt64) -> UInt64 {
+    let unit = clock.nanosecondsPerInstruction
+    return time / unit + (time % unit == 0 ? 0 : 1)
+  }
+
+  /// Makes the running vCPU look at what is due at its next interrupt point; from devices, on the engine's thread.
+  public func kick() { current?.kick() }
+
+  /// An interrupt input of a vCPU changed.
+  public func setInterruptLine(_ vcpu: VCPU, _ line: Int, _ level: Bool) {
+    guest.setInterruptLine(vcpu.state, line, level)
+    if vcpu === current { vcpu.kick() }
+  }
+
+  func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool {
+    do {
+      try space.write(address, size: size, value)
+      return true
+    } catch { return false }
+  }
+
+  private func layoutChanged(_ region: Region) {
+    do { try window.remap(region, of: space) } catch { log.write(.guestErrors, "memory window: \(error)") }
+    for page in store.codePages where page <= region.last && page &+ 0xFFF >= region.base { protect(page) }
+    for vcpu in vcpus { vcpu.flushTLB(address: nil, addressSpace: nil) }
+  }
+
+  /// Sets the window's protection of a page from what is known of it: watched, code, ROM, RAM.
+  func protect(_ page: UInt64) {
+    guard window.covers(page, count: 0x1000), let direct = space.directPage(at: page) else { return }
+    let access: PageAccess =
+      debug.watchesPage(page)
+      ? .none : !direct.isWritable || store.hasCode(inPage: page) || straddlers[page] != nil ? .readOnly : .readWrite
+    do { try window.protect(page, count: 0x1000, access) } catch { log.write(.guestErrors, "memory window: \(error)") }
+  }
+}

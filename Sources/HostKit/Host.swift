@@ -52,7 +52,8 @@ public enum JumpCache {
 }
 
 /// Function of the engine that makes a memory access by the slow path, for hosts: (state, address, value, third,
-/// descriptor) to the loaded value, extended as the access says. `descriptor` is a ``SlowAccess``. Sets
+/// descriptor) to the loaded value, extended as the access says. `value` is the op's `b` and `third` its `c`, zero-extended
+/// (a store's or atomic's operand; a compare-exchange's expected and new value). `descriptor` is a ``SlowAccess``. Sets
 /// `StateOffset.accessOutcome`; on `.left` also `exitReason`. Callers first bring `StateOffset.budget`,
 /// `pendingRetired` and `currentPC` up to date.
 public typealias SlowAccessFunction = HelperFunction
@@ -134,7 +135,7 @@ public struct HostLine: Sendable {
 }
 
 /// A host back end with its code cache. Used by one thread at a time.
-public protocol Host: AnyObject {
+public protocol Host: AnyObject, SendableMetatype {
   /// `x86_64`, `interpreter`…
   static var name: String { get }
   init(_ configuration: HostConfiguration) throws(HostError)
@@ -142,6 +143,24 @@ public protocol Host: AnyObject {
   /// Compiles `block`; its chainable exits are numbered from `firstExit`.
   func compile(_ block: Block, dataPath: DataPath, firstExit: UInt32) throws(HostError) -> CompiledBlock
   /// Runs translated code from `entry` until something leaves it; the state's header says what and where.
+  ///
+  /// `exitReason` is cleared first. While code runs the header's `budget` and `pc` may be stale; leaving stores both.
+  /// All hosts do exactly this:
+  /// - `exit`, and `exitIf` when its condition holds: subtract `extra` from the budget. If the exit checks the budget
+  ///   and it is now <= 0, leave with `.budget`; else if the exit is linked, go on at the linked block; else leave with
+  ///   `.unlinked` and `exitSite`. `pc` is the target each time. An `exitIf` whose condition is false does nothing.
+  /// - `exitIndirect`: subtract; check the budget likewise; then go on where the jump cache leads if its entry for
+  ///   `JumpCache.index(target)` has that PC, else leave with `.indirectMiss`.
+  /// - `exitWith`: subtract; leave with reason `aux` and `pc` = `imm`; the budget is not checked.
+  /// - `raise`: subtract; `exceptionCause` = `imm`, `exceptionValue` = `a` or 0; leave with `.exception`, `pc` being the
+  ///   current instruction's (the last `instruction` op's).
+  /// - `retire`: subtract `extra`.
+  /// - Memory access by the slow path, and `call` of a helper with ``IR/Effects/callsOut``: store `budget`,
+  ///   `pendingRetired` (instructions begun since the block's start or the last `retire`, without the current one) and
+  ///   `currentPC`; call; read `budget` again. If then `accessOutcome` is `.left` (access) or `exitReason` is not 0
+  ///   (call): subtract `pendingRetired`, store the current instruction's PC to `pc`, and leave. Other helpers are called
+  ///   without any of this.
+  /// - Every `exit` and `exitIf` takes an exit number, whatever its flags; the engine links none that is `.unchainable`.
   func run(_ entry: CodeAddress, _ cpu: VCPUState)
   /// Chains exit number `exit` to `entry`, or back to its own exit stub.
   func link(exit: UInt32, to entry: CodeAddress)

@@ -1,7 +1,7 @@
 // Owns the IR of one translation block: ops in a flat array, values by number.
 
 /// A value's number within its block. 0xFFFF means none.
-public struct ValueID: Hashable, Sendable {
+public struct ValueID: Hashable, Sendable, BitwiseCopyable {
   public var index: UInt16
   @inlinable public init(_ index: UInt16) { self.index = index }
   @inlinable public static var none: ValueID { ValueID(0xFFFF) }
@@ -9,7 +9,7 @@ public struct ValueID: Hashable, Sendable {
 }
 
 /// One IR op, 24 bytes, trivial. Which fields count is said by ``Opcode/info``.
-public struct Op: Sendable {
+public struct Op: Equatable, Sendable, BitwiseCopyable {
   public var opcode: Opcode
   public var type: Type
   /// ``Condition``, ``MemoryAccess``, ``ExitFlags``, helper number, instruction length…
@@ -68,6 +68,17 @@ public struct Block: Sendable {
     return count
   }
 
+  /// Whether `value` is a number of this block; `none` is not.
+  @inlinable public func contains(_ value: ValueID) -> Bool { Int(value.index) < valueTypes.count }
+
   /// Drops the ops that passes turned into `nop`.
   @inlinable public mutating func compact() { ops.removeAll { $0.opcode == .nop } }
+}
+
+extension Block: Equatable {
+  /// Equal PCs, ops and types of results. Value numbers that no op defines do not count.
+  public static func == (a: Block, b: Block) -> Bool {
+    a.pc == b.pc && a.ops == b.ops
+      && a.ops.allSatisfy { $0.result.isNone || a.type(of: $0.result) == b.type(of: $0.result) }
+  }
 }

@@ -2,7 +2,7 @@
 
 /// What an IR op does. Exhaustive switches over this enum in the optimiser, the interpreter and each host fail to
 /// compile until a new case is handled everywhere.
-public enum Opcode: UInt8, Sendable, CaseIterable {
+public enum Opcode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   // Structure
   /// No effect; passes leave it where they removed an op.
   case nop

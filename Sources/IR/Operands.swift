@@ -73,18 +73,35 @@ public enum Condition: UInt16, Sendable, CaseIterable {
 }
 
 /// Memory ordering of an access or fence.
-public enum Ordering: UInt16, Sendable {
+public enum Ordering: UInt16, Sendable, CaseIterable {
   case relaxed, acquire, release, sequential
+
+  public var name: String {
+    switch self {
+    case .relaxed: "relaxed"
+    case .acquire: "acq"
+    case .release: "rel"
+    case .sequential: "seq"
+    }
+  }
 }
 
 /// With whose rights an access is made.
-public enum AccessSpace: UInt16, Sendable {
+public enum AccessSpace: UInt16, Sendable, CaseIterable {
   /// The CPU's current data privilege and translation.
   case current
   /// As user mode, whatever the mode (LDRT, HLV and their like).
   case user
   /// Physical addresses, no translation.
   case physical
+
+  public var name: String {
+    switch self {
+    case .current: "current"
+    case .user: "user"
+    case .physical: "phys"
+    }
+  }
 }
 
 /// Size, sign, endianness, atomicity and privilege of a memory access, in an op's `aux`.
@@ -153,7 +170,7 @@ public struct ExitFlags: OptionSet, Sendable {
 }
 
 /// Why translated code came back to the engine. In `VCPUState.exitReason`, and in `aux` of `exit.with`.
-public enum ExitReason: UInt32, Sendable {
+public enum ExitReason: UInt32, Sendable, CaseIterable {
   /// A chainable exit that is not linked yet; `exitSite` names it, `pc` is its target.
   case unlinked = 1
   /// No jump-cache entry for `pc`.
@@ -174,4 +191,19 @@ public enum ExitReason: UInt32, Sendable {
   case step
   /// A semihosting call by the instruction at `pc`.
   case semihosting
+
+  public var name: String {
+    switch self {
+    case .unlinked: "unlinked"
+    case .indirectMiss: "indirect.miss"
+    case .budget: "budget"
+    case .exception: "exception"
+    case .stateChanged: "state.changed"
+    case .wait: "wait"
+    case .breakpoint: "breakpoint"
+    case .watchpoint: "watchpoint"
+    case .step: "step"
+    case .semihosting: "semihosting"
+    }
+  }
 }

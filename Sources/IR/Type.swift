@@ -4,7 +4,7 @@
 ///
 /// `i1` is a truth value, always 0 or 1. The bits of a host register above an `i8`, `i16` or `i32` value are
 /// unspecified: an op that needs them clean extends first.
-public enum Type: UInt8, Sendable, CaseIterable {
+public enum Type: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   case none
   case i1, i8, i16, i32, i64
   case v128

@@ -1,1 +1,9 @@
-// Optimizer: see CONTRIBUTING.md
+// Owns the order in which passes run over a block.
+
+import IR
+
+/// Runs the optimiser's passes.
+public struct Optimizer: Sendable {
+  public init(disabled: Set<String> = []) {}
+  public mutating func run(_ block: inout Block) {}
+}

@@ -3,3 +3,5 @@
 #include "GuestMemory.h"
 #include "TranslatedCode.h"
 #include <stdint.h>
+
+#include "CHostRounding.h"

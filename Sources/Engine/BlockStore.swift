@@ -1,0 +1,158 @@
+// Owns all translation blocks and their lists: by key, by physical page, by chain. Flat arrays, numbers for references.
+
+import GuestKit
+import HostKit
+
+/// The blocks of a code cache. Knows which are chained to which, not how a host jumps.
+public struct BlockStore {
+  public private(set) var blocks: [TranslationBlock] = []
+  public private(set) var exits: [BlockExit] = []
+  private var buckets = [BlockID](repeating: 0, count: 1 << 14)
+  /// First block of each physical page that holds translated code.
+  private var pages: [UInt64: BlockID] = [:]
+  /// How often a physical PC's block was thrown away.
+  private var invalidated: [UInt64: UInt32] = [:]
+
+  init() { clear() }
+
+  public subscript(id: BlockID) -> TranslationBlock { blocks[Int(id)] }
+  /// Valid blocks, oldest first.
+  public var valid: [BlockID] { (1..<UInt32(blocks.count)).filter { blocks[Int($0)].isValid } }
+  public var nextExit: UInt32 { UInt32(exits.count) }
+
+  private func bucket(_ key: BlockKey) -> Int {
+    var hash = key.pc &* 0x9E37_79B9_7F4A_7C15
+    hash ^= UInt64(key.flags) &* 0xC2B2_AE3D_27D4_EB4F
+    return Int(hash >> 50) & (buckets.count - 1)
+  }
+
+  func find(_ key: BlockKey) -> BlockID {
+    var id = buckets[bucket(key)]
+    while id != 0 {
+      if blocks[Int(id)].key == key { return id }
+      id = blocks[Int(id)].nextInBucket
+    }
+    return 0
+  }
+
+  func hasCode(inPage page: UInt64) -> Bool { pages[page] != nil }
+  func retranslations(at physicalPC: UInt64) -> UInt32 { invalidated[physicalPC] ?? 0 }
+
+  /// Adds a block and its exits, numbered from `block.firstExit`.
+  mutating func insert(_ block: TranslationBlock, exits targets: [(pc: UInt64, mayChain: Bool)]) -> BlockID {
+    let id = BlockID(blocks.count)
+    var block = block
+    let slot = bucket(block.key)
+    block.nextInBucket = buckets[slot]
+    buckets[slot] = id
+    let page = block.key.physicalPC & ~0xFFF
+    block.nextInPage = pages[page] ?? 0
+    pages[page] = id
+    blocks.append(block)
+    for target in targets {
+      exits.append(
+        BlockExit(source: id, target: target.pc, linked: 0, mayChain: target.mayChain, nextIncoming: 0))
+    }
+    return id
+  }
+
+  mutating func link(exit: UInt32, to target: BlockID) {
+    exits[Int(exit)].linked = target
+    exits[Int(exit)].nextIncoming = blocks[Int(target)].firstIncoming
+    blocks[Int(target)].firstIncoming = exit
+  }
+
+  /// Takes an exit off its target's list. The host must unlink it too.
+  mutating func unlink(exit: UInt32) {
+    let target = exits[Int(exit)].linked
+    guard target != 0 else { return }
+    exits[Int(exit)].linked = 0
+    let next = exits[Int(exit)].nextIncoming
+    var current = blocks[Int(target)].firstIncoming
+    if current == exit {
+      blocks[Int(target)].firstIncoming = next
+      return
+    }
+    while current != 0 {
+      if exits[Int(current)].nextIncoming == exit {
+        exits[Int(current)].nextIncoming = next
+        return
+      }
+      current = exits[Int(current)].nextIncoming
+    }
+  }
+
+  /// Exits chained to `id`.
+  public func incoming(_ id: BlockID) -> [UInt32] {
+    var list: [UInt32] = []
+    var exit = blocks[Int(id)].firstIncoming
+    while exit != 0 {
+      list.append(exit)
+      exit = exits[Int(exit)].nextIncoming
+    }
+    return list
+  }
+
+  /// The exits of `id`, linked or not.
+  public func outgoing(_ id: BlockID) -> Range<UInt32> {
+    let block = blocks[Int(id)]
+    return block.firstExit..<block.firstExit + UInt32(block.compiled.exitCount)
+  }
+
+  /// Valid blocks whose code overlaps the physical range, which lies in one page.
+  func overlapping(_ range: Range<UInt64>) -> [BlockID] {
+    var found: [BlockID] = []
+    var id = pages[range.lowerBound & ~0xFFF] ?? 0
+    while id != 0 {
+      if blocks[Int(id)].physicalRange.overlaps(range) { found.append(id) }
+      id = blocks[Int(id)].nextInPage
+    }
+    return found
+  }
+
+  /// Removes `id` from all lists. Its exits and those into it must have been unlinked.
+  mutating func remove(_ id: BlockID) {
+    blocks[Int(id)].isValid = false
+    let key = blocks[Int(id)].key
+    invalidated[key.physicalPC, default: 0] += 1
+    let slot = bucket(key)
+    buckets[slot] = listWithout(id, head: buckets[slot], next: \.nextInBucket)
+    let page = key.physicalPC & ~0xFFF
+    let head = listWithout(id, head: pages[page] ?? 0, next: \.nextInPage)
+    pages[page] = head == 0 ? nil : head
+  }
+
+  /// Takes `id` out of a list; returns the list's new head.
+  private mutating func listWithout(
+    _ id: BlockID, head: BlockID, next: WritableKeyPath<TranslationBlock, BlockID>
+  ) -> BlockID {
+    let after = blocks[Int(id)][keyPath: next]
+    if head == id { return after }
+    var current = head
+    while current != 0 {
+      if blocks[Int(current)][keyPath: next] == id {
+        blocks[Int(current)][keyPath: next] = after
+        break
+      }
+      current = blocks[Int(current)][keyPath: next]
+    }
+    return head
+  }
+
+  /// Forgets everything. Number 0 stays taken for blocks and exits, so that 0 can mean none.
+  mutating func clear() {
+    let none = BlockKey(pc: .max, physicalPC: .max - 0xFFF, flags: 0, variant: .normal)
+    blocks = [
+      TranslationBlock(
+        key: none, guestSize: 0, instructionCount: 0, irOpCount: 0,
+        compiled: CompiledBlock(entry: CodeAddress(0), size: 0, exitCount: 0), firstExit: 0, isValid: false,
+        retranslations: 0, secondPage: .max, firstIncoming: 0, nextInBucket: 0, nextInPage: 0)
+    ]
+    exits = [BlockExit(source: 0, target: 0, linked: 0, mayChain: false, nextIncoming: 0)]
+    for index in buckets.indices { buckets[index] = 0 }
+    pages.removeAll()
+  }
+
+  /// Physical pages that hold translated code.
+  var codePages: some Sequence<UInt64> { pages.keys }
+}

@@ -1,0 +1,35 @@
+// Owns the log that `-d` selects from: which items are on, and where lines go.
+
+import GuestKit
+
+/// The log of what the translator and the guests do. Lines of items that are off cost a test of a bit.
+public final class EngineLog {
+  private var mask: UInt32 = 0
+  private var repeated: Set<String> = []
+  /// Receives each line, without a newline.
+  public var sink: (LogItem, String) -> Void = { _, _ in }
+
+  public init() {}
+
+  public var items: [LogItem] {
+    get { LogItem.allCases.filter(isOn) }
+    set { mask = newValue.reduce(0) { $0 | Self.bit($1) } }
+  }
+
+  private static func bit(_ item: LogItem) -> UInt32 {
+    1 << UInt32(LogItem.allCases.firstIndex(of: item) ?? 0)
+  }
+
+  public func isOn(_ item: LogItem) -> Bool { mask != 0 && mask & Self.bit(item) != 0 }
+
+  public func write(_ item: LogItem, _ message: @autoclosure () -> String) {
+    if isOn(item) { sink(item, message()) }
+  }
+
+  /// Writes a message the first time it comes.
+  public func writeOnce(_ item: LogItem, _ message: @autoclosure () -> String) {
+    guard isOn(item) else { return }
+    let text = message()
+    if repeated.insert(text).inserted { sink(item, text) }
+  }
+}

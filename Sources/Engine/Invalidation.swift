@@ -1,0 +1,137 @@
+// Owns the ways a block ends: its code was written, a debugger wants its PC, the cache is full.
+
+import GuestKit
+import HostKit
+
+extension Engine {
+  /// Guest memory changed: throws away exactly the blocks whose code it was.
+  func codeMayHaveChanged(_ address: UInt64, _ count: Int) {
+    var start = address
+    let end = address &+ UInt64(count)
+    while start < end {
+      let stop = min(end, (start & ~0xFFF) &+ 0x1000)
+      if store.hasCode(inPage: start & ~0xFFF) {
+        for id in store.overlapping(start..<stop) { invalidate(id) }
+        if !store.hasCode(inPage: start & ~0xFFF) { protect(start & ~0xFFF) }
+      }
+      if !straddlers.isEmpty, start & 0xFFF < 16, let list = straddlers[start & ~0xFFF] {
+        for id in list where store[id].isValid { invalidate(id) }
+        straddlers[start & ~0xFFF] = nil
+        protect(start & ~0xFFF)
+      }
+      start = stop
+    }
+  }
+
+  /// Throws one block away: nothing jumps to it any more. Its host code stays until the next flush, so that a block
+  /// may invalidate itself.
+  func invalidate(_ id: BlockID) {
+    guard store[id].isValid else { return }
+    unchain(id)
+    let pc = store[id].key.pc
+    for vcpu in vcpus { for mode in vcpu.modes { mode.forgetJump(to: pc) } }
+    store.remove(id)
+    statistics.invalidations &+= 1
+  }
+
+  /// Cuts all chains into and out of a block.
+  public func unchain(_ id: BlockID) {
+    for exit in store.incoming(id) { unchain(exit: exit) }
+    for exit in store.outgoing(id) { unchain(exit: exit) }
+  }
+
+  /// Cuts one chain.
+  public func unchain(exit: UInt32) {
+    guard store.exits[Int(exit)].linked != 0 else { return }
+    host.unlink(exit: exit)
+    store.unlink(exit: exit)
+  }
+
+  /// Cuts all chains; returns how many there were.
+  @discardableResult
+  public func unchainAll() -> Int {
+    var count = 0
+    for exit in 1..<UInt32(max(1, store.exits.count)) where store.exits[Int(exit)].linked != 0 {
+      unchain(exit: exit)
+      count += 1
+    }
+    return count
+  }
+
+  /// Forbids or allows chaining from the block at one PC to another.
+  public func setForbidden(_ edge: ChainEdge, _ isForbidden: Bool) {
+    if isForbidden { forbiddenChains.insert(edge) } else { forbiddenChains.remove(edge) }
+    guard isForbidden else { return }
+    for id in store.valid where store[id].key.pc == edge.source {
+      for exit in store.outgoing(id) where store.exits[Int(exit)].target == edge.target { unchain(exit: exit) }
+    }
+  }
+
+  /// Drops all translated code. Not while translated code runs.
+  public func flush() {
+    let pages = Array(store.codePages) + Array(straddlers.keys)
+    host.reset()
+    store.clear()
+    straddlers.removeAll()
+    for page in pages { protect(page) }
+    for vcpu in vcpus { for mode in vcpu.modes { mode.clearJumpCache() } }
+    statistics.flushes &+= 1
+  }
+
+  /// Drops the blocks whose guest PCs touch the range; returns how many.
+  @discardableResult
+  public func flush(_ range: ClosedRange<UInt64>) -> Int {
+    let matching = store.valid.filter {
+      let block = store[$0]
+      return block.key.pc <= range.upperBound && block.key.pc &+ UInt64(block.guestSize) > range.lowerBound
+    }
+    for id in matching { invalidate(id) }
+    return matching.count
+  }
+
+  /// Drops everything and gives blocks execution counters from now on, or no more.
+  public func setCountsExecutions(_ counts: Bool) {
+    guard options.countsExecutions != counts else { return }
+    options.countsExecutions = counts
+    flush()
+  }
+
+  /// Executions of the block at `pc`, while counting is on.
+  public func executions(_ pc: UInt64) -> UInt64? { options.countsExecutions ? counters.value(pc) ?? 0 : nil }
+
+  public func insertBreakpoint(_ pc: UInt64) {
+    if debug.insertBreakpoint(pc) { dropBlocks(containing: pc) }
+  }
+
+  public func removeBreakpoint(_ pc: UInt64) {
+    if debug.removeBreakpoint(pc) { dropBlocks(containing: pc) }
+  }
+
+  /// The blocks that a breakpoint at `pc` splits, or that end before it for its sake.
+  private func dropBlocks(containing pc: UInt64) {
+    for id in store.valid {
+      let start = store[id].key.pc
+      if start <= pc && pc <= start &+ UInt64(store[id].guestSize) { invalidate(id) }
+    }
+  }
+
+  public func insert(_ watchpoint: Watchpoint) {
+    debug.insert(watchpoint)
+    watchedPagesChanged(watchpoint)
+  }
+
+  public func remove(_ watchpoint: Watchpoint) {
+    if debug.remove(watchpoint) { watchedPagesChanged(watchpoint) }
+  }
+
+  private func watchedPagesChanged(_ watchpoint: Watchpoint) {
+    let last = (watchpoint.address &+ (watchpoint.length &- 1)) & ~0xFFF
+    var page = watchpoint.address & ~0xFFF
+    while page <= last {
+      protect(page)
+      page &+= 0x1000
+      if page == 0 { break }
+    }
+    for vcpu in vcpus { for mode in vcpu.modes { mode.clearTLB() } }
+  }
+}

@@ -1,0 +1,232 @@
+// Owns the loop a vCPU runs in: enter translated code, see why it came back, do what is due.
+
+import Bus
+import GuestKit
+import HostKit
+import IR
+
+/// Why a vCPU's run ended.
+public enum RunOutcome: Equatable, Sendable {
+  /// The deadline passed, or ``Engine/requestStop()`` was heard.
+  case deadline
+  /// The vCPU waits for an interrupt.
+  case waiting
+  case breakpoint
+  /// See ``VCPU/watchHit``.
+  case watchpoint
+  /// The single step is complete.
+  case stepped
+  /// The instruction at PC asks the host for a service; it has not been executed.
+  case semihosting
+  /// The guest raises the same exception for ever: the text says which and where.
+  case lockedUp(String)
+  /// Translation failed for a reason that lies in Martlet.
+  case failed(String)
+}
+
+extension Engine {
+  /// Runs `vcpu` until its time reaches `deadline` (in ticks) or something ends the run earlier.
+  ///
+  /// Interrupts are taken, and the deadline is seen, only where the architecture of the guest's code says so: after
+  /// taken backward branches and indirect jumps, exceptions, waits, and changes of system state. So a run does not
+  /// depend on how code was cut into blocks.
+  public func run(_ vcpu: VCPU, until deadline: UInt64) -> RunOutcome {
+    begin(vcpu, deadline)
+    defer { end(vcpu) }
+    if vcpu.isWaiting {
+      guard guest.wakesFromWait(vcpu.state) else { return .waiting }
+      vcpu.isWaiting = false
+    }
+    var source: UInt32 = 0
+    while true {
+      if vcpu.mayInterrupt {
+        if let outcome = atInterruptPoint(vcpu) { return outcome }
+        source = 0
+      }
+      let pc = vcpu.state.pc
+      if debug.isBreakpoint(pc), vcpu.passedBreakpoint != pc { return .breakpoint }
+      let id: BlockID
+      do throws(TranslationFailure) {
+        // A breakpoint that execution goes on from is stepped over, so that no block contains it.
+        id = try block(vcpu, at: pc, debug.isBreakpoint(pc) ? .step : .normal)
+      } catch {
+        source = 0
+        guard case .guest(let exception) = error else { return .failed("translating \(hex(pc)): \(error)") }
+        if let outcome = take(vcpu, exception) { return outcome }
+        continue
+      }
+      vcpu.passedBreakpoint = nil
+      if source != 0 { chain(vcpu, source, to: id) }
+      source = 0
+      enter(vcpu, id)
+      switch vcpu.state.exitReason {
+      case .unlinked:
+        source = vcpu.state.exitSite
+      case .indirectMiss:
+        statistics.indirectMisses &+= 1
+        source = .max
+      case let reason:
+        if let outcome = handle(vcpu, reason) { return outcome }
+      }
+    }
+  }
+
+  /// Executes one guest instruction; entering a handler, for an exception or an interrupt that is due, counts as one.
+  public func step(_ vcpu: VCPU) -> RunOutcome {
+    begin(vcpu, .max)
+    defer { end(vcpu) }
+    if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) { return .waiting }
+    vcpu.isWaiting = false
+    if vcpu.mayInterrupt, takeInterrupt(vcpu) { return .stepped }
+    do throws(TranslationFailure) {
+      let id = try block(vcpu, at: vcpu.state.pc, .step)
+      vcpu.passedBreakpoint = nil
+      enter(vcpu, id)
+    } catch {
+      guard case .guest(let exception) = error else { return .failed("translating \(hex(vcpu.state.pc)): \(error)") }
+      return take(vcpu, exception) ?? .stepped
+    }
+    switch vcpu.state.exitReason {
+    case .unlinked, .indirectMiss: return .stepped
+    case let reason: return handle(vcpu, reason) ?? .stepped
+    }
+  }
+
+  private func begin(_ vcpu: VCPU, _ deadline: UInt64) {
+    current = vcpu
+    currentDeadline = deadline
+    vcpu.enterMode()
+    vcpu.watchHit = nil
+    vcpu.state.store(UInt64(0), at: StateOffset.pendingRetired)
+  }
+
+  private func end(_ vcpu: VCPU) {
+    current = nil
+    clock.now = time(of: vcpu)
+  }
+
+  /// Interrupts and the deadline, where both may be seen.
+  private func atInterruptPoint(_ vcpu: VCPU) -> RunOutcome? {
+    if vcpu.ticks >= currentDeadline || stopFlag.isRaised { return .deadline }
+    takeInterrupt(vcpu)
+    return nil
+  }
+
+  /// - Returns: whether there was one to take.
+  @discardableResult
+  private func takeInterrupt(_ vcpu: VCPU) -> Bool {
+    vcpu.mayInterrupt = false
+    guard let interrupt = guest.pendingInterrupt(vcpu.state) else { return false }
+    log.write(.int, "hart \(vcpu.number): \(guest.exceptionName(interrupt.cause)) at \(hex(vcpu.state.pc))")
+    statistics.interrupts &+= 1
+    guest.enterException(vcpu.state, interrupt)
+    vcpu.enterMode()
+    return true
+  }
+
+  private func enter(_ vcpu: VCPU, _ id: BlockID) {
+    let state = vcpu.state
+    let isStep = store[id].key.variant == .step
+    if isStep { vcpu.publish(vcpu.emptyMode) }
+    let budget = Int64(clamping: currentDeadline &- min(vcpu.ticks, currentDeadline))
+    state.budget = budget
+    state.store(budget, at: StateOffset.budgetStart)
+    state.store(UInt64(0), at: StateOffset.pendingRetired)
+    state.exitReason = nil
+    if log.isOn(.exec) { log.write(.exec, "hart \(vcpu.number): \(hex(state.pc))") }
+    statistics.entries &+= 1
+    host.run(store[id].compiled.entry, state)
+    state.store(UInt64(0), at: StateOffset.pendingRetired)
+    let executed = vcpu.executedInRun
+    vcpu.ticks &+= executed
+    vcpu.retired &+= executed
+    state.budget = 0
+    state.store(Int64(0), at: StateOffset.budgetStart)
+    if isStep { vcpu.publish(vcpu.mode) }
+  }
+
+  /// Chains the exit that led here, or enters the PC in the jump cache where an exit cannot be chained.
+  private func chain(_ vcpu: VCPU, _ exit: UInt32, to id: BlockID) {
+    let block = store[id]
+    guard block.isValid, block.key.variant == .normal, block.key.flags == vcpu.mode.flags else { return }
+    guard exit != .max, store.exits.indices.contains(Int(exit)), store.exits[Int(exit)].mayChain else {
+      if block.secondPage == .max || vcpu.mode.memoryMode == .window {
+        vcpu.mode.setJump(
+          JumpCache.index(block.key.pc), pc: block.key.pc, target: host.jumpTarget(block.compiled.entry))
+      }
+      return
+    }
+    let from = store.exits[Int(exit)]
+    guard from.linked == 0, from.target == block.key.pc, store[from.source].isValid,
+      store[from.source].key.flags == block.key.flags,
+      block.secondPage == .max || vcpu.mode.memoryMode == .window,
+      !forbiddenChains.contains(ChainEdge(source: store[from.source].key.pc, target: from.target))
+    else { return }
+    host.link(exit: exit, to: block.compiled.entry)
+    store.link(exit: exit, to: id)
+    statistics.chainsMade &+= 1
+  }
+
+  /// - Returns: what ends the run, if anything.
+  private func handle(_ vcpu: VCPU, _ reason: ExitReason?) -> RunOutcome? {
+    switch reason {
+    case .budget:
+      vcpu.mayInterrupt = true
+    case .stateChanged:
+      vcpu.enterMode()
+      vcpu.mayInterrupt = true
+    case .exception:
+      let exception = GuestException(cause: vcpu.state.exceptionCause, value: vcpu.state.exceptionValue)
+      return take(vcpu, exception)
+    case .wait:
+      vcpu.mayInterrupt = true
+      vcpu.isWaiting = !guest.wakesFromWait(vcpu.state)
+      return vcpu.isWaiting ? .waiting : nil
+    case .breakpoint: return .breakpoint
+    case .watchpoint: return .watchpoint
+    case .semihosting: return .semihosting
+    case .step, .unlinked, .indirectMiss, nil: break
+    }
+    return nil
+  }
+
+  /// Enters the guest's handler. A step of time passes, so that an endless loop of exceptions ends at the deadline.
+  private func take(_ vcpu: VCPU, _ exception: GuestException) -> RunOutcome? {
+    let pc = vcpu.state.pc
+    statistics.exceptions &+= 1
+    log.write(
+      .int,
+      "hart \(vcpu.number): \(guest.exceptionName(exception.cause)) value \(hex(exception.value)) at \(hex(pc))")
+    guest.enterException(vcpu.state, exception)
+    vcpu.enterMode()
+    vcpu.ticks &+= 1
+    vcpu.mayInterrupt = true
+    let last = vcpu.repeatedException
+    vcpu.repeatedException = (pc, vcpu.retired, last.pc == pc && last.retired == vcpu.retired ? last.count + 1 : 0)
+    guard vcpu.repeatedException.count >= 100 else { return nil }
+    vcpu.repeatedException.count = 0
+    return .lockedUp(
+      "hart \(vcpu.number) is locked up: \(guest.exceptionName(exception.cause)) at \(hex(pc)), value "
+        + "\(hex(exception.value)), raised again by its own handler")
+  }
+
+  /// Lets the next run execute the instruction at PC even if there is a breakpoint on it.
+  public func passBreakpoint(_ vcpu: VCPU) { vcpu.passedBreakpoint = vcpu.state.pc }
+
+  /// Executes the instruction that hit a watchpoint.
+  public func stepOverWatchpoint(_ vcpu: VCPU) -> RunOutcome {
+    vcpu.suppressesWatchpoints = true
+    defer { vcpu.suppressesWatchpoints = false }
+    let hit = vcpu.watchHit
+    let outcome = step(vcpu)
+    vcpu.watchHit = hit
+    return outcome
+  }
+
+  /// Lets time pass for a vCPU that waits.
+  public func idle(_ vcpu: VCPU, until ticks: UInt64) { vcpu.ticks = max(vcpu.ticks, ticks) }
+
+  /// Lowers the flag that ``requestStop()`` raised.
+  public func clearStopRequest() { stopFlag.lower() }
+  public var isStopRequested: Bool { stopFlag.isRaised }
+}

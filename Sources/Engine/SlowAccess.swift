@@ -1,0 +1,236 @@
+// Owns the exact memory access that all others are shortcuts of: translation, protection, watchpoints, devices,
+// atomics, and the filling of the TLB.
+
+import Bus
+import GuestKit
+import HostKit
+import IR
+
+/// The entry hosts call; see `SlowAccessFunction`.
+let slowAccessEntry: HelperFunction = { state, address, value, third, descriptor in
+  let cpu = unsafe VCPUState(state)
+  let vcpu = unsafe unsafeDowncast(cpu.context, to: VCPU.self)
+  return vcpu.engine.slowAccess(vcpu, address, value, third, SlowAccess(rawValue: descriptor))
+}
+
+/// Why an access was not made.
+private enum AccessFailure: Error {
+  case exception(GuestException)
+  case watch(WatchHit)
+}
+
+extension Engine {
+  func slowAccess(_ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ third: UInt64, _ request: SlowAccess) -> UInt64 {
+    statistics.slowAccesses &+= 1
+    let address = guest.addressBits == 32 ? address & 0xFFFF_FFFF : address
+    vcpu.state.accessOutcome = .completed
+    do throws(AccessFailure) {
+      let result =
+        switch request.opcode {
+        case .store: try store(vcpu, address, value, request.access)
+        case .atomic: try atomic(vcpu, address, value, request)
+        case .compareExchange: try compareExchange(vcpu, address, value, third, request)
+        default: try load(vcpu, address, request)
+        }
+      return result
+    } catch {
+      switch error {
+      case .exception(let exception):
+        vcpu.state.exceptionCause = exception.cause
+        vcpu.state.exceptionValue = exception.value
+        vcpu.state.exitReason = .exception
+      case .watch(let hit):
+        vcpu.watchHit = hit
+        vcpu.state.exitReason = .watchpoint
+      }
+      vcpu.state.accessOutcome = .left
+      return 0
+    }
+  }
+
+  private func load(_ vcpu: VCPU, _ address: UInt64, _ request: SlowAccess) throws(AccessFailure) -> UInt64 {
+    let access = request.access
+    let raw = try read(vcpu, address, access, .read)
+    return extend(raw, access, to: request.type)
+  }
+
+  private func extend(_ raw: UInt64, _ access: MemoryAccess, to type: Type) -> UInt64 {
+    let size = access.size
+    let value = access.bigEndian ? raw.byteSwapped >> UInt64(64 - 8 * size) : raw
+    guard access.signed, size < 8 else { return value & type.mask }
+    let shift = UInt64(64 - 8 * size)
+    return UInt64(bitPattern: Int64(bitPattern: value << shift) >> Int64(shift)) & type.mask
+  }
+
+  private func read(
+    _ vcpu: VCPU, _ address: UInt64, _ access: MemoryAccess, _ kind: AccessKind
+  ) throws(AccessFailure) -> UInt64 {
+    let size = access.size
+    try check(vcpu, address, access, kind)
+    if address & 0xFFF &+ UInt64(size) > 0x1000 {
+      var value: UInt64 = 0
+      for byte in 0..<size {
+        let physical = try translate(vcpu, address &+ UInt64(byte), 1, kind, access.space)
+        value |= try readPhysical(vcpu, physical, 1, address &+ UInt64(byte), kind) << UInt64(8 * byte)
+      }
+      return value
+    }
+    let physical = try translate(vcpu, address, size, kind, access.space)
+    return try readPhysical(vcpu, physical, size, address, kind)
+  }
+
+  private func store(
+    _ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ access: MemoryAccess
+  ) throws(AccessFailure) -> UInt64 {
+    let size = access.size
+    let value = access.bigEndian ? value.byteSwapped >> UInt64(64 - 8 * size) : value
+    try check(vcpu, address, access, .write)
+    if address & 0xFFF &+ UInt64(size) > 0x1000 {
+      let next = (address & ~0xFFF) &+ 0x1000
+      let first = try translate(vcpu, address, Int(next &- address), .write, access.space)
+      let second = try translate(vcpu, next, size - Int(next &- address), .write, access.space)
+      for byte in 0..<UInt64(size) {
+        let at = address &+ byte < next ? first &+ byte : second &+ (address &+ byte &- next)
+        try writePhysical(vcpu, at, 1, value >> (8 * byte), address &+ byte)
+      }
+      return 0
+    }
+    let physical = try translate(vcpu, address, size, .write, access.space)
+    try writePhysical(vcpu, physical, size, value, address)
+    return 0
+  }
+
+  /// Alignment and watchpoints, before anything is touched.
+  private func check(
+    _ vcpu: VCPU, _ address: UInt64, _ access: MemoryAccess, _ kind: AccessKind
+  ) throws(AccessFailure) {
+    if access.aligned, address & UInt64(access.size - 1) != 0 {
+      throw .exception(guest.misalignedFault(kind, address))
+    }
+    if !debug.watchpoints.isEmpty, !vcpu.suppressesWatchpoints,
+      let found = debug.hit(address, size: access.size, isWrite: kind == .write)
+    {
+      throw .watch(WatchHit(address: address, size: access.size, isWrite: kind == .write, watchpoint: found))
+    }
+  }
+
+  /// The physical address of an access within one page; fills the TLB.
+  private func translate(
+    _ vcpu: VCPU, _ address: UInt64, _ size: Int, _ kind: AccessKind, _ space: AccessSpace
+  ) throws(AccessFailure) -> UInt64 {
+    if vcpu.mode.memoryMode == .window && space == .current || space == .physical { return address }
+    do throws(GuestException) {
+      let found = try guest.translateAddress(vcpu.state, address, kind, size: size, space: space, memory: vcpu)
+      if space == .current, found.wholePage { fillTLB(vcpu, address, found, kind) }
+      return found.physical
+    } catch { throw .exception(error) }
+  }
+
+  private func fillTLB(_ vcpu: VCPU, _ address: UInt64, _ found: AddressTranslation, _ kind: AccessKind) {
+    let page = found.physical & ~0xFFF
+    let virtual = address & ~0xFFF
+    guard let direct = space.directPage(at: page), !debug.watchesPage(virtual) else { return }
+    statistics.tlbFills &+= 1
+    let index = Int(virtual >> 12) & (SoftTLB.count - 1)
+    let hostPage = unsafe UInt64(UInt(bitPattern: direct.memory.alias + direct.offset))
+    let mayWrite =
+      found.writable && direct.isWritable && !store.hasCode(inPage: page) && straddlers[page] == nil
+      && (kind == .write || vcpu.mode.writeTag(index) == virtual)
+    vcpu.mode.setTLB(
+      index, read: found.readable ? virtual : SoftTLB.invalidTag, write: mayWrite ? virtual : SoftTLB.invalidTag,
+      hostPage &- virtual, page)
+  }
+
+  private func readPhysical(
+    _ vcpu: VCPU, _ physical: UInt64, _ size: Int, _ address: UInt64, _ kind: AccessKind
+  ) throws(AccessFailure) -> UInt64 {
+    if let direct = space.ram(at: physical, count: size) { return direct.memory.load(direct.offset, size: size) }
+    clock.now = time(of: vcpu)
+    vcpu.state.accessOutcome = .completedOnDevice
+    do throws(BusError) {
+      return try space.read(physical, size: size)
+    } catch {
+      log.write(.guestErrors, "read of \(size) bytes at \(hex(physical)): \(error)")
+      throw .exception(guest.accessFault(kind, address))
+    }
+  }
+
+  private func writePhysical(
+    _ vcpu: VCPU, _ physical: UInt64, _ size: Int, _ value: UInt64, _ address: UInt64
+  ) throws(AccessFailure) {
+    if space.ram(at: physical, count: size) == nil {
+      clock.now = time(of: vcpu)
+      vcpu.state.accessOutcome = .completedOnDevice
+    }
+    do throws(BusError) {
+      try space.write(physical, size: size, value)
+    } catch {
+      log.write(.guestErrors, "write of \(size) bytes at \(hex(physical)): \(error)")
+      if case .readOnly = error { return }
+      throw .exception(guest.accessFault(.write, address))
+    }
+  }
+}
+
+// MARK: Atomics
+
+extension Engine {
+  private func atomic(
+    _ vcpu: VCPU, _ address: UInt64, _ operand: UInt64, _ request: SlowAccess
+  ) throws(AccessFailure) -> UInt64 {
+    let access = request.access
+    let bits = access.size * 8
+    let mask: UInt64 = bits == 64 ? .max : (1 << UInt64(bits)) - 1
+    switch request.atomicKind {
+    case .loadReserved:
+      let value = try read(vcpu, address, access, .read)
+      vcpu.reservation = (address, access.size, value)
+      return extend(value, access, to: request.type)
+    case .storeConditional:
+      let held = vcpu.reservation
+      vcpu.reservation = nil
+      try check(vcpu, address, access, .write)
+      let physical = try translate(vcpu, address, access.size, .write, access.space)
+      guard let held, held.address == address, held.size == access.size else { return 1 }
+      guard try readPhysical(vcpu, physical, access.size, address, .write) == held.value else { return 1 }
+      try writePhysical(vcpu, physical, access.size, operand & mask, address)
+      return 0
+    default:
+      let old = try readForUpdate(vcpu, address, access)
+      let new = combine(request.atomicKind, old, operand & mask, bits: bits) & mask
+      _ = try store(vcpu, address, new, access)
+      return extend(old, access, to: request.type)
+    }
+  }
+
+  private func compareExchange(
+    _ vcpu: VCPU, _ address: UInt64, _ expected: UInt64, _ new: UInt64, _ request: SlowAccess
+  ) throws(AccessFailure) -> UInt64 {
+    let access = request.access
+    let mask: UInt64 = access.size == 8 ? .max : (1 << UInt64(8 * access.size)) - 1
+    let old = try readForUpdate(vcpu, address, access)
+    if old == expected & mask { _ = try store(vcpu, address, new & mask, access) }
+    return extend(old, access, to: request.type)
+  }
+
+  /// Reads with the rights a write needs, so that faults are those of a store.
+  private func readForUpdate(
+    _ vcpu: VCPU, _ address: UInt64, _ access: MemoryAccess
+  ) throws(AccessFailure) -> UInt64 {
+    try read(vcpu, address, access, .write)
+  }
+
+  private func combine(_ kind: AtomicKind, _ old: UInt64, _ operand: UInt64, bits: Int) -> UInt64 {
+    switch kind {
+    case .add: old &+ operand
+    case .and: old & operand
+    case .or: old | operand
+    case .xor: old ^ operand
+    case .minSigned: Condition.lessSigned.holds(old, operand, bits: bits) ? old : operand
+    case .maxSigned: Condition.lessSigned.holds(old, operand, bits: bits) ? operand : old
+    case .minUnsigned: min(old, operand)
+    case .maxUnsigned: max(old, operand)
+    case .exchange, .loadReserved, .storeConditional: operand
+    }
+  }
+}

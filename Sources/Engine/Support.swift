@@ -1,0 +1,78 @@
+// Owns small pieces the engine is made of: statistics, the stop flag, execution counters.
+
+import Glibc
+import GuestKit
+import Synchronization
+
+/// What the translator has done so far, for `info jit`.
+public struct EngineStatistics: Sendable {
+  public var blocksTranslated: UInt64 = 0
+  public var instructionsTranslated: UInt64 = 0
+  public var guestBytes: UInt64 = 0
+  public var hostBytes: UInt64 = 0
+  public var opsBeforePasses: UInt64 = 0
+  public var opsAfterPasses: UInt64 = 0
+  /// Host nanoseconds by stage.
+  public var decodeTime: UInt64 = 0
+  public var optimizeTime: UInt64 = 0
+  public var compileTime: UInt64 = 0
+  public var invalidations: UInt64 = 0
+  public var flushes: UInt64 = 0
+  public var chainsMade: UInt64 = 0
+  public var entries: UInt64 = 0
+  public var indirectMisses: UInt64 = 0
+  public var exceptions: UInt64 = 0
+  public var interrupts: UInt64 = 0
+  public var slowAccesses: UInt64 = 0
+  public var tlbFills: UInt64 = 0
+  public init() {}
+}
+
+/// A chain from one block to another, by guest PC.
+public struct ChainEdge: Hashable, Sendable {
+  public var source: UInt64
+  public var target: UInt64
+  public init(source: UInt64, target: UInt64) {
+    self.source = source
+    self.target = target
+  }
+}
+
+/// Raised by any thread, looked at by the one that runs.
+final class StopFlag: Sendable {
+  private let flag = Atomic<Bool>(false)
+  func raise() { flag.store(true, ordering: .relaxed) }
+  func lower() { flag.store(false, ordering: .relaxed) }
+  var isRaised: Bool { flag.load(ordering: .relaxed) }
+}
+
+/// 64-bit counters at addresses that never move, one per guest PC.
+@safe struct CounterTable {
+  private var slots = unsafe [UInt64: UnsafeMutablePointer<UInt64>]()
+
+  /// The host address of the counter of `pc`.
+  mutating func address(_ pc: UInt64) -> UInt64 {
+    if let slot = unsafe slots[pc] { return UInt64(UInt(bitPattern: slot)) }
+    let slot = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+    unsafe slot.initialize(to: 0)
+    unsafe slots[pc] = slot
+    return UInt64(UInt(bitPattern: slot))
+  }
+
+  func value(_ pc: UInt64) -> UInt64? {
+    guard let slot = unsafe slots[pc] else { return nil }
+    return unsafe slot.pointee
+  }
+
+  func resetAll() { for unsafe slot in unsafe slots.values { unsafe slot.pointee = 0 } }
+}
+
+/// `0x` and hexadecimal digits.
+func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+
+/// The host's monotonic clock in nanoseconds; for statistics only, never seen by a guest.
+func monotonicNanoseconds() -> UInt64 {
+  var time = timespec()
+  unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+  return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+}

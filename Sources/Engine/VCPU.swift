@@ -1,0 +1,214 @@
+// Owns one virtual CPU: its state block, its per-mode caches, its place in virtual time.
+
+import Bus
+import GuestKit
+import HostKit
+import IR
+
+/// What depends on the translation flags: the jump cache and the data TLB. One per set of flags a vCPU has run with.
+@safe final class ModeContext {
+  let flags: TranslationFlags
+  let memoryMode: MemoryMode
+  let jumpCache: UnsafeMutableRawPointer
+  let dataTLB: UnsafeMutableRawPointer
+  /// Virtual page to physical page of executed code: tag and address, direct-mapped.
+  var codePages = [(tag: UInt64, physical: UInt64)](repeating: (.max, 0), count: 64)
+
+  init(flags: TranslationFlags, memoryMode: MemoryMode) {
+    self.flags = flags
+    self.memoryMode = memoryMode
+    unsafe jumpCache = .allocate(byteCount: JumpCache.count * JumpCache.entrySize, alignment: 64)
+    unsafe dataTLB = .allocate(byteCount: SoftTLB.count * SoftTLB.entrySize, alignment: 64)
+    clearJumpCache()
+    clearTLB()
+  }
+
+  deinit {
+    unsafe jumpCache.deallocate()
+    unsafe dataTLB.deallocate()
+  }
+
+  func clearJumpCache() {
+    for index in 0..<JumpCache.count { setJump(index, pc: JumpCache.emptyPC, target: 0) }
+  }
+
+  func setJump(_ index: Int, pc: UInt64, target: UInt64) {
+    unsafe jumpCache.storeBytes(of: pc, toByteOffset: index * JumpCache.entrySize, as: UInt64.self)
+    unsafe jumpCache.storeBytes(of: target, toByteOffset: index * JumpCache.entrySize + 8, as: UInt64.self)
+  }
+
+  /// Forgets how to jump to `pc`.
+  func forgetJump(to pc: UInt64) {
+    let index = JumpCache.index(pc)
+    if unsafe jumpCache.load(fromByteOffset: index * JumpCache.entrySize, as: UInt64.self) == pc {
+      setJump(index, pc: JumpCache.emptyPC, target: 0)
+    }
+  }
+
+  func clearTLB() {
+    for index in 0..<SoftTLB.count { setTLB(index, read: SoftTLB.invalidTag, write: SoftTLB.invalidTag, 0, .max) }
+    for index in codePages.indices { codePages[index].tag = .max }
+  }
+
+  func setTLB(_ index: Int, read: UInt64, write: UInt64, _ addend: UInt64, _ physical: UInt64) {
+    let entry = unsafe dataTLB + index * SoftTLB.entrySize
+    unsafe entry.storeBytes(of: read, toByteOffset: SoftTLB.readTag, as: UInt64.self)
+    unsafe entry.storeBytes(of: write, toByteOffset: SoftTLB.writeTag, as: UInt64.self)
+    unsafe entry.storeBytes(of: addend, toByteOffset: SoftTLB.addend, as: UInt64.self)
+    unsafe entry.storeBytes(of: physical, toByteOffset: SoftTLB.physical, as: UInt64.self)
+  }
+
+  func readTag(_ index: Int) -> UInt64 {
+    unsafe dataTLB.load(fromByteOffset: index * SoftTLB.entrySize + SoftTLB.readTag, as: UInt64.self)
+  }
+
+  func writeTag(_ index: Int) -> UInt64 {
+    unsafe dataTLB.load(fromByteOffset: index * SoftTLB.entrySize + SoftTLB.writeTag, as: UInt64.self)
+  }
+
+  /// Makes stores to the physical page take the slow path from now on.
+  func denyWrites(toPhysicalPage page: UInt64) {
+    for index in 0..<SoftTLB.count {
+      let entry = unsafe dataTLB + index * SoftTLB.entrySize
+      if unsafe entry.load(fromByteOffset: SoftTLB.physical, as: UInt64.self) == page {
+        unsafe entry.storeBytes(of: SoftTLB.invalidTag, toByteOffset: SoftTLB.writeTag, as: UInt64.self)
+      }
+    }
+  }
+}
+
+/// A virtual CPU.
+@safe public final class VCPU: VCPUContext {
+  public let number: Int
+  public let state: VCPUState
+  unowned let engine: Engine
+  private let stateMemory: UnsafeMutableRawPointer
+  let stateSize: Int
+  var modes: [ModeContext] = []
+  var mode: ModeContext
+  /// A jump cache that stays empty, for single-stepping.
+  let emptyMode: ModeContext
+
+  /// The vCPU's own time in instructions and other budgeted steps, up to the last entry of translated code.
+  public internal(set) var ticks: UInt64 = 0
+  /// Instructions retired up to the last entry.
+  public internal(set) var retired: UInt64 = 0
+  /// Waits for an interrupt.
+  public internal(set) var isWaiting = false
+  /// Switched off, or not yet on (secondary harts some boards hold back).
+  public var isHalted = false
+  var reservation: (address: UInt64, size: Int, value: UInt64)?
+  /// The exception last taken and how often it came again at once, with nothing retired between.
+  var repeatedException = (pc: UInt64.max, retired: UInt64.max, count: 0)
+  /// The watchpoint access that ended the last run.
+  public internal(set) var watchHit: WatchHit?
+  var suppressesWatchpoints = false
+  /// Whether the vCPU stands where interrupts may be taken and time slices end.
+  public internal(set) var mayInterrupt = true
+  /// The PC whose breakpoint the next run passes over.
+  var passedBreakpoint: UInt64?
+
+  init(number: Int, engine: Engine) {
+    self.number = number
+    self.engine = engine
+    stateSize = engine.guest.registerFile.stateSize
+    unsafe stateMemory = .allocate(byteCount: stateSize, alignment: 64)
+    unsafe stateMemory.initializeMemory(as: UInt8.self, repeating: 0, count: stateSize)
+    unsafe state = VCPUState(stateMemory)
+    mode = ModeContext(flags: 0, memoryMode: engine.guest.memoryMode(0))
+    emptyMode = mode
+    super.init()
+    state.store(unsafe UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque()), at: StateOffset.context)
+  }
+
+  deinit { unsafe stateMemory.deallocate() }
+
+  /// Instructions executed since translated code was last entered, exact at a call out of it.
+  var executedInRun: UInt64 {
+    let start: Int64 = state.load(StateOffset.budgetStart)
+    return UInt64(bitPattern: start &- state.budget) &+ state.load(StateOffset.pendingRetired, as: UInt64.self)
+  }
+
+  /// Instructions and steps so far: the vCPU's time, exact at a call out of translated code.
+  public var now: UInt64 { ticks &+ executedInRun }
+  public override var retiredInstructions: UInt64 { retired &+ executedInRun }
+
+  public override var platformTime: UInt64 {
+    engine.clock.now = engine.time(of: self)
+    return engine.timeSource?.time ?? engine.clock.now
+  }
+
+  public override func stateChanged() { kick() }
+
+  public override func log(_ item: LogItem, _ message: @autoclosure () -> String) {
+    engine.log.write(item, message())
+  }
+
+  public override func flushTLB(address: UInt64?, addressSpace: UInt64?) {
+    for mode in modes {
+      mode.clearTLB()
+      if mode.memoryMode == .tlb { mode.clearJumpCache() }
+    }
+  }
+
+  public override func readPhysical(_ address: UInt64, size: Int) -> UInt64? {
+    try? engine.space.read(address, size: size)
+  }
+
+  public override func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool {
+    engine.writePhysical(address, size: size, value)
+  }
+
+  /// Makes the vCPU come back at the next exit that checks the budget, without changing what has been counted.
+  func kick() { shortenBudget(to: 0) }
+
+  /// Lets at most `count` more instructions run.
+  func shortenBudget(to count: Int64) {
+    let excess = state.budget &- count
+    guard excess > 0 else { return }
+    state.budget = count
+    state.store(state.load(StateOffset.budgetStart, as: Int64.self) &- excess, at: StateOffset.budgetStart)
+  }
+
+  /// Switches jump cache and TLB to those of the current translation flags.
+  func enterMode() {
+    let flags = engine.guest.translationFlags(state)
+    if mode.flags != flags || modes.isEmpty {
+      if let known = modes.first(where: { $0.flags == flags }) {
+        mode = known
+      } else {
+        mode = ModeContext(flags: flags, memoryMode: engine.guest.memoryMode(flags))
+        modes.append(mode)
+      }
+    }
+    publish(mode)
+  }
+
+  func publish(_ mode: ModeContext) {
+    unsafe state.store(UInt(bitPattern: mode.jumpCache), at: StateOffset.jumpCache)
+    unsafe state.store(UInt(bitPattern: self.mode.dataTLB), at: StateOffset.dataTLB)
+  }
+
+  /// A copy of the whole state block, without the header's host addresses.
+  public func saveRegisters() -> [UInt8] {
+    unsafe [UInt8](UnsafeRawBufferPointer(start: stateMemory + StateOffset.registers, count: stateSize - StateOffset.registers))
+  }
+
+  /// Puts back what ``saveRegisters()`` returned.
+  public func restoreRegisters(_ bytes: [UInt8]) {
+    let size = stateSize - StateOffset.registers
+    guard bytes.count == size else { return }
+    unsafe UnsafeMutableRawBufferPointer(start: stateMemory + StateOffset.registers, count: size).copyBytes(from: bytes)
+  }
+}
+
+extension Engine {
+  /// Forgets what the engine knew of a vCPU whose registers were set anew.
+  public func vcpuWasReset(_ vcpu: VCPU) {
+    vcpu.isWaiting = false
+    vcpu.reservation = nil
+    vcpu.mayInterrupt = true
+    vcpu.passedBreakpoint = nil
+    vcpu.flushTLB(address: nil, addressSpace: nil)
+  }
+}

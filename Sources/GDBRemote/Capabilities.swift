@@ -1,0 +1,28 @@
+/// The protocols a target adopts, found out once.
+struct Capabilities {
+  let resumable: (any Resumable)?
+  let reverse: (any ReverseTarget)?
+  let resettable: (any Resettable)?
+  let breakpoints: (any BreakpointTarget)?
+  let description: (any TargetDescription)?
+  let memoryMap: (any MemoryMapProviding)?
+  let flash: (any FlashTarget)?
+  let threadNames: (any ThreadNaming)?
+  let executable: (any ExecutableNaming)?
+  let monitor: (any MonitorTarget)?
+  let fileIO: (any FileIOTarget)?
+
+  init(of target: any Target) {
+    resumable = target as? any Resumable
+    reverse = target as? any ReverseTarget
+    resettable = target as? any Resettable
+    breakpoints = target as? any BreakpointTarget
+    description = target as? any TargetDescription
+    memoryMap = target as? any MemoryMapProviding
+    flash = target as? any FlashTarget
+    threadNames = target as? any ThreadNaming
+    executable = target as? any ExecutableNaming
+    monitor = target as? any MonitorTarget
+    fileIO = target as? any FileIOTarget
+  }
+}

@@ -1,0 +1,74 @@
+// !, D, k, R, vRun, vKill, vAttach, qAttached: beginning and end of a debugging session.
+
+extension Session {
+  func enterExtendedMode(_ target: any Resettable, _ packet: inout PacketReader) throws(TargetError) -> Reply {
+    try packet.expectEnd()
+    isExtended = true
+    return .ok
+  }
+
+  /// `D[;process]`
+  func detach(_ packet: inout PacketReader) throws(TargetError) -> Reply {
+    if packet.skip(";") { try checkProcess(try packet.number(UInt32.self)) }
+    try packet.expectEnd()
+    if phase == .halted || phase == .running { capabilities.resumable?.detach() }
+    phase = .detached
+    return .ok
+  }
+
+  /// `k`, which has no answer.
+  func kill(_ target: any Resettable, _ packet: inout PacketReader) throws(TargetError) -> Reply {
+    try packet.expectEnd()
+    target.kill()
+    phase = .ended
+    return .none
+  }
+
+  /// `vKill;process`
+  func killProcess(_ target: any Resettable, _ packet: inout PacketReader) throws(TargetError) -> Reply {
+    try checkProcess(try packet.number(UInt32.self))
+    try packet.expectEnd()
+    target.kill()
+    phase = .ended
+    return .ok
+  }
+
+  /// `R XX`, which has no answer; the digits mean nothing.
+  func restart(_ target: any Resettable, _ packet: inout PacketReader) throws(TargetError) -> Reply {
+    try target.restart(arguments: [])
+    phase = .halted
+    return .none
+  }
+
+  /// `vRun;filename[;argument]…`, each in hexadecimal; answered by a stop reply.
+  func run(_ target: any Resettable, _ packet: inout PacketReader) throws(TargetError) -> Reply {
+    var arguments: [String] = []
+    if packet.skip(";") {
+      repeat {
+        guard let bytes = Hex.decode(packet.field(upTo: ";")) else { throw .invalid("malformed packet: argument") }
+        arguments.append(String(decoding: bytes, as: UTF8.self))
+      } while !packet.isAtEnd
+    }
+    try packet.expectEnd()
+    try target.restart(arguments: arguments)
+    return try reportState()
+  }
+
+  /// `vAttach;process`; stops the guest and is answered by a stop reply.
+  func attach(_ target: any Resumable, _ packet: inout PacketReader) throws(TargetError) -> Reply {
+    try checkProcess(try packet.number(UInt32.self))
+    try packet.expectEnd()
+    return try reportState()
+  }
+
+  /// `qAttached[:process]`; 1, so that a client that leaves detaches from the guest and does not kill it.
+  func isAttached(_ packet: inout PacketReader) throws(TargetError) -> Reply {
+    .text("1")
+  }
+
+  private func checkProcess(_ process: UInt32) throws(TargetError) {
+    guard target.threads.contains(where: { $0.process == process }) else {
+      throw TargetError(.noSuchThread, "no such process")
+    }
+  }
+}

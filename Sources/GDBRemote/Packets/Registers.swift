@@ -1,0 +1,31 @@
+// g, G, p, P: registers of the thread chosen by Hg.
+
+extension Session {
+  func readRegisters(_ packet: inout PacketReader) throws(TargetError) -> Reply {
+    try packet.expectEnd()
+    return .payload(try target.readRegisters(of: try selectedThread()).flatMap(\.hex))
+  }
+
+  func writeRegisters(_ packet: inout PacketReader) throws(TargetError) -> Reply {
+    let bytes = try packet.hexBytes()
+    try target.writeRegisters(bytes, of: try selectedThread())
+    return .ok
+  }
+
+  /// `p n`
+  func readRegister(_ packet: inout PacketReader) throws(TargetError) -> Reply {
+    let number = try packet.number(UInt32.self)
+    try packet.expectEnd()
+    return .payload(try target.readRegister(Int(number), of: try selectedThread()).hex)
+  }
+
+  /// `P n=value`
+  func writeRegister(_ packet: inout PacketReader) throws(TargetError) -> Reply {
+    let number = try packet.number(UInt32.self)
+    try packet.expect("=")
+    let bytes = try packet.hexBytes()
+    guard !bytes.isEmpty else { throw .invalid("malformed packet: register value expected") }
+    try target.writeRegister(Int(number), bytes, of: try selectedThread())
+    return .ok
+  }
+}

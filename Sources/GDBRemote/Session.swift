@@ -1,0 +1,226 @@
+/// One client's conversation with one target: bytes in through `receive`, bytes out through the closure given at the
+/// start. It does no input or output of its own and knows no threads: whoever owns it makes all calls one after the
+/// other, those of `stopped` and `CommandOutput` included. None may come from within the output closure.
+///
+/// The session holds its target; a target that wants to report stops holds its session weakly.
+public final class Session {
+  public struct Configuration: Sendable {
+    /// The largest payload accepted, in bytes; announced as `PacketSize`. Replies keep to it too.
+    public var packetSize: Int
+    public var runLengthEncoding: Bool
+    /// The most bytes one `qCRC` or `qSearch:memory` goes through.
+    public var scanLimit: UInt64
+
+    public init(packetSize: Int = 0x20000, runLengthEncoding: Bool = false, scanLimit: UInt64 = 1 << 28) {
+      self.packetSize = max(packetSize, 512)
+      self.runLengthEncoding = runLengthEncoding
+      self.scanLimit = scanLimit
+    }
+  }
+
+  /// What the client believes of the guest.
+  public enum Phase: Equatable, Sendable {
+    case halted, running
+    /// The client has left it.
+    case detached
+    /// It has exited or was killed.
+    case ended
+  }
+
+  public let target: any Target
+  public let configuration: Configuration
+  public internal(set) var phase = Phase.halted
+  /// Set by `!`: the session is to outlive the guest.
+  public internal(set) var isExtended = false
+
+  let capabilities: Capabilities
+  /// Features the client announced in `qSupported`.
+  var clientFeatures: Set<String> = []
+  var acknowledges = true
+  /// Threads chosen by `Hg` and `Hc`.
+  var generalThread: ThreadSelector?
+  var continueThreads: ThreadSelector?
+  var unlistedThreads: ArraySlice<ThreadID> = []
+  var isFileCallPending = false
+
+  private let output: ([UInt8]) -> Void
+  private var outbox: [UInt8] = []
+  private var decoder: PacketDecoder
+  private let encoder: PacketEncoder
+  private var lastFrame: [UInt8] = []
+  private var repeatsLeft = 0
+  private var isCommandPending = false
+  private var delayedStop: StopReason?
+
+  /// - Parameter output: takes bytes for the client, always whole packets.
+  public init(target: any Target, configuration: Configuration = .init(), output: @escaping ([UInt8]) -> Void) {
+    self.target = target
+    self.configuration = configuration
+    self.output = output
+    capabilities = Capabilities(of: target)
+    decoder = PacketDecoder(maximumSize: configuration.packetSize)
+    encoder = PacketEncoder(runLengthEncoding: configuration.runLengthEncoding)
+  }
+
+  /// Takes bytes from the client, in portions of any size, and answers what they complete. Nothing a client can send
+  /// is an error here: what makes no sense is answered as the protocol provides, or ignored.
+  public func receive(_ bytes: some Sequence<UInt8>) {
+    for byte in bytes {
+      if let event = decoder.decode(byte) { handle(event) }
+    }
+    flush()
+  }
+
+  /// The guest has halted. Told to the client if it believes the guest running, ignored otherwise.
+  public func stopped(_ reason: StopReason) {
+    guard phase == .running else { return }
+    if isCommandPending {
+      delayedStop = reason
+      return
+    }
+    send(.payload(report(reason)))
+    flush()
+  }
+
+  /// Shows text on the client's console; possible only while the guest runs, dropped otherwise.
+  public func showConsole(_ text: String) {
+    guard phase == .running, !isCommandPending, !isFileCallPending else { return }
+    sendConsole(text)
+    flush()
+  }
+
+  /// Passes a file call of the running guest to the client.
+  /// - Throws: `.busy` if the client waits for no guest or another call is under way; `.unsupported` if the target
+  ///   is no `FileIOTarget`.
+  public func request(_ call: FileCall) throws(TargetError) {
+    guard capabilities.fileIO != nil else { throw .unsupported("the target takes no file calls") }
+    guard phase == .running, !isCommandPending, !isFileCallPending else { throw .busy("the client waits for no call") }
+    isFileCallPending = true
+    send(.payload(call.payload))
+    flush()
+  }
+
+  private func handle(_ event: PacketDecoder.Event) {
+    switch event {
+    case .packet(let payload):
+      if acknowledges { outbox.append(UInt8(ascii: "+")) }
+      send(answer(payload))
+    case .interrupt:
+      interruptGuest()
+    case .acknowledged:
+      repeatsLeft = 0
+    case .rejected:
+      guard acknowledges, repeatsLeft > 0 else { return }
+      repeatsLeft -= 1
+      outbox += lastFrame
+    case .damaged where acknowledges:
+      outbox.append(UInt8(ascii: "-"))
+    case .damaged:
+      send(.failure(TargetError(.inputOutput, "packet with a wrong checksum")))
+    case .tooLong:
+      if acknowledges { outbox.append(UInt8(ascii: "+")) }
+      send(.failure(TargetError(.tooLarge, "packet longer than PacketSize")))
+    }
+  }
+
+  private func answer(_ payload: [UInt8]) -> Reply {
+    guard let row = PacketTable.row(for: payload), row.isAdopted(capabilities) else { return .unsupported }
+    do throws(TargetError) {
+      if isCommandPending { throw .busy("a monitor command is under way") }
+      try checkPhase(allows: row.when)
+      var reader = PacketReader(payload)
+      reader.drop(row.name.count)
+      return try row.handle(self, &reader)
+    } catch {
+      return error.kind == .unsupported ? .unsupported : .failure(error)
+    }
+  }
+
+  private func checkPhase(allows when: PacketRow.Availability) throws(TargetError) {
+    switch (when, phase) {
+    case (.always, _), (_, .halted): return
+    case (.haltedOrFileCall, .running) where isFileCallPending: return
+    case (_, .running): throw .busy("the guest is running")
+    case (_, .detached), (_, .ended): throw TargetError(.noSuchThread, "no guest is attached")
+    }
+  }
+
+  func interruptGuest() {
+    if phase == .running { capabilities.resumable?.interrupt() }
+  }
+}
+
+// MARK: - Output
+
+extension Session {
+  func send(_ reply: Reply) {
+    switch reply {
+    case .ok: sendPacket(Array("OK".utf8))
+    case .unsupported: sendPacket([])
+    case .payload(let payload): sendPacket(payload)
+    case .failure(let error): sendPacket(describe(error))
+    case .none: break
+    }
+  }
+
+  private func sendPacket(_ payload: [UInt8]) {
+    let frame = encoder.packet(payload)
+    outbox += frame
+    if acknowledges {
+      lastFrame = frame
+      repeatsLeft = 3
+    }
+  }
+
+  private func describe(_ error: TargetError) -> [UInt8] {
+    guard clientFeatures.contains("error-message+") else {
+      return [UInt8(ascii: "E")] + Hex.encode([error.kind.rawValue])
+    }
+    return Array("E.".utf8) + error.message.utf8.map { (32..<127).contains($0) ? $0 : UInt8(ascii: "?") }
+  }
+
+  private func sendConsole(_ text: String) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let part = rest.prefix(configuration.packetSize / 2 - 1)
+      sendPacket([UInt8(ascii: "O")] + Hex.encode(part))
+      rest = rest.dropFirst(part.count)
+    }
+  }
+
+  private func flush() {
+    guard !outbox.isEmpty else { return }
+    let bytes = outbox
+    outbox.removeAll(keepingCapacity: true)
+    output(bytes)
+  }
+}
+
+// MARK: - Monitor commands
+
+extension Session {
+  func runCommand(_ monitor: any MonitorTarget, _ packet: inout PacketReader) throws(TargetError) -> Reply {
+    let line = try packet.hexBytes()
+    isCommandPending = true
+    monitor.runCommand(String(decoding: line, as: UTF8.self), output: CommandOutput(self))
+    return .none
+  }
+
+  func writeCommandOutput(_ text: String) {
+    sendConsole(text)
+    flush()
+  }
+
+  func finishCommand(_ reply: Reply) {
+    if case .failure(let error) = reply, !clientFeatures.contains("error-message+") {
+      sendConsole(error.message + "\n")
+    }
+    isCommandPending = false
+    send(reply)
+    if let reason = delayedStop {
+      delayedStop = nil
+      stopped(reason)
+    }
+    flush()
+  }
+}

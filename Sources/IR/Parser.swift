@@ -1,0 +1,236 @@
+// Owns IR as text, on the way in: reads what ``Printer`` writes.
+
+/// What is wrong with a piece of IR text.
+public struct ParseError: Error, Equatable, CustomStringConvertible {
+  /// From 1.
+  public var line: Int
+  public var message: String
+
+  public var description: String { "line \(line): \(message)" }
+}
+
+/// Reads IR text. Comments go from `;` to the end of the line. Blocks are not verified.
+public struct Parser: Sendable {
+  public let names: TextNames
+
+  public init(_ names: TextNames = TextNames()) { self.names = names }
+
+  /// Reads the one block that `text` must hold.
+  public func block(_ text: some StringProtocol) throws(ParseError) -> Block {
+    let blocks = try blocks(text)
+    guard blocks.count == 1 else { throw ParseError(line: 1, message: "one block expected, \(blocks.count) found") }
+    return blocks[0]
+  }
+
+  /// Reads any number of blocks, each opened by a line `block PC`.
+  public func blocks(_ text: some StringProtocol) throws(ParseError) -> [Block] {
+    var blocks: [Block] = []
+    var instructionNumber: UInt32 = 0
+    var number = 0
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      number += 1
+      var reader = LineReader(line, number: number)
+      guard !reader.isAtEnd else { continue }
+      if reader.takes("block") {
+        blocks.append(Block(pc: UInt64(bitPattern: try reader.number())))
+        instructionNumber = 0
+      } else {
+        guard var block = blocks.popLast() else { throw reader.error("an op before the first `block` line") }
+        try parseOp(&reader, into: &block, &instructionNumber)
+        blocks.append(block)
+      }
+      try reader.end()
+    }
+    return blocks
+  }
+
+  private func parseOp(
+    _ reader: inout LineReader, into block: inout Block, _ instructionNumber: inout UInt32
+  ) throws(ParseError) {
+    var op = Op(.nop)
+    if let result = try reader.optionalValue() {
+      op.result = result
+      try reader.expect("=")
+    }
+    try parseMnemonic(&reader, &op)
+    let info = op.opcode.info
+    guard (info.result == .none) == op.result.isNone else {
+      throw reader.error(info.result == .none ? "\(info.name) has no result" : "\(info.name) needs a result")
+    }
+    try parseOperands(&reader, &op, &instructionNumber)
+    for id in [op.a, op.b, op.c, op.result] where !id.isNone {
+      while !block.contains(id) { block.valueTypes.append(.none) }
+    }
+    switch op.opcode {
+    case .setRegister, .exitIndirect: op.type = block.type(of: op.a)
+    case .store: op.type = block.type(of: op.b)
+    default: break
+    }
+    if !op.result.isNone { block.valueTypes[Int(op.result.index)] = info.result == .truth ? .i1 : op.type }
+    block.ops.append(op)
+  }
+
+  private func parseMnemonic(_ reader: inout LineReader, _ op: inout Op) throws(ParseError) {
+    let word = try reader.word("an op")
+    if let opcode = Opcode.named[word] {
+      guard opcode.info.result == .none else { throw reader.error("\(word) needs a type, as in \(word).i64") }
+      op.opcode = opcode
+      return
+    }
+    guard let dot = word.lastIndex(of: "."), let opcode = Opcode.named[String(word[..<dot])],
+      let type = Type(name: word[word.index(after: dot)...]), opcode.info.result != .none
+    else { throw reader.error("no op `\(word)`") }
+    op.opcode = opcode
+    op.type = type
+  }
+
+  private func parseOperands(
+    _ reader: inout LineReader, _ op: inout Op, _ instructionNumber: inout UInt32
+  ) throws(ParseError) {
+    switch op.opcode {
+    case .nop: break
+    case .instruction:
+      op.imm = try reader.number()
+      op.aux = try reader.number(as: UInt16.self)
+      op.extra = reader.takes("#") ? try reader.number(as: UInt32.self) : instructionNumber
+      instructionNumber = op.extra &+ 1
+    case .retire: op.extra = try reader.number(as: UInt32.self)
+    case .count, .const: op.imm = try reader.number()
+    case .getRegister: op.imm = try register(&reader)
+    case .setRegister:
+      op.imm = try register(&reader)
+      try reader.expect(",")
+      op.a = try reader.value()
+    case .copy, .countLeadingZeros, .countTrailingZeros, .populationCount, .byteSwap, .signExtend, .zeroExtend,
+      .truncate, .bitcast:
+      op.a = try reader.value()
+    case .add, .sub, .mul, .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned, .divSigned, .divUnsigned,
+      .remSigned, .remUnsigned, .and, .or, .xor, .andNot, .shiftLeft, .shiftRight, .shiftRightArithmetic, .rotateLeft,
+      .rotateRight:
+      (op.a, op.b) = try pair(&reader)
+    case .compare:
+      op.aux = try reader.named(Condition.allCases, \.name, "a condition").rawValue
+      (op.a, op.b) = try pair(&reader)
+    case .select:
+      op.a = try reader.value()
+      try reader.expect(",")
+      (op.b, op.c) = try pair(&reader)
+    case .load: try address(&reader, &op)
+    case .store:
+      try address(&reader, &op)
+      try reader.expect(",")
+      op.b = try reader.value()
+    case .atomic:
+      op.extra = try reader.named(AtomicKind.allCases, \.name, "an atomic operation").rawValue
+      try address(&reader, &op)
+      if reader.takes(",") { op.b = try reader.value() }
+    case .compareExchange:
+      try address(&reader, &op)
+      try reader.expect(",")
+      (op.b, op.c) = try pair(&reader)
+    case .fence: op.aux = try reader.named(Ordering.allCases, \.name, "an ordering").rawValue
+    case .call: try call(&reader, &op)
+    case .exitIf:
+      op.a = try reader.value()
+      try reader.expect("->")
+      op.imm = try reader.number()
+      try exit(&reader, &op)
+    case .exit:
+      try reader.expect("->")
+      op.imm = try reader.number()
+      try exit(&reader, &op)
+    case .exitIndirect:
+      op.a = try reader.value()
+      try exit(&reader, &op)
+    case .exitWith:
+      op.aux = UInt16(try reader.named(ExitReason.allCases, \.name, "an exit reason").rawValue)
+      try reader.expect("->")
+      op.imm = try reader.number()
+      try retired(&reader, &op)
+    case .raise:
+      op.imm = try reader.number()
+      if reader.takes("value") { op.a = try reader.value() }
+      try retired(&reader, &op)
+    }
+  }
+
+  private func pair(_ reader: inout LineReader) throws(ParseError) -> (ValueID, ValueID) {
+    let first = try reader.value()
+    try reader.expect(",")
+    return (first, try reader.value())
+  }
+
+  private func register(_ reader: inout LineReader) throws(ParseError) -> Int64 {
+    if reader.takes("#") { return try reader.number() }
+    let name = try reader.word("a register")
+    if let number = names.registerNumbers[name] { return Int64(number) }
+    guard name.first == "r", let number = Int64(name.dropFirst()) else { throw reader.error("no register `\(name)`") }
+    return number
+  }
+
+  private func address(_ reader: inout LineReader, _ op: inout Op) throws(ParseError) {
+    op.aux = try access(&reader).rawValue
+    try reader.expect("[")
+    op.a = try reader.value()
+    if reader.takes("+") {
+      op.imm = try reader.number()
+    } else if reader.takes("-") {
+      op.imm = 0 &- (try reader.number())
+    }
+    try reader.expect("]")
+  }
+
+  private func access(_ reader: inout LineReader) throws(ParseError) -> MemoryAccess {
+    let word = try reader.word("a memory access")
+    let parts = word.split(separator: ".", omittingEmptySubsequences: false)
+    guard let sign = parts[0].first, sign == "s" || sign == "u", let size = Int(parts[0].dropFirst()),
+      [1, 2, 4, 8, 16].contains(size)
+    else { throw reader.error("no memory access `\(word)`") }
+    var (bigEndian, aligned, ordering, space) = (false, false, Ordering.relaxed, AccessSpace.current)
+    for part in parts.dropFirst() {
+      if part == "be" {
+        bigEndian = true
+      } else if part == "aligned" {
+        aligned = true
+      } else if let match = Ordering.allCases.first(where: { $0.name == part }) {
+        ordering = match
+      } else if let match = AccessSpace.allCases.first(where: { $0.name == part }) {
+        space = match
+      } else {
+        throw reader.error("no memory access property `\(part)`")
+      }
+    }
+    return MemoryAccess(
+      size: size, signed: sign == "s", bigEndian: bigEndian, aligned: aligned, ordering: ordering, space: space)
+  }
+
+  private func call(_ reader: inout LineReader, _ op: inout Op) throws(ParseError) {
+    let word = try reader.word("a helper")
+    guard word.first == "@", let number = names.helperNumbers[String(word.dropFirst())] ?? Int(word.dropFirst()),
+      let helper = UInt16(exactly: number)
+    else { throw reader.error("no helper `\(word)`") }
+    op.aux = helper
+    try reader.expect("(")
+    if !reader.takes(")") {
+      op.a = try reader.value()
+      if reader.takes(",") { op.b = try reader.value() }
+      if reader.takes(",") { op.c = try reader.value() }
+      try reader.expect(")")
+    }
+    if reader.takes("#") { op.imm = try reader.number() }
+  }
+
+  private func exit(_ reader: inout LineReader, _ op: inout Op) throws(ParseError) {
+    for (flag, name) in ExitFlags.names where reader.takes(name) { op.aux |= flag.rawValue }
+    try retired(&reader, &op)
+  }
+
+  private func retired(_ reader: inout LineReader, _ op: inout Op) throws(ParseError) {
+    if reader.takes("retired") { op.extra = try reader.number(as: UInt32.self) }
+  }
+}
+
+extension Opcode {
+  static let named: [String: Opcode] = Dictionary(
+    uniqueKeysWithValues: Opcode.allCases.map { ("\($0.info.name)", $0) })
+}

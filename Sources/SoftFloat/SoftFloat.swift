@@ -1,1 +1,0 @@
-// SoftFloat: see CONTRIBUTING.md
