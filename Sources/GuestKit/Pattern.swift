@@ -49,6 +49,8 @@ public struct Pattern: Sendable {
   public private(set) var length = 0
   public private(set) var mask: UInt32 = 0
   public private(set) var value: UInt32 = 0
+  /// Bits that are neither fixed nor part of a field.
+  public private(set) var ignored: UInt32 = 0
   /// By ``Field/index``, each field's runs; empty for a field that is not there.
   public private(set) var fields: [[FieldRun]] = Array(repeating: [], count: Field.count)
   /// Values that fields must not have.
@@ -70,7 +72,7 @@ public struct Pattern: Sendable {
       case UInt8(ascii: "1"):
         mask |= 1 << UInt32(bit)
         value |= 1 << UInt32(bit)
-      case UInt8(ascii: "."): break
+      case UInt8(ascii: "."): ignored |= 1 << UInt32(bit)
       default:
         guard let field = Field(letter: character) else { throw PatternError("\(text): unknown character in bits") }
         positions[field.index].append(bit)
@@ -175,11 +177,11 @@ public struct Pattern: Sendable {
     return mask == other.mask || (shared != mask && shared != other.mask)
   }
 
-  /// An encoding with random fields.
+  /// An encoding with random fields; ignored bits are 0.
   public func randomEncoding(using generator: inout some RandomNumberGenerator) -> UInt32 {
     let all: UInt32 = length == 2 ? 0xFFFF : .max
     while true {
-      let bits = (UInt32.random(in: 0...all, using: &generator) & ~mask) | value
+      let bits = (UInt32.random(in: 0...all, using: &generator) & ~(mask | ignored)) | value
       if matches(bits) { return bits }
     }
   }
