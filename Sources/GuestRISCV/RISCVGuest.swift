@@ -9,29 +9,38 @@ public final class RISCVGuest {
   public let xlen: Int
   public let extensions: Extensions
   public let registerFile: RegisterFile
-  /// Numbered as ``HelperNumber`` says.
+  /// Numbered as ``HelperNumber``, ``PrivilegedHelper`` and ``FloatHelper`` say.
   public let helpers: [Helper]
   public let decoder: DecodeTable<Translator>
+  /// Whether EBREAK between the marker instructions is a semihosting call.
+  public let semihosting: Bool
 
   /// - Parameters:
   ///   - model: `rv32` or `rv64` with every implemented extension, or an ISA string such as `rv64imafdc_zba`.
   ///   - custom: instructions of the caller's own.
-  public convenience init(model: String, custom: [InstructionGroup<Translator>] = []) throws(RISCVModelError) {
+  ///   - semihosting: see ``semihosting``.
+  public convenience init(
+    model: String, semihosting: Bool = false, custom: [InstructionGroup<Translator>] = []
+  ) throws(RISCVModelError) {
     let text = model.lowercased()
     let isa = text.dropFirst(4)
     guard text.hasPrefix("rv32") || text.hasPrefix("rv64") else { throw RISCVModelError.unknownBase(model) }
     try self.init(
-      xlen: text.hasPrefix("rv32") ? 32 : 64, isa.isEmpty ? .all : try Extensions(isa: isa), custom: custom)
+      xlen: text.hasPrefix("rv32") ? 32 : 64, isa.isEmpty ? .all : try Extensions(isa: isa),
+      semihosting: semihosting, custom: custom)
   }
 
   /// - Parameter xlen: 32 or 64.
   public init(
-    xlen: Int, _ extensions: Extensions, custom: [InstructionGroup<Translator>] = []
+    xlen: Int, _ extensions: Extensions, semihosting: Bool = false, custom: [InstructionGroup<Translator>] = []
   ) throws(RISCVModelError) {
     self.xlen = xlen
     self.extensions = extensions
     registerFile = RISCVRegisters.make(xlen: xlen, extensions)
-    helpers = HelperNumber.allCases.map(\.helper)
+    self.semihosting = semihosting
+    helpers =
+      HelperNumber.allCases.map(\.helper) + PrivilegedHelper.allCases.map(\.helper)
+      + FloatHelper.allCases.map(\.helper)
     do throws(PatternError) {
       decoder = try DecodeTable(
         Self.groups(xlen: xlen, extensions) + custom, width: xlen, shortIndex: [0..<2, 10..<16],

@@ -30,6 +30,9 @@ extension RISCVGuest {
       }
       guard let (encoding, length) = fetch(request.code, offset, first: number == 0, &translator, pc) else { return }
       translator.begin(pc: pc, length: length)
+      if semihosting, encoding == Self.ebreak {
+        translator.isSemihostingCall = isSemihostingCall(request.code, offset)
+      }
       if let instruction = decoder.decode(encoding, length: length) {
         decoder.translate(instruction, with: &translator)
       } else {

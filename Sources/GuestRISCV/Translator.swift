@@ -13,6 +13,8 @@ public struct Translator {
   /// Address and length (bytes) of the current instruction.
   public var pc: UInt64
   public var length: Int
+  /// The current instruction, an EBREAK, is a semihosting call.
+  var isSemihostingCall = false
 
   init(_ builder: Builder, guest: RISCVGuest, flags: TranslationFlags, pc: UInt64) {
     self.builder = builder
