@@ -52,7 +52,7 @@ extension RISCVGuest {
 
   /// GDB numbers CSRs from 65 on.
   private func csrName(_ number: Int) -> String {
-    registerFile.registers.first { $0.gdbNumber == 65 + number }?.name ?? "0x" + String(number, radix: 16)
+    registerFile.registers.first { $0.gdbNumber == 65 + number }?.name ?? String(number)
   }
 }
 
