@@ -100,10 +100,25 @@ public struct EngineOptions: Sendable {
     guard let current else { return }
     let deadline = events.nextDeadline
     guard deadline != .max else { return }
-    let ticks = deadline / clock.nanosecondsPerInstruction
+    let ticks = ticks(until: deadline)
     guard ticks < currentDeadline else { return }
     currentDeadline = ticks
     current.shortenBudget(to: Int64(clamping: ticks) &- Int64(clamping: current.now))
+  }
+
+  /// The first tick at which `time` (ns) has come.
+  public func ticks(until time: UInt64) -> UInt64 {
+    let unit = clock.nanosecondsPerInstruction
+    return time / unit + (time % unit == 0 ? 0 : 1)
+  }
+
+  /// Makes the running vCPU look at what is due at its next interrupt point; from devices, on the engine's thread.
+  public func kick() { current?.kick() }
+
+  /// An interrupt input of a vCPU changed.
+  public func setInterruptLine(_ vcpu: VCPU, _ line: Int, _ level: Bool) {
+    guest.setInterruptLine(vcpu.state, line, level)
+    if vcpu === current { vcpu.kick() }
   }
 
   func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool {

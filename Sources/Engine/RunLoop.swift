@@ -71,12 +71,13 @@ extension Engine {
     }
   }
 
-  /// Executes one guest instruction; an exception counts as one.
+  /// Executes one guest instruction; entering a handler, for an exception or an interrupt that is due, counts as one.
   public func step(_ vcpu: VCPU) -> RunOutcome {
     begin(vcpu, .max)
     defer { end(vcpu) }
     if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) { return .waiting }
     vcpu.isWaiting = false
+    if vcpu.mayInterrupt, takeInterrupt(vcpu) { return .stepped }
     do throws(TranslationFailure) {
       let id = try block(vcpu, at: vcpu.state.pc, .step)
       vcpu.passedBreakpoint = nil
@@ -107,13 +108,20 @@ extension Engine {
   /// Interrupts and the deadline, where both may be seen.
   private func atInterruptPoint(_ vcpu: VCPU) -> RunOutcome? {
     if vcpu.ticks >= currentDeadline || stopFlag.isRaised { return .deadline }
+    takeInterrupt(vcpu)
+    return nil
+  }
+
+  /// - Returns: whether there was one to take.
+  @discardableResult
+  private func takeInterrupt(_ vcpu: VCPU) -> Bool {
     vcpu.mayInterrupt = false
-    guard let interrupt = guest.pendingInterrupt(vcpu.state) else { return nil }
+    guard let interrupt = guest.pendingInterrupt(vcpu.state) else { return false }
     log.write(.int, "hart \(vcpu.number): \(guest.exceptionName(interrupt.cause)) at \(hex(vcpu.state.pc))")
     statistics.interrupts &+= 1
     guest.enterException(vcpu.state, interrupt)
     vcpu.enterMode()
-    return nil
+    return true
   }
 
   private func enter(_ vcpu: VCPU, _ id: BlockID) {
@@ -163,6 +171,8 @@ extension Engine {
   private func handle(_ vcpu: VCPU, _ reason: ExitReason?) -> RunOutcome? {
     switch reason {
     case .budget:
+      // A helper that changed the mode (an exception return) leaves this way.
+      vcpu.enterMode()
       vcpu.mayInterrupt = true
     case .stateChanged:
       vcpu.enterMode()

@@ -90,8 +90,8 @@ public final class Session {
   }
 
   /// Passes a file call of the running guest to the client.
-  /// - Throws: `.busy` if the client waits for no guest or another call is under way; `.unsupported` if the target is no
-  ///   `FileIOTarget`.
+  /// - Throws: `.busy` if the client waits for no guest or another call is under way; `.unsupported` if the target
+  ///   is no `FileIOTarget`.
   public func request(_ call: FileCall) throws(TargetError) {
     guard capabilities.fileIO != nil else { throw .unsupported("the target takes no file calls") }
     guard phase == .running, !isCommandPending, !isFileCallPending else { throw .busy("the client waits for no call") }
@@ -212,6 +212,9 @@ extension Session {
   }
 
   func finishCommand(_ reply: Reply) {
+    if case .failure(let error) = reply, !clientFeatures.contains("error-message+") {
+      sendConsole(error.message + "\n")
+    }
     isCommandPending = false
     send(reply)
     if let reason = delayedStop {

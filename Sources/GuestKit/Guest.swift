@@ -138,6 +138,10 @@ public protocol Guest: AnyObject, Sendable {
   /// Puts `cpu` in its reset state, about to run at `pc`, as hart number `number`.
   func reset(_ cpu: VCPUState, number: Int, pc: UInt64)
 
+  /// Puts what boot firmware is handed into registers: the devicetree's address, and that of a block of parameters for
+  /// the next stage (RISC-V: OpenSBI's `fw_dynamic_info`).
+  func passBootParameters(_ cpu: VCPUState, number: Int, devicetree: UInt64, parameters: UInt64)
+
   /// The state that translation depends on.
   func translationFlags(_ cpu: VCPUState) -> TranslationFlags
   func memoryMode(_ flags: TranslationFlags) -> MemoryMode

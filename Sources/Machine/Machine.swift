@@ -1,1 +1,104 @@
-// Machine: see CONTRIBUTING.md
+// Owns a running board: engine, bus, devices, the thread they run on, and the only door to them from other threads.
+
+import Bus
+import Devicetree
+import Engine
+import GuestKit
+import HostKit
+
+/// A machine made from a devicetree. Everything in it belongs to the machine's thread; other threads go through
+/// ``perform(_:)``, ``resume(_:)``, ``stop()`` and ``inject(_:to:)``.
+public final class Machine: @unchecked Sendable {
+  public let configuration: MachineConfiguration
+  public let guest: any Guest
+  public let engine: Engine
+  public let space: AddressSpace
+  public let clock: VirtualClock
+  public let events: EventQueue
+  /// The tree as edited for the guest.
+  public internal(set) var tree: Devicetree
+  /// Devices in the order of their event-queue numbers, with their nodes' paths.
+  public internal(set) var devices: [(path: String, device: any Device)] = []
+  public internal(set) var memories: [RAMRegion] = []
+  /// Where the boot starts, and the symbols of loaded ELF files.
+  public internal(set) var boot = BootPlan()
+  public internal(set) var symbols = SymbolTable()
+  let controller: PowerController
+  lazy var semihosting = Semihosting(configuration)
+  var interruptLines: [IRQLine] = []
+
+  /// Input from the host that has taken effect, and that which is still to come (replay or not yet applied).
+  public internal(set) var recorded: [RecordedInput] = []
+  var replay: [RecordedInput] = []
+  let door = Door()
+  /// The time (ticks) every vCPU has reached, and the hart whose turn it is.
+  var roundTarget: UInt64 = 0
+  var nextHart = 0
+  var isRoundOver = true
+  public internal(set) var isRunning = false
+  public internal(set) var lastStop: StopEvent = .requested
+  var stepRequest: RunRequest?
+  /// Told of each stop, on the machine's thread.
+  public var stopObservers: [@Sendable (StopEvent) -> Void] = []
+  /// Wall clock minus virtual time at the last sleep, for pacing.
+  var pacing: Pacing?
+
+  init(
+    configuration: MachineConfiguration, guest: any Guest, engine: Engine, space: AddressSpace, clock: VirtualClock,
+    events: EventQueue, tree: Devicetree, controller: PowerController
+  ) {
+    self.configuration = configuration
+    self.guest = guest
+    self.engine = engine
+    self.space = space
+    self.clock = clock
+    self.events = events
+    self.tree = tree
+    self.controller = controller
+  }
+
+  /// Runs `body` on the machine's thread, at a point between instructions of the guest; the guest pauses for it if it
+  /// is running, and goes on after.
+  public func perform<T: Sendable>(_ body: @escaping @Sendable (Machine) -> T) -> T {
+    if door.isInside { return body(self) }
+    return door.submit { body(self) }
+  }
+
+  /// Lets a stopped machine go on. Without effect on a running one.
+  public func resume(_ request: RunRequest = .run) {
+    perform { machine in
+      guard !machine.isRunning else { return }
+      if case .exited = machine.lastStop { machine.resetHard() }
+      machine.stepRequest = request
+      if case .run = request { machine.stepRequest = nil }
+      for vcpu in machine.engine.vcpus { machine.engine.passBreakpoint(vcpu) }
+      machine.isRunning = true
+    }
+  }
+
+  /// Stops a running machine; the observers hear of ``StopEvent/requested``.
+  public func stop() {
+    perform { machine in
+      if machine.isRunning { machine.halt(.requested) }
+    }
+  }
+
+  /// Gives characters from the host to a character device, by its path. They take effect, and are recorded, at the
+  /// next end of a time slice.
+  public func inject(_ bytes: [UInt8], to path: String) {
+    door.post { [self] in
+      pendingInput.append((path, bytes))
+    }
+  }
+  var pendingInput: [(path: String, bytes: [UInt8])] = []
+
+  /// Ends the machine's thread.
+  public func shutDown() { door.close() }
+
+  func halt(_ event: StopEvent) {
+    isRunning = false
+    stepRequest = nil
+    lastStop = event
+    for observer in stopObservers { observer(event) }
+  }
+}

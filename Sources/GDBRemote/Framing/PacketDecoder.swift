@@ -43,12 +43,7 @@ public struct PacketDecoder: Sendable {
     case .payload, .escape:
       decodePayload(byte)
       return nil
-    case .checksumHigh:
-      high = Hex.value(byte)
-      state = .checksumLow
-      return nil
-    case .checksumLow:
-      return finish(low: Hex.value(byte))
+    case .checksumHigh, .checksumLow: return decodeChecksum(byte)
     }
   }
 
@@ -92,8 +87,21 @@ public struct PacketDecoder: Sendable {
     if payload.count < maximumSize { payload.append(byte) } else { overflowed = true }
   }
 
-  private mutating func finish(low: UInt8?) -> Event {
+  private mutating func decodeChecksum(_ byte: UInt8) -> Event? {
+    if byte == UInt8(ascii: "$") {
+      start()
+      return .damaged
+    }
+    if state == .checksumHigh {
+      high = Hex.value(byte)
+      state = .checksumLow
+      return nil
+    }
     state = .idle
+    return finish(low: Hex.value(byte))
+  }
+
+  private func finish(low: UInt8?) -> Event {
     if overflowed { return .tooLong }
     guard let high, let low, high << 4 | low == sum else { return .damaged }
     return .packet(payload)

@@ -6,9 +6,8 @@ extension Session {
 
   /// `qSupported[:feature;…]`; the answer is made of what the rows of the packet table announce.
   func exchangeFeatures(_ packet: inout PacketReader) throws(TargetError) -> Reply {
-    if packet.skip(":") {
-      clientFeatures = Set(packet.text.split(separator: ";").map(String.init))
-    }
+    _ = packet.skip(":")
+    clientFeatures = Set(packet.text.split(separator: ";").map(String.init))
     var features = ["PacketSize=" + String(configuration.packetSize, radix: 16)]
     for row in PacketTable.rows where row.isAdopted(capabilities) {
       features += row.features.filter { !Self.mutualFeatures.contains($0) || clientFeatures.contains($0) }

@@ -8,8 +8,8 @@ public protocol FileIOTarget: Resumable {
   func fileCallFinished(_ result: FileCallResult)
 }
 
-/// A request of the guest to the client. Strings lie in guest memory and count their final NUL; numbers are those of the
-/// protocol's own tables of flags and modes, which are mostly those of Linux.
+/// A request of the guest to the client. Strings lie in guest memory and count their final NUL; numbers are those of
+/// the protocol's own tables of flags and modes, which are mostly those of Linux.
 public enum FileCall: Equatable, Sendable {
   case open(path: GuestString, flags: UInt32, mode: UInt32)
   case close(descriptor: Int32)

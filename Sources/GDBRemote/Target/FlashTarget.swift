@@ -1,5 +1,5 @@
-/// A target with flash memory that GDB's `load` programs: erase, write, and at the end once `flashDone`. The regions are
-/// those of the memory map.
+/// A target with flash memory that GDB's `load` programs: erase, write, and at the end once `flashDone`. The regions
+/// are those of the memory map.
 public protocol FlashTarget: MemoryMapProviding {
   /// Erases whole blocks. The range does not wrap.
   func eraseFlash(at address: UInt64, length: UInt64) throws(TargetError)

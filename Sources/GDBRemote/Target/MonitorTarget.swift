@@ -22,6 +22,7 @@ public final class CommandOutput {
     end(.ok)
   }
 
+  /// Ends the command as failed. A client that reads no messages in errors is shown the message as output first.
   public func fail(_ error: TargetError) {
     end(.failure(error))
   }

@@ -1,9 +1,9 @@
-/// What every debuggable machine offers: threads, registers and memory. All further abilities are protocols of their own
-/// that refine this one; the session finds out which of them a target adopts and announces exactly those.
+/// What every debuggable machine offers: threads, registers and memory. All further abilities are protocols of their
+/// own that refine this one; the session finds out which of them a target adopts and announces exactly those.
 ///
-/// The session calls a target only from within its own `receive`. All calls but `threads`, `haltReason`, and those whose
-/// documentation says so, come only while the guest is halted as far as the session knows; a target that knows better
-/// throws `.busy`.
+/// The session calls a target only from within its own `receive`. Descriptions, `threads` and `haltReason` may be asked
+/// for at any time; all other calls, unless their documentation says otherwise, come only while the guest is halted as
+/// far as the session knows. A target that knows better throws `.busy`.
 public protocol Target: AnyObject {
   /// All threads, at least one while there is a guest; the first is the default.
   var threads: [ThreadID] { get }

@@ -1,0 +1,157 @@
+// Owns the way from a devicetree to a machine: memory, guest, devices, wires.
+
+import Bus
+import Devicetree
+import Engine
+import GuestKit
+import HostKit
+
+extension Machine {
+  /// Makes a machine, its images loaded, stopped at its first instruction.
+  ///
+  /// - Parameters:
+  ///   - backends: where the characters of serial devices go, in the order of the devices: the console
+  ///     (`/chosen/stdout-path`) first.
+  ///   - log: receives what devices note.
+  public static func make(
+    _ configuration: MachineConfiguration, registry: Registry, backends: [any CharacterBackend],
+    log: @escaping (LogItem, String) -> Void
+  ) throws(MachineError) -> Machine {
+    do {
+      var builder = try BoardBuilder(configuration, registry, log)
+      return try builder.build(backends)
+    } catch let error as MachineError {
+      throw error
+    } catch let error as DevicetreeError {
+      throw .badInput("board \(configuration.board): \(error)")
+    } catch let error as MemoryError {
+      throw .badInput("board \(configuration.board): \(error)")
+    } catch let error as DeviceError {
+      throw .badInput("board \(configuration.board): \(error)")
+    } catch {
+      throw .setup("\(error)")
+    }
+  }
+}
+
+/// The steps from tree to machine.
+struct BoardBuilder {
+  let configuration: MachineConfiguration
+  let registry: Registry
+  let log: (LogItem, String) -> Void
+  var tree: Devicetree
+  let images: BootImages
+
+  init(
+    _ configuration: MachineConfiguration, _ registry: Registry, _ log: @escaping (LogItem, String) -> Void
+  ) throws {
+    self.configuration = configuration
+    self.registry = registry
+    self.log = log
+    tree = try Devicetree(contentsOf: configuration.board)
+    images = try BootImages(configuration)
+    if let count = configuration.cpuCount { try tree.setCPUCount(count) }
+    if let size = configuration.memorySize { try tree.setMemorySize(size) }
+  }
+
+  mutating func build(_ backends: [any CharacterBackend]) throws -> Machine {
+    let guest = try makeGuest()
+    let space = AddressSpace()
+    let clock = VirtualClock()
+    let events = EventQueue()
+    let controller = PowerController()
+    let memories = try mapMemory(space)
+    var lines: [IRQLine] = []
+    let devices = try makeDevices(space, clock, events, controller, backends, &lines)
+    let engine = try makeEngine(guest, space, clock, events)
+    engine.log.sink = log
+    controller.engine = engine
+    engine.timeSource = devices.lazy.compactMap { $0.device as? any TimeSource }.first
+    let machine = Machine(
+      configuration: configuration, guest: guest, engine: engine, space: space, clock: clock, events: events,
+      tree: tree, controller: controller)
+    machine.devices = devices
+    machine.memories = memories + devices.flatMap { entry in
+      (0..<8).compactMap { entry.device.memory(region: $0) }
+    }
+    machine.interruptLines = lines
+    try connect(lines, machine)
+    machine.boot = try BootPlan(images, tree: &machine.tree, configuration, guest)
+    machine.symbols.add(images.symbols)
+    try machine.loadBootChecked()
+    return machine
+  }
+
+  private mutating func makeGuest() throws -> any Guest {
+    guard let path = tree.cpuPaths.first, let cpu = try TreeView(tree, path) else {
+      throw MachineError.badInput("board \(configuration.board): no CPU: the tree has no /cpus/cpu@… node")
+    }
+    guard let entry = registry.guests.first(where: { $0.serves(cpu.compatible) }) else {
+      throw MachineError.badInput(
+        "board \(configuration.board): no guest for a CPU compatible with \(cpu.compatible.joined(separator: ", "))")
+    }
+    let guest = try entry.make(configuration.cpuModel, cpu, configuration.semihosting)
+    for image in images.all {
+      guard let elf = image.image.elf else { continue }
+      guard entry.elfMachines.contains(elf.machine), elf.bits == guest.addressBits else {
+        throw MachineError.badInput(
+          "\(image.path): an ELF file for machine \(elf.machine), \(elf.bits) bits, but the CPU is \(guest.architecture);"
+            + " choose another CPU with -cpu or another file")
+      }
+    }
+    for path in tree.cpuPaths {
+      let properties = entry.describe(guest)
+      try tree.update(path) { node in
+        for (name, value) in properties { node.set(name, .strings([value])) }
+      }
+    }
+    return guest
+  }
+
+  private func mapMemory(_ space: AddressSpace) throws -> [RAMRegion] {
+    var memories: [RAMRegion] = []
+    for path in tree.memoryPaths {
+      for (index, range) in try tree.regions(of: path).enumerated() where range.size > 0 {
+        guard range.size <= 1 << 40 else {
+          throw MachineError.badInput("\(path): \(range.size) bytes of memory are too many; choose a smaller -m")
+        }
+        let name = index == 0 ? "ram" : "ram\(index)"
+        let memory = try RAMRegion(name: name, size: Int(range.size))
+        try space.map(name, at: range.base, size: range.size, .ram(memory, offset: 0))
+        memories.append(memory)
+      }
+    }
+    guard !memories.isEmpty else {
+      throw MachineError.badInput("board \(configuration.board): no memory: the tree has no memory@… node")
+    }
+    return memories
+  }
+
+  private func makeEngine(
+    _ guest: any Guest, _ space: AddressSpace, _ clock: VirtualClock, _ events: EventQueue
+  ) throws -> Engine {
+    let wanted = configuration.host ?? registry.hosts.first?.name ?? ""
+    guard let host = registry.hosts.first(where: { $0.name == wanted }) else {
+      let names = registry.hosts.map(\.name).joined(separator: ", ")
+      throw MachineError.badInput("no host back end is called '\(wanted)'; there are: \(names)")
+    }
+    do throws(EngineError) {
+      return try Engine.make(host.type, guest, space, clock, events, tree.cpuPaths.count, configuration.engine)
+    } catch { throw MachineError.setup(error.description) }
+  }
+}
+
+extension Engine {
+  /// Opens the existential of a host type.
+  static func make(
+    _ type: any Host.Type, _ guest: any Guest, _ space: AddressSpace, _ clock: VirtualClock, _ events: EventQueue,
+    _ count: Int, _ options: EngineOptions
+  ) throws(EngineError) -> Engine {
+    func open<H: Host>(_ type: H.Type) throws(EngineError) -> Engine {
+      try Engine(
+        guest: guest, host: type, space: space, clock: clock, events: events, vcpuCount: max(1, count),
+        options: options)
+    }
+    return try open(type)
+  }
+}

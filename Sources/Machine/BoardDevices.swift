@@ -1,0 +1,96 @@
+// Owns the making of device models from nodes, and the wiring of their interrupts.
+
+import Bus
+import Devicetree
+import Engine
+import GuestKit
+
+extension BoardBuilder {
+  /// One model for each enabled node that has one or that answers at addresses.
+  func makeDevices(
+    _ space: AddressSpace, _ clock: VirtualClock, _ events: EventQueue, _ control: any MachineControl,
+    _ backends: [any CharacterBackend], _ lines: inout [IRQLine]
+  ) throws -> [(path: String, device: any Device)] {
+    var devices: [(path: String, device: any Device)] = []
+    var left = backends[...]
+    for path in orderedPaths() {
+      guard let node = tree[path], node.isEnabled, !node.compatible.isEmpty,
+        let view = try TreeView(tree, path, regions: symbolRegions(node))
+      else { continue }
+      let model = registry.devices.first { !Set($0.compatible).isDisjoint(with: node.compatible) }
+      guard let model = model ?? (view.regions.isEmpty ? nil : registry.fallback) else { continue }
+      let outputs = try tree.interrupts(of: path).enumerated().map { index, specifier in
+        let line = IRQLine(name: "\(path)#\(index)")
+        lines.append(line)
+        return InterruptOutput(line: line, controller: specifier.controller, cells: specifier.cells)
+      }
+      let takesCharacters = model is any CharacterDevice.Type
+      let context = DeviceContext(
+        id: devices.count, node: view, interrupts: outputs, clock: clock, events: events, space: space,
+        control: control, characters: takesCharacters ? left.popFirst() : nil,
+        log: { [log] category, text in log(category == .guestError ? .guestErrors : .unimp, text) })
+      let device = try model.init(context: context)
+      for (index, range) in view.regions.enumerated() where range.size > 0 {
+        let name = view.regions.count == 1 ? node.name : "\(node.name)#\(index)"
+        let isInMemory = space.ram(at: range.base, count: Int(clamping: range.size)) != nil
+        if let memory = device.memory(region: index) {
+          try space.map(name, at: range.base, size: range.size, .romDevice(memory, device, index: index))
+        } else {
+          try space.map(name, at: range.base, size: range.size, .device(device, index: index), overlay: isInMemory)
+        }
+      }
+      devices.append((path, device))
+    }
+    return devices
+  }
+
+  /// All paths, that of the console first.
+  private func orderedPaths() -> [String] {
+    let console = tree["/chosen"]?.string("stdout-path").flatMap { tree.fullPath($0) }
+    let paths = tree.paths.filter { !$0.hasPrefix("/cpus") && !$0.hasPrefix("/memory@") }
+    guard let console, paths.contains(console) else { return paths }
+    return [console] + paths.filter { $0 != console }
+  }
+
+  /// The places of a node that `martlet,region-symbols` puts at symbols of the loaded images.
+  private func symbolRegions(_ node: Node) -> [AddressRange]? {
+    guard let names = node.strings("martlet,region-symbols") else { return nil }
+    let found = names.compactMap { name in images.symbols.first { $0.name == name } }
+    return found.count == names.count ? found.map { AddressRange(base: $0.address, size: 8) } : []
+  }
+
+  /// Connects every wire to its controller: a CPU or a device.
+  func connect(_ lines: [IRQLine], _ machine: Machine) throws {
+    var inputs: [String: any IRQSink] = [:]
+    for (path, device) in machine.devices {
+      if let sink = device as? any IRQSink { inputs[path] = sink }
+    }
+    for (number, path) in tree.cpuPaths.enumerated() {
+      let sink = VCPUInputs(machine.engine, machine.engine.vcpus[number])
+      inputs[path] = sink
+      for child in tree[path]?.children ?? [] { inputs[path + "/" + child.name] = sink }
+    }
+    for (_, device) in machine.devices {
+      for output in device.context.interrupts {
+        guard let sink = inputs[output.controller] else {
+          log(.unimp, "\(device.context.node.name): nothing takes interrupts at \(output.controller)")
+          continue
+        }
+        output.line.connect(sink, line: Int(output.cells.first ?? 0))
+      }
+    }
+  }
+}
+
+/// The interrupt inputs of a vCPU.
+final class VCPUInputs: IRQSink {
+  private unowned let engine: Engine
+  private let vcpu: VCPU
+
+  init(_ engine: Engine, _ vcpu: VCPU) {
+    self.engine = engine
+    self.vcpu = vcpu
+  }
+
+  func setLevel(_ line: Int, _ level: Bool) { engine.setInterruptLine(vcpu, line, level) }
+}

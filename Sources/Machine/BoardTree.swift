@@ -1,0 +1,70 @@
+// Owns the edits of a board's devicetree that the user's choices call for: CPUs, memory, boot arguments.
+
+import Bus
+import Devicetree
+import GuestKit
+
+extension Devicetree {
+  /// Paths of the CPU nodes, in order.
+  var cpuPaths: [String] {
+    guard let cpus = self["/cpus"] else { return [] }
+    return cpus.children.filter { $0.string("device_type") == "cpu" || $0.name.hasPrefix("cpu@") }
+      .map { "/cpus/" + $0.name }
+  }
+
+  /// Paths of the memory nodes.
+  var memoryPaths: [String] {
+    root.children.filter { $0.string("device_type") == "memory" || $0.name.hasPrefix("memory@") }.map { "/" + $0.name }
+  }
+
+  /// Makes `count` CPUs out of the first one, and gives each the interrupts that the first one gets.
+  mutating func setCPUCount(_ count: Int) throws(DevicetreeError) {
+    let paths = cpuPaths
+    guard let first = paths.first, let template = self[first] else { return }
+    for path in paths.dropFirst() { try remove(path) }
+    var phandles: [UInt32] = [template.children.first?.phandle ?? 0]
+    for number in 1..<max(1, count) {
+      var cpu = template
+      cpu.name = "cpu@" + String(number, radix: 16)
+      cpu.set("reg", .cells([UInt32(number)]))
+      if cpu.has("phandle") { cpu.set("phandle", .cells([unusedPhandle])) }
+      try add(cpu, to: "/cpus")
+      let path = "/cpus/" + cpu.name
+      for child in cpu.children where child.has("phandle") {
+        let phandle = unusedPhandle
+        phandles.append(phandle)
+        try update(path + "/" + child.name) { $0.set("phandle", .cells([phandle])) }
+      }
+    }
+    try spreadInterrupts(from: phandles)
+  }
+
+  /// Repeats the `interrupts-extended` entries of the first CPU's controller for the other CPUs' controllers.
+  private mutating func spreadInterrupts(from phandles: [UInt32]) throws(DevicetreeError) {
+    for path in paths {
+      guard let cells = self[path]?.cells("interrupts-extended"), cells.count % 2 == 0 else { continue }
+      let pairs = stride(from: 0, to: cells.count, by: 2).map { (cells[$0], cells[$0 + 1]) }
+      let own = pairs.filter { $0.0 == phandles[0] }
+      guard !own.isEmpty, phandles[0] != 0 else { continue }
+      let spread = phandles.flatMap { phandle in own.flatMap { [phandle, $0.1] } }
+      try update(path) { $0.set("interrupts-extended", .cells(spread)) }
+    }
+  }
+
+  /// Gives the first memory node `size` bytes.
+  mutating func setMemorySize(_ size: UInt64) throws(DevicetreeError) {
+    guard let path = memoryPaths.first, let range = try regions(of: path).first else { return }
+    let addressCells = root.u32("#address-cells") ?? 2
+    let sizeCells = root.u32("#size-cells") ?? 1
+    let split = { (value: UInt64, count: UInt32) -> [UInt32] in
+      count == 2 ? [UInt32(value >> 32), UInt32(truncatingIfNeeded: value)] : [UInt32(truncatingIfNeeded: value)]
+    }
+    try update(path) { $0.set("reg", .cells(split(range.base, addressCells) + split(size, sizeCells))) }
+  }
+
+  /// Sets properties of `/chosen`, making the node if there is none.
+  mutating func setChosen(_ edit: (inout Node) -> Void) throws(DevicetreeError) {
+    if self["/chosen"] == nil { try add(Node("chosen"), to: "/") }
+    try update("/chosen", edit)
+  }
+}

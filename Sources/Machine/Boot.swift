@@ -1,0 +1,145 @@
+// Owns the start of a machine: which image goes where, what the first instruction is, what it is handed.
+
+import Bus
+import Devicetree
+import Engine
+import GuestKit
+
+/// The images a user named, read.
+struct BootImages {
+  struct Entry {
+    var path: String
+    var image: Image
+  }
+  var bios: Entry?
+  var kernel: Entry?
+  var kernelIsRaw = false
+  var initrd: [UInt8]?
+  var loads: [(entry: Entry, setsEntry: Bool)] = []
+
+  init(_ configuration: MachineConfiguration) throws(MachineError) {
+    if let path = configuration.bios, path != "none" {
+      bios = Entry(path: path, image: try ImageReader.read(path: path, address: 0, forceRaw: false))
+    }
+    if let path = configuration.kernel {
+      kernel = Entry(path: path, image: try ImageReader.read(path: path, address: 0, forceRaw: false))
+    }
+    if let path = configuration.initrd {
+      initrd = try ImageReader.read(path: path, address: 0, forceRaw: true).segments.first?.bytes ?? []
+    }
+    for file in configuration.loads {
+      let image = try ImageReader.read(path: file.path, address: file.address, forceRaw: file.forceRaw)
+      loads.append((Entry(path: file.path, image: image), file.setsEntry))
+    }
+  }
+
+  var all: [Entry] { [bios, kernel].compactMap { $0 } + loads.map(\.entry) }
+  var symbols: [Symbol] { all.flatMap(\.image.symbols) }
+}
+
+/// What is in memory when the machine starts, and the state of its vCPUs. Kept for resets.
+public struct BootPlan: Sendable {
+  public internal(set) var segments: [Image.Segment] = []
+  public internal(set) var entry: UInt64 = 0
+  public internal(set) var devicetreeAddress: UInt64 = 0
+  var parametersAddress: UInt64 = 0
+
+  init() {}
+
+  /// Places the images as Linux and OpenSBI expect of the board: firmware at the start of memory, the kernel 2 MiB
+  /// (32-bit: 4 MiB) above it, the devicetree at the end of the first 3 GiB of the memory (or its end).
+  init(
+    _ images: BootImages, tree: inout Devicetree, _ configuration: MachineConfiguration, _ guest: any Guest
+  ) throws {
+    guard let path = tree.memoryPaths.first, let memory = try tree.regions(of: path).first else { return }
+    let word: UInt64 = guest.addressBits == 64 ? 2 << 20 : 4 << 20
+    var start: UInt64?
+    func place(_ image: Image, at base: UInt64) -> [Image.Segment] {
+      image.elf == nil && image.segments.count == 1 && image.entry == nil
+        ? image.segments.map { .init(address: base, bytes: $0.bytes, memorySize: $0.memorySize) } : image.segments
+    }
+    if let bios = images.bios {
+      segments += place(bios.image, at: memory.base)
+      start = bios.image.entry ?? memory.base
+    }
+    let biosEnd = segments.map { $0.address + $0.memorySize }.max() ?? memory.base
+    var kernelEntry: UInt64?
+    if let kernel = images.kernel {
+      let base = images.bios == nil ? memory.base : (biosEnd + word - 1) / word * word
+      let placed = place(kernel.image, at: base)
+      segments += placed
+      kernelEntry = kernel.image.entry ?? placed.first?.address
+      start = start ?? kernelEntry
+    }
+    for load in images.loads {
+      segments += load.entry.image.segments
+      if load.setsEntry { start = load.entry.image.entry ?? load.entry.image.segments.first?.address }
+    }
+    try placeInitrd(images, kernelEntry ?? memory.base, memory, &tree)
+    if let arguments = configuration.bootArguments {
+      try tree.setChosen { $0.set("bootargs", .strings([arguments])) }
+    }
+    let flashStart = tree["/chosen"]?.number("martlet,reset-vector")
+    entry = start ?? flashStart ?? memory.base
+    let blob = try tree.blob(padding: 0x1000)
+    let end = min(memory.base + memory.size, memory.base + 3 << 30)
+    guard UInt64(blob.count) + 0x1000 <= memory.size else {
+      throw MachineError.badInput("\(memory.size) bytes of memory are too few for the devicetree; choose a larger -m")
+    }
+    let unit: UInt64 = memory.size >= 64 << 20 ? 2 << 20 : 0x1000
+    devicetreeAddress = (end - UInt64(blob.count)) / unit * unit
+    segments.append(.init(address: devicetreeAddress, bytes: blob))
+    parametersAddress = devicetreeAddress - 0x40
+    segments.append(.init(address: parametersAddress, bytes: Self.parameters(kernelEntry ?? 0, guest.addressBits)))
+  }
+
+  /// OpenSBI's `fw_dynamic_info` (include/sbi/fw_dynamic.h): magic, version 2, next address, next mode (S), options,
+  /// boot hart, each of the guest's word size.
+  private static func parameters(_ next: UInt64, _ bits: Int) -> [UInt8] {
+    [0x4942_534F, 2, next, 1, 0, 0].flatMap { (word: UInt64) in
+      (0..<bits / 8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) }
+    }
+  }
+
+  private mutating func placeInitrd(
+    _ images: BootImages, _ kernel: UInt64, _ memory: Devicetree.Range, _ tree: inout Devicetree
+  ) throws {
+    guard let initrd = images.initrd else { return }
+    let address = (kernel + min(memory.size / 2, 128 << 20)) & ~0xFFF
+    guard address + UInt64(initrd.count) <= memory.base + memory.size else {
+      throw MachineError.badInput("the initrd (\(initrd.count) bytes) does not fit into memory; choose a larger -m")
+    }
+    segments.append(.init(address: address, bytes: initrd))
+    try tree.setChosen { chosen in
+      chosen.set("linux,initrd-start", .u64(address))
+      chosen.set("linux,initrd-end", .u64(address + UInt64(initrd.count)))
+    }
+  }
+}
+
+extension Machine {
+  /// Copies the boot images into memory and resets the vCPUs.
+  func loadBoot() {
+    do { try loadBootChecked() } catch { halt(.failed("\(error)")) }
+  }
+
+  func loadBootChecked() throws(MachineError) {
+    for segment in boot.segments {
+      let zeros = [UInt8](repeating: 0, count: Int(clamping: segment.memorySize) - segment.bytes.count)
+      do throws(BusError) {
+        try space.copyIn(segment.bytes, at: segment.address)
+        if !zeros.isEmpty { try space.copyIn(zeros, at: segment.address &+ UInt64(segment.bytes.count)) }
+      } catch {
+        throw .badInput(
+          "an image does not fit: \(segment.memorySize) bytes at 0x\(String(segment.address, radix: 16)): \(error);"
+            + " see where memory is with 'info mtree', or choose -m")
+      }
+    }
+    for vcpu in engine.vcpus {
+      guest.reset(vcpu.state, number: vcpu.number, pc: boot.entry)
+      guest.passBootParameters(
+        vcpu.state, number: vcpu.number, devicetree: boot.devicetreeAddress, parameters: boot.parametersAddress)
+      engine.vcpuWasReset(vcpu)
+    }
+  }
+}

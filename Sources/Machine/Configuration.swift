@@ -1,0 +1,112 @@
+// Owns what a user chooses about a machine, and the registry of the parts it can be made of.
+
+import Bus
+import Engine
+import GuestKit
+import HostKit
+
+/// A guest ISA a machine may have. The command line registers them; nothing below it names one.
+public struct GuestEntry: Sendable {
+  /// ELF machine numbers this guest runs (EM_RISCV = 243).
+  public var elfMachines: [UInt16]
+  /// CPU models for `-cpu help`: name and one line of description.
+  public var models: [(name: String, description: String)]
+  /// Whether a devicetree's cpu `compatible` is of this guest.
+  public var serves: @Sendable (_ compatible: [String]) -> Bool
+  /// Makes the guest for a CPU model name, or for the ISA properties of a cpu node if no model is chosen.
+  public var make: @Sendable (_ model: String?, _ cpu: any NodeView, _ semihosting: Bool) throws(MachineError) -> any Guest
+  /// Writes the guest's choices (ISA string, MMU) into a cpu node of the tree the guest will see.
+  public var describe: @Sendable (_ guest: any Guest) -> [(property: String, value: String)]
+
+  public init(
+    elfMachines: [UInt16], models: [(name: String, description: String)],
+    serves: @escaping @Sendable ([String]) -> Bool,
+    make: @escaping @Sendable (String?, any NodeView, Bool) throws(MachineError) -> any Guest,
+    describe: @escaping @Sendable (any Guest) -> [(property: String, value: String)]
+  ) {
+    self.elfMachines = elfMachines
+    self.models = models
+    self.serves = serves
+    self.make = make
+    self.describe = describe
+  }
+}
+
+/// The guests, hosts and devices that machines are put together from.
+public struct Registry: Sendable {
+  public var guests: [GuestEntry]
+  /// In order of preference; the first is the default. Keyed by the word of `--host`.
+  public var hosts: [(name: String, type: any Host.Type)]
+  public var devices: [any Device.Type]
+  /// The model for nodes that no device serves.
+  public var fallback: (any Device.Type)?
+
+  public init(
+    guests: [GuestEntry], hosts: [(name: String, type: any Host.Type)], devices: [any Device.Type],
+    fallback: (any Device.Type)?
+  ) {
+    self.guests = guests
+    self.hosts = hosts
+    self.devices = devices
+    self.fallback = fallback
+  }
+}
+
+/// A file to put into guest memory.
+public struct ImageFile: Sendable {
+  public var path: String
+  /// Where a raw file goes; formats that carry addresses ignore it unless `forceRaw`.
+  public var address: UInt64?
+  public var forceRaw: Bool
+  /// Start the boot CPU there.
+  public var setsEntry: Bool
+  public init(path: String, address: UInt64? = nil, forceRaw: Bool = false, setsEntry: Bool = false) {
+    self.path = path
+    self.address = address
+    self.forceRaw = forceRaw
+    self.setsEntry = setsEntry
+  }
+}
+
+/// What the user chose.
+public struct MachineConfiguration: Sendable {
+  /// Path of the board's `.dts` or `.dtb`.
+  public var board: String
+  /// A devicetree for the guest instead of the board's (`-dtb`); devices still come from it.
+  public var cpuModel: String?
+  public var cpuCount: Int?
+  public var memorySize: UInt64?
+  /// Firmware, run first in the most privileged mode; nil or `none` starts the kernel instead.
+  public var bios: String?
+  public var kernel: String?
+  public var initrd: String?
+  public var bootArguments: String?
+  public var loads: [ImageFile] = []
+  /// A word of ``Registry/hosts``.
+  public var host: String?
+  public var engine = EngineOptions()
+  public var semihosting = false
+  public var semihostingRoot: String?
+  public var semihostingArguments: [String] = []
+  /// Stop instead of restarting when the guest resets the machine.
+  public var noReboot = false
+  /// Sleep while all vCPUs wait, so that virtual time does not run ahead of the user's clock.
+  public var paced = false
+  /// Instructions between looks at the host's input.
+  public var quantum: UInt64 = 100_000
+  public init(board: String) { self.board = board }
+}
+
+/// Why a machine cannot be made or loaded, in words for the user.
+public enum MachineError: Error, Sendable, CustomStringConvertible {
+  /// Something the user gave cannot be used: what, where, what to do.
+  case badInput(String)
+  /// A limit of this host or a fault of Martlet.
+  case setup(String)
+
+  public var description: String {
+    switch self {
+    case .badInput(let text), .setup(let text): text
+    }
+  }
+}

@@ -1,0 +1,110 @@
+// Owns the Intel HEX format: Intel's "Hexadecimal Object File Format Specification", revision A.
+
+/// Reads the data and start address of one Intel HEX file.
+struct IntelHexReader {
+  private let bytes: [UInt8]
+  private let name: String
+  private var image = Image()
+  /// Added to the 16-bit offsets of data records.
+  private var base: UInt32 = 0
+  /// After an extended segment address, offsets wrap within 64 KiB.
+  private var isSegmented = false
+  private var isComplete = false
+
+  /// A colon and a record header in hexadecimal, or the file name people give such files.
+  static func recognizes(_ bytes: [UInt8], name: String) -> Bool {
+    let start = bytes.drop { $0 == 0x0A || $0 == 0x0D || $0 == 0x20 }
+    guard start.first == 0x3A else { return false }
+    let header = start.dropFirst().prefix(8)
+    return header.count == 8 && header.allSatisfy { digit($0) != nil } || name.hasSuffix(".hex")
+      || name.hasSuffix(".ihex")
+  }
+
+  init(_ bytes: [UInt8], name: String) {
+    self.bytes = bytes
+    self.name = name
+  }
+
+  consuming func read() throws(MachineError) -> Image {
+    var line = 0
+    for text in bytes.split(omittingEmptySubsequences: false, whereSeparator: { $0 == 0x0A }) {
+      line += 1
+      let record = text.filter { $0 != 0x0D && $0 != 0x20 && $0 != 0x09 }
+      if record.isEmpty { continue }
+      guard !isComplete else { throw failure(line, "there is data after the end-of-file record; remove it") }
+      try add(decode(record, line), line)
+    }
+    guard isComplete else {
+      throw failure(line, "the end-of-file record ':00000001FF' is missing; the file may be truncated: make it again")
+    }
+    return image
+  }
+
+  private static func digit(_ character: UInt8) -> UInt8? {
+    switch character {
+    case 0x30...0x39: character - 0x30
+    case 0x41...0x46: character - 0x37
+    case 0x61...0x66: character - 0x57
+    default: nil
+    }
+  }
+
+  /// A record's bytes from its length to its last data byte, the checksum verified and dropped.
+  private func decode(_ record: [UInt8], _ line: Int) throws(MachineError) -> [UInt8] {
+    guard record[0] == 0x3A else { throw failure(line, "a record starts with ':'") }
+    guard record.count % 2 == 1, record.count >= 11 else {
+      throw failure(line, "\(record.count - 1) hexadecimal digits are no whole record")
+    }
+    var decoded: [UInt8] = []
+    for index in stride(from: 1, to: record.count, by: 2) {
+      guard let high = Self.digit(record[index]), let low = Self.digit(record[index + 1]) else {
+        throw failure(line, "column \(index + 1) is not hexadecimal")
+      }
+      decoded.append(high << 4 | low)
+    }
+    guard decoded.count == Int(decoded[0]) + 5 else {
+      throw failure(line, "the record announces \(decoded[0]) data bytes and has \(decoded.count - 5)")
+    }
+    let sum = decoded.dropLast().reduce(0, &+)
+    guard sum &+ decoded[decoded.count - 1] == 0 else {
+      throw failure(line, "the checksum is \(hex(decoded[decoded.count - 1])), it should be \(hex(0 &- sum))")
+    }
+    return decoded.dropLast()
+  }
+
+  private mutating func add(_ record: [UInt8], _ line: Int) throws(MachineError) {
+    let offset = UInt32(record[1]) << 8 | UInt32(record[2])
+    let data = record[4...]
+    let value = data.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+    switch (record[3], data.count) {
+    case (0, _): addData(data, offset)
+    case (1, 0): isComplete = true
+    case (2, 2): (base, isSegmented) = (value << 4, true)
+    case (3, 4): image.entry = UInt64((value >> 16) << 4 &+ value & 0xFFFF)
+    case (4, 2): (base, isSegmented) = (value << 16, false)
+    case (5, 4): image.entry = UInt64(value)
+    case (1...5, let count): throw failure(line, "a record of type \(record[3]) cannot have \(count) data bytes")
+    case (let type, _): throw failure(line, "record type \(type) does not exist; types are 0 to 5")
+    }
+  }
+
+  private mutating func addData(_ data: ArraySlice<UInt8>, _ offset: UInt32) {
+    var position = offset
+    for byte in data {
+      let address = UInt64(base &+ (isSegmented ? position & 0xFFFF : position))
+      position &+= 1
+      let last = image.segments.count - 1
+      if last >= 0, image.segments[last].address + image.segments[last].memorySize == address {
+        image.segments[last].bytes.append(byte)
+        image.segments[last].memorySize += 1
+      } else {
+        image.segments.append(Image.Segment(address: address, bytes: [byte]))
+      }
+    }
+  }
+
+  private func failure(_ line: Int, _ text: String) -> MachineError {
+    .badInput("\(name): broken Intel HEX file, line \(line): \(text)")
+  }
+  private func hex(_ value: UInt8) -> String { "0x" + String(value, radix: 16) }
+}

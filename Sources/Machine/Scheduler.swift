@@ -1,0 +1,180 @@
+// Owns the order in which vCPUs run and time passes: rounds of slices, events, input, steps.
+
+import Engine
+
+extension Machine {
+  /// Starts the machine's thread. The machine is stopped until ``resume(_:)``.
+  public func start() {
+    door.onArrival = { [engine] in engine.requestStop() }
+    MachineThread.spawn { [self] in
+      door.own()
+      while door.serve() {
+        engine.clearStopRequest()
+        if !door.isEmpty { continue }
+        if isRunning { runSlice() } else { door.wait() }
+      }
+    }
+  }
+
+  /// Runs until the end of a round, or until something stops it or wants in.
+  func runSlice() {
+    if isRoundOver { beginRound() }
+    if let request = stepRequest {
+      step(request)
+    } else {
+      runRound()
+    }
+  }
+
+  /// Chooses the end of the next round: a function of virtual time, pending events and recorded input alone.
+  private func beginRound() {
+    applyInput()
+    let start = engine.vcpus.map(\.ticks).min() ?? 0
+    let quantum = configuration.quantum
+    roundTarget = (start / quantum + 1) * quantum
+    let isIdle = engine.vcpus.allSatisfy { $0.isHalted || $0.isWaiting && !guest.wakesFromWait($0.state) }
+    if isIdle && (!configuration.paced || events.nextDeadline == .max) { roundTarget = .max }
+    limitRound()
+    if let next = replay.first { roundTarget = min(roundTarget, max(next.ticks, start)) }
+    guard roundTarget != .max else { return waitForInput() }
+    isRoundOver = false
+    pace(until: roundTarget)
+  }
+
+  /// Ends the round at the next event.
+  private func limitRound() {
+    let deadline = events.nextDeadline
+    if deadline != .max { roundTarget = min(roundTarget, engine.ticks(until: deadline)) }
+  }
+
+  private func runRound() {
+    guard !isRoundOver else { return }
+    let vcpus = engine.vcpus
+    while nextHart < vcpus.count {
+      let vcpu = vcpus[nextHart]
+      if vcpu.ticks >= roundTarget || vcpu.isHalted {
+        engine.idle(vcpu, until: roundTarget)
+        nextHart += 1
+        continue
+      }
+      let outcome = engine.run(vcpu, until: roundTarget)
+      limitRound()
+      if takePowerRequest() { return }
+      switch outcome {
+      case .deadline:
+        if vcpu.ticks < roundTarget { return }
+        nextHart += 1
+      case .waiting:
+        engine.idle(vcpu, until: roundTarget)
+        nextHart += 1
+      default:
+        if !settle(outcome, hart: nextHart) { return }
+      }
+    }
+    endRound()
+  }
+
+  private func endRound() {
+    nextHart = 0
+    isRoundOver = true
+    clock.now = roundTarget &* clock.nanosecondsPerInstruction
+    while let event = events.popDue(at: clock.now) {
+      if devices.indices.contains(event.device) { devices[event.device].device.event(event.token) }
+    }
+    _ = takePowerRequest()
+  }
+
+  /// Deals with an outcome that is not about time. Returns whether the vCPU goes on.
+  private func settle(_ outcome: RunOutcome, hart: Int) -> Bool {
+    let vcpu = engine.vcpus[hart]
+    switch outcome {
+    case .breakpoint: return stopsAtBreakpoint(hart)
+    case .watchpoint:
+      let hit = vcpu.watchHit
+      _ = engine.stepOverWatchpoint(vcpu)
+      if let hit { halt(.watchpoint(hart: hart, hit)) }
+    case .semihosting:
+      return serveSemihosting(vcpu)
+    case .lockedUp(let text): halt(.lockedUp(hart: hart, text))
+    case .failed(let text): halt(.failed(text))
+    case .deadline, .waiting, .stepped: return true
+    }
+    return false
+  }
+
+  /// Returns whether the vCPU goes on although a breakpoint was reached.
+  private func stopsAtBreakpoint(_ hart: Int) -> Bool {
+    halt(.breakpoint(hart: hart))
+    return false
+  }
+
+  private func serveSemihosting(_ vcpu: VCPU) -> Bool {
+    switch semihosting.call(vcpu, machine: self) {
+    case .goOn: return true
+    case .exit(let code):
+      halt(.exited(code: code))
+      return false
+    }
+  }
+
+  // MARK: Steps
+
+  private func step(_ request: RunRequest) {
+    guard case .step(let hart) = request else {
+      guard case .stepRange(let hart, let range) = request, engine.vcpus.indices.contains(hart) else { return }
+      for _ in 0..<1000 {
+        guard isRunning, stepOnce(hart) else { return }
+        let pc = engine.vcpus[hart].state.pc
+        if !range.contains(pc) || engine.debug.breakpoints.contains(pc) { return halt(.stepped(hart: hart)) }
+        if !door.isEmpty { return }
+      }
+      return
+    }
+    if engine.vcpus.indices.contains(hart), stepOnce(hart) { halt(.stepped(hart: hart)) }
+  }
+
+  /// Steps one hart by an instruction. Returns false when the machine stopped for another reason, or waits.
+  private func stepOnce(_ hart: Int) -> Bool {
+    let vcpu = engine.vcpus[hart]
+    let outcome = engine.step(vcpu)
+    if takePowerRequest() { return false }
+    switch outcome {
+    case .stepped: break
+    case .waiting:
+      if !isRoundOver { engine.idle(vcpu, until: roundTarget) }
+      catchUp(hart)
+      if guest.wakesFromWait(vcpu.state) || !vcpu.isWaiting { return isRunning }
+      return false
+    default: return settle(outcome, hart: hart)
+    }
+    if vcpu.ticks >= roundTarget, vcpu.mayInterrupt { catchUp(hart) }
+    return isRunning
+  }
+
+  /// Ends the round that a stepped hart has filled: the others run up to its end, then events fire.
+  private func catchUp(_ hart: Int) {
+    guard !isRoundOver else { return }
+    for (number, vcpu) in engine.vcpus.enumerated() where number != hart && vcpu.ticks < roundTarget {
+      engine.passBreakpoint(vcpu)
+      let outcome = engine.run(vcpu, until: roundTarget)
+      switch outcome {
+      case .deadline: break
+      case .waiting: engine.idle(vcpu, until: roundTarget)
+      default: if !settle(outcome, hart: number) { return }
+      }
+    }
+    endRound()
+    beginRound()
+  }
+
+  /// Ends or restarts the machine if a device asked for it. Returns whether the round is over.
+  private func takePowerRequest() -> Bool {
+    guard let request = controller.take() else { return false }
+    switch request {
+    case .off(let code): halt(.exited(code: code))
+    case .reset:
+      if configuration.noReboot { halt(.reset) } else { resetHard() }
+    }
+    return true
+  }
+}

@@ -1,0 +1,30 @@
+// Owns what a machine reports when it stops, and what it can be told to do.
+
+import Engine
+
+/// Why the machine is not running.
+public enum StopEvent: Equatable, Sendable {
+  /// A user asked for it.
+  case requested
+  case breakpoint(hart: Int)
+  case watchpoint(hart: Int, WatchHit)
+  /// A step of any kind is complete.
+  case stepped(hart: Int)
+  /// The guest switched itself off (or exited through semihosting or HTIF) with this code.
+  case exited(code: Int32)
+  /// The guest asked for a reset while `noReboot` is set.
+  case reset
+  /// The guest can do nothing sensible any more; the text says why.
+  case lockedUp(hart: Int, String)
+  /// Martlet itself failed.
+  case failed(String)
+}
+
+/// What a stopped machine is to do next.
+public enum RunRequest: Sendable {
+  case run
+  /// One guest instruction of one hart, the others standing still.
+  case step(hart: Int)
+  /// Steps one hart until its PC leaves the range, or something else stops it.
+  case stepRange(hart: Int, Range<UInt64>)
+}

@@ -1,0 +1,162 @@
+// Targets for the tests: a bare one, and one that adopts every capability and keeps a log of what it is asked.
+
+import GDBRemote
+
+/// Two threads of four 4-byte registers each, 4 KiB of RAM at 0x1000 and 16 bytes at the very end of memory.
+class BareTarget: Target {
+  static let ramStart: UInt64 = 0x1000
+  static let topStart = UInt64.max - 15
+
+  var threads = [ThreadID(thread: 1), ThreadID(thread: 2)]
+  var haltReason: StopReason? = .stopped(Stop(thread: ThreadID(thread: 1), signal: .trap))
+  var registers: [UInt32: [[UInt8]]] = [:]
+  var ram = [UInt8](repeating: 0, count: 0x1000)
+  var top = [UInt8](repeating: 0xee, count: 16)
+  var log: [String] = []
+
+  init() {
+    for thread in threads {
+      registers[thread.thread] = (0..<4).map { [UInt8(thread.thread), UInt8($0), 0, 0] }
+    }
+    for index in 0..<256 { ram[index] = UInt8(index) }
+  }
+
+  func readRegisters(of thread: ThreadID) throws(TargetError) -> [RegisterValue] {
+    guard let file = registers[thread.thread] else { throw .noSuchThread }
+    return file.map(RegisterValue.bytes)
+  }
+
+  func writeRegisters(_ bytes: [UInt8], of thread: ThreadID) throws(TargetError) {
+    guard bytes.count <= 16, bytes.count.isMultiple(of: 4) else { throw .invalid("16 bytes expected") }
+    for index in 0..<bytes.count / 4 { registers[thread.thread]?[index] = Array(bytes[index * 4..<index * 4 + 4]) }
+  }
+
+  func readRegister(_ number: Int, of thread: ThreadID) throws(TargetError) -> RegisterValue {
+    if number == 5 { return .unavailable(byteCount: 4) }
+    guard let file = registers[thread.thread], number < 4 else { throw .invalid("no such register") }
+    return .bytes(file[number])
+  }
+
+  func writeRegister(_ number: Int, _ bytes: [UInt8], of thread: ThreadID) throws(TargetError) {
+    guard number < 4, bytes.count == 4 else { throw .invalid("no such register") }
+    registers[thread.thread]?[number] = bytes
+  }
+
+  func readMemory(at address: UInt64, count: Int, thread: ThreadID) throws(TargetError) -> [UInt8] {
+    if let offset = Self.offset(of: address, from: Self.ramStart, size: ram.count) {
+      return Array(ram[offset...].prefix(count))
+    }
+    guard let offset = Self.offset(of: address, from: Self.topStart, size: 16) else { throw .badAddress(address) }
+    precondition(offset + count <= 16, "a range that wraps")
+    return Array(top[offset..<offset + count])
+  }
+
+  func writeMemory(_ bytes: [UInt8], at address: UInt64, thread: ThreadID) throws(TargetError) {
+    guard let offset = Self.offset(of: address, from: Self.ramStart, size: ram.count), bytes.count <= ram.count - offset
+    else { throw .badAddress(address) }
+    ram.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+  }
+
+  private static func offset(of address: UInt64, from start: UInt64, size: Int) -> Int? {
+    address >= start && address - start < size ? Int(address - start) : nil
+  }
+}
+
+final class FullTarget: BareTarget, ReverseTarget, Resettable, BreakpointTarget, TargetDescription, FlashTarget,
+  ThreadNaming, ExecutableNaming, MonitorTarget, FileIOTarget
+{
+  weak var session: Session?
+  /// Reported from within `resume`, as a target that steps synchronously does.
+  var immediateStop: StopReason?
+  var pendingCommand: CommandOutput?
+
+  func halt(_ reason: StopReason) {
+    haltReason = reason
+    session?.stopped(reason)
+  }
+
+  private func start(_ what: String) {
+    log.append(what)
+    haltReason = nil
+    if let immediateStop { halt(immediateStop) }
+  }
+
+  func resume(_ plan: ResumePlan) throws(TargetError) {
+    if plan.startAddress == 0xbad { throw .badAddress(0xbad) }
+    var line = "resume"
+    for thread in threads {
+      guard let entry = plan.entry(for: thread) else { continue }
+      line += " \(thread.thread):"
+      switch entry.action {
+      case .continue: line += "continue"
+      case .step: line += "step"
+      case .stepRange(let range): line += "range(\(hex(range.lowerBound))-\(hex(range.upperBound)))"
+      case .halt: line += "halt"
+      }
+      if let signal = entry.signal { line += "+signal\(signal.rawValue)" }
+    }
+    if let address = plan.startAddress { line += " at \(hex(address))" }
+    start(line)
+  }
+
+  func interrupt() { log.append("interrupt") }
+  func detach() { log.append("detach") }
+  func reverseContinue() throws(TargetError) { start("reverse-continue") }
+  func reverseStep(_ thread: ThreadID) throws(TargetError) { start("reverse-step \(thread.thread)") }
+
+  func restart(arguments: [String]) throws(TargetError) {
+    log.append("restart \(arguments)")
+    haltReason = .stopped(Stop(thread: threads[0], signal: .trap))
+  }
+
+  func kill() { log.append("kill") }
+
+  func insert(_ breakpoint: Breakpoint) throws(TargetError) {
+    if breakpoint.kind == .readWatchpoint { throw .unsupported() }
+    log.append("insert \(breakpoint.kind) \(hex(breakpoint.address)) \(breakpoint.length)")
+  }
+
+  func remove(_ breakpoint: Breakpoint) throws(TargetError) {
+    log.append("remove \(breakpoint.kind) \(hex(breakpoint.address)) \(breakpoint.length)")
+  }
+
+  func targetDescription(_ annex: String) -> String? {
+    annex == "target.xml" ? "<target version=\"1.0\"><architecture>riscv:rv32</architecture></target>" : nil
+  }
+
+  let memoryMap = [
+    MemoryRegion(.ram, start: 0x1000, length: 0x1000),
+    MemoryRegion(.flash(blockSize: 0x100), start: 0x8000, length: 512),
+  ]
+
+  func eraseFlash(at address: UInt64, length: UInt64) throws(TargetError) {
+    log.append("erase \(hex(address)) \(length)")
+  }
+  func writeFlash(_ bytes: [UInt8], at address: UInt64) throws(TargetError) {
+    log.append("flash \(hex(address)) \(bytes)")
+  }
+  func flashDone() throws(TargetError) { log.append("flash done") }
+
+  func describe(_ thread: ThreadID) -> ThreadDescription {
+    ThreadDescription(name: "core<\(thread.thread)>", state: "halted", core: Int(thread.thread) - 1)
+  }
+
+  func executablePath(process: UInt32) -> String? { process == 1 ? "/tmp/firmware.elf" : nil }
+
+  func runCommand(_ command: String, output: CommandOutput) {
+    log.append("command \(command)")
+    switch command {
+    case "slow": pendingCommand = output
+    case "wrong": output.fail(.invalid("unknown command: wrong"))
+    default:
+      output.write("you said \(command)\n")
+      output.finish()
+    }
+  }
+
+  func fileCallFinished(_ result: FileCallResult) {
+    log.append("file call \(result.value) \(result.errorNumber)\(result.interrupted ? " interrupted" : "")")
+  }
+
+  private func hex(_ number: UInt64) -> String { "0x" + String(number, radix: 16) }
+}

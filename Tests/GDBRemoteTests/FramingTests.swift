@@ -1,0 +1,104 @@
+// Encoder and decoder against an independent reading of the packet format.
+
+import GDBRemote
+import Testing
+
+/// A small deterministic generator (SplitMix64).
+struct Random: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var value = state
+    value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
+    value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
+    return value ^ value >> 31
+  }
+}
+
+/// Reads a stream of acknowledgments and whole packets as a client does; nil if it is malformed.
+func readAsClient(_ stream: [UInt8]) -> [[UInt8]]? {
+  var packets: [[UInt8]] = []
+  var rest = stream[...]
+  while let lead = rest.popFirst() {
+    if lead == UInt8(ascii: "+") || lead == UInt8(ascii: "-") { continue }
+    guard lead == UInt8(ascii: "$") || lead == UInt8(ascii: "%") else { return nil }
+    let body = rest.prefix { $0 != UInt8(ascii: "#") }
+    rest = rest.dropFirst(body.count + 1)
+    guard let sum = Hex.decode(rest.prefix(2)), sum == [UInt8(truncatingIfNeeded: body.reduce(0) { $0 + Int($1) })],
+      let payload = expand(body)
+    else { return nil }
+    rest = rest.dropFirst(2)
+    packets.append(payload)
+  }
+  return packets
+}
+
+private func expand(_ body: ArraySlice<UInt8>) -> [UInt8]? {
+  var payload: [UInt8] = []
+  var rest = body
+  while let byte = rest.popFirst() {
+    switch byte {
+    case UInt8(ascii: "}"):
+      guard let escaped = rest.popFirst() else { return nil }
+      payload.append(escaped ^ 0x20)
+    case UInt8(ascii: "*"):
+      guard let last = payload.last, let count = rest.popFirst(), (32...126).contains(count) else { return nil }
+      payload += [UInt8](repeating: last, count: Int(count) - 29)
+    case UInt8(ascii: "$"): return nil
+    default: payload.append(byte)
+    }
+  }
+  return payload
+}
+
+@Test(arguments: [false, true])
+func everyPayloadComesBack(runLengthEncoding: Bool) {
+  var random = Random(state: 1)
+  let encoder = PacketEncoder(runLengthEncoding: runLengthEncoding)
+  for _ in 0..<2000 {
+    var payload: [UInt8] = []
+    for _ in 0..<Int.random(in: 0..<6, using: &random) {
+      let byte = [UInt8(ascii: "*"), 0, UInt8(ascii: "}"), UInt8.random(in: .min ... .max, using: &random)]
+      payload += [UInt8](
+        repeating: byte.randomElement(using: &random) ?? 0, count: Int.random(in: 1..<130, using: &random))
+    }
+    let frame = encoder.packet(payload)
+    #expect(readAsClient(frame) == [payload])
+    if !runLengthEncoding {
+      var decoder = PacketDecoder(maximumSize: payload.count)
+      #expect(frame.compactMap { decoder.decode($0) } == [.packet(payload)])
+    }
+  }
+}
+
+@Test func runsAreShortened() {
+  let encoder = PacketEncoder(runLengthEncoding: true)
+  #expect(encoder.packet(Array("0000".utf8)).prefix(4) == Array("$0* ".utf8)[...])
+  #expect(encoder.packet(Array("000".utf8)).prefix(4) == Array("$000".utf8)[...])
+  // Seven equal characters would have the count '#', eight '$'.
+  #expect(encoder.packet([UInt8](repeating: 0x30, count: 7)).prefix(5) == Array("$0*\"0".utf8)[...])
+  #expect(encoder.packet([UInt8](repeating: 0x30, count: 8)).prefix(6) == Array("$0*\"00".utf8)[...])
+}
+
+@Test func notificationsHaveTheirOwnLead() {
+  #expect(PacketEncoder().notification(Array("Stop:W00".utf8)) == Array("%Stop:W00#97".utf8))
+}
+
+@Test func packetsAboveTheLimitAreRefusedAndTheNextIsRead() {
+  var decoder = PacketDecoder(maximumSize: 4)
+  #expect("$12345#ff$1234#ca".utf8.compactMap { decoder.decode($0) } == [.tooLong, .packet(Array("1234".utf8))])
+}
+
+@Test func interruptsAreSeenBetweenPacketsOnly() {
+  var decoder = PacketDecoder(maximumSize: 16)
+  let stream: [UInt8] = [3] + PacketEncoder().packet([3]) + [3]
+  #expect(stream.compactMap { decoder.decode($0) } == [.interrupt, .packet([3]), .interrupt])
+}
+
+@Test func hexadecimalTextIsCheckedStrictly() {
+  #expect(Hex.encode([0x0f, 0xa0]) == Array("0fa0".utf8))
+  #expect(Hex.decode(Array("0FA0".utf8)) == [0x0f, 0xa0])
+  #expect(Hex.decode(Array("0fa".utf8)) == nil)
+  #expect(Hex.decode(Array("0g".utf8)) == nil)
+}

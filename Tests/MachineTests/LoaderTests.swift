@@ -1,0 +1,166 @@
+// Owns the tests of image formats: good files, each kind of broken one, and random corruption.
+
+import Machine
+import Testing
+
+@Suite struct LoaderTests {
+  /// An ELF file with one segment (virtual 0xC0001000, physical 0x80001000, 8 bytes in the file, 16 in memory) and one
+  /// symbol, `start`, written as the class and byte order say.
+  static func elf(bits: Int, big: Bool, type: UInt64 = 2) -> [UInt8] {
+    var file: [UInt8] = []
+    func put(_ value: UInt64, _ count: Int) {
+      let little = (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
+      file += big ? little.reversed() : little
+    }
+    let word = bits / 8
+    let header = bits == 64 ? 64 : 52
+    let program = bits == 64 ? 56 : 32
+    let section = bits == 64 ? 64 : 40
+    let symbolSize = bits == 64 ? 24 : 16
+    let code = header + program
+    let symbols = code + 8
+    let strings = symbols + 2 * symbolSize
+    let sections = strings + 8
+    file = [0x7F, 0x45, 0x4C, 0x46, bits == 64 ? 2 : 1, big ? 2 : 1, 1] + [UInt8](repeating: 0, count: 9)
+    put(type, 2); put(243, 2); put(1, 4)
+    put(0xC000_1004, word); put(UInt64(header), word); put(UInt64(sections), word)
+    put(0, 4); put(UInt64(header), 2); put(UInt64(program), 2); put(1, 2); put(UInt64(section), 2); put(3, 2); put(0, 2)
+    put(1, 4)
+    if bits == 64 { put(5, 4) }
+    put(UInt64(code), word); put(0xC000_1000, word); put(0x8000_1000, word); put(8, word); put(16, word)
+    if bits == 32 { put(5, 4) }
+    put(4, word)
+    file += [1, 2, 3, 4, 5, 6, 7, 8]
+    file += [UInt8](repeating: 0, count: symbolSize)
+    put(1, 4)
+    if bits == 64 { put(2, 1); put(0, 1); put(1, 2) }
+    put(0xC000_1004, word); put(4, word)
+    if bits == 32 { put(2, 1); put(0, 1); put(1, 2) }
+    file += [0] + Array("start".utf8) + [0, 0]
+    file += [UInt8](repeating: 0, count: section)
+    for (kind, offset, size, link, entry) in [(2, symbols, 2 * symbolSize, 2, symbolSize), (3, strings, 8, 0, 0)] {
+      put(0, 4); put(UInt64(kind), 4); put(0, word); put(0, word); put(UInt64(offset), word); put(UInt64(size), word)
+      put(UInt64(link), 4); put(0, 4); put(0, word); put(UInt64(entry), word)
+    }
+    return file
+  }
+
+  static let hex = """
+    :020000040800F2
+    :0400100001020304E2
+    :02001400050 6DF
+    :040000050800010 0EE
+    :00000001FF
+
+    """
+
+  func image(_ bytes: [UInt8], name: String = "x", address: UInt64? = nil, forceRaw: Bool = false) -> Image? {
+    try? ImageReader.read(bytes, name: name, address: address, forceRaw: forceRaw)
+  }
+
+  func message(_ bytes: [UInt8], name: String = "x", address: UInt64? = nil) -> String {
+    do throws(MachineError) {
+      _ = try ImageReader.read(bytes, name: name, address: address, forceRaw: false)
+      return "accepted"
+    } catch { return "\(error)" }
+  }
+
+  @Test(arguments: [32, 64], [false, true])
+  func elfIsReadInEitherClassAndOrder(bits: Int, big: Bool) throws {
+    let image = try #require(image(Self.elf(bits: bits, big: big)))
+    #expect(image.segments.count == 1)
+    #expect(image.segments[0].address == 0x8000_1000)
+    #expect(image.segments[0].bytes == [1, 2, 3, 4, 5, 6, 7, 8])
+    #expect(image.segments[0].memorySize == 16)
+    #expect(image.entry == 0x8000_1004)
+    #expect(image.elf?.machine == 243)
+    #expect(image.elf?.bits == bits)
+    #expect(image.symbols == [Symbol(name: "start", address: 0xC000_1004, size: 4)])
+  }
+
+  @Test(arguments: [32, 64])
+  func everyTruncationOfAnElfFileIsRefused(bits: Int) {
+    let whole = Self.elf(bits: bits, big: false)
+    for count in 4..<whole.count { #expect(message(Array(whole.prefix(count))).contains("x: ")) }
+    for count in 4..<whole.count { #expect(image(Array(whole.prefix(count))) == nil) }
+  }
+
+  @Test func objectFilesAndCoresAreRefusedByName() {
+    #expect(message(Self.elf(bits: 64, big: false, type: 1)).contains("relocatable object file; link it"))
+    #expect(message(Self.elf(bits: 64, big: false, type: 4)).contains("core dump"))
+  }
+
+  @Test func sizesThatOverflowAreRefused() {
+    var file = Self.elf(bits: 64, big: false)
+    for index in 64 + 32..<64 + 48 { file[index] = 0xFF }
+    #expect(message(file).contains("program header 0 needs 18446744073709551615 bytes"))
+    file = Self.elf(bits: 64, big: false)
+    for index in 64 + 40..<64 + 48 { file[index] = 0xFF }
+    #expect(message(file).contains("beyond the end of the address space"))
+  }
+
+  @Test func corruptionNeverCrashes() {
+    var random = SystemRandomNumberGenerator()
+    let sources = [Self.elf(bits: 64, big: false), Self.elf(bits: 32, big: true), Array(Self.hex.utf8)]
+    for _ in 0..<20_000 {
+      var bytes = sources.randomElement(using: &random)!
+      for _ in 0..<Int.random(in: 1...6, using: &random) {
+        bytes[Int.random(in: 0..<bytes.count, using: &random)] =
+          Bool.random(using: &random) ? 0xFF : UInt8.random(in: 0...255, using: &random)
+      }
+      if Bool.random(using: &random) { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &random)) }
+      _ = image(bytes, address: 0x1000)
+    }
+  }
+
+  @Test func intelHexIsRead() throws {
+    let image = try #require(image(Array(Self.hex.utf8)))
+    #expect(image.segments.count == 1)
+    #expect(image.segments[0].address == 0x0800_0010)
+    #expect(image.segments[0].bytes == [1, 2, 3, 4, 5, 6])
+    #expect(image.entry == 0x0800_0100)
+  }
+
+  @Test func segmentedIntelHexWrapsWithin64KiB() throws {
+    let text = ":020000021000EC\n:02FFFF00AABB9B\n:0400000300123456 5D\n:00000001FF\n"
+    let image = try #require(image(Array(text.utf8)))
+    #expect(image.segments.map(\.address) == [0x1FFFF, 0x10000])
+    #expect(image.entry == 0x120 + 0x3456)
+  }
+
+  @Test(arguments: [
+    (":0400100001020304E3\n:00000001FF", "line 1: the checksum is 0xe3, it should be 0xe2"),
+    (":0400100001020304E2\n", "end-of-file record"),
+    (":0500100001020304E1\n:00000001FF", "announces 5 data bytes and has 4"),
+    (":00000001FF\n:00000001FF", "line 2: there is data after"),
+    (":04001000010203GGE2\n:00000001FF", "column 16 is not hexadecimal"),
+    (":00000006FA\n:00000001FF", "record type 6 does not exist"),
+    (":0100000400FB\n:00000001FF", "type 4 cannot have 1 data bytes"),
+    (":00000001F\n", "9 hexadecimal digits are no whole record"),
+    (":00000001FF\nhello", "line 2: there is data after"),
+    ("\n:0400100001020304E2\nhello", "line 3: a record starts with ':'"),
+  ])
+  func brokenIntelHexIsRefused(text: String, expected: String) {
+    let found = message(Array(text.utf8))
+    #expect(found.contains(expected), "\(found)")
+  }
+
+  @Test func rawBytesGoWhereTheUserSays() throws {
+    #expect(try #require(image([1, 2, 3], address: 0x1000)).segments[0].address == 0x1000)
+    #expect(message([1, 2, 3]).contains("needs an address"))
+    #expect(message([], address: 0).contains("empty"))
+    #expect(message([1, 2], address: .max).contains("end of the address space"))
+    let forced = try #require(image(Self.elf(bits: 64, big: false), address: 0x1000, forceRaw: true))
+    #expect(forced.elf == nil)
+    #expect(forced.segments[0].bytes.count == Self.elf(bits: 64, big: false).count)
+  }
+
+  @Test func filesThatCannotBeReadAreNamed() {
+    for (path, reason) in [("/nonexistent/a.elf", "No such file"), ("/tmp", "not a regular file")] {
+      do throws(MachineError) {
+        _ = try ImageReader.read(path: path, address: nil, forceRaw: false)
+        Issue.record("\(path) was accepted")
+      } catch { #expect("\(error)".contains("\(path): \(reason)")) }
+    }
+  }
+}
