@@ -5,7 +5,7 @@ import Bits
 ///
 /// It is made from a devicetree node, answers accesses to the node's `reg` regions (index = position in `reg`), drives
 /// the interrupt lines of the node, and keeps everything that changes in `state`, so that a snapshot is a copy.
-public protocol Device: MMIOTarget {
+public protocol Device: MMIOTarget, SendableMetatype {
   associatedtype State: Codable & Sendable & Equatable
 
   /// The `compatible` strings this model serves.

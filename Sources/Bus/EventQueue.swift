@@ -17,6 +17,8 @@ public final class EventQueue {
   public struct State: Codable, Sendable, Equatable {
     public fileprivate(set) var events: [Event] = []
     fileprivate var nextSequence: UInt64 = 0
+    /// No events.
+    public init() {}
   }
 
   public private(set) var state = State()

@@ -135,7 +135,7 @@ public struct HostLine: Sendable {
 }
 
 /// A host back end with its code cache. Used by one thread at a time.
-public protocol Host: AnyObject {
+public protocol Host: AnyObject, SendableMetatype {
   /// `x86_64`, `interpreter`…
   static var name: String { get }
   init(_ configuration: HostConfiguration) throws(HostError)

@@ -79,7 +79,7 @@ public struct BootPlan: Sendable {
     if let arguments = configuration.bootArguments {
       try tree.setChosen { $0.set("bootargs", .strings([arguments])) }
     }
-    let flashStart = try tree["/chosen"]?.number("martlet,reset-vector")
+    let flashStart = tree["/chosen"]?.number("martlet,reset-vector")
     entry = start ?? flashStart ?? memory.base
     let blob = try tree.blob(padding: 0x1000)
     let end = min(memory.base + memory.size, memory.base + 3 << 30)

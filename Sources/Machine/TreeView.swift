@@ -16,7 +16,11 @@ struct TreeView: NodeView {
     self.tree = tree
     self.path = path
     self.node = node
-    regions = try override ?? tree.regions(of: path).map { AddressRange(base: $0.base, size: $0.size) }
+    if let override {
+      regions = override
+    } else {
+      regions = try tree.regions(of: path).map { AddressRange(base: $0.base, size: $0.size) }
+    }
   }
 
   var name: String { node.name }
