@@ -5,20 +5,20 @@ public struct InstructionAlias: Sendable {
   public let name: String
   /// Mnemonic (or name) of the instruction it stands for.
   public let original: String
-  /// What fields must be.
-  public let conditions: [(field: Field, value: Int)]
+  /// What fields must be: a number, or what another field is.
+  public let conditions: [(field: Field, value: Int, other: Field?)]
   public let operands: String
 
-  /// - Parameter conditions: for instance `d=0 s=1`.
+  /// - Parameter conditions: for instance `d=0 s=t`.
   public init(_ name: String, of original: String, _ conditions: String, _ operands: String) {
     self.name = name
     self.original = original
     self.operands = operands
     self.conditions = conditions.split(separator: " ").map { item in
-      guard let field = item.utf8.first.flatMap(Field.init(letter:)), let value = Int(item.dropFirst(2)) else {
-        preconditionFailure("alias \(name): \(item)")
-      }
-      return (field, value)
+      let (name, rest) = (item.utf8.first.flatMap(Field.init(letter:)), item.dropFirst(2))
+      let other = rest.utf8.first.flatMap(Field.init(letter:))
+      guard let name, let value = other == nil ? Int(rest) : 0 else { preconditionFailure("alias: \(item)") }
+      return (name, value, other)
     }
   }
 }
@@ -34,7 +34,7 @@ extension DecodeTable {
     let mnemonic = row.shown ?? row.name
     let alias = aliases.first { alias in
       (alias.original == mnemonic || alias.original == row.name)
-        && alias.conditions.allSatisfy { instruction[$0.field] == $0.value }
+        && alias.conditions.allSatisfy { instruction[$0.field] == ($0.other.map { instruction[$0] } ?? $0.value) }
     }
     var text = ""
     for character in (alias?.operands ?? row.operands).utf8 {

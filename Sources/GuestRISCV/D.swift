@@ -36,7 +36,7 @@ enum DoubleFloat {
 
   private static let conversion: [InstructionRow<Translator>] = [
     .init("fcvt.s.d", "0100000 00001 sssss mmm ddddd 1010011", "D, Sm", FloatForm.unary(.narrow)),
-    .init("fcvt.d.s", "0100001 00000 sssss mmm ddddd 1010011", "D, Sm", FloatForm.unary(.widen)),
+    .init("fcvt.d.s", "0100001 00000 sssss mmm ddddd 1010011", "D, SM", FloatForm.unary(.widen)),
     .init(
       "fcvt.w.d", "1100001 00000 sssss mmm ddddd 1010011", "d, Sm", FloatForm.toInteger(.toInt32D)),
     .init(
@@ -46,9 +46,9 @@ enum DoubleFloat {
     .init(
       "fcvt.lu.d", "1100001 00011 sssss mmm ddddd 1010011", "d, Sm", FloatForm.toInteger(.toUInt64D), only: 64),
     .init(
-      "fcvt.d.w", "1101001 00000 sssss mmm ddddd 1010011", "D, sm", FloatForm.fromInteger(.fromInt32D)),
+      "fcvt.d.w", "1101001 00000 sssss mmm ddddd 1010011", "D, sM", FloatForm.fromInteger(.fromInt32D)),
     .init(
-      "fcvt.d.wu", "1101001 00001 sssss mmm ddddd 1010011", "D, sm", FloatForm.fromInteger(.fromUInt32D)),
+      "fcvt.d.wu", "1101001 00001 sssss mmm ddddd 1010011", "D, sM", FloatForm.fromInteger(.fromUInt32D)),
     .init(
       "fcvt.d.l", "1101001 00010 sssss mmm ddddd 1010011", "D, sm", FloatForm.fromInteger(.fromInt64D), only: 64),
     .init(

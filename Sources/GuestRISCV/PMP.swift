@@ -42,7 +42,7 @@ extension Hart {
 
   func pmpConfiguration(_ entry: Int) -> UInt8 {
     let word = self[entry < 8 ? .pmpConfigurationLow : .pmpConfigurationHigh]
-    return UInt8(truncatingIfNeeded: word >> UInt64(entry & 7) * 8)
+    return UInt8(truncatingIfNeeded: word >> (UInt64(entry & 7) * 8))
   }
 
   private func pmpAddress(_ entry: Int) -> UInt64 {

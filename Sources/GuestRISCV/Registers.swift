@@ -11,14 +11,6 @@ public enum RISCVRegisters {
   /// Its slot in the state block is unused: the header holds the PC.
   @inlinable public static var pc: Int { 32 }
 
-  static let integerNames = [
-    "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7",
-    "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
-  ]
-  static let floatNames = [
-    "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6", "ft7", "fs0", "fs1", "fa0", "fa1", "fa2", "fa3", "fa4", "fa5",
-    "fa6", "fa7", "fs2", "fs3", "fs4", "fs5", "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11",
-  ]
   /// x registers in the order of their share of register operands in compiled code.
   private static let hottest = [
     15, 14, 10, 13, 2, 8, 11, 12, 9, 1, 16, 17, 6, 28, 29, 18, 19, 5, 30, 31, 20, 21, 7, 22, 23, 24, 25, 26, 27, 4, 3,
@@ -30,7 +22,7 @@ public enum RISCVRegisters {
     let features = HartFeatures(xlen: xlen, extensions)
     var list: [GuestRegister] = []
     for number in 0..<32 {
-      var aliases = [integerNames[number]]
+      var aliases = [RISCVGuest.integerNames[number]]
       if number == 8 { aliases.append("fp") }
       let gdbType = number == 1 ? "code_ptr" : [2, 3, 4, 8].contains(number) ? "data_ptr" : "int"
       list.append(
@@ -45,7 +37,7 @@ public enum RISCVRegisters {
     for number in 0..<32 {
       list.append(
         GuestRegister(
-          "f\(number)", aliases: [floatNames[number]], .i64,
+          "f\(number)", aliases: [RISCVGuest.floatNames[number]], .i64,
           feature: hasFloat ? "org.gnu.gdb.riscv.fpu" : nil, gdbNumber: hasFloat ? 33 + number : nil,
           gdbType: "ieee_double", group: hasFloat ? "float" : "internal"))
     }

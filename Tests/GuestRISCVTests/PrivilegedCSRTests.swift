@@ -43,8 +43,8 @@ import Testing
     hart["mstatus"] = 2 << 11
     #expect(hart["mstatus"] >> 11 & 3 == 3)
     hart["mstatus"] = 1 << 11 | 3 << 13
-    #expect(hart["mstatus"] == 1 << 63 | 2 << 32 | 2 << 34 | 3 << 13 | 1 << 11)
-    #expect(hart["sstatus"] == 1 << 63 | 2 << 32 | 3 << 13)
+    #expect(hart["mstatus"] == UInt64(1) << 63 | 2 << 32 | 2 << 34 | 3 << 13 | 1 << 11)
+    #expect(hart["sstatus"] == UInt64(1) << 63 | 2 << 32 | 3 << 13)
     hart["sstatus"] = 1 << 18
     #expect(hart["mstatus"] & 0xFFFF_FFFF == 1 << 18 | 1 << 11)
   }
@@ -114,7 +114,7 @@ import Testing
     let hart = try TestHart()
     hart["satp"] = 8 << 60 | 0x80000
     hart["satp"] = 10 << 60 | 0x1234
-    #expect(hart["satp"] == 8 << 60 | 0x80000)
+    #expect(hart["satp"] == UInt64(8) << 60 | 0x80000)
     #expect(hart.context.flushes == 1)
     hart["mstatus"] = 1 << 20
     hart["priv"] = 1

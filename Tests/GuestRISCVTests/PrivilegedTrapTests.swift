@@ -64,7 +64,7 @@ import Testing
     hart["mstatus"] = 1 << 3
     hart.guest.setInterruptLine(hart.cpu, 7, true)
     let interrupt = try #require(hart.guest.pendingInterrupt(hart.cpu))
-    #expect(interrupt.cause == 1 << 63 | 7)
+    #expect(interrupt.cause == UInt64(1) << 63 | 7)
     hart.guest.enterException(hart.cpu, interrupt)
     #expect(hart["pc"] == 0x8000_101C)
     #expect(hart.guest.pendingInterrupt(hart.cpu) == nil)
@@ -96,7 +96,7 @@ import Testing
     hart["mstatus"] = 1 << 3 | 1 << 1
     #expect(hart.guest.pendingInterrupt(hart.cpu) == nil)
     hart["priv"] = 1
-    #expect(hart.guest.pendingInterrupt(hart.cpu)?.cause == 1 << 63 | 5)
+    #expect(hart.guest.pendingInterrupt(hart.cpu)?.cause == UInt64(1) << 63 | 5)
     hart["mstatus"] = 1 << 3
     #expect(hart.guest.pendingInterrupt(hart.cpu) == nil)
     hart["priv"] = 0
