@@ -89,16 +89,16 @@ extension Assembler {
   }
 
   public mutating func count(_ op: BitCount, _ width: Width, _ destination: Register, _ source: Register) {
-    _ = encode(Opcode(op.rawValue), width, reg: destination.rawValue, rm: source.rawValue)
+    _ = encode(MachineOpcode(op.rawValue), width, reg: destination.rawValue, rm: source.rawValue)
   }
 
   public mutating func count(_ op: BitCount, _ width: Width, _ destination: Register, _ source: Memory) {
-    _ = encode(Opcode(op.rawValue), width, reg: destination.rawValue, source)
+    _ = encode(MachineOpcode(op.rawValue), width, reg: destination.rawValue, source)
   }
 
   /// Copies bit `bit` (modulo the width) of `operand` to the carry flag. `width` is not `byte`.
   public mutating func bit(_ op: BitTest, _ width: Width, _ operand: Register, _ bit: Register) {
-    _ = encode(Opcode(0x0F83 | UInt32(op.rawValue) << 3), width, reg: bit.rawValue, rm: operand.rawValue)
+    _ = encode(MachineOpcode(0x0F83 | UInt32(op.rawValue) << 3), width, reg: bit.rawValue, rm: operand.rawValue)
   }
 
   public mutating func bit(_ op: BitTest, _ width: Width, _ operand: Register, _ bit: UInt8) {
@@ -118,7 +118,7 @@ extension Assembler {
     _ op: ControlledShift, _ width: Width, _ destination: Register, _ source: Register, by amount: Register
   ) {
     _ = encodeVEX(
-      Opcode(op.rawValue), wide: width == .qword, reg: destination.rawValue, second: amount.rawValue,
+      MachineOpcode(op.rawValue), wide: width == .qword, reg: destination.rawValue, second: amount.rawValue,
       rm: source.rawValue)
   }
 
@@ -126,7 +126,7 @@ extension Assembler {
     _ op: ControlledShift, _ width: Width, _ destination: Register, _ source: Memory, by amount: Register
   ) {
     _ = encodeVEX(
-      Opcode(op.rawValue), wide: width == .qword, reg: destination.rawValue, second: amount.rawValue, source)
+      MachineOpcode(op.rawValue), wide: width == .qword, reg: destination.rawValue, second: amount.rawValue, source)
   }
 
   /// Rotates `source` right; changes no flags.
@@ -148,7 +148,7 @@ extension Assembler {
     _ op: BitField, _ width: Width, _ destination: Register, _ source: Register, _ control: Register
   ) {
     _ = encodeVEX(
-      Opcode(op.rawValue), wide: width == .qword, reg: destination.rawValue, second: control.rawValue,
+      MachineOpcode(op.rawValue), wide: width == .qword, reg: destination.rawValue, second: control.rawValue,
       rm: source.rawValue)
   }
 
@@ -156,7 +156,7 @@ extension Assembler {
     _ op: BitCombination, _ width: Width, _ destination: Register, _ first: Register, _ second: Register
   ) {
     _ = encodeVEX(
-      Opcode(op.rawValue), wide: width == .qword, reg: destination.rawValue, second: first.rawValue,
+      MachineOpcode(op.rawValue), wide: width == .qword, reg: destination.rawValue, second: first.rawValue,
       rm: second.rawValue)
   }
 
@@ -164,7 +164,7 @@ extension Assembler {
     _ op: BitCombination, _ width: Width, _ destination: Register, _ first: Register, _ second: Memory
   ) {
     _ = encodeVEX(
-      Opcode(op.rawValue), wide: width == .qword, reg: destination.rawValue, second: first.rawValue, second)
+      MachineOpcode(op.rawValue), wide: width == .qword, reg: destination.rawValue, second: first.rawValue, second)
   }
 
   public mutating func bmi(_ op: LowestBit, _ width: Width, _ destination: Register, _ source: Register) {

@@ -35,7 +35,7 @@ extension Assembler {
   // MARK: Branches inside the code
 
   /// To a label not bound yet the 6-byte form is used, to a bound one the shortest.
-  public mutating func jcc(_ condition: Condition, _ target: Label) {
+  public mutating func jcc(_ condition: ConditionCode, _ target: Label) {
     guard begin() else { return }
     if putShort(0x70 | condition.rawValue, target) { return }
     put(0x0F)
@@ -67,7 +67,7 @@ extension Assembler {
   }
 
   /// A conditional jump of at most 127 bytes forward; `land` gives it its target.
-  public mutating func shortJcc(_ condition: Condition) -> ShortJump {
+  public mutating func shortJcc(_ condition: ConditionCode) -> ShortJump {
     guard begin() else { return ShortJump(end: 0) }
     put(0x70 | condition.rawValue)
     put(0)
@@ -95,7 +95,7 @@ extension Assembler {
 
   /// Always 6 bytes. Returns the offset of the 4-byte displacement, for later patching.
   @discardableResult
-  public mutating func jcc(_ condition: Condition, toAddress target: UInt64) -> Int {
+  public mutating func jcc(_ condition: ConditionCode, toAddress target: UInt64) -> Int {
     guard begin() else { return 0 }
     put(0x0F)
     put(0x80 | condition.rawValue)
@@ -153,27 +153,27 @@ extension Assembler {
   // MARK: Conditions as data
 
   /// Sets the low byte of `destination` to 0 or 1 and leaves the rest.
-  public mutating func setcc(_ condition: Condition, _ destination: Register) {
+  public mutating func setcc(_ condition: ConditionCode, _ destination: Register) {
     _ = encode(
-      Opcode(0x0F90 | UInt32(condition.rawValue)), .byte, reg: 0, rm: destination.rawValue,
+      MachineOpcode(0x0F90 | UInt32(condition.rawValue)), .byte, reg: 0, rm: destination.rawValue,
       byteRegister: isNewByte(.byte, destination))
   }
 
-  public mutating func setcc(_ condition: Condition, _ destination: Memory) {
-    _ = encode(Opcode(0x0F90 | UInt32(condition.rawValue)), .byte, reg: 0, destination)
+  public mutating func setcc(_ condition: ConditionCode, _ destination: Memory) {
+    _ = encode(MachineOpcode(0x0F90 | UInt32(condition.rawValue)), .byte, reg: 0, destination)
   }
 
   /// `width` is not `byte`. A `dword` move clears the upper half even when the condition fails.
   public mutating func cmovcc(
-    _ condition: Condition, _ width: Width, _ destination: Register, _ source: Register
+    _ condition: ConditionCode, _ width: Width, _ destination: Register, _ source: Register
   ) {
     _ = encode(
-      Opcode(0x0F40 | UInt32(condition.rawValue)), width, reg: destination.rawValue, rm: source.rawValue)
+      MachineOpcode(0x0F40 | UInt32(condition.rawValue)), width, reg: destination.rawValue, rm: source.rawValue)
   }
 
   /// The memory is read even when the condition fails.
-  public mutating func cmovcc(_ condition: Condition, _ width: Width, _ destination: Register, _ source: Memory) {
-    _ = encode(Opcode(0x0F40 | UInt32(condition.rawValue)), width, reg: destination.rawValue, source)
+  public mutating func cmovcc(_ condition: ConditionCode, _ width: Width, _ destination: Register, _ source: Memory) {
+    _ = encode(MachineOpcode(0x0F40 | UInt32(condition.rawValue)), width, reg: destination.rawValue, source)
   }
 
   // MARK: Padding
@@ -222,7 +222,7 @@ extension Assembler {
   public mutating func lockCmpxchg(_ width: Width, _ destination: Memory, _ source: Register) {
     guard putLock() else { return }
     _ = encode(
-      Opcode(width == .byte ? 0x0FB0 : 0x0FB1), width, reg: source.rawValue, destination,
+      MachineOpcode(width == .byte ? 0x0FB0 : 0x0FB1), width, reg: source.rawValue, destination,
       byteRegister: isNewByte(width, source))
   }
 
@@ -236,7 +236,7 @@ extension Assembler {
   public mutating func lockXadd(_ width: Width, _ destination: Memory, _ source: Register) {
     guard putLock() else { return }
     _ = encode(
-      Opcode(width == .byte ? 0x0FC0 : 0x0FC1), width, reg: source.rawValue, destination,
+      MachineOpcode(width == .byte ? 0x0FC0 : 0x0FC1), width, reg: source.rawValue, destination,
       byteRegister: isNewByte(width, source))
   }
 

@@ -23,8 +23,8 @@ func isNewByte(_ width: Width, _ register: Register) -> Bool {
 extension Assembler {
   /// Selects the byte form of an opcode (even) or its wider form (odd).
   @inline(__always)
-  func sized(_ byteForm: UInt8, _ width: Width) -> Opcode {
-    Opcode(UInt32(byteForm | (width == .byte ? 0 : 1)))
+  func sized(_ byteForm: UInt8, _ width: Width) -> MachineOpcode {
+    MachineOpcode(UInt32(byteForm | (width == .byte ? 0 : 1)))
   }
 
   /// Bytes an immediate takes in an instruction of `width`: at most 4.
@@ -178,13 +178,13 @@ extension Assembler {
     let high = destination.rawValue >> 3
     let low = destination.rawValue & 7
     if let value = UInt32(exactly: immediate) {
-      putOpcode(Opcode(0xB8 | UInt32(low)), .dword, rex: high, forced: false)
+      putOpcode(MachineOpcode(0xB8 | UInt32(low)), .dword, rex: high, forced: false)
       put32(value)
     } else if let value = Int32(exactly: immediate) {
       guard encode(0xC7, .qword, reg: 0, rm: destination.rawValue) else { return }
       put32(UInt32(bitPattern: value))
     } else {
-      putOpcode(Opcode(0xB8 | UInt32(low)), .qword, rex: high, forced: false)
+      putOpcode(MachineOpcode(0xB8 | UInt32(low)), .qword, rex: high, forced: false)
       put64(UInt64(bitPattern: immediate))
     }
   }
@@ -263,16 +263,23 @@ extension Assembler {
   /// Reverses the bytes of a `dword` or `qword` register.
   public mutating func bswap(_ width: Width, _ operand: Register) {
     guard begin() else { return }
-    putOpcode(Opcode(0x0FC8 | UInt32(operand.rawValue & 7)), width, rex: operand.rawValue >> 3, forced: false)
+    putOpcode(MachineOpcode(0x0FC8 | UInt32(operand.rawValue & 7)), width, rex: operand.rawValue >> 3, forced: false)
   }
 
   public mutating func push(_ operand: Register) {
     guard begin() else { return }
-    putOpcode(Opcode(0x50 | UInt32(operand.rawValue & 7)), .dword, rex: operand.rawValue >> 3, forced: false)
+    putOpcode(MachineOpcode(0x50 | UInt32(operand.rawValue & 7)), .dword, rex: operand.rawValue >> 3, forced: false)
+  }
+
+  /// Pushes the immediate sign-extended to 64 bits. Always 5 bytes.
+  public mutating func push(_ immediate: Int32) {
+    guard begin() else { return }
+    put(0x68)
+    put32(UInt32(bitPattern: immediate))
   }
 
   public mutating func pop(_ operand: Register) {
     guard begin() else { return }
-    putOpcode(Opcode(0x58 | UInt32(operand.rawValue & 7)), .dword, rex: operand.rawValue >> 3, forced: false)
+    putOpcode(MachineOpcode(0x58 | UInt32(operand.rawValue & 7)), .dword, rex: operand.rawValue >> 3, forced: false)
   }
 }

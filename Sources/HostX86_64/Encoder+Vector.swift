@@ -141,29 +141,29 @@ public enum FusedOp: UInt32, Sendable, CaseIterable {
 
 extension Assembler {
   public mutating func vector(_ op: VectorOp, _ destination: VectorRegister, _ source: VectorRegister) {
-    _ = encode(Opcode(op.rawValue), .dword, reg: destination.rawValue, rm: source.rawValue)
+    _ = encode(MachineOpcode(op.rawValue), .dword, reg: destination.rawValue, rm: source.rawValue)
   }
 
   public mutating func vector(_ op: VectorOp, _ destination: VectorRegister, _ source: Memory) {
-    _ = encode(Opcode(op.rawValue), .dword, reg: destination.rawValue, source)
+    _ = encode(MachineOpcode(op.rawValue), .dword, reg: destination.rawValue, source)
   }
 
   public mutating func vector(
     _ op: VectorOpImmediate, _ destination: VectorRegister, _ source: VectorRegister, _ immediate: UInt8
   ) {
-    guard encode(Opcode(op.rawValue), .dword, reg: destination.rawValue, rm: source.rawValue) else { return }
+    guard encode(MachineOpcode(op.rawValue), .dword, reg: destination.rawValue, rm: source.rawValue) else { return }
     put(immediate)
   }
 
   public mutating func vector(
     _ op: VectorOpImmediate, _ destination: VectorRegister, _ source: Memory, _ immediate: UInt8
   ) {
-    guard encode(Opcode(op.rawValue), .dword, reg: destination.rawValue, source, trailing: 1) else { return }
+    guard encode(MachineOpcode(op.rawValue), .dword, reg: destination.rawValue, source, trailing: 1) else { return }
     put(immediate)
   }
 
   public mutating func vectorStore(_ op: VectorStore, _ destination: Memory, _ source: VectorRegister) {
-    _ = encode(Opcode(op.rawValue), .dword, reg: source.rawValue, destination)
+    _ = encode(MachineOpcode(op.rawValue), .dword, reg: source.rawValue, destination)
   }
 
   /// `movd` or `movq` from an integer register, clearing the rest. `width` is `dword` or `qword`.
@@ -180,23 +180,23 @@ extension Assembler {
   public mutating func convert(
     _ op: ConvertFromInteger, _ width: Width, _ destination: VectorRegister, _ source: Register
   ) {
-    _ = encode(Opcode(op.rawValue), width, reg: destination.rawValue, rm: source.rawValue)
+    _ = encode(MachineOpcode(op.rawValue), width, reg: destination.rawValue, rm: source.rawValue)
   }
 
   public mutating func convert(
     _ op: ConvertFromInteger, _ width: Width, _ destination: VectorRegister, _ source: Memory
   ) {
-    _ = encode(Opcode(op.rawValue), width, reg: destination.rawValue, source)
+    _ = encode(MachineOpcode(op.rawValue), width, reg: destination.rawValue, source)
   }
 
   public mutating func convert(
     _ op: ConvertToInteger, _ width: Width, _ destination: Register, _ source: VectorRegister
   ) {
-    _ = encode(Opcode(op.rawValue), width, reg: destination.rawValue, rm: source.rawValue)
+    _ = encode(MachineOpcode(op.rawValue), width, reg: destination.rawValue, rm: source.rawValue)
   }
 
   public mutating func convert(_ op: ConvertToInteger, _ width: Width, _ destination: Register, _ source: Memory) {
-    _ = encode(Opcode(op.rawValue), width, reg: destination.rawValue, source)
+    _ = encode(MachineOpcode(op.rawValue), width, reg: destination.rawValue, source)
   }
 
   /// Scalar double (`isDouble`) or single precision.
@@ -204,14 +204,15 @@ extension Assembler {
     _ op: FusedOp, isDouble: Bool, _ destination: VectorRegister, _ second: VectorRegister, _ third: VectorRegister
   ) {
     _ = encodeVEX(
-      Opcode(op.rawValue), wide: isDouble, reg: destination.rawValue, second: second.rawValue, rm: third.rawValue)
+      MachineOpcode(op.rawValue), wide: isDouble, reg: destination.rawValue, second: second.rawValue, rm: third.rawValue
+    )
   }
 
   public mutating func fused(
     _ op: FusedOp, isDouble: Bool, _ destination: VectorRegister, _ second: VectorRegister, _ third: Memory
   ) {
     _ = encodeVEX(
-      Opcode(op.rawValue), wide: isDouble, reg: destination.rawValue, second: second.rawValue, third)
+      MachineOpcode(op.rawValue), wide: isDouble, reg: destination.rawValue, second: second.rawValue, third)
   }
 
   /// Loads the control and status register from 4 bytes of memory.

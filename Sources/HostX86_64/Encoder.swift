@@ -162,7 +162,7 @@ public struct Assembler {
   /// - Returns: false when the code is full; then the caller appends nothing more.
   @inline(__always)
   mutating func encode(
-    _ opcode: Opcode, _ width: Width, reg: UInt8, rm: UInt8, byteRegister: Bool = false
+    _ opcode: MachineOpcode, _ width: Width, reg: UInt8, rm: UInt8, byteRegister: Bool = false
   ) -> Bool {
     guard begin() else { return false }
     putOpcode(opcode, width, rex: (reg >> 3) << 2 | rm >> 3, forced: byteRegister)
@@ -173,7 +173,7 @@ public struct Assembler {
   /// Appends prefixes, opcode, ModRM, SIB and displacement of a memory operand, `trailing` bytes of immediate to follow.
   @inline(__always)
   mutating func encode(
-    _ opcode: Opcode, _ width: Width, reg: UInt8, _ memory: Memory, trailing: Int = 0, byteRegister: Bool = false
+    _ opcode: MachineOpcode, _ width: Width, reg: UInt8, _ memory: Memory, trailing: Int = 0, byteRegister: Bool = false
   ) -> Bool {
     guard begin() else { return false }
     putAddressPrefixes(memory)
@@ -184,7 +184,7 @@ public struct Assembler {
 
   /// Appends a VEX instruction of three registers: `reg` and `rm` from ModRM, `second` from VEX.vvvv.
   @inline(__always)
-  mutating func encodeVEX(_ opcode: Opcode, wide: Bool, reg: UInt8, second: UInt8, rm: UInt8) -> Bool {
+  mutating func encodeVEX(_ opcode: MachineOpcode, wide: Bool, reg: UInt8, second: UInt8, rm: UInt8) -> Bool {
     guard begin() else { return false }
     putVEX(opcode, wide: wide, rex: (reg >> 3) << 2 | rm >> 3, second: second)
     put(0xC0 | (reg & 7) << 3 | rm & 7)
@@ -193,7 +193,7 @@ public struct Assembler {
 
   @inline(__always)
   mutating func encodeVEX(
-    _ opcode: Opcode, wide: Bool, reg: UInt8, second: UInt8, _ memory: Memory, trailing: Int = 0
+    _ opcode: MachineOpcode, wide: Bool, reg: UInt8, second: UInt8, _ memory: Memory, trailing: Int = 0
   ) -> Bool {
     guard begin() else { return false }
     putAddressPrefixes(memory)
@@ -204,7 +204,7 @@ public struct Assembler {
 
   /// Appends operand-size and mandatory prefixes, REX, escape bytes and the opcode byte.
   @inline(__always)
-  mutating func putOpcode(_ opcode: Opcode, _ width: Width, rex: UInt8, forced: Bool) {
+  mutating func putOpcode(_ opcode: MachineOpcode, _ width: Width, rex: UInt8, forced: Bool) {
     if width == .word { put(0x66) }
     if opcode.prefix != 0 { put(opcode.prefix) }
     let rex = 0x40 | rex | (width == .qword ? 8 : 0)
@@ -218,7 +218,7 @@ public struct Assembler {
   }
 
   @inline(__always)
-  private mutating func putVEX(_ opcode: Opcode, wide: Bool, rex: UInt8, second: UInt8) {
+  private mutating func putVEX(_ opcode: MachineOpcode, wide: Bool, rex: UInt8, second: UInt8) {
     let prefixField: UInt8 =
       switch opcode.prefix {
       case 0x66: 1
@@ -290,7 +290,7 @@ extension Memory {
 
 /// The fixed bytes of an instruction, given as the manual prints them: an optional mandatory prefix, an optional
 /// escape (0F, 0F 38, 0F 3A) and the opcode, as in `0xF20F58` or `0x660F3A0B`.
-struct Opcode: ExpressibleByIntegerLiteral {
+struct MachineOpcode: ExpressibleByIntegerLiteral {
   enum Escape: UInt8 {
     case none, map0F, map38, map3A
   }

@@ -1,14 +1,7 @@
 // Listings of host code, by Capstone.
 
 import CCapstone
-
-/// One instruction of host code.
-public struct HostLine: Sendable, Equatable {
-  public var address: UInt64
-  public var bytes: [UInt8]
-  /// Mnemonic and operands in Intel syntax; `.byte …` for bytes that are no instruction.
-  public var text: String
-}
+import HostKit
 
 /// Lists x86-64 machine code in Intel syntax.
 public struct HostDisassembler: ~Copyable {
@@ -52,7 +45,7 @@ extension HostLine {
     let bytes = unsafe withUnsafeBytes(of: instruction.bytes) { unsafe Array($0.prefix(Int(instruction.size))) }
     self.init(
       address: unsafe instruction.address, bytes: bytes,
-      text: operands.isEmpty ? mnemonic : mnemonic + " " + operands)
+      text: operands.isEmpty ? mnemonic : mnemonic + " " + operands, op: nil)
   }
 }
 

@@ -19,11 +19,11 @@ public enum Width: UInt8, Sendable, CaseIterable {
 }
 
 /// A condition code, by its number in `jcc`, `setcc` and `cmovcc` (SDM vol. 1, appendix B).
-public enum Condition: UInt8, Sendable, CaseIterable {
+public enum ConditionCode: UInt8, Sendable, CaseIterable {
   case o, no, b, ae, e, ne, be, a, s, ns, p, np, l, ge, le, g
 
   /// The condition that holds exactly when this one does not.
-  public var inverted: Condition {
+  public var inverted: ConditionCode {
     switch self {
     case .o: .no
     case .no: .o

@@ -1,6 +1,7 @@
 // The assembler against two independent disassemblers, and its labels and limits.
 
 import Foundation
+import HostKit
 import HostX86_64
 import Testing
 

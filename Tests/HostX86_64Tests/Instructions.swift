@@ -215,6 +215,8 @@ func moves() -> [Instruction] {
     list.append(.init("pop \(a)") { $0.pop(a) })
     for width in wide { list.append(.init("bswap \(a.name(width))") { $0.bswap(width, a) }) }
   }
+  list.append(.init("push 5") { $0.push(5) })
+  list.append(.init("push -1") { $0.push(-1) })
   for from in [Width.byte, .word] {
     for (a, b) in pairs(Register.allCases, Register.allCases) {
       list.append(.init("movzx \(a.name(.dword)), \(b.name(from))") { $0.movzx(from: from, a, b) })
@@ -338,7 +340,7 @@ func control() -> [Instruction] {
     list.append(.init("call qword ptr \(m.text)") { $0.call(m.memory) })
     list.append(.init("lock cmpxchg16b xmmword ptr \(m.text)") { $0.lockCmpxchg16b(m.memory) })
   }
-  for condition in Condition.allCases {
+  for condition in ConditionCode.allCases {
     for a in Register.allCases {
       list.append(.init("set\(condition) \(a.name(.byte))") { $0.setcc(condition, a) })
     }

@@ -1,0 +1,100 @@
+#define _GNU_SOURCE
+#include "TranslatedCode.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#include <asm/prctl.h>
+#include <cpuid.h>
+
+/* Slots are filled before `end` is published, so that the handler never sees half of one. */
+typedef struct {
+  uint64_t start;
+  _Atomic uint64_t end;
+  uint32_t pc_offset, target_offset;
+} CodeRange;
+
+enum { RANGES = 256 };
+static CodeRange ranges[RANGES];
+static struct sigaction previous_segv, previous_bus;
+
+static void handle_fault(int number, siginfo_t *info, void *context) {
+  greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+  uint64_t pc = (uint64_t)registers[REG_RIP];
+  for (int i = 0; i < RANGES; i++) {
+    uint64_t end = atomic_load_explicit(&ranges[i].end, memory_order_acquire);
+    if (pc >= end || pc < ranges[i].start) continue;
+    char *state = (char *)registers[REG_RBP];
+    *(uint64_t *)(state + ranges[i].pc_offset) = pc;
+    registers[REG_RIP] = (greg_t) * (uint64_t *)(state + ranges[i].target_offset);
+    return;
+  }
+  struct sigaction *previous = number == SIGBUS ? &previous_bus : &previous_segv;
+  if (previous->sa_flags & SA_SIGINFO) {
+    previous->sa_sigaction(number, info, context);
+  } else if (previous->sa_handler != SIG_DFL && previous->sa_handler != SIG_IGN) {
+    previous->sa_handler(number);
+  } else {
+    /* Returning repeats the access, which now ends the process with the usual report. */
+    signal(number, SIG_DFL);
+  }
+}
+
+int chost_faults_install(void) {
+  static _Atomic int installed;
+  if (atomic_exchange(&installed, 1)) return 0;
+  struct sigaction action = {0};
+  action.sa_sigaction = handle_fault;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  sigemptyset(&action.sa_mask);
+  if (sigaction(SIGSEGV, &action, &previous_segv) < 0 || sigaction(SIGBUS, &action, &previous_bus) < 0) return -errno;
+  return 0;
+}
+
+int chost_faults_add(uint64_t start, uint64_t end, uint32_t pc_offset, uint32_t target_offset) {
+  static atomic_flag busy = ATOMIC_FLAG_INIT;
+  while (atomic_flag_test_and_set(&busy)) {}
+  int result = -1;
+  for (int i = 0; i < RANGES && result < 0; i++) {
+    if (atomic_load(&ranges[i].end) != 0) continue;
+    ranges[i].start = start;
+    ranges[i].pc_offset = pc_offset;
+    ranges[i].target_offset = target_offset;
+    atomic_store_explicit(&ranges[i].end, end, memory_order_release);
+    result = 0;
+  }
+  atomic_flag_clear(&busy);
+  return result;
+}
+
+void chost_faults_remove(uint64_t start) {
+  for (int i = 0; i < RANGES; i++)
+    if (atomic_load(&ranges[i].end) != 0 && ranges[i].start == start) atomic_store(&ranges[i].end, 0);
+}
+
+void chost_set_gs_base(uint64_t base) {
+  static _Thread_local uint64_t current;
+  if (current == base) return;
+  if (syscall(SYS_arch_prctl, ARCH_SET_GS, base) == 0) current = base;
+}
+
+int chost_cpu_has_bit_instructions(void) {
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_BMI) || !(b & bit_BMI2)) return 0;
+  if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(c & bit_LZCNT)) return 0;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_POPCNT) != 0;
+}
+
+#else
+
+int chost_faults_install(void) { return -ENOSYS; }
+int chost_faults_add(uint64_t start, uint64_t end, uint32_t pc_offset, uint32_t target_offset) { return -1; }
+void chost_faults_remove(uint64_t start) {}
+void chost_set_gs_base(uint64_t base) {}
+int chost_cpu_has_bit_instructions(void) { return 0; }
+
+#endif

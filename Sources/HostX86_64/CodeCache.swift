@@ -1,0 +1,78 @@
+// The memory translated code lives in: one file of pages, mapped writable at one place and executable at another.
+
+import CHost
+import Glibc
+import HostKit
+
+/// Memory for machine code, filled from its start. Never writable and executable through one mapping.
+@safe
+final class CodeCache {
+  let size: Int
+  /// Host address at which the code runs.
+  let base: UInt64
+  private(set) var used = 0
+  private let writable: UnsafeMutableRawPointer
+  private let executable: UnsafeMutableRawPointer
+
+  init(size requested: Int) throws(HostError) {
+    let page = 4096
+    let size = (max(requested, 64 << 10) + page - 1) / page * page
+    // Offsets are 32-bit and every branch must reach every place.
+    guard size <= 1 << 30 else { throw .setup("a code cache has at most 1 GiB") }
+    let file = unsafe chost_memory_file("martlet-code", Int64(size))
+    guard file >= 0 else { throw .setup("memory file for code: error \(-file)") }
+    defer { close(file) }
+    let write = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
+    guard let write = unsafe write, unsafe write != MAP_FAILED else {
+      throw .setup("mapping the code cache: error \(errno)")
+    }
+    let execute = unsafe mmap(nil, size, PROT_READ | PROT_EXEC, MAP_SHARED, file, 0)
+    guard let execute = unsafe execute, unsafe execute != MAP_FAILED else {
+      let error = errno
+      unsafe munmap(write, size)
+      throw .setup("mapping the code cache executable: error \(error)")
+    }
+    self.size = size
+    unsafe writable = write
+    unsafe executable = execute
+    base = UInt64(UInt(bitPattern: execute))
+  }
+
+  deinit {
+    unsafe munmap(writable, size)
+    unsafe munmap(executable, size)
+  }
+
+  /// The free rest, and where its first byte will run. Valid while the cache lives.
+  var free: (memory: UnsafeMutableRawBufferPointer, address: UInt64) {
+    unsafe (UnsafeMutableRawBufferPointer(start: writable + used, count: size - used), base + UInt64(used))
+  }
+
+  /// Keeps `count` bytes that were written at the start of `free`; the next ones start at a multiple of 16.
+  func commit(_ count: Int) {
+    precondition(count >= 0 && count <= size - used)
+    used = min(size, (used + count + 15) & ~15)
+  }
+
+  /// Forgets everything from byte `offset` on.
+  func rewind(to offset: Int) { used = min(used, offset) }
+
+  /// Replaces four bytes at a multiple of 4 at once, as running code sees it.
+  func patch(_ value: Int32, at offset: Int) {
+    precondition(offset >= 0 && offset & 3 == 0 && offset + 4 <= used)
+    unsafe writable.storeBytes(of: value, toByteOffset: offset, as: Int32.self)
+  }
+
+  /// Replaces bytes that no other thread runs.
+  func patchBytes(_ bytes: [UInt8], at offset: Int) {
+    precondition(offset >= 0 && offset + bytes.count <= used)
+    for (index, byte) in bytes.enumerated() {
+      unsafe writable.storeBytes(of: byte, toByteOffset: offset + index, as: UInt8.self)
+    }
+  }
+
+  func bytes(_ range: Range<Int>) -> [UInt8] {
+    precondition(range.lowerBound >= 0 && range.upperBound <= used)
+    return unsafe Array(UnsafeRawBufferPointer(start: executable + range.lowerBound, count: range.count))
+  }
+}

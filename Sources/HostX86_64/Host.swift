@@ -1,0 +1,144 @@
+// The x86-64 host: its code cache, compiled blocks, exits, and the way in and out of translated code.
+
+import CHost
+import HostKit
+import IR
+
+/// Translates IR to x86-64 machine code and runs it. Needs BMI1, BMI2, LZCNT and POPCNT.
+@safe
+public final class X86_64Host: Host {
+  public static var name: String { "x86_64" }
+
+  let cache: CodeCache
+  let slowAccess: SlowAccessFunction
+  /// Translates blocks, and keeps what is known of those in the cache.
+  var lowering: Lowering
+  /// Bytes of the code cache that `reset` keeps.
+  private let permanent: Int
+
+  public init(_ configuration: HostConfiguration) throws(HostError) {
+    guard chost_cpu_has_bit_instructions() != 0 else {
+      throw .setup("the x86_64 host needs a CPU with BMI1, BMI2, LZCNT and POPCNT")
+    }
+    let error = chost_faults_install()
+    guard error == 0 else { throw .setup("installing the handler of memory faults: error \(-error)") }
+    cache = try CodeCache(size: configuration.codeCacheSize)
+    unsafe slowAccess = configuration.slowAccess
+    let pins = Array(
+      configuration.pinOrder.filter { configuration.registers[$0].type.isInteger }.prefix(ABI.pinnedCount))
+    let (memory, address) = unsafe cache.free
+    var assembler = unsafe Assembler(memory, runningAt: address)
+    // The first bytes stay unused: no code has address 0.
+    assembler.nop(16)
+    let function: @convention(c) (UnsafeMutableRawPointer, UnsafeMutablePointer<UInt64>) -> UInt64 = completeSlowAccess
+    let trampolines = Trampolines(
+      &assembler, pins: pins.map { configuration.registers[$0] },
+      slowFunction: unsafe UInt64(unsafeBitCast(function, to: UInt.self)))
+    guard assembler.failure == .none else { throw .setup("the code cache is too small") }
+    cache.commit(assembler.count)
+    permanent = cache.used
+    lowering = Lowering(
+      configuration, pins: pins, trampolines: trampolines, cacheBase: cache.base, assembler: assembler)
+    let added = chost_faults_add(
+      cache.base, cache.base + UInt64(cache.size), UInt32(StateOffset.faultPC), UInt32(StateOffset.faultTrampoline))
+    guard added == 0 else { throw .setup("too many code caches in one process") }
+  }
+
+  deinit { chost_faults_remove(cache.base) }
+
+  // MARK: Compiling
+
+  public func compile(
+    _ block: Block, dataPath: DataPath, firstExit: UInt32
+  ) throws(HostError) -> CompiledBlock {
+    let compiled = try lowering.lower(
+      block, dataPath, firstExit: firstExit, into: cache.free.memory, offset: cache.used)
+    cache.commit(compiled.size)
+    return compiled
+  }
+
+  public func reset() {
+    cache.rewind(to: permanent)
+    lowering.forgetBlocks()
+  }
+
+  public var codeBytesUsed: Int { cache.used }
+
+  /// Adds the code that sends memory access `site` the slow way; nil if there is no room.
+  func makeSlowStub(_ site: Int) -> Int? {
+    let (memory, address) = unsafe cache.free
+    guard unsafe memory.count > 32 else { return nil }
+    var assembler = unsafe Assembler(memory, runningAt: address)
+    let offset = cache.used
+    assembler.push(Int32(truncatingIfNeeded: site))
+    assembler.jmp(toAddress: cache.base + UInt64(lowering.trampolines.slow))
+    guard assembler.failure == .none else { return nil }
+    cache.commit(assembler.count)
+    lowering.sites[site].stub = UInt32(offset)
+    return offset
+  }
+
+  // MARK: Running
+
+  public func run(_ entry: CodeAddress, _ cpu: VCPUState) {
+    unsafe cpu.store(UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque()), at: ABI.hostPointer)
+    cpu.store(cache.base + UInt64(lowering.trampolines.fault), at: StateOffset.faultTrampoline)
+    cpu.store(ABI.noSite, at: StateOffset.exitSite)
+    cpu.exitReason = nil
+    chost_set_gs_base(cpu.load(StateOffset.windowBase))
+    let enter = unsafe unsafeBitCast(
+      UInt(cache.base) + UInt(lowering.trampolines.enter),
+      to: (@convention(c) (UnsafeMutableRawPointer, UInt64) -> Void).self)
+    unsafe enter(cpu.base, cache.base + UInt64(entry.offset))
+    let exit = cpu.exitSite
+    if exit != ABI.noSite { cpu.pc = lowering.exits[Int(exit)].pc }
+  }
+
+  public func link(exit: UInt32, to entry: CodeAddress) { setTarget(of: exit, entry.offset) }
+
+  public func unlink(exit: UInt32) { setTarget(of: exit, lowering.exits[Int(exit)].stub) }
+
+  private func setTarget(of exit: UInt32, _ target: UInt32) {
+    let displacement = lowering.exits[Int(exit)].displacement
+    cache.patch(Int32(truncatingIfNeeded: Int(target) - Int(displacement) - 4), at: Int(displacement))
+  }
+
+  public func jumpTarget(_ entry: CodeAddress) -> UInt64 { cache.base + UInt64(entry.offset) }
+
+  // MARK: Looking at code
+
+  public func listing(_ block: CompiledBlock) -> [HostLine] {
+    guard let disassembler = try? HostDisassembler() else { return [] }
+    let start = Int(block.entry.offset)
+    let code = cache.bytes(start..<start + block.size)
+    var lines = disassembler.lines(code.span, at: cache.base + UInt64(start))
+    for index in lines.indices {
+      lines[index].op = lowering.op(at: UInt32(truncatingIfNeeded: lines[index].address &- cache.base))
+    }
+    return lines
+  }
+
+  public var pinnedRegisters: [(register: Int, hostRegister: String)] {
+    lowering.pins.enumerated().map { ($1, "\(ABI.pinned($0))") }
+  }
+}
+
+extension Lowering {
+  mutating func forgetBlocks() {
+    sites.removeAll(keepingCapacity: true)
+    exits.removeAll(keepingCapacity: true)
+    marks.removeAll(keepingCapacity: true)
+  }
+
+  /// The index of the op that the code at `offset` came from; nil for a block's cold parts.
+  func op(at offset: UInt32) -> Int? {
+    var (low, high) = (0, marks.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if UInt32(truncatingIfNeeded: marks[middle] >> 32) <= offset { low = middle + 1 } else { high = middle }
+    }
+    guard low > 0 else { return nil }
+    let index = UInt32(truncatingIfNeeded: marks[low - 1])
+    return index == .max ? nil : Int(index)
+  }
+}

@@ -1,0 +1,288 @@
+// Lowering of calls and of the ways out of a block, and the parts of a block that are seldom run.
+
+import HostKit
+import IR
+
+/// A chainable exit.
+struct ExitSite {
+  /// Offset in the code cache of the jump's displacement, a multiple of 4, and of the code it reaches unchained.
+  var displacement: UInt32 = 0
+  var stub: UInt32 = 0
+  /// The guest PC it leads to.
+  var pc: UInt64 = 0
+}
+
+/// A part of a block that stands behind its end.
+struct ColdPart {
+  enum Kind {
+    /// The taken side of `exitIf`: retire `argument`, go to `pc`.
+    case takenExit
+    /// Leave at exit `argument`, which is not chained, or because of the budget.
+    case unlinked, budget
+    /// Complete memory access number `argument` by the slow path.
+    case slowAccess
+    /// Retire `argument` and leave as the state says.
+    case leave
+  }
+  var kind: Kind
+  var label: Label
+  var argument: UInt32
+  var exit: UInt32 = 0
+  var flags: ExitFlags = []
+  var pc: UInt64 = 0
+
+  init(_ kind: Kind, _ label: Label, argument: UInt32) {
+    self.kind = kind
+    self.label = label
+    self.argument = argument
+  }
+}
+
+extension Lowering {
+  func trampoline(_ offset: Int) -> UInt64 { cacheBase + UInt64(offset) }
+
+  // MARK: Calls
+
+  mutating func lowerCall(_ op: Op) {
+    guard Int(op.aux) < helpers.count else { return unsupported("helper number \(op.aux)") }
+    let helper = helpers[Int(op.aux)]
+    let effects = helper.effects
+    let all = !effects.isDisjoint(with: [.readsRegisters, .writesRegisters])
+    let before = retiredBefore
+
+    // Arguments are taken from memory, where saving leaves them, or from registers that are no parameters, so that no
+    // order of moves matters.
+    var busy = ABI.volatileTemporaries.subtracting(free)
+    while busy.rawValue != 0 {
+      let register = busy.first
+      busy.remove(register)
+      evict(register)
+    }
+    if effects.contains(.writesRegisters) { moveAllMirrors() }
+    assembler.call(toAddress: trampoline(all ? trampolines.saveAll : trampolines.saveVolatile))
+    if !effects.isDisjoint(with: [.mayRaise, .readsClock]) {
+      assembler.store(.qword, ABI.state(StateOffset.budget), ABI.budget)
+      assembler.store(.qword, ABI.state(StateOffset.pendingRetired), Int32(truncatingIfNeeded: before))
+      storePC(currentPC, at: StateOffset.pc)
+      storePC(currentPC, at: StateOffset.currentPC)
+    }
+    let parameters: [(Register, ValueID)] = [(.rsi, op.a), (.rdx, op.b), (.rcx, op.c)]
+    for (parameter, value) in parameters where !value.isNone { loadArgument(parameter, value) }
+    assembler.mov(.r8, op.imm)
+    assembler.mov(.qword, .rdi, ABI.state)
+    assembler.mov(.rax, unsafe Int64(unsafeBitCast(helper.function, to: Int.self)))
+    assembler.call(.rax)
+    assembler.call(
+      toAddress: trampoline(effects.contains(.writesRegisters) ? trampolines.loadAll : trampolines.loadVolatile))
+    if !effects.isDisjoint(with: [.mayRaise, .readsClock]) {
+      assembler.load(.qword, ABI.budget, ABI.state(StateOffset.budget))
+      if before != 0 { assembler.store(.qword, ABI.state(StateOffset.pendingRetired), 0) }
+    }
+    if effects.contains(.mayRaise) {
+      let label = assembler.makeLabel()
+      assembler.alu(.cmp, .dword, ABI.state(StateOffset.exitReason), 0)
+      assembler.jcc(.ne, label)
+      cold.append(ColdPart(.leave, label, argument: before))
+    }
+    if effects.contains(.writesRegisters) {
+      for guest in touched { contents[Int(guest)] = ValueState.noValue }
+    }
+    guard !op.result.isNone, values[Int(op.result.index)].uses > 0 else { return }
+    if op.type == .i1 { assembler.alu(.and, .dword, .rax, 1) }
+    free.remove(.rax)
+    settleCallResult(op.result)
+  }
+
+  private mutating func settleCallResult(_ value: ValueID) {
+    settle(value, in: .rax)
+    if values[Int(value.index)].register != .rax { free.insert(.rax) }
+  }
+
+  /// Moves `value` to an argument register, zero-extended, after the pinned registers were saved.
+  private mutating func loadArgument(_ register: Register, _ value: ValueID) {
+    let state = values[Int(value.index)]
+    let pin =
+      state.place == .register && Int(state.slot) < registers.count ? pinOfRegister[Int(state.slot)] : ValueState.noPin
+    if pin != ValueState.noPin && Int(pin) >= ABI.firstVolatilePin {
+      let slot = registers[Int(state.slot)]
+      let narrow = slot.type.bits < state.type.bits ? slot.type : state.type
+      assembler.movzx(from: narrow.exactWidth, register, ABI.state(slot.offset))
+    } else {
+      loadExtended(register, value)
+    }
+  }
+
+  /// Before all guest registers may change: brings the values found in them that are needed later to memory.
+  private mutating func moveAllMirrors() {
+    for guest in touched {
+      var value = mirrors[Int(guest)]
+      mirrors[Int(guest)] = ValueState.noValue
+      while value != ValueState.noValue {
+        let next = values[Int(value)].next
+        if isLive(value) && isFound(value, in: Int(guest)) { spillMirror(value) }
+        value = next
+      }
+    }
+  }
+
+  private mutating func spillMirror(_ value: UInt16) {
+    guard spillCount < ABI.spillSlots else { return unsupported("a block that keeps over \(ABI.spillSlots) values") }
+    var register = values[Int(value)].register
+    if values[Int(value)].place == .state {
+      register = .rax
+      loadInto(.rax, value)
+    }
+    assembler.store(.qword, ABI.spill(spillCount), register)
+    values[Int(value)].place = .spill
+    values[Int(value)].slot = UInt16(spillCount)
+    spillCount += 1
+  }
+
+  /// Stores a constant of 64 bits in the state. May change rax, which is free.
+  private mutating func storePC(_ pc: UInt64, at offset: Int) {
+    if let short = Int32(exactly: Int64(bitPattern: pc)) {
+      assembler.store(.qword, ABI.state(offset), short)
+    } else {
+      assembler.mov(.rax, Int64(bitPattern: pc))
+      assembler.store(.qword, ABI.state(offset), .rax)
+    }
+  }
+
+  // MARK: Exits
+
+  mutating func lowerExit(_ op: Op) {
+    emitExit(retired: op.extra, op.exitFlags, pc: UInt64(bitPattern: op.imm), number: takeNumber(op))
+  }
+
+  mutating func lowerExitIf(_ op: Op) {
+    let number = takeNumber(op)
+    let pc = UInt64(bitPattern: op.imm)
+    if let known = constant(op.a) {
+      if known != 0 { emitExit(retired: op.extra, op.exitFlags, pc: pc, number: number) }
+      return
+    }
+    let condition = emitCondition(op.a)
+    if op.exitFlags.contains(.checksBudget) {
+      // Likely a loop's end: the taken side stays in line.
+      let over = assembler.shortJcc(condition.inverted)
+      emitExit(retired: op.extra, op.exitFlags, pc: pc, number: number)
+      assembler.land(over)
+    } else {
+      var part = ColdPart(.takenExit, assembler.makeLabel(), argument: op.extra)
+      part.exit = number
+      part.flags = op.exitFlags
+      part.pc = pc
+      assembler.jcc(condition, part.label)
+      cold.append(part)
+    }
+  }
+
+  /// The next exit number if `op` is chainable.
+  private mutating func takeNumber(_ op: Op) -> UInt32 {
+    guard !op.exitFlags.contains(.unchainable) else { return ABI.noSite }
+    let number = nextExit
+    nextExit += 1
+    while exits.count <= Int(number) { exits.append(ExitSite()) }
+    return number
+  }
+
+  private mutating func emitExit(retired: UInt32, _ flags: ExitFlags, pc: UInt64, number: UInt32) {
+    guard number != ABI.noSite else {
+      assembler.mov(.rax, Int64(bitPattern: pc))
+      return emitIndirect(retired: retired, flags)
+    }
+    retire(retired, flags)
+    if flags.contains(.checksBudget) {
+      let part = ColdPart(.budget, assembler.makeLabel(), argument: number)
+      assembler.jcc(.le, part.label)
+      cold.append(part)
+    }
+    let part = ColdPart(.unlinked, assembler.makeLabel(), argument: number)
+    assembler.alignDisplacement(after: 1)
+    assembler.jmp(part.label)
+    exits[Int(number)] = ExitSite(displacement: UInt32(blockOffset + assembler.count - 4), pc: pc)
+    cold.append(part)
+  }
+
+  /// Takes `count` off the budget; sets the flags by what is left if the exit checks it.
+  private mutating func retire(_ count: UInt32, _ flags: ExitFlags) {
+    if count != 0 {
+      assembler.alu(.sub, .qword, ABI.budget, Int32(truncatingIfNeeded: count))
+    } else if flags.contains(.checksBudget) {
+      assembler.test(.qword, ABI.budget, ABI.budget)
+    }
+  }
+
+  mutating func lowerExitIndirect(_ op: Op) {
+    loadExtended(.rax, op.a)
+    emitIndirect(retired: op.extra, op.exitFlags)
+  }
+
+  /// Jumps to the code for the guest PC in rax by the jump cache.
+  private mutating func emitIndirect(retired: UInt32, _ flags: ExitFlags) {
+    retire(retired, flags)
+    if flags.contains(.checksBudget) {
+      assembler.jcc(.le, toAddress: trampoline(trampolines.leaveBudgetIndirect))
+    }
+    // Index is (pc / 2) mod the number of entries.
+    let shift = JumpCache.entrySize.trailingZeroBitCount - 1
+    assembler.mov(.dword, .rcx, .rax)
+    assembler.shift(.shl, .dword, .rcx, by: UInt8(shift))
+    assembler.alu(.and, .dword, .rcx, Int32((JumpCache.count - 1) * JumpCache.entrySize))
+    assembler.alu(.add, .qword, .rcx, ABI.state(StateOffset.jumpCache))
+    assembler.alu(.cmp, .qword, .rax, Memory(.rcx))
+    assembler.jcc(.ne, toAddress: trampoline(trampolines.leaveMiss))
+    assembler.jmp(Memory(.rcx, 8))
+  }
+
+  mutating func lowerExitWith(_ op: Op) {
+    retire(op.extra, [])
+    storePC(UInt64(bitPattern: op.imm), at: StateOffset.pc)
+    assembler.store(.dword, ABI.state(StateOffset.exitReason), Int32(op.aux))
+    assembler.jmp(toAddress: trampoline(trampolines.leave))
+  }
+
+  mutating func lowerRaise(_ op: Op) {
+    if op.a.isNone {
+      assembler.store(.qword, ABI.state(StateOffset.exceptionValue), 0)
+    } else {
+      loadExtended(.rcx, op.a)
+      assembler.store(.qword, ABI.state(StateOffset.exceptionValue), .rcx)
+    }
+    retire(op.extra, [])
+    storePC(UInt64(bitPattern: op.imm), at: StateOffset.exceptionCause)
+    storePC(currentPC, at: StateOffset.pc)
+    assembler.store(.dword, ABI.state(StateOffset.exitReason), Int32(ExitReason.exception.rawValue))
+    assembler.jmp(toAddress: trampoline(trampolines.leave))
+  }
+
+  // MARK: Cold parts
+
+  /// Emits what was put off until the block's end; parts may add further parts.
+  mutating func emitColdParts() {
+    var index = 0
+    while index < cold.count {
+      let part = cold[index]
+      index += 1
+      assembler.bind(part.label)
+      switch part.kind {
+      case .takenExit:
+        emitExit(retired: part.argument, part.flags, pc: part.pc, number: part.exit)
+      case .unlinked:
+        exits[Int(part.argument)].stub = UInt32(blockOffset + assembler.count)
+        assembler.mov(.rax, Int64(part.argument))
+        assembler.jmp(toAddress: trampoline(trampolines.leaveUnlinked))
+      case .budget:
+        assembler.mov(.rax, Int64(part.argument))
+        assembler.jmp(toAddress: trampoline(trampolines.leaveBudget))
+      case .slowAccess:
+        sites[Int(part.argument)].stub = UInt32(blockOffset + assembler.count)
+        assembler.push(Int32(bitPattern: part.argument))
+        assembler.jmp(toAddress: trampoline(trampolines.slow))
+      case .leave:
+        retire(part.argument, [])
+        assembler.jmp(toAddress: trampoline(trampolines.leave))
+      }
+    }
+  }
+}

@@ -1,0 +1,320 @@
+// Lowering of one IR block to machine code: the backward pass over its ops, and the dispatch by opcode.
+
+import HostKit
+import IR
+
+/// Translates blocks one after the other, reusing its tables. Used by one host.
+struct Lowering {
+  // MARK: What does not change
+
+  let registers: [RegisterSlot]
+  /// Guest register numbers that live in host registers, in the order of `ABI.pinned`.
+  let pins: [Int]
+  /// By guest register number: its index in `pins`, or `ValueState.noPin`.
+  let pinOfRegister: [UInt8]
+  let helpers: [Helper]
+  let trampolines: Trampolines
+  /// Host address of the code cache.
+  let cacheBase: UInt64
+
+  // MARK: The block at hand
+
+  var assembler: Assembler
+  var dataPath = DataPath.slow
+  /// Offset of the block in the code cache.
+  var blockOffset = 0
+  var values: [ValueState] = []
+  /// By guest register number: the list of values found in it, and the value last written or read.
+  var mirrors: [UInt16]
+  var contents: [UInt16]
+  /// Guest registers whose entries in `mirrors` or `contents` are in use.
+  var touched: [UInt16] = []
+  /// By host register number: the value in a temporary.
+  var owners: [UInt16]
+  var free = ABI.temporaries
+  var locked: RegisterSet = []
+  var spillCount = 0
+  /// Index of the op at hand.
+  var position: Int32 = 0
+  var ops: [Op] = []
+  var currentPC: UInt64 = 0
+  /// Guest instructions begun since the block's start or the last `retire`, the current one included.
+  var begun: UInt32 = 0
+  /// Of these, the ones before the current instruction.
+  var retiredBefore: UInt32 { begun == 0 ? 0 : begun - 1 }
+  var nextExit: UInt32 = 0
+  var cold: [ColdPart] = []
+  var failure: HostError?
+
+  // MARK: What the host keeps of blocks
+
+  var sites: [MemorySite] = []
+  /// By exit number.
+  var exits: [ExitSite] = []
+  /// Code offset in the upper half, op index in the lower, ascending.
+  var marks: [UInt64] = []
+
+  init(
+    _ configuration: HostConfiguration, pins: [Int], trampolines: Trampolines, cacheBase: UInt64, assembler: Assembler
+  ) {
+    registers = configuration.registers
+    helpers = configuration.helpers
+    self.pins = pins
+    self.trampolines = trampolines
+    self.cacheBase = cacheBase
+    self.assembler = assembler
+    var map = Array(repeating: ValueState.noPin, count: configuration.registers.count)
+    for (index, register) in pins.enumerated() { map[register] = UInt8(index) }
+    pinOfRegister = map
+    mirrors = Array(repeating: ValueState.noValue, count: configuration.registers.count)
+    contents = mirrors
+    owners = Array(repeating: ValueState.noValue, count: 16)
+  }
+
+  /// Notes that the block cannot be compiled; the rest of it is still gone through.
+  mutating func unsupported(_ what: String) {
+    if failure == nil { failure = .unsupported(what) }
+  }
+
+  /// Assembles `block` at the start of `memory`, which is byte `offset` of the code cache.
+  mutating func lower(
+    _ block: Block, _ dataPath: DataPath, firstExit: UInt32, into memory: UnsafeMutableRawBufferPointer, offset: Int
+  ) throws(HostError) -> CompiledBlock {
+    guard memory.count > 64 else { throw .codeCacheFull }
+    unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
+    begin(block, dataPath, firstExit: firstExit, offset: offset)
+    let (oldSites, oldMarks) = (sites.count, marks.count)
+    findUses()
+    for index in ops.indices {
+      position = Int32(truncatingIfNeeded: index)
+      marks.append(UInt64(blockOffset + assembler.count) << 32 | UInt64(index))
+      lower(ops[index])
+      endOp()
+    }
+    marks.append(UInt64(blockOffset + assembler.count) << 32 | 0xFFFF_FFFF)
+    emitColdParts()
+    if failure == nil && assembler.failure != .none {
+      failure = assembler.failure == .bufferFull ? .codeCacheFull : .unsupported("a block of over 2 GiB")
+    }
+    if let failure {
+      sites.removeLast(sites.count - oldSites)
+      marks.removeLast(marks.count - oldMarks)
+      throw failure
+    }
+    return CompiledBlock(
+      entry: CodeAddress(UInt32(offset)), size: assembler.count, exitCount: Int(nextExit - firstExit))
+  }
+
+  private mutating func begin(_ block: Block, _ dataPath: DataPath, firstExit: UInt32, offset: Int) {
+    self.dataPath = dataPath
+    blockOffset = offset
+    ops = block.ops
+    nextExit = firstExit
+    currentPC = block.pc
+    begun = 0
+    failure = nil
+    free = ABI.temporaries
+    locked = []
+    spillCount = 0
+    cold.removeAll(keepingCapacity: true)
+    for guest in touched {
+      mirrors[Int(guest)] = ValueState.noValue
+      contents[Int(guest)] = ValueState.noValue
+    }
+    touched.removeAll(keepingCapacity: true)
+    for register in 0..<16 { owners[register] = ValueState.noValue }
+    values.removeAll(keepingCapacity: true)
+    for type in block.valueTypes { values.append(ValueState(type: type)) }
+  }
+
+  // MARK: The backward pass
+
+  /// Finds each value's last use and number of uses, the pinned register it should be computed in, and the
+  /// comparisons that need not become values.
+  private mutating func findUses() {
+    // For each pinned register: the value it is set to next, valid while nothing in between observes it.
+    var pending = InlineArray<9, UInt16>(repeating: ValueState.noValue)
+    var pendingMask: UInt16 = 0
+    for index in stride(from: ops.count - 1, through: 0, by: -1) {
+      let op = ops[index]
+      let effects = op.opcode.info.effects
+      var wanted = ValueState.noPin
+      if !op.result.isNone {
+        let result = Int(op.result.index)
+        let hint = values[result].hint
+        if hint != ValueState.noPin && pendingMask >> UInt16(hint) & 1 != 0 && pending[Int(hint)] == op.result.index {
+          wanted = hint
+        } else {
+          values[result].hint = ValueState.noPin
+        }
+        if values[result].uses == 0 && effects.isDisjoint(with: .observable) { continue }
+      }
+      if op.opcode == .setRegister {
+        let pin = pinOfRegister[Int(op.imm)]
+        use(op.a, at: index)
+        if pin != ValueState.noPin {
+          pending[Int(pin)] = op.a.index
+          pendingMask |= 1 << UInt16(pin)
+          values[Int(op.a.index)].hint = pin
+        }
+        continue
+      }
+      if op.opcode == .getRegister {
+        let pin = pinOfRegister[Int(op.imm)]
+        if pin != ValueState.noPin { pendingMask &= ~(1 << UInt16(pin)) }
+        continue
+      }
+      if !effects.isDisjoint(with: [.mayRaise, .exits, .terminates, .readsMemory, .writesMemory]) || op.opcode == .call
+      {
+        pendingMask = 0
+        wanted = ValueState.noPin
+      }
+      var place = index
+      if op.opcode == .compare, values[Int(op.result.index)].uses == 1 {
+        let user = Int(values[Int(op.result.index)].lastUse)
+        if (ops[user].opcode == .exitIf || ops[user].opcode == .select) && ops[user].a == op.result {
+          values[Int(op.result.index)].place = .compare
+          values[Int(op.result.index)].immediate = Int64(index)
+          place = user
+        }
+      }
+      if !op.a.isNone {
+        let isLast = values[Int(op.a.index)].uses == 0
+        use(op.a, at: place)
+        if isLast && wanted != ValueState.noPin && op.opcode != .select {
+          pending[Int(wanted)] = op.a.index
+          values[Int(op.a.index)].hint = wanted
+        }
+      }
+      if !op.b.isNone { use(op.b, at: place) }
+      if !op.c.isNone { use(op.c, at: place) }
+    }
+  }
+
+  @inline(__always)
+  private mutating func use(_ value: ValueID, at index: Int) {
+    let number = Int(value.index)
+    values[number].uses = values[number].uses == 255 ? 255 : values[number].uses + 1
+    values[number].lastUse = max(values[number].lastUse, Int32(truncatingIfNeeded: index))
+  }
+
+  // MARK: Dispatch
+
+  private mutating func lower(_ op: Op) {
+    if !op.result.isNone, values[Int(op.result.index)].uses == 0,
+      op.opcode.info.effects.isDisjoint(with: .observable)
+    {
+      return
+    }
+    switch op.opcode {
+    case .nop: break
+    case .instruction:
+      currentPC = UInt64(bitPattern: op.imm)
+      begun += 1
+    case .retire:
+      assembler.alu(.sub, .qword, ABI.budget, Int32(truncatingIfNeeded: op.extra))
+      begun -= min(begun, op.extra)
+    case .count:
+      let register = allocate()
+      assembler.mov(register, op.imm)
+      assembler.inc(.qword, Memory(register))
+    case .const:
+      values[Int(op.result.index)].place = .constant
+      values[Int(op.result.index)].immediate = signExtended(op.imm, op.type)
+    case .copy, .bitcast: alias(op.result, op.a)
+    case .getRegister: lowerGet(op)
+    case .setRegister: lowerSet(op)
+    case .add: lowerAdd(op)
+    case .sub: lowerSubtract(op)
+    case .and: lowerCommuting(.and, op)
+    case .or: lowerCommuting(.or, op)
+    case .xor: lowerCommuting(.xor, op)
+    case .andNot: lowerAndNot(op)
+    case .mul: lowerMultiply(op)
+    case .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned: lowerMultiplyHigh(op)
+    case .divSigned, .divUnsigned, .remSigned, .remUnsigned: lowerDivide(op)
+    case .shiftLeft, .shiftRight, .shiftRightArithmetic: lowerShift(op)
+    case .rotateLeft, .rotateRight: lowerRotate(op)
+    case .countLeadingZeros, .countTrailingZeros, .populationCount: lowerCount(op)
+    case .byteSwap: lowerByteSwap(op)
+    case .compare:
+      if values[Int(op.result.index)].place != .compare {
+        let register = destination(op.result, avoiding: registersOf(op))
+        materializeCompare(Int(position), into: register)
+      }
+    case .select: lowerSelect(op)
+    case .signExtend: lowerSignExtend(op)
+    case .zeroExtend: lowerZeroExtend(op)
+    case .truncate: lowerTruncate(op)
+    case .load, .store, .atomic, .compareExchange: lowerAccess(op)
+    case .fence:
+      if op.aux == Ordering.sequential.rawValue { assembler.plain(.mfence) }
+    case .call: lowerCall(op)
+    case .exitIf: lowerExitIf(op)
+    case .exit: lowerExit(op)
+    case .exitIndirect: lowerExitIndirect(op)
+    case .exitWith: lowerExitWith(op)
+    case .raise: lowerRaise(op)
+    }
+  }
+
+  // MARK: Guest registers
+
+  private mutating func lowerGet(_ op: Op) {
+    let guest = Int(op.imm)
+    let pin = pinOfRegister[guest]
+    let value = Int(op.result.index)
+    guard op.type != .v128 else { return unsupported("128-bit guest registers") }
+    if pin != ValueState.noPin {
+      values[value].place = .register
+      values[value].register = ABI.pinned(Int(pin))
+    } else {
+      values[value].place = .state
+    }
+    values[value].slot = UInt16(guest)
+    addMirror(op.result.index, guest)
+    setContents(guest, op.result.index)
+  }
+
+  private mutating func lowerSet(_ op: Op) {
+    let guest = Int(op.imm)
+    let value = op.a.index
+    let pin = pinOfRegister[guest]
+    let state = values[Int(value)]
+    if state.place == .register && ABI.temporaries.contains(state.register) { locked.insert(state.register) }
+    if isFound(value, in: guest) {
+      preserveMirrors(of: guest, except: value)
+      addMirror(value, guest)
+      setContents(guest, value)
+      return
+    }
+    preserveMirrors(of: guest, except: value)
+    if pin != ValueState.noPin {
+      let register = ABI.pinned(Int(pin))
+      let now = values[Int(value)]
+      if now.place == .constant && now.immediate == 0 {
+        assembler.zero(register)
+      } else {
+        loadInto(register, value)
+      }
+      let isTemporary = now.place == .register && ABI.temporaries.contains(now.register)
+      if isTemporary {
+        owners[Int(now.register.rawValue)] = ValueState.noValue
+        free.insert(now.register)
+      }
+      if isTemporary || now.place == .state || now.place == .spill || now.place == .compare {
+        give(register, to: value)
+        values[Int(value)].slot = UInt16(guest)
+        addMirror(value, guest)
+      }
+    } else {
+      let slot = registers[guest]
+      if let immediate = constant(op.a).flatMap({ Int32(exactly: $0) }) {
+        assembler.store(slot.type.exactWidth, ABI.state(slot.offset), immediate)
+      } else {
+        assembler.store(slot.type.exactWidth, ABI.state(slot.offset), register(op.a))
+      }
+    }
+    setContents(guest, value)
+  }
+}

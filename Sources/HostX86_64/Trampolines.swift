@@ -1,0 +1,114 @@
+// The hand-written code at the start of the code cache: entering and leaving translated code, the way to the memory
+// slow path, and the saving of pinned registers around calls.
+
+import HostKit
+import IR
+
+/// Offsets of the shared pieces of code from the start of the code cache.
+struct Trampolines {
+  /// C function (state, address of a block).
+  private(set) var enter = 0
+  /// Back to the caller of `enter`; the state says why.
+  private(set) var leave = 0
+  /// Leave at exit number `eax`, which is not chained.
+  private(set) var leaveUnlinked = 0
+  /// Leave at exit number `eax` with the budget used up.
+  private(set) var leaveBudget = 0
+  /// Leave for the PC in `rax`, which the jump cache does not know.
+  private(set) var leaveMiss = 0
+  /// Leave for the PC in `rax` with the budget used up.
+  private(set) var leaveBudgetIndirect = 0
+  /// Complete the memory access whose site number was pushed, and go on behind it.
+  private(set) var slow = 0
+  /// Complete the memory access that faulted at `StateOffset.faultPC`.
+  private(set) var fault = 0
+  /// Subroutines: bring all pinned registers, or those that calls destroy, to the state and back.
+  private(set) var saveAll = 0
+  private(set) var loadAll = 0
+  private(set) var saveVolatile = 0
+  private(set) var loadVolatile = 0
+
+  /// Pushed by `fault` in place of a site number.
+  static var faultMark: Int32 { -1 }
+
+  /// - Parameters:
+  ///   - pins: state slots of the pinned registers, in the order of `ABI.pinned`.
+  ///   - slowFunction: address of a C function (state, saved registers by number) to the host PC to go on at.
+  init(_ assembler: inout Assembler, pins: [RegisterSlot], slowFunction: UInt64) {
+    let saved: [Register] = [.rbx, .rbp, .r12, .r13, .r14, .r15]
+    enter = assembler.count
+    for register in saved { assembler.push(register) }
+    assembler.alu(.sub, .qword, .rsp, ABI.frameSize)
+    assembler.mov(.qword, .rbp, .rdi)
+    assembler.mov(.qword, .rax, .rsi)
+    assembler.load(.qword, ABI.budget, ABI.state(StateOffset.budget))
+    Self.load(&assembler, pins, from: 0)
+    assembler.jmp(.rax)
+
+    assembler.align(to: 16)
+    leave = assembler.count
+    Self.save(&assembler, pins, from: 0)
+    assembler.store(.qword, ABI.state(StateOffset.budget), ABI.budget)
+    assembler.alu(.add, .qword, .rsp, ABI.frameSize)
+    for register in saved.reversed() { assembler.pop(register) }
+    assembler.plain(.ret)
+
+    let leaveAddress = assembler.address + UInt64(leave)
+    func leaving(_ reason: ExitReason, _ assembler: inout Assembler, _ record: (inout Assembler) -> Void) -> Int {
+      let start = assembler.count
+      record(&assembler)
+      assembler.store(.dword, ABI.state(StateOffset.exitReason), Int32(reason.rawValue))
+      assembler.jmp(toAddress: leaveAddress)
+      return start
+    }
+    let site = ABI.state(StateOffset.exitSite)
+    let pc = ABI.state(StateOffset.pc)
+    leaveUnlinked = leaving(.unlinked, &assembler) { $0.store(.dword, site, .rax) }
+    leaveBudget = leaving(.budget, &assembler) { $0.store(.dword, site, .rax) }
+    leaveMiss = leaving(.indirectMiss, &assembler) { $0.store(.qword, pc, .rax) }
+    leaveBudgetIndirect = leaving(.budget, &assembler) { $0.store(.qword, pc, .rax) }
+
+    assembler.align(to: 16)
+    fault = assembler.count
+    assembler.push(Self.faultMark)
+    slow = assembler.count
+    for register in Register.allCases.reversed() { assembler.push(register) }
+    assembler.mov(.qword, .rdi, .rbp)
+    assembler.mov(.qword, .rsi, .rsp)
+    assembler.alu(.sub, .qword, .rsp, 8)
+    assembler.mov(.rax, Int64(bitPattern: slowFunction))
+    assembler.call(.rax)
+    // The site number's place takes the address to go on at.
+    assembler.store(.qword, Memory(.rsp, 8 + 16 * 8), .rax)
+    assembler.alu(.add, .qword, .rsp, 8)
+    for register in Register.allCases {
+      if register == .rsp { assembler.lea(.qword, .rsp, Memory(.rsp, 8)) } else { assembler.pop(register) }
+    }
+    assembler.plain(.ret)
+
+    saveAll = assembler.count
+    Self.save(&assembler, pins, from: 0)
+    assembler.plain(.ret)
+    loadAll = assembler.count
+    Self.load(&assembler, pins, from: 0)
+    assembler.plain(.ret)
+    saveVolatile = assembler.count
+    Self.save(&assembler, pins, from: ABI.firstVolatilePin)
+    assembler.plain(.ret)
+    loadVolatile = assembler.count
+    Self.load(&assembler, pins, from: ABI.firstVolatilePin)
+    assembler.plain(.ret)
+  }
+
+  private static func save(_ assembler: inout Assembler, _ pins: [RegisterSlot], from first: Int) {
+    for (index, slot) in pins.enumerated() where index >= first {
+      assembler.store(slot.type.exactWidth, ABI.state(slot.offset), ABI.pinned(index))
+    }
+  }
+
+  private static func load(_ assembler: inout Assembler, _ pins: [RegisterSlot], from first: Int) {
+    for (index, slot) in pins.enumerated() where index >= first {
+      assembler.movzx(from: slot.type.exactWidth, ABI.pinned(index), ABI.state(slot.offset))
+    }
+  }
+}
