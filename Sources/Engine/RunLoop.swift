@@ -185,6 +185,8 @@ extension Engine {
   func handle(_ vcpu: VCPU, _ reason: ExitReason?) -> RunOutcome? {
     switch reason {
     case .budget:
+      // A helper that changed the mode (an exception return) leaves this way.
+      vcpu.enterMode()
       vcpu.mayInterrupt = true
     case .stateChanged:
       vcpu.enterMode()
