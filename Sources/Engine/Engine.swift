@@ -73,7 +73,7 @@ public struct EngineOptions: Sendable {
     self.clock = clock
     self.events = events
     self.options = options
-    optimizer = Optimizer(disabled: options.disabledPasses)
+    optimizer = Optimizer(disabled: options.disabledPasses, helpers: guest.helpers.map(\.effects))
     let file = guest.registerFile
     let configuration = unsafe HostConfiguration(
       registers: file.registers.map { RegisterSlot(offset: $0.offset, type: $0.type) }, pinOrder: file.pinOrder,
