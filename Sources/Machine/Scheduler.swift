@@ -45,6 +45,7 @@ extension Machine {
   private func limitRound() {
     let deadline = events.nextDeadline
     if deadline != .max { roundTarget = min(roundTarget, engine.ticks(until: deadline)) }
+    if let limit = configuration.instructionLimit, limit > 0 { roundTarget = min(roundTarget, limit) }
   }
 
   private func runRound() {
@@ -81,7 +82,8 @@ extension Machine {
     while let event = events.popDue(at: clock.now) {
       if devices.indices.contains(event.device) { devices[event.device].device.event(event.token) }
     }
-    _ = takePowerRequest()
+    if takePowerRequest() { return }
+    if let limit = configuration.instructionLimit, roundTarget >= limit { halt(.requested) }
   }
 
   /// Deals with an outcome that is not about time. Returns whether the vCPU goes on.
