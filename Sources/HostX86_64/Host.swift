@@ -30,7 +30,7 @@ public final class X86_64Host: Host {
     var assembler = unsafe Assembler(memory, runningAt: address)
     // The first bytes stay unused: no code has address 0.
     assembler.nop(16)
-    let function: @convention(c) (UnsafeMutableRawPointer, UnsafeMutablePointer<UInt64>) -> UInt64 = completeSlowAccess
+    let function: @convention(c) (UnsafeMutableRawPointer, UnsafeMutablePointer<UInt64>) -> UInt64 = unsafe completeSlowAccess
     let trampolines = Trampolines(
       &assembler, pins: pins.map { configuration.registers[$0] },
       slowFunction: unsafe UInt64(unsafeBitCast(function, to: UInt.self)))
@@ -51,7 +51,7 @@ public final class X86_64Host: Host {
   public func compile(
     _ block: Block, dataPath: DataPath, firstExit: UInt32
   ) throws(HostError) -> CompiledBlock {
-    let compiled = try lowering.lower(
+    let compiled = try unsafe lowering.lower(
       block, dataPath, firstExit: firstExit, into: cache.free.memory, offset: cache.used)
     cache.commit(compiled.size)
     return compiled
@@ -67,7 +67,7 @@ public final class X86_64Host: Host {
   /// Adds the code that sends memory access `site` the slow way; nil if there is no room.
   func makeSlowStub(_ site: Int) -> Int? {
     let (memory, address) = unsafe cache.free
-    guard unsafe memory.count > 32 else { return nil }
+    guard memory.count > 32 else { return nil }
     var assembler = unsafe Assembler(memory, runningAt: address)
     let offset = cache.used
     assembler.push(Int32(truncatingIfNeeded: site))

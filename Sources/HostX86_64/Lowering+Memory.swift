@@ -49,24 +49,23 @@ extension Lowering {
     guard let offset = Int32(exactly: op.imm) else { return lowerSlowAccess(op) }
     let base = register(op.a)
     let datum = datum(op)
+    checkAlignment(op, &stub)
     if !is32 {
       // An offset from a base within the window ends in it or in one of the guards around it.
-      let label = assembler.makeLabel()
+      let label = stub ?? assembler.makeLabel()
       assembler.alu(.cmp, .qword, base, ABI.state(StateOffset.windowLimit))
       assembler.jcc(.ae, label)
       stub = label
     }
-    checkAlignment(op, &stub)
     let address = is32 ? Memory(base, offset).wrapping32.inGS : Memory(base, offset).inGS
     emitAccess(op, datum, at: address, makeSite(op, base: .register(base), op.imm), stub)
   }
 
-  /// Jumps to `stub` if the access must be aligned and is not.
+  /// Jumps to `stub` if the access must be aligned and is not. To come before any other jump there.
   private mutating func checkAlignment(_ op: Op, _ stub: inout Label?) {
     guard op.access.aligned, op.access.size > 1 else { return }
     let label = stub ?? assembler.makeLabel()
     stub = label
-    // The only register this may take from another value is brought to memory before the access.
     let address = allocate()
     loadInto(address, op.a.index)
     assembler.alu(.add, .dword, address, Int32(truncatingIfNeeded: op.imm))
