@@ -8,10 +8,9 @@ public enum Boards {
   public static let folder: String? = {
     let source = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined() + "/boards"
     let variable = unsafe getenv("MARTLET_BOARDS").map { unsafe String(cString: $0) }
-    let candidates =
-      [variable] + programFolder.flatMap { [$0 + "/martlet_Boards.resources/boards", $0 + "/../share/martlet/boards"] }
-      + [source]
-    return candidates.lazy.compactMap { $0 }.first { unsafe access($0, R_OK | X_OK) == 0 }
+    let installed = programFolder.map { [$0 + "/martlet_Boards.resources/boards", $0 + "/../share/martlet/boards"] }
+    let candidates: [String] = (variable.map { [$0] } ?? []) + (installed ?? []) + [source]
+    return candidates.first { unsafe access($0, R_OK | X_OK) == 0 }
   }()
 
   /// Names that ``path(_:)`` knows, sorted.
@@ -50,11 +49,11 @@ public enum Boards {
     return names
   }
 
-  private static var programFolder: [String] {
+  private static var programFolder: String? {
     var buffer = [CChar](repeating: 0, count: 4096)
     let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
-    guard count > 0 else { return [] }
+    guard count > 0 else { return nil }
     let path = String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    return path.lastIndex(of: "/").map { [String(path[..<$0])] } ?? []
+    return path.lastIndex(of: "/").map { String(path[..<$0]) }
   }
 }

@@ -13,7 +13,7 @@ final class Session {
   private let machine: Machine
   private let lines: [SerialLine]
   private let recordFile: Int32?
-  private var server: (any AnyObject)?
+  private var server: DebugServer?
 
   init(_ plan: Plan) throws(Failure) {
     self.plan = plan
@@ -44,7 +44,7 @@ final class Session {
     machine.start()
     let monitor = Monitor(machine)
     let isWaiting = try connect(monitor)
-    if let gdb = plan.gdb { server = try Attachments.serveGDB(machine, monitor, gdb) }
+    if let gdb = plan.gdb { server = try Attachments.serveGDB(machine, monitor, gdb, verdict) }
     let deadline = plan.timeout.map { EventLoop.now + $0 }
     loop.run(until: deadline) { isWaiting.contains { $0() } }
     if verdict.reached == nil, try !runScript(monitor), !plan.startStopped { machine.resume() }

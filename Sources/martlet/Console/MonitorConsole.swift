@@ -32,21 +32,8 @@ final class MonitorConsole {
       let result = monitor.execute(line)
       if !result.text.isEmpty { show(result.text + "\n") }
       if result.wantsQuit { quit() } else { show(Self.prompt) }
-    case .complete(let text): complete(text)
+    case .complete: break
     }
-  }
-
-  private func complete(_ text: String) {
-    let start = text.lastIndex(of: " ").map { text.index(after: $0) } ?? text.startIndex
-    let candidates = monitor.completions(of: text)
-    guard var common = candidates.first else { return }
-    for candidate in candidates { while !candidate.hasPrefix(common) { common.removeLast() } }
-    let addition = String(common.dropFirst(text[start...].count)) + (candidates.count == 1 ? " " : "")
-    if addition.isEmpty, candidates.count > 1 {
-      show("\n" + candidates.joined(separator: "  ") + "\n")
-      showPrompt()
-    }
-    for event in input.append(addition) { handle(event) }
   }
 
   private func show(_ text: String) { output(Array(text.utf8)) }
