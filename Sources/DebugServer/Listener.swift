@@ -40,7 +40,7 @@ struct Listener {
     }
   }
 
-  static func remove(_ path: String) { unlink(path) }
+  static func remove(_ path: String) { _ = unsafe unlink(path) }
 
   private func bootstrap(isTCP: Bool) -> ServerBootstrap {
     let bootstrap = ServerBootstrap(group: group)

@@ -8,7 +8,7 @@ import NIOPosix
 /// A machine as a debugging target: one process, one thread per hart.
 ///
 /// It lives on the server's event loop. What it does to the machine, and ``MachineSide``, happens on the machine's thread.
-final class MachineTarget: Target {
+final class MachineTarget: Target, PhysicalMemoryTarget {
   let machine: Machine
   let options: DebugServer.Options
   let loop: any EventLoop

@@ -157,7 +157,10 @@ extension Machine {
   func catchUp(_ hart: Int) {
     guard !isRoundOver else { return }
     for (number, vcpu) in engine.vcpus.enumerated() where number != hart && vcpu.ticks < roundTarget {
-      engine.passBreakpoint(vcpu)
+      if vcpu.isHalted {
+        engine.idle(vcpu, until: roundTarget)
+        continue
+      }
       let outcome = engine.run(vcpu, until: roundTarget)
       switch outcome {
       case .deadline: break
