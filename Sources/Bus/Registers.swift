@@ -56,6 +56,16 @@ public struct Register: Sendable, Equatable {
     self.stride = stride ?? UInt64(width)
   }
 
+  /// A readable and writable register with these fields.
+  public init(
+    _ name: String, _ offset: UInt64, width: Int = 4, reset: UInt64 = 0, sideEffectOnRead: Bool = false,
+    count: Int = 1, stride: UInt64? = nil, _ fields: [Field]
+  ) {
+    self.init(
+      name, offset, width: width, .readWrite, reset: reset, sideEffectOnRead: sideEffectOnRead, count: count,
+      stride: stride, fields)
+  }
+
   /// The name of one register of an array.
   public func name(at index: Int) -> String { count == 1 ? name : "\(name)[\(index)]" }
 }
@@ -75,6 +85,16 @@ public struct RegisterMap: Sendable {
     public let index: Int
     /// Byte within the register.
     public let byte: Int
+
+    /// What an access of `size` bytes reads of a register that holds `value`; bytes past the register are zero.
+    public func extract(_ value: UInt64, size: Int) -> UInt64 {
+      (value & .mask(8 * register.width)).bits(8 * byte..<8 * byte + 8 * min(size, 8 - byte))
+    }
+
+    /// What a register that holds `old` holds after an access wrote the low `size` bytes of `value`.
+    public func insert(_ value: UInt64, size: Int, into old: UInt64) -> UInt64 {
+      old.replacingBits(8 * byte..<8 * min(byte + size, register.width), with: value)
+    }
   }
 
   /// The first register in the list that contains the byte at `offset` and permits the access; registers that share an
@@ -110,8 +130,8 @@ public struct UnimplementedLog {
     once("\(isWrite ? "write to" : "read of") offset \(offset.hex0x()), where there is no register", context)
   }
 
-  /// Logs a message the first time it comes.
-  public mutating func once(_ message: String, _ context: DeviceContext) {
-    if said.insert(message).inserted { context.log(.unimplemented, message) }
+  /// Logs a message the first time it, or its `key`, comes.
+  public mutating func once(_ message: String, key: String? = nil, _ context: DeviceContext) {
+    if said.insert(key ?? message).inserted { context.log(.unimplemented, message) }
   }
 }

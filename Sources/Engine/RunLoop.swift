@@ -171,6 +171,8 @@ extension Engine {
   private func handle(_ vcpu: VCPU, _ reason: ExitReason?) -> RunOutcome? {
     switch reason {
     case .budget:
+      // A helper that changed the mode (an exception return) leaves this way.
+      vcpu.enterMode()
       vcpu.mayInterrupt = true
     case .stateChanged:
       vcpu.enterMode()

@@ -212,3 +212,36 @@ extension Engine {
     vcpu.flushTLB(address: nil, addressSpace: nil)
   }
 }
+
+/// A vCPU's place in time and what it waits for: the part of its condition that is not in its registers.
+public struct VCPUProgress: Sendable, Equatable {
+  public var ticks: UInt64
+  public var retired: UInt64
+  public var isWaiting: Bool
+  public var isHalted: Bool
+  public var mayInterrupt: Bool
+  public var reservationAddress: UInt64?
+  public var reservationSize: Int
+  public var reservationValue: UInt64
+}
+
+extension VCPU {
+  public var progress: VCPUProgress {
+    get {
+      VCPUProgress(
+        ticks: ticks, retired: retired, isWaiting: isWaiting, isHalted: isHalted, mayInterrupt: mayInterrupt,
+        reservationAddress: reservation?.address, reservationSize: reservation?.size ?? 0,
+        reservationValue: reservation?.value ?? 0)
+    }
+    set {
+      ticks = newValue.ticks
+      retired = newValue.retired
+      isWaiting = newValue.isWaiting
+      isHalted = newValue.isHalted
+      mayInterrupt = newValue.mayInterrupt
+      reservation = newValue.reservationAddress.map {
+        ($0, newValue.reservationSize, newValue.reservationValue)
+      }
+    }
+  }
+}

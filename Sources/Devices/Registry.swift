@@ -1,0 +1,15 @@
+/// The device models this module offers, one line each.
+import Bus
+
+/// Every model that a `compatible` string selects. A node none of them serves gets a `LoggedRegisterFile`.
+public var standardDevices: [any Device.Type] {
+  [
+    NS16550A.self,
+    CLINT.self,
+    PLIC.self,
+    SiFiveTest.self,
+    GoldfishRTC.self,
+    CFIFlash.self,
+    HTIF.self,
+  ]
+}

@@ -1,0 +1,256 @@
+// Owns the decode table: instruction rows, and the way from an encoding to its row in a few nanoseconds.
+
+/// One instruction: how it is encoded, written and translated.
+public struct InstructionRow<Translator>: Sendable {
+  public typealias Translate = @Sendable (inout Translator, Instruction) -> Void
+
+  public let name: String
+  /// See ``Pattern``.
+  public let pattern: String
+  /// Operands as a disassembly shows them: letters stand for what the ISA's formatter makes of them, the rest for
+  /// itself.
+  public let operands: String
+  public let translate: Translate
+  /// The only register width (bits) of the ISA that has the instruction; nil for all.
+  public let width: Int?
+  /// The mnemonic to show if it is not the name (that of the instruction a short form expands to).
+  public let shown: String?
+
+  public init(
+    _ name: String, _ pattern: String, _ operands: String, _ translate: @escaping Translate, only width: Int? = nil,
+    shows shown: String? = nil
+  ) {
+    self.name = name
+    self.pattern = pattern
+    self.operands = operands
+    self.translate = translate
+    self.width = width
+    self.shown = shown
+  }
+}
+
+/// The rows of one extension of an ISA.
+public struct InstructionGroup<Translator>: Sendable {
+  /// The extension's name in its manual.
+  public let name: String
+  public let rows: [InstructionRow<Translator>]
+
+  public init(_ name: String, _ rows: [InstructionRow<Translator>]) {
+    self.name = name
+    self.rows = rows
+  }
+}
+
+/// An encoding and the row it belongs to: fields by letter. Valid as long as the table it was decoded by.
+@safe public struct Instruction {
+  public let bits: UInt32
+  /// Number of its row in the table.
+  public let row: Int
+  @usableFromInline let runs: UnsafePointer<FieldRun>
+
+  @inlinable init(bits: UInt32, row: Int, runs: UnsafePointer<FieldRun>) {
+    self.bits = bits
+    self.row = row
+    unsafe self.runs = runs
+  }
+
+  /// The field's value, sign-extended if it is signed; 0 for a field the row lacks.
+  @inlinable public subscript(field: Field) -> Int {
+    let head = unsafe runs[row &* Field.count &+ field.index]
+    var value = head.bits(of: bits)
+    var next = head.next
+    while next != 0 {
+      let run = unsafe runs[Int(next)]
+      value |= run.bits(of: bits)
+      next = run.next
+    }
+    return head.finish(value)
+  }
+}
+
+/// Rows compiled for decoding. Immutable.
+@safe public final class DecodeTable<Translator>: @unchecked Sendable {
+  @usableFromInline struct Candidate {
+    @usableFromInline var mask: UInt32 = 0
+    @usableFromInline var value: UInt32 = 0
+    @usableFromInline var row: UInt16 = 0
+    @usableFromInline var hasExclusions = false
+  }
+
+  /// All rows and their patterns, by number.
+  public let rows: [InstructionRow<Translator>]
+  public let patterns: [Pattern]
+  /// The name of each row's group.
+  public let groups: [String]
+  @usableFromInline let short: DecodeIndex
+  @usableFromInline let long: DecodeIndex
+  @usableFromInline let candidates: [Candidate]
+  @usableFromInline let runs: UnsafeMutableBufferPointer<FieldRun>
+  @usableFromInline let translators: [InstructionRow<Translator>.Translate]
+
+  /// - Parameters:
+  ///   - width: the register width; rows for another are left out.
+  ///   - shortIndex, longIndex: bits of 16-bit and 32-bit encodings that tell most rows apart (at most 16 in all).
+  ///   - signed: letters of fields that are signed.
+  public init(
+    _ groups: [InstructionGroup<Translator>], width: Int, shortIndex: [Range<Int>], longIndex: [Range<Int>],
+    signed: String = "i"
+  ) throws(PatternError) {
+    var rows: [InstructionRow<Translator>] = []
+    var names: [String] = []
+    for group in groups {
+      for row in group.rows where row.width == nil || row.width == width {
+        rows.append(row)
+        names.append(group.name)
+      }
+    }
+    var patterns: [Pattern] = []
+    for row in rows {
+      do throws(PatternError) {
+        patterns.append(try Pattern(row.pattern, signed: signed))
+      } catch {
+        throw PatternError("\(row.name): \(error.description)")
+      }
+    }
+    // The most specific pattern first, so that special cases win.
+    let order = patterns.indices.sorted { patterns[$0].mask.nonzeroBitCount > patterns[$1].mask.nonzeroBitCount }
+    var candidates: [Candidate] = []
+    func index(_ length: Int, _ ranges: [Range<Int>]) -> DecodeIndex {
+      var index = DecodeIndex(ranges)
+      let order = order.filter { patterns[$0].length == length }
+      var fill = Array(repeating: UInt32(0), count: index.count + 1)
+      for row in order {
+        index.forEachBucket(mask: patterns[row].mask, value: patterns[row].value) { fill[$0 + 1] += 1 }
+      }
+      fill[0] = UInt32(candidates.count)
+      for bucket in 1..<fill.count { fill[bucket] += fill[bucket - 1] }
+      index.ends = fill
+      candidates += Array(repeating: Candidate(), count: Int(fill[index.count]) - candidates.count)
+      for row in order {
+        let pattern = patterns[row]
+        let candidate = Candidate(
+          mask: pattern.mask, value: pattern.value, row: UInt16(row), hasExclusions: !pattern.exclusions.isEmpty)
+        index.forEachBucket(mask: pattern.mask, value: pattern.value) { bucket in
+          candidates[Int(fill[bucket])] = candidate
+          fill[bucket] += 1
+        }
+      }
+      return index
+    }
+    short = index(2, shortIndex)
+    long = index(4, longIndex)
+    self.rows = rows
+    self.groups = names
+    self.patterns = patterns
+    self.candidates = candidates
+    translators = rows.map(\.translate)
+    unsafe runs = Self.pool(patterns)
+  }
+
+  deinit { unsafe runs.deallocate() }
+
+  /// First runs of all fields of all rows, then the further ones.
+  private static func pool(_ patterns: [Pattern]) -> UnsafeMutableBufferPointer<FieldRun> {
+    var pool = Array(repeating: FieldRun(), count: patterns.count * Field.count)
+    for (row, pattern) in patterns.enumerated() {
+      for (field, runs) in pattern.fields.enumerated() {
+        var place = row * Field.count + field
+        for (number, run) in runs.enumerated() {
+          if number > 0 {
+            pool[place].next = UInt32(pool.count)
+            place = pool.count
+            pool.append(run)
+          } else {
+            pool[place] = run
+          }
+        }
+      }
+    }
+    let memory = UnsafeMutableBufferPointer<FieldRun>.allocate(capacity: pool.count)
+    _ = unsafe memory.initialize(from: pool)
+    return unsafe memory
+  }
+
+  /// The instruction that `bits` encodes, of `length` bytes (2 or 4); nil for an encoding without a row.
+  @inlinable public func decode(_ bits: UInt32, length: Int) -> Instruction? {
+    let index = length == 2 ? short : long
+    let bucket = index.bucket(of: bits)
+    var place = Int(index.ends[bucket])
+    let end = Int(index.ends[bucket &+ 1])
+    while place < end {
+      let candidate = candidates[place]
+      if bits & candidate.mask == candidate.value {
+        let row = Int(candidate.row)
+        if !candidate.hasExclusions || patterns[row].matches(bits) {
+          return unsafe Instruction(bits: bits, row: row, runs: UnsafePointer(runs.baseAddress!))
+        }
+      }
+      place &+= 1
+    }
+    return nil
+  }
+
+  @inlinable public func translate(_ instruction: Instruction, with translator: inout Translator) {
+    translators[instruction.row](&translator, instruction)
+  }
+
+  /// Numbers of the rows of the group called `name`.
+  public func rows(of name: String) -> [Int] { groups.indices.filter { groups[$0] == name } }
+
+  /// Pairs of rows that claim the same encodings without one being a special case of the other: none in a sound table.
+  public func overlaps() -> [(String, String)] {
+    var found: [(String, String)] = []
+    for first in rows.indices {
+      for second in rows.indices where second > first && patterns[first].conflicts(with: patterns[second]) {
+        found.append((rows[first].name, rows[second].name))
+      }
+    }
+    return found
+  }
+}
+
+/// Which bits of an encoding choose the bucket of rows to try.
+public struct DecodeIndex: Sendable {
+  /// For each range: how far to shift right, what to keep, and how far to shift left.
+  @usableFromInline struct Piece: Sendable {
+    @usableFromInline var shift: UInt32
+    @usableFromInline var mask: UInt32
+    @usableFromInline var place: UInt32
+  }
+  @usableFromInline var pieces: (Piece, Piece, Piece)
+  @usableFromInline var count: Int
+  /// Where each bucket's candidates end; its own start is the end of the one before, and the first entry is a start.
+  @usableFromInline var ends: [UInt32]
+
+  init(_ ranges: [Range<Int>]) {
+    precondition(ranges.count <= 3, "a decode index has at most three ranges")
+    let none = Piece(shift: 0, mask: 0, place: 0)
+    var list = [none, none, none]
+    var place = 0
+    for (number, range) in ranges.enumerated() {
+      list[number] = Piece(shift: UInt32(range.lowerBound), mask: (1 << UInt32(range.count)) - 1, place: UInt32(place))
+      place += range.count
+    }
+    pieces = (list[0], list[1], list[2])
+    count = 1 << place
+    ends = []
+  }
+
+  @inlinable func bucket(of bits: UInt32) -> Int {
+    Int(
+      (bits &>> pieces.0.shift & pieces.0.mask) &<< pieces.0.place
+        | (bits &>> pieces.1.shift & pieces.1.mask) &<< pieces.1.place
+        | (bits &>> pieces.2.shift & pieces.2.mask) &<< pieces.2.place)
+  }
+
+  /// Every bucket that encodings with these fixed bits can fall into.
+  func forEachBucket(mask: UInt32, value: UInt32, _ body: (Int) -> Void) {
+    let fixed = bucket(of: value)
+    let free = (count - 1) & ~bucket(of: mask)
+    var subset = 0
+    repeat {
+      body(fixed | subset)
+      subset = (subset &- free) & free
+    } while subset != 0
+  }
+}

@@ -1,0 +1,56 @@
+// Owns the translation flags: the hart state that translated code depends on.
+
+import GuestKit
+import IR
+
+/// The hart's mode as far as translated code was specialised for it.
+public struct Flags: RawRepresentable, Equatable, Sendable {
+  public var rawValue: TranslationFlags
+  public init(rawValue: TranslationFlags) { self.rawValue = rawValue }
+
+  private func bit(_ number: TranslationFlags) -> Bool { rawValue >> number & 1 != 0 }
+
+  /// Of instruction fetch and of privileged instructions.
+  var privilege: Privilege { Privilege(rawValue: UInt64(rawValue & 3)) ?? .machine }
+  /// Of loads and stores.
+  var dataPrivilege: Privilege { Privilege(rawValue: UInt64(rawValue >> 2 & 3)) ?? .machine }
+  /// Loads and stores go through page tables; `SUM` and `MXR` count only then.
+  var dataPaged: Bool { bit(4) }
+  /// Instruction fetch goes through page tables.
+  var isPaged: Bool { bit(5) }
+  /// `mstatus.FS` is off: floating-point instructions are illegal.
+  var floatOff: Bool { bit(8) }
+  /// `mstatus.FS` is dirty already.
+  var floatDirty: Bool { bit(9) }
+  /// `frm` holds a reserved value: dynamically rounding instructions are illegal.
+  var roundingInvalid: Bool { bit(10) }
+  /// PMP restricts some loads and stores.
+  var dataRestricted: Bool { bit(11) }
+
+  init(_ hart: Hart) {
+    let status = hart.status
+    let (privilege, data) = (hart.privilege, hart.dataPrivilege)
+    let paged = hart.isPaged
+    var bits = privilege.rawValue | data.rawValue << 2
+    if paged, data != .machine {
+      bits |= 1 << 4
+      if status.contains(.sum) { bits |= 1 << 6 }
+      if status.contains(.mxr) { bits |= 1 << 7 }
+    }
+    if paged, privilege != .machine { bits |= 1 << 5 }
+    if status.fs == 0 { bits |= 1 << 8 }
+    if status.fs == 3 { bits |= 1 << 9 }
+    if hart[.frm] > 4 { bits |= 1 << 10 }
+    if hart.isRestricted(data) { bits |= 1 << 11 }
+    rawValue = TranslationFlags(truncatingIfNeeded: bits)
+  }
+}
+
+extension RISCVGuest {
+  public func translationFlags(_ cpu: VCPUState) -> TranslationFlags { Flags(Hart(cpu)).rawValue }
+
+  public func memoryMode(_ flags: TranslationFlags) -> MemoryMode {
+    let mode = Flags(rawValue: flags)
+    return mode.dataPaged || mode.dataRestricted ? .tlb : .window
+  }
+}

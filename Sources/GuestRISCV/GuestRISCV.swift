@@ -1,1 +1,0 @@
-// GuestRISCV: see CONTRIBUTING.md

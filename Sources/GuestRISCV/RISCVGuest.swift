@@ -1,0 +1,79 @@
+// Owns the RISC-V guest: one CPU model, put together from extensions.
+
+import GuestKit
+import IR
+
+/// A RISC-V CPU model. The `Guest` protocol is adopted in extensions, each beside what it needs.
+public final class RISCVGuest: Guest {
+  /// Register width in bits: 32 or 64.
+  public let xlen: Int
+  public let extensions: Extensions
+  public let registerFile: RegisterFile
+  /// Numbered as ``HelperNumber``, ``PrivilegedHelper`` and ``FloatHelper`` say.
+  public let helpers: [Helper]
+  public let decoder: DecodeTable<Translator>
+  /// Whether EBREAK between the marker instructions is a semihosting call.
+  public let semihosting: Bool
+
+  /// - Parameters:
+  ///   - model: `rv32` or `rv64` with every implemented extension, or an ISA string such as `rv64imafdc_zba`.
+  ///   - custom: instructions of the caller's own.
+  ///   - semihosting: see ``semihosting``.
+  public convenience init(
+    model: String, semihosting: Bool = false, custom: [InstructionGroup<Translator>] = []
+  ) throws(RISCVModelError) {
+    let text = model.lowercased()
+    let isa = text.dropFirst(4)
+    guard text.hasPrefix("rv32") || text.hasPrefix("rv64") else { throw RISCVModelError.unknownBase(model) }
+    try self.init(
+      xlen: text.hasPrefix("rv32") ? 32 : 64, isa.isEmpty ? .all : try Extensions(isa: isa),
+      semihosting: semihosting, custom: custom)
+  }
+
+  /// - Parameter xlen: 32 or 64.
+  public init(
+    xlen: Int, _ extensions: Extensions, semihosting: Bool = false, custom: [InstructionGroup<Translator>] = []
+  ) throws(RISCVModelError) {
+    self.xlen = xlen
+    self.extensions = extensions
+    registerFile = RISCVRegisters.make(xlen: xlen, extensions)
+    self.semihosting = semihosting
+    helpers =
+      HelperNumber.allCases.map(\.helper) + PrivilegedHelper.allCases.map(\.helper)
+      + FloatHelper.allCases.map(\.helper)
+    do throws(PatternError) {
+      decoder = try DecodeTable(
+        Self.groups(xlen: xlen, extensions) + custom, width: xlen, shortIndex: [0..<2, 10..<16],
+        longIndex: [2..<7, 12..<15, 27..<32])
+    } catch {
+      throw .rows(error.description)
+    }
+  }
+
+  /// The instruction groups of the chosen extensions, in the order of the manual's volumes and chapters.
+  static func groups(xlen: Int, _ extensions: Extensions) -> [InstructionGroup<Translator>] {
+    var groups = [BaseInteger.group]
+    if extensions.contains(.zifencei) { groups.append(Zifencei.group) }
+    if extensions.contains(.zicsr) { groups.append(Zicsr.group) }
+    if extensions.contains(.zicond) { groups.append(Zicond.group) }
+    if extensions.contains(.m) { groups.append(MultiplyDivide.group) }
+    if extensions.contains(.a) { groups.append(Atomics.group) }
+    if extensions.contains(.f) { groups.append(SingleFloat.group) }
+    if extensions.contains(.d) { groups.append(DoubleFloat.group) }
+    if extensions.contains(.c) {
+      groups.append(Compressed.group)
+      if extensions.contains(.f), xlen == 32 { groups.append(Compressed.singleGroup) }
+      if extensions.contains(.d) { groups.append(Compressed.doubleGroup) }
+    }
+    if extensions.contains(.zba) { groups.append(Zba.group) }
+    if extensions.contains(.zbb) { groups.append(Zbb.group) }
+    if extensions.contains(.zbs) { groups.append(Zbs.group) }
+    groups.append(Privileged.group)
+    return groups
+  }
+
+  public var architecture: String { xlen == 32 ? "riscv32" : "riscv64" }
+  public var addressBits: Int { xlen }
+  /// `sp`
+  public var stackPointer: Int { 2 }
+}

@@ -1,0 +1,80 @@
+// Owns the translation loop: fetch, decode, translate, until the block ends.
+
+import GuestKit
+import IR
+
+extension RISCVGuest {
+  /// Blocks grow no longer than this, whatever is asked for.
+  static let blockLimit = 64
+
+  /// Translates an extended basic block: on through branches that fall through, up to the first unconditional jump,
+  /// exception, change of state or end of the page.
+  public func translate(_ request: TranslationRequest, into builder: inout Builder) {
+    var translator = Translator(
+      Builder(pc: request.pc, reserving: 0), guest: self, flags: request.flags, pc: request.pc)
+    // Swapped, not copied: the arrays stay uniquely referenced.
+    swap(&translator.builder, &builder)
+    translate(request, with: &translator)
+    swap(&translator.builder, &builder)
+  }
+
+  private func translate(_ request: TranslationRequest, with translator: inout Translator) {
+    let limit = min(max(request.maximumInstructions, 1), Self.blockLimit)
+    var offset = 0
+    var stops = request.stopBefore[...]
+    for number in 0..<limit {
+      let pc = translator.address(request.pc &+ UInt64(offset))
+      if number > 0 {
+        while let stop = stops.first, stop < pc { stops.removeFirst() }
+        if offset >= request.code.count || stops.first == pc { return translator.stop(before: pc) }
+      }
+      guard let (encoding, length) = fetch(request.code, offset, first: number == 0, &translator, pc) else { return }
+      translator.begin(pc: pc, length: length)
+      if semihosting, encoding == Self.ebreak {
+        translator.isSemihostingCall = isSemihostingCall(request.code, offset)
+      }
+      if let instruction = decoder.decode(encoding, length: length) {
+        decoder.translate(instruction, with: &translator)
+      } else {
+        translator.illegal(encoding)
+      }
+      if translator.builder.isTerminated { return }
+      offset += length
+    }
+    translator.stop(before: translator.nextPC)
+  }
+
+  /// The encoding at `offset` and its length. An instruction that reaches into the next page is only taken at the start
+  /// of a block; nil when the block has been ended instead.
+  private func fetch(
+    _ code: CodeBytes, _ offset: Int, first: Bool, _ translator: inout Translator, _ pc: UInt64
+  ) -> (UInt32, Int)? {
+    if offset + 4 <= code.count {
+      let encoding = code.load(offset, as: UInt32.self)
+      return encoding & 3 == 3 ? (encoding, 4) : (encoding & 0xFFFF, 2)
+    }
+    let half = UInt32(code.load(offset, as: UInt16.self))
+    if half & 3 != 3 { return (half, 2) }
+    guard first else {
+      translator.stop(before: pc)
+      return nil
+    }
+    switch code.nextPage() {
+    case .success(let following):
+      return (half | UInt32(truncatingIfNeeded: following) << 16, 4)
+    case .failure(let exception):
+      translator.begin(pc: pc, length: 4)
+      translator.raise(exception.cause, value: exception.value)
+      return nil
+    }
+  }
+}
+
+extension Translator {
+  /// Begins the instruction at `pc`.
+  mutating func begin(pc: UInt64, length: Int) {
+    self.pc = pc
+    self.length = length
+    builder.instruction(pc: pc, length: length)
+  }
+}

@@ -1,0 +1,35 @@
+// Owns Zicsr: the CSR instructions (unprivileged manual, "Zicsr").
+
+import GuestKit
+import IR
+
+enum Zicsr {
+  static let group = InstructionGroup<Translator>(
+    "Zicsr",
+    [
+      .init("csrrw", "cccccccccccc sssss 001 ddddd 1110011", "d, c, s", access),
+      .init("csrrs", "cccccccccccc sssss 010 ddddd 1110011", "d, c, s", access),
+      .init("csrrc", "cccccccccccc sssss 011 ddddd 1110011", "d, c, s", access),
+      .init("csrrwi", "cccccccccccc iiiii 101 ddddd 1110011; i=u4:0", "d, c, i", access),
+      .init("csrrsi", "cccccccccccc iiiii 110 ddddd 1110011; i=u4:0", "d, c, i", access),
+      .init("csrrci", "cccccccccccc iiiii 111 ddddd 1110011; i=u4:0", "d, c, i", access),
+    ])
+
+  static func access(_ t: inout Translator, _ i: Instruction) {
+    let instruction = CSRInstruction(encoding: i.bits)
+    guard let row = CSR.row(instruction.number) else { return t.illegal(i.bits) }
+    t.builder.retireBeforeCurrent()
+    let source = instruction.isImmediate ? t.const(i.i) : t.x(i.s)
+    let old = t.builder.call(PrivilegedHelper.accessCSR.number, t.xlen, source, imm: Int64(i.bits))
+    t.setX(i.d, old)
+    if instruction.writes, row.endsBlock(t.flags) { t.builder.exit(with: .stateChanged, pc: t.nextPC) }
+  }
+}
+
+extension CSR {
+  /// Whether translated code that follows a write may have to be other code.
+  func endsBlock(_ flags: Flags) -> Bool {
+    if case .state = effect { return true }
+    return self.guard == .float && !flags.floatDirty
+  }
+}

@@ -1,0 +1,17 @@
+// Owns Zifencei: the instruction-fetch fence.
+
+import GuestKit
+import IR
+
+enum Zifencei {
+  static let group = InstructionGroup<Translator>(
+    "Zifencei",
+    [
+      .init("fence.i", "............ ..... 001 ..... 0001111", "", fenceI)
+    ])
+
+  /// Stores already drop the translations they hit; what is left is not to run on in this block.
+  static func fenceI(_ t: inout Translator, _ i: Instruction) {
+    t.builder.exit(with: .stateChanged, pc: t.nextPC)
+  }
+}

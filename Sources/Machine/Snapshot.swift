@@ -1,0 +1,105 @@
+// Owns snapshots: the whole condition of a machine as a value, its restoring, and its hash.
+
+import Bus
+import Engine
+
+/// Everything that decides how a machine goes on, apart from what the host will send it.
+public struct MachineSnapshot: Sendable {
+  struct CPU: Sendable {
+    var registers: [UInt8]
+    var pc: UInt64
+    var progress: VCPUProgress
+  }
+  struct Memory: Sendable {
+    var ranges: [(offset: Int, bytes: [UInt8])]
+  }
+  var cpus: [CPU]
+  var memories: [Memory]
+  var devices: [[UInt8]]
+  var events: EventQueue.State
+  var lines: [Bool]
+  var roundTarget: UInt64
+  var nextHart: Int
+  var isRoundOver: Bool
+}
+
+extension Machine {
+  /// A copy of the machine's condition. RAM that was never touched takes no space in it.
+  public func saveSnapshot() throws(MachineError) -> MachineSnapshot {
+    var saved: [[UInt8]] = []
+    for (path, device) in devices {
+      do throws(SnapshotError) { saved.append(try device.saveState()) } catch {
+        throw .setup("device \(path) cannot be saved: \(error)")
+      }
+    }
+    return MachineSnapshot(
+      cpus: engine.vcpus.map {
+        MachineSnapshot.CPU(registers: $0.saveRegisters(), pc: $0.state.pc, progress: $0.progress)
+      },
+      memories: memories.map { memory in
+        MachineSnapshot.Memory(
+          ranges: memory.populatedRanges().map { range in
+            let end = min(range.upperBound, memory.size)
+            return (range.lowerBound, memory.bytes(at: range.lowerBound, count: end - range.lowerBound))
+          })
+      },
+      devices: saved, events: events.state, lines: interruptLines.map(\.level), roundTarget: roundTarget,
+      nextHart: nextHart, isRoundOver: isRoundOver)
+  }
+
+  /// Puts the machine into the condition a snapshot of the same machine holds.
+  public func restore(_ snapshot: MachineSnapshot) throws(MachineError) {
+    guard snapshot.cpus.count == engine.vcpus.count, snapshot.devices.count == devices.count,
+      snapshot.memories.count == memories.count, snapshot.lines.count == interruptLines.count
+    else { throw .badInput("the snapshot is of another machine") }
+    for (memory, saved) in zip(memories, snapshot.memories) {
+      for range in memory.populatedRanges() {
+        do throws(MemoryError) { try memory.discard(range) } catch { throw .setup("restoring memory: \(error)") }
+      }
+      for (offset, bytes) in saved.ranges { memory.write(bytes, at: offset) }
+    }
+    for (entry, bytes) in zip(devices, snapshot.devices) {
+      do throws(SnapshotError) { try entry.device.restoreState(bytes) } catch {
+        throw .badInput("the snapshot does not fit device \(entry.path): \(error)")
+      }
+    }
+    for (line, level) in zip(interruptLines, snapshot.lines) { line.restore(level: level) }
+    for (vcpu, saved) in zip(engine.vcpus, snapshot.cpus) {
+      vcpu.restoreRegisters(saved.registers)
+      vcpu.state.pc = saved.pc
+      engine.vcpuWasReset(vcpu)
+      vcpu.progress = saved.progress
+    }
+    events.restore(snapshot.events)
+    roundTarget = snapshot.roundTarget
+    nextHart = snapshot.nextHart
+    isRoundOver = snapshot.isRoundOver
+    engine.flush()
+  }
+
+  /// A hash of everything a snapshot holds: equal machines have equal hashes.
+  public func digest() throws(MachineError) -> UInt64 {
+    var hash = Hash()
+    for vcpu in engine.vcpus {
+      hash.add(vcpu.saveRegisters())
+      for number in [vcpu.state.pc, vcpu.ticks, vcpu.retired] { hash.add(number) }
+    }
+    for memory in memories { hash.add(memory.digest()) }
+    for (path, device) in devices {
+      do throws(SnapshotError) { hash.add(try device.saveState()) } catch {
+        throw .setup("device \(path) cannot be saved: \(error)")
+      }
+    }
+    for event in events.state.events {
+      for number in [event.time, UInt64(event.device), event.token] { hash.add(number) }
+    }
+    return hash.value
+  }
+
+  /// FNV-1a over 64-bit words.
+  private struct Hash {
+    var value: UInt64 = 0xCBF2_9CE4_8422_2325
+    mutating func add(_ word: UInt64) { value = (value ^ word) &* 0x0000_0100_0000_01B3 }
+    mutating func add(_ bytes: [UInt8]) { for byte in bytes { add(UInt64(byte)) } }
+  }
+}

@@ -1,0 +1,114 @@
+// What CSR, privileged and floating-point instructions translate to, and floating-point helpers.
+
+import GuestKit
+import GuestRISCV
+import IR
+import Testing
+
+@Suite struct PrivilegedTranslationTests {
+  private func block(_ hart: TestHart, _ words: [UInt32], semihosting: Bool = false) throws -> Block {
+    let guest =
+      semihosting ? try RISCVGuest(model: "rv64", semihosting: true) : hart.guest
+    let bytes = words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * UInt32($0))) } }
+    return unsafe bytes.withUnsafeBytes { buffer in
+      var builder = Builder(pc: 0x8000_0000)
+      let code = unsafe CodeBytes(buffer) { .failure(GuestException(cause: 12)) }
+      let request = TranslationRequest(
+        pc: 0x8000_0000, flags: guest.translationFlags(hart.cpu), code: code, maximumInstructions: words.count,
+        stopBefore: [])
+      guest.translate(request, into: &builder)
+      return builder.block
+    }
+  }
+
+  private func raised(_ block: Block) -> Int64? {
+    block.ops.last?.opcode == .raise ? block.ops.last?.imm : nil
+  }
+
+  @Test func callsNameTheirMode() throws {
+    let hart = try TestHart()
+    #expect(raised(try block(hart, [0x73])) == 11)
+    hart["priv"] = 0
+    #expect(raised(try block(hart, [0x73])) == 8)
+  }
+
+  @Test func stateWritesEndTheBlockAndScratchWritesDoNot() throws {
+    let hart = try TestHart()
+    // csrw mstatus, a0; nop
+    let status = try block(hart, [0x3005_1073, 0x13])
+    #expect(status.instructionCount == 1)
+    #expect(status.ops.last?.opcode == .exitWith)
+    #expect(status.ops.last?.aux == UInt16(ExitReason.stateChanged.rawValue))
+    // csrr a0, mstatus; csrw mscratch, a0; nop
+    #expect(try block(hart, [0x3000_2573, 0x3405_1073, 0x13]).instructionCount == 3)
+  }
+
+  @Test func floatingPointNeedsTheUnitOn() throws {
+    let hart = try TestHart()
+    // fadd.s fa0, fa0, fa1
+    let fadd: UInt32 = 0x00B5_7553
+    #expect(raised(try block(hart, [fadd, 0x13])) == 2)
+    hart["mstatus"] = 1 << 13
+    let clean = try block(hart, [fadd, fadd])
+    #expect(clean.instructionCount == 1 && clean.ops.last?.opcode == .exitWith)
+    hart["mstatus"] = 3 << 13
+    #expect(try block(hart, [fadd, fadd]).instructionCount == 2)
+    // Dynamic rounding with a reserved frm, and static reserved rounding.
+    hart["frm"] = 5
+    #expect(raised(try block(hart, [fadd, 0x13])) == 2)
+    #expect(raised(try block(hart, [fadd & ~0x7000 | 0x5000, 0x13])) == 2)
+    #expect(raised(try block(hart, [fadd & ~0x7000])) == nil)
+  }
+
+  @Test func breakpointsBetweenMarkersAreSemihostingCalls() throws {
+    let hart = try TestHart()
+    let sequence: [UInt32] = [0x01F0_1013, 0x0010_0073, 0x4070_5013]
+    #expect(raised(try block(hart, sequence)) == 3)
+    let call = try block(hart, sequence, semihosting: true)
+    #expect(call.ops.last?.aux == UInt16(ExitReason.semihosting.rawValue))
+    #expect(call.ops.last?.imm == 0x8000_0004)
+    #expect(call.ops.last?.extra == 1)
+    #expect(raised(try block(hart, [0x13, 0x0010_0073, 0x4070_5013], semihosting: true)) == 3)
+  }
+
+  @Test func privilegedReturnsAreIllegalBelowTheirMode() throws {
+    let hart = try TestHart()
+    #expect(raised(try block(hart, [0x3020_0073])) == nil)
+    hart["priv"] = 1
+    #expect(raised(try block(hart, [0x3020_0073])) == 2)
+    #expect(raised(try block(hart, [0x1020_0073])) == nil)
+    hart["priv"] = 0
+    #expect(raised(try block(hart, [0x1020_0073])) == 2)
+    #expect(raised(try block(hart, [0x1050_0073])) == 2)
+    #expect(raised(try block(hart, [0x1200_0073])) == 2)
+  }
+
+  @Test func singlePrecisionIsBoxedAndUnboxed() throws {
+    let hart = try TestHart()
+    let one = 0xFFFF_FFFF_3F80_0000 as UInt64
+    #expect(hart.call("f_addS", one, one, imm: 0) == 0xFFFF_FFFF_4000_0000)
+    #expect(hart.call("f_addS", one, 0x3F80_0000, imm: 0) == 0xFFFF_FFFF_7FC0_0000)
+    #expect(hart["fflags"] == 0)
+  }
+
+  @Test func roundingAndFlagsComeFromTheHart() throws {
+    let hart = try TestHart()
+    let (one, three) = (0x3FF0_0000_0000_0000 as UInt64, 0x4008_0000_0000_0000 as UInt64)
+    #expect(hart.call("f_divideD", one, three, imm: 7) == 0x3FD5_5555_5555_5555)
+    #expect(hart["fflags"] == 1)
+    hart["frm"] = 3
+    #expect(hart.call("f_divideD", one, three, imm: 7) == 0x3FD5_5555_5555_5556)
+    #expect(hart.call("f_divideD", one, three, imm: 1) == 0x3FD5_5555_5555_5555)
+    #expect(hart.call("f_divideD", one, 0, imm: 0) == 0x7FF0_0000_0000_0000)
+    #expect(hart["fflags"] == 9)
+  }
+
+  @Test func fusedSignsAndWordResults() throws {
+    let hart = try TestHart()
+    let (two, three) = (0x4000_0000_0000_0000 as UInt64, 0x4008_0000_0000_0000 as UInt64)
+    #expect(hart.call("f_fusedD", two, two, three, imm: 16) == 0x3FF0_0000_0000_0000)
+    #expect(hart.call("f_fusedD", two, two, three, imm: 8) == 0xBFF0_0000_0000_0000)
+    #expect(hart.call("f_toUInt32D", 0x41EF_FFFF_FFE0_0000, imm: 1) == .max)
+    #expect(hart.call("f_fromInt32D", 0xFFFF_FFFF, imm: 0) == 0xBFF0_0000_0000_0000)
+  }
+}
