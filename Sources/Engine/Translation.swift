@@ -141,7 +141,9 @@ extension Engine {
     }
     let room = 0x1000 - (key.physicalPC & 0xFFF)
     var second = UInt64.max
-    if size > room, let next = try? physicalPC(vcpu, (key.pc & ~0xFFF) &+ 0x1000) { second = next.address }
+    if size > room {
+      second = (try? physicalPC(vcpu, (key.pc & ~0xFFF) &+ 0x1000))?.address ?? TranslationBlock.unreachablePage
+    }
     let page = key.physicalPC & ~0xFFF
     let isFirst = !store.hasCode(inPage: page)
     let id = store.insert(
@@ -151,7 +153,7 @@ extension Engine {
         retranslations: store.retranslations(at: key.physicalPC), secondPage: second, firstIncoming: 0,
         nextInBucket: 0, nextInPage: 0), exits: exits)
     if isFirst { denyWrites(page) }
-    if second != .max {
+    if second < TranslationBlock.unreachablePage {
       straddlers[second, default: []].append(id)
       denyWrites(second)
     }
