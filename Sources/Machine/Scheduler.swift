@@ -178,3 +178,10 @@ extension Machine {
     return true
   }
 }
+
+extension Machine {
+  /// Runs `count` slices on the calling thread, for programs and tests that drive a machine without ``start()``.
+  public func runRounds(_ count: Int) {
+    for _ in 0..<count where isRunning { runSlice() }
+  }
+}
