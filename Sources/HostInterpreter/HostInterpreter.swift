@@ -10,10 +10,10 @@ public final class InterpreterHost: Host {
   public static var name: String { "interpreter" }
 
   public let configuration: HostConfiguration
-  let code: Table<Instruction>
+  let code: RawTable<Instruction>
   /// The entry each exit is linked to, by exit number; 0 for none.
-  let links: Table<UInt32>
-  private let values: Table<UInt64>
+  let links: RawTable<UInt32>
+  private let values: RawTable<UInt64>
   private var used = 1
 
   /// Value slots of a running block: one for each number, the last (`ValueID.none`) always 0.
@@ -22,9 +22,9 @@ public final class InterpreterHost: Host {
   public init(_ configuration: HostConfiguration) throws(HostError) {
     self.configuration = configuration
     let capacity = configuration.codeCacheSize / MemoryLayout<Instruction>.stride
-    code = Table(capacity: max(2, capacity))
-    links = Table(capacity: max(2, capacity))
-    values = Table(capacity: Self.valueSlots)
+    code = RawTable(capacity: max(2, capacity))
+    links = RawTable(capacity: max(2, capacity))
+    values = RawTable(capacity: Self.valueSlots)
     values.fill(0)
   }
 

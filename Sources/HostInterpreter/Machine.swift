@@ -5,9 +5,9 @@ import IR
 
 /// A vCPU in the middle of a block. Values are kept zero-extended to 64 bits; guest registers live in the state block.
 @safe struct Machine {
-  let code: Table<Instruction>
-  let values: Table<UInt64>
-  let links: Table<UInt32>
+  let code: RawTable<Instruction>
+  let values: RawTable<UInt64>
+  let links: RawTable<UInt32>
   let helpers: [Helper]
   let slowAccess: SlowAccessFunction
   let cpu: VCPUState
@@ -21,7 +21,7 @@ import IR
   var begun: UInt64 = 0
   var currentPC: UInt64 = 0
 
-  init(_ host: InterpreterHost, values: Table<UInt64>, entry: CodeAddress, cpu: VCPUState, followsLinks: Bool) {
+  init(_ host: InterpreterHost, values: RawTable<UInt64>, entry: CodeAddress, cpu: VCPUState, followsLinks: Bool) {
     code = host.code
     self.values = values
     links = host.links
