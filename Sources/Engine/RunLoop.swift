@@ -226,8 +226,10 @@ extension Engine {
         + "\(hex(exception.value)), raised again by its own handler")
   }
 
-  /// Lets the next run execute the instruction at PC even if there is a breakpoint on it.
-  public func passBreakpoint(_ vcpu: VCPU) { vcpu.passedBreakpoint = vcpu.state.pc }
+  /// Lets the next run execute the instruction at PC even if there is a breakpoint on it, or not.
+  public func passBreakpoint(_ vcpu: VCPU, _ passes: Bool = true) {
+    vcpu.passedBreakpoint = passes ? vcpu.state.pc : nil
+  }
 
   /// Executes the instruction that hit a watchpoint.
   public func stepOverWatchpoint(_ vcpu: VCPU) -> RunOutcome {

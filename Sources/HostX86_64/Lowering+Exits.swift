@@ -115,12 +115,10 @@ extension Lowering {
   /// Before all guest registers may change: brings the values found in them that are needed later to memory.
   private mutating func moveAllMirrors() {
     for guest in touched {
-      var value = mirrors[Int(guest)]
-      mirrors[Int(guest)] = ValueState.noValue
-      while value != ValueState.noValue {
-        let next = values[Int(value)].next
+      while true {
+        let value = popMirror(of: Int(guest))
+        if value == ValueState.noValue { break }
         if isLive(value) && isFound(value, in: Int(guest)) { spillMirror(value) }
-        value = next
       }
     }
   }

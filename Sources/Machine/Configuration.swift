@@ -97,6 +97,8 @@ public struct MachineConfiguration: Sendable {
   public var paced = false
   /// Instructions between looks at the host's input.
   public var quantum: UInt64 = 100_000
+  /// Stop, as if a user asked for it, once every vCPU has seen the time of so many instructions pass.
+  public var instructionLimit: UInt64?
   public init(board: String) { self.board = board }
 }
 

@@ -45,6 +45,7 @@ extension Machine {
   private func limitRound() {
     let deadline = events.nextDeadline
     if deadline != .max { roundTarget = min(roundTarget, engine.ticks(until: deadline)) }
+    if let limit = configuration.instructionLimit, limit > 0 { roundTarget = min(roundTarget, limit) }
   }
 
   private func runRound() {
@@ -81,7 +82,8 @@ extension Machine {
     while let event = events.popDue(at: clock.now) {
       if devices.indices.contains(event.device) { devices[event.device].device.event(event.token) }
     }
-    _ = takePowerRequest()
+    if takePowerRequest() { return }
+    if let limit = configuration.instructionLimit, roundTarget >= limit { halt(.requested) }
   }
 
   /// Deals with an outcome that is not about time. Returns whether the vCPU goes on.
@@ -155,7 +157,10 @@ extension Machine {
   func catchUp(_ hart: Int) {
     guard !isRoundOver else { return }
     for (number, vcpu) in engine.vcpus.enumerated() where number != hart && vcpu.ticks < roundTarget {
-      engine.passBreakpoint(vcpu)
+      if vcpu.isHalted {
+        engine.idle(vcpu, until: roundTarget)
+        continue
+      }
       let outcome = engine.run(vcpu, until: roundTarget)
       switch outcome {
       case .deadline: break
@@ -176,5 +181,12 @@ extension Machine {
       if configuration.noReboot { halt(.reset) } else { resetHard() }
     }
     return true
+  }
+}
+
+extension Machine {
+  /// Runs `count` slices on the calling thread, for programs and tests that drive a machine without ``start()``.
+  public func runRounds(_ count: Int) {
+    for _ in 0..<count where isRunning { runSlice() }
   }
 }
