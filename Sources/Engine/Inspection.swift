@@ -125,7 +125,8 @@ extension Engine {
     case .exitIndirect:
       return last.exitFlags.contains(.isReturn)
         ? "return" : last.exitFlags.contains(.isCall) ? "indirect call" : "indirect jump"
-    case .exitWith: return "instruction that leaves to the engine: \(ExitReason(rawValue: UInt32(last.aux))?.name ?? "?")"
+    case .exitWith:
+      return "instruction that leaves to the engine: \(ExitReason(rawValue: UInt32(last.aux))?.name ?? "?")"
     case .raise: return "exception: \(guest.exceptionName(UInt64(bitPattern: last.imm)))"
     default: break
     }

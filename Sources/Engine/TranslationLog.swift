@@ -5,6 +5,9 @@ import HostKit
 import IR
 
 extension Engine {
+  /// The host's name, such as `x86_64`.
+  public var hostName: String { type(of: host).name }
+
   /// IR text with the guest's register and helper names; a register goes by its first alias (`a0`), as in assembly.
   public var printer: Printer {
     Printer(

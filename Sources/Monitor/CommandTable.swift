@@ -49,7 +49,8 @@ enum CommandTable {
     guard rows.isEmpty else { throw .ambiguous(words.prefix(longest).joined(separator: " "), rows.map(\.name)) }
     let family = commands.filter { $0.words.count > 1 && $0.words[0] == words[0] }
     guard family.isEmpty else {
-      throw .refused("'\(words[0])' wants one of: " + family.map { $0.words[1...].joined(separator: " ") }.joined(separator: ", "))
+      throw .refused(
+        "'\(words[0])' wants one of: " + family.map { $0.words[1...].joined(separator: " ") }.joined(separator: ", "))
     }
     throw .unknownCommand(words[0])
   }

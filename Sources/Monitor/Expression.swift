@@ -92,7 +92,7 @@ struct Expression {
     }
     let name = takeName()
     guard !name.isEmpty else { throw .refused("'\(text)' is not a value") }
-    guard let symbol = memory.machine.symbols[name: name] else {
+    guard let symbol = memory.machine.symbols[name] else {
       throw .refused("no symbol '\(name)' (a register is written $\(name))")
     }
     return symbol.address

@@ -16,7 +16,7 @@ public indirect enum Value: Sendable, Equatable {
   case object([Field])
 
   public static func hex(_ value: UInt64) -> Value { .hex(value, digits: 1) }
-  static func number(_ value: some BinaryInteger) -> Value { .number(UInt64(clamping: value)) }
+  static func count(_ value: some BinaryInteger) -> Value { .number(UInt64(clamping: value)) }
 
   /// The value as it stands in a table.
   var text: String {

@@ -3,16 +3,17 @@
 import Bits
 
 extension Listing {
-  public var json: String { jsonValue.json }
+  public var json: String { value.json }
 
-  private var jsonValue: Value {
+  /// The listing as one value.
+  var value: Value {
     switch self {
     case .lines(let lines): .list(lines.map { .text($0) })
     case .custom(_, let value): value
     case .fields(let fields), .grid(let fields, _): .object(fields)
     case .table(let columns, let rows):
       .list(rows.map { row in .object(zip(columns, row).map { Field($0.title, $1) }) })
-    case .sections(let sections): .object(sections.map { Field($0.title, $0.listing.jsonValue) })
+    case .sections(let sections): .object(sections.map { Field($0.title, $0.listing.value) })
     }
   }
 }

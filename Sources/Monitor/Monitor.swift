@@ -58,9 +58,10 @@ public final class Monitor: Sendable {
     switch arguments.command.body {
     case .control(let body): return try body(self, arguments)
     case .look(let body):
-      return Reply(listing: try perform { machine throws(MonitorError) in
-        try body(Context(machine: machine, monitor: self, arguments: arguments))
-      })
+      return Reply(
+        listing: try perform { machine throws(MonitorError) in
+          try body(Context(machine: machine, monitor: self, arguments: arguments))
+        })
     }
   }
 

@@ -10,6 +10,7 @@ import Synchronization
   private let condition: UnsafeMutablePointer<pthread_cond_t>
   private var count = 0
   private var last: StopEvent?
+  private var waiters = 0
 
   init() {
     unsafe mutex = .allocate(capacity: 1)
@@ -33,17 +34,29 @@ import Synchronization
     unsafe pthread_mutex_unlock(mutex)
   }
 
-  /// Stops so far; taken before a resume, given to ``wait(after:seconds:)`` after it.
-  var stopCount: Int {
+  /// Announces that a stop will be waited for. Every call is followed by one of ``wait(after:seconds:)``.
+  /// - Returns: the number of stops so far.
+  func expectStop() -> Int {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
+    waiters += 1
     return count
+  }
+
+  /// Whether a command waits, and will show the stop itself.
+  var isAwaited: Bool {
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    return waiters > 0
   }
 
   /// The stop that came after the first `number`; nil if none comes in time.
   func wait(after number: Int, seconds: Int) -> StopEvent? {
     unsafe pthread_mutex_lock(mutex)
-    defer { unsafe pthread_mutex_unlock(mutex) }
+    defer {
+      waiters -= 1
+      unsafe pthread_mutex_unlock(mutex)
+    }
     var deadline = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &deadline)
     deadline.tv_sec += seconds

@@ -104,7 +104,7 @@ extension Monitor {
 
   /// Resumes, and waits for the stop; nil if it does not come.
   func run(_ request: RunRequest) -> StopEvent? {
-    let before = stops.stopCount
+    let before = stops.expectStop()
     machine.resume(request)
     return stops.wait(after: before, seconds: Self.patience)
   }
@@ -137,7 +137,7 @@ extension Monitor {
     let number = hart(machine)
     let memory = DebugMemory(machine: machine, vcpu: machine.engine.vcpus[number])
     let pc = memory.vcpu.state.pc
-    var fields = [Field("hart", .number(number)), Field("pc", memory.address(pc)), Field("symbol", memory.symbol(pc))]
+    var fields = [Field("hart", .count(number)), Field("pc", memory.address(pc)), Field("symbol", memory.symbol(pc))]
     fields.append(Field("instruction", memory.instruction(pc).map { .text($0.text) } ?? .nothing))
     fields.append(Field("running", .truth(machine.isRunning)))
     return .custom(
@@ -154,7 +154,7 @@ extension Monitor {
     return .custom(
       lines,
       .object([
-        Field("stop", .text(reason)), Field("hart", .number(hart)), Field("pc", memory.address(pc)),
+        Field("stop", .text(reason)), Field("hart", .count(hart)), Field("pc", memory.address(pc)),
         Field("symbol", memory.symbol(pc)),
       ]))
   }

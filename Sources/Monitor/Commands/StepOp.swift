@@ -80,7 +80,7 @@ private struct OpSteps {
     return .custom(
       [title] + lines,
       .object([
-        Field("block", .hex(position.block.pc)), Field("next", .number(position.next)),
+        Field("block", .hex(position.block.pc)), Field("next", .count(position.next)),
         Field("op", .text(texts[position.next])), Field("values", .object(values)),
       ]))
   }
