@@ -133,10 +133,7 @@ extension Engine {
     }
     for op in optimized.ops where op.opcode == .exit || op.opcode == .exitIf {
       let target = UInt64(bitPattern: op.imm)
-      let samePage = target & ~0xFFF == key.pc & ~0xFFF
-      let mayChain =
-        key.variant == .normal && !op.exitFlags.contains(.unchainable)
-        && (vcpu.mode.memoryMode == .window || samePage)
+      let mayChain = key.variant == .normal && !op.exitFlags.contains(.unchainable)
       exits.append((target, mayChain))
     }
     let room = 0x1000 - (key.physicalPC & 0xFFF)
