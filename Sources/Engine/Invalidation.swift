@@ -125,12 +125,11 @@ extension Engine {
   }
 
   private func watchedPagesChanged(_ watchpoint: Watchpoint) {
-    let last = (watchpoint.address &+ (watchpoint.length &- 1)) & ~0xFFF
-    var page = watchpoint.address & ~0xFFF
-    while page <= last {
-      protect(page)
-      page &+= 0x1000
-      if page == 0 { break }
+    let end = watchpoint.address &+ (watchpoint.length &- 1)
+    for (first, last, _) in space.layout where first <= end && watchpoint.address <= last {
+      for page in stride(from: max(first, watchpoint.address) & ~0xFFF, through: min(last, end, window.size), by: 0x1000) {
+        protect(page)
+      }
     }
     for vcpu in vcpus { for mode in vcpu.modes { mode.clearTLB() } }
   }

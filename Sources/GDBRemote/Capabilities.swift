@@ -11,6 +11,7 @@ struct Capabilities {
   let executable: (any ExecutableNaming)?
   let monitor: (any MonitorTarget)?
   let fileIO: (any FileIOTarget)?
+  let physicalMemory: (any PhysicalMemoryTarget)?
 
   init(of target: any Target) {
     resumable = target as? any Resumable
@@ -24,5 +25,6 @@ struct Capabilities {
     executable = target as? any ExecutableNaming
     monitor = target as? any MonitorTarget
     fileIO = target as? any FileIOTarget
+    physicalMemory = target as? any PhysicalMemoryTarget
   }
 }

@@ -98,6 +98,8 @@ enum PacketTable {
     .init("vFlashErase:", \.flash, Session.eraseFlash),
     .init("vFlashWrite:", \.flash, Session.writeFlash),
     .init("vFlashDone", \.flash, Session.finishFlash),
+    .init("qqemu.PhyMemMode", \.physicalMemory, Session.readMemoryMode, when: .always),
+    .init("Qqemu.PhyMemMode:", \.physicalMemory, Session.setMemoryMode, when: .always),
   ]
 
   private static let execution: [PacketRow] = [

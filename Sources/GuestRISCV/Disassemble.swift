@@ -33,8 +33,8 @@ extension RISCVGuest {
     let field = Field(letter: letter | 0x20)
     let value = field.map { instruction[$0] } ?? 0
     switch UnicodeScalar(letter) {
-    case "d", "s", "t", "r": return RISCVRegisters.integerNames[value & 31]
-    case "D", "S", "T", "R": return RISCVRegisters.floatNames[value & 31]
+    case "d", "s", "t", "r": return Self.integerNames[value & 31]
+    case "D", "S", "T", "R": return Self.floatNames[value & 31]
     case "U": return "0x" + String(instruction.i >> 12 & 0xFFFFF, radix: 16)
     case "P":
       let target = pc &+ UInt64(bitPattern: Int64(instruction.i))
@@ -54,6 +54,16 @@ extension RISCVGuest {
   private func csrName(_ number: Int) -> String {
     registerFile.registers.first { $0.gdbNumber == 65 + number }?.name ?? String(number)
   }
+
+  static let integerNames = [
+    "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7",
+    "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
+  ]
+  static let floatNames = [
+    "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6", "ft7", "fs0", "fs1", "fa0", "fa1", "fa2", "fa3", "fa4", "fa5",
+    "fa6", "fa7", "fs2", "fs3", "fs4", "fs5", "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10",
+    "ft11",
+  ]
 }
 
 /// Pseudo-instructions (assembly manual, "Pseudoinstructions"), those with more conditions first.

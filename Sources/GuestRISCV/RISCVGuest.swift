@@ -4,7 +4,7 @@ import GuestKit
 import IR
 
 /// A RISC-V CPU model. The `Guest` protocol is adopted in extensions, each beside what it needs.
-public final class RISCVGuest {
+public final class RISCVGuest: Guest {
   /// Register width in bits: 32 or 64.
   public let xlen: Int
   public let extensions: Extensions

@@ -107,6 +107,15 @@ extension RISCVGuest {
   }
 }
 
+extension RISCVGuest {
+  /// a0 the hart's number, a1 the devicetree, a2 the parameters of OpenSBI's dynamic firmware.
+  public func passBootParameters(_ cpu: VCPUState, number: Int, devicetree: UInt64, parameters: UInt64) {
+    writeRegister(cpu, RISCVRegisters.x(10), UInt64(number))
+    writeRegister(cpu, RISCVRegisters.x(11), devicetree)
+    writeRegister(cpu, RISCVRegisters.x(12), parameters)
+  }
+}
+
 extension HartFeatures {
   init(xlen: Int, _ extensions: Extensions) {
     self = xlen == 64 ? .rv64 : .rv32

@@ -8,7 +8,7 @@ extension InterpreterHost {
   /// `.unlinked` or `.indirectMiss` with the guest PC to go on at (the exit number is of no use to another host).
   ///
   /// While a block is half done, guest registers in the state block are as of the next op.
-  public final class Stepper {
+  public final class Stepper: OpStepper {
     private let host: InterpreterHost
     private let values: RawTable<UInt64>
     private var machine: Machine

@@ -56,7 +56,7 @@ extension BoardBuilder {
   private func symbolRegions(_ node: Node) -> [AddressRange]? {
     guard let names = node.strings("martlet,region-symbols") else { return nil }
     let found = names.compactMap { name in images.symbols.first { $0.name == name } }
-    return found.count == names.count ? found.map { AddressRange(base: $0.address, size: 8) } : []
+    return found.count == names.count ? found.map { AddressRange(base: $0.address, size: 8) } : nil
   }
 
   /// Connects every wire to its controller: a CPU or a device.

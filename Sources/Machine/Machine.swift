@@ -25,7 +25,7 @@ public final class Machine: @unchecked Sendable {
   public internal(set) var symbols = SymbolTable()
   let controller: PowerController
   lazy var semihosting = Semihosting(configuration)
-  var interruptLines: [IRQLine] = []
+  public internal(set) var interruptLines: [IRQLine] = []
 
   /// Input from the host that has taken effect, and that which is still to come (replay or not yet applied).
   public internal(set) var recorded: [RecordedInput] = []
@@ -65,13 +65,14 @@ public final class Machine: @unchecked Sendable {
   }
 
   /// Lets a stopped machine go on. Without effect on a running one.
-  public func resume(_ request: RunRequest = .run) {
+  /// - Parameter passesBreakpoints: whether harts that stand at a breakpoint go on from it, or stop at once.
+  public func resume(_ request: RunRequest = .run, passesBreakpoints: Bool = true) {
     perform { machine in
       guard !machine.isRunning else { return }
       if case .exited = machine.lastStop { machine.resetHard() }
       machine.stepRequest = request
       if case .run = request { machine.stepRequest = nil }
-      for vcpu in machine.engine.vcpus { machine.engine.passBreakpoint(vcpu) }
+      for vcpu in machine.engine.vcpus { machine.engine.passBreakpoint(vcpu, passesBreakpoints) }
       machine.isRunning = true
     }
   }

@@ -34,5 +34,6 @@ extension Machine {
     loadBoot()
     nextHart = 0
     isRoundOver = true
+    if !isRunning { lastStop = .requested }
   }
 }

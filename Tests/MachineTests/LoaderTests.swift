@@ -54,7 +54,7 @@ import Testing
 
     """
 
-  func image(_ bytes: [UInt8], name: String = "x", address: UInt64? = nil, forceRaw: Bool = false) -> Image? {
+  func load(_ bytes: [UInt8], name: String = "x", address: UInt64? = nil, forceRaw: Bool = false) -> Image? {
     try? ImageReader.read(bytes, name: name, address: address, forceRaw: forceRaw)
   }
 
@@ -67,7 +67,7 @@ import Testing
 
   @Test(arguments: [32, 64], [false, true])
   func elfIsReadInEitherClassAndOrder(bits: Int, big: Bool) throws {
-    let image = try #require(image(Self.elf(bits: bits, big: big)))
+    let image = try #require(load(Self.elf(bits: bits, big: big)))
     #expect(image.segments.count == 1)
     #expect(image.segments[0].address == 0x8000_1000)
     #expect(image.segments[0].bytes == [1, 2, 3, 4, 5, 6, 7, 8])
@@ -82,7 +82,7 @@ import Testing
   func everyTruncationOfAnElfFileIsRefused(bits: Int) {
     let whole = Self.elf(bits: bits, big: false)
     for count in 4..<whole.count { #expect(message(Array(whole.prefix(count))).contains("x: ")) }
-    for count in 4..<whole.count { #expect(image(Array(whole.prefix(count))) == nil) }
+    for count in 4..<whole.count { #expect(load(Array(whole.prefix(count))) == nil) }
   }
 
   @Test func objectFilesAndCoresAreRefusedByName() {
@@ -96,6 +96,9 @@ import Testing
     #expect(message(file).contains("program header 0 needs 18446744073709551615 bytes"))
     file = Self.elf(bits: 64, big: false)
     for index in 64 + 40..<64 + 48 { file[index] = 0xFF }
+    #expect(message(file).contains("more than any board has"))
+    file = Self.elf(bits: 64, big: false)
+    for index in 64 + 24..<64 + 32 { file[index] = 0xFF }
     #expect(message(file).contains("beyond the end of the address space"))
   }
 
@@ -109,12 +112,12 @@ import Testing
           Bool.random(using: &random) ? 0xFF : UInt8.random(in: 0...255, using: &random)
       }
       if Bool.random(using: &random) { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &random)) }
-      _ = image(bytes, address: 0x1000)
+      _ = load(bytes, address: 0x1000)
     }
   }
 
   @Test func intelHexIsRead() throws {
-    let image = try #require(image(Array(Self.hex.utf8)))
+    let image = try #require(load(Array(Self.hex.utf8)))
     #expect(image.segments.count == 1)
     #expect(image.segments[0].address == 0x0800_0010)
     #expect(image.segments[0].bytes == [1, 2, 3, 4, 5, 6])
@@ -123,7 +126,7 @@ import Testing
 
   @Test func segmentedIntelHexWrapsWithin64KiB() throws {
     let text = ":020000021000EC\n:02FFFF00AABB9B\n:0400000300123456 5D\n:00000001FF\n"
-    let image = try #require(image(Array(text.utf8)))
+    let image = try #require(load(Array(text.utf8)))
     #expect(image.segments.map(\.address) == [0x1FFFF, 0x10000])
     #expect(image.entry == 0x120 + 0x3456)
   }
@@ -146,11 +149,11 @@ import Testing
   }
 
   @Test func rawBytesGoWhereTheUserSays() throws {
-    #expect(try #require(image([1, 2, 3], address: 0x1000)).segments[0].address == 0x1000)
+    #expect(try #require(load([1, 2, 3], address: 0x1000)).segments[0].address == 0x1000)
     #expect(message([1, 2, 3]).contains("needs an address"))
     #expect(message([], address: 0).contains("empty"))
     #expect(message([1, 2], address: .max).contains("end of the address space"))
-    let forced = try #require(image(Self.elf(bits: 64, big: false), address: 0x1000, forceRaw: true))
+    let forced = try #require(load(Self.elf(bits: 64, big: false), address: 0x1000, forceRaw: true))
     #expect(forced.elf == nil)
     #expect(forced.segments[0].bytes.count == Self.elf(bits: 64, big: false).count)
   }

@@ -1,0 +1,131 @@
+// Owns what the machine's thread has to know of the client: its breakpoints, harts held back, and how to put a stop
+// into the protocol's words.
+
+import Engine
+import GDBRemote
+import Machine
+
+/// A stop, and a line for the client's console where the protocol has no words for it.
+struct StopReport: Sendable {
+  var reason: StopReason
+  var text: String?
+}
+
+/// The client's state beside the machine. Used on the machine's thread only.
+final class MachineSide: @unchecked Sendable {
+  private let layout: RegisterLayout
+  private var breakpoints: Set<Breakpoint> = []
+  /// Harts switched off for the time of a run, because the client wants them to stand still.
+  private var heldHarts: [Int] = []
+  /// The hart that stopped last.
+  private(set) var hart = 0
+  var runNumber: UInt64 = 0
+
+  init(_ layout: RegisterLayout) { self.layout = layout }
+
+  // MARK: Registers and runs
+
+  func write(_ entry: RegisterLayout.Entry, _ value: UInt64, hart: Int, _ machine: Machine) {
+    let vcpu = machine.engine.vcpus[hart]
+    machine.guest.writeRegister(vcpu.state, entry.register, value)
+    // A hart that is sent elsewhere has nothing to wait for there.
+    if entry.register == layout.programCounter?.register { machine.engine.vcpuWasReset(vcpu) }
+  }
+
+  /// Lets the guest run, but not the harts in `held`.
+  func run(_ request: RunRequest, held: [Int], _ machine: Machine) {
+    releaseHarts(machine)
+    for hart in held where !machine.engine.vcpus[hart].isHalted {
+      machine.engine.vcpus[hart].isHalted = true
+      heldHarts.append(hart)
+    }
+    machine.resume(request, passesBreakpoints: false)
+  }
+
+  func releaseHarts(_ machine: Machine) {
+    for hart in heldHarts { machine.engine.vcpus[hart].isHalted = false }
+    heldHarts.removeAll()
+  }
+
+  // MARK: Breakpoints
+
+  func insert(_ breakpoint: Breakpoint, _ machine: Machine) {
+    guard breakpoints.insert(breakpoint).inserted else { return }
+    if let watchpoint = breakpoint.watchpoint {
+      machine.engine.insert(watchpoint)
+    } else {
+      machine.engine.insertBreakpoint(breakpoint.address)
+    }
+  }
+
+  func remove(_ breakpoint: Breakpoint, _ machine: Machine) {
+    guard breakpoints.remove(breakpoint) != nil else { return }
+    if let watchpoint = breakpoint.watchpoint {
+      machine.engine.remove(watchpoint)
+    } else {
+      machine.engine.removeBreakpoint(breakpoint.address)
+    }
+  }
+
+  /// The client is gone.
+  func forget(_ machine: Machine) {
+    for breakpoint in breakpoints { remove(breakpoint, machine) }
+    releaseHarts(machine)
+  }
+
+  // MARK: Stops
+
+  /// The state of a halted machine, for a client that asks.
+  func state(of machine: Machine) -> StopReason {
+    .stopped(stop(hart, .trap, .signal, machine))
+  }
+
+  func report(_ event: StopEvent, _ machine: Machine) -> StopReport {
+    releaseHarts(machine)
+    switch event {
+    case .requested: return StopReport(reason: .stopped(stop(hart, .interrupt, .signal, machine)))
+    case .stepped(let hart): return StopReport(reason: .stopped(stop(hart, .trap, .signal, machine)))
+    case .breakpoint(let hart):
+      let pc = machine.engine.vcpus[hart].state.pc
+      let kinds = breakpoints.filter { $0.watchpoint == nil && $0.address == pc }.map(\.kind)
+      let cause: Stop.Cause =
+        kinds.contains(.software) ? .softwareBreakpoint : kinds.contains(.hardware) ? .hardwareBreakpoint : .signal
+      return StopReport(reason: .stopped(stop(hart, .trap, cause, machine)))
+    case .watchpoint(let hart, let hit):
+      return StopReport(reason: .stopped(stop(hart, .trap, cause(of: hit), machine)))
+    case .exited(let code): return StopReport(reason: .exited(UInt8(truncatingIfNeeded: code)))
+    case .reset: return StopReport(reason: .exited(0), text: "The guest asked for a reset.")
+    case .lockedUp(let hart, let text):
+      return StopReport(reason: .stopped(stop(hart, .abort, .signal, machine)), text: text)
+    case .failed(let text): return StopReport(reason: .stopped(stop(hart, .abort, .signal, machine)), text: text)
+    }
+  }
+
+  private func cause(of hit: WatchHit) -> Stop.Cause {
+    guard breakpoints.contains(where: { $0.watchpoint == hit.watchpoint }) else { return .signal }
+    let kind: Stop.WatchpointKind = !hit.watchpoint.onRead ? .write : hit.watchpoint.onWrite ? .access : .read
+    // GDB looks for a watchpoint at the address: the first byte accessed that is watched.
+    return .watchpoint(kind, address: max(hit.address, hit.watchpoint.address))
+  }
+
+  private func stop(_ hart: Int, _ signal: Signal, _ cause: Stop.Cause, _ machine: Machine) -> Stop {
+    self.hart = hart
+    let state = machine.engine.vcpus[hart].state
+    let registers = [layout.stackPointer, layout.programCounter].compactMap { $0 }
+      .map { (number: $0.number, value: layout.read($0, state)) }
+    return Stop(
+      thread: ThreadID(thread: UInt32(hart) + 1), signal: signal, cause: cause, core: hart, registers: registers)
+  }
+}
+
+extension Breakpoint {
+  /// What the engine is to watch, if this is a watchpoint.
+  var watchpoint: Watchpoint? {
+    switch kind {
+    case .software, .hardware: nil
+    case .writeWatchpoint: Watchpoint(address: address, length: length, onRead: false, onWrite: true)
+    case .readWatchpoint: Watchpoint(address: address, length: length, onRead: true, onWrite: false)
+    case .accessWatchpoint: Watchpoint(address: address, length: length, onRead: true, onWrite: true)
+    }
+  }
+}

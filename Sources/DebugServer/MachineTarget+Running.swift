@@ -1,0 +1,122 @@
+// Owns running, stopping and leaving the machine.
+
+import GDBRemote
+import Machine
+import NIOCore
+import Synchronization
+
+/// The way of stops from the machine's thread to the server's.
+final class StopObservation: Sendable {
+  typealias Receiver = @Sendable (_ run: UInt64, StopReport) -> Void
+  private let receiver = Mutex<Receiver?>(nil)
+
+  func begin(_ body: @escaping Receiver) { receiver.withLock { $0 = body } }
+  func end() { receiver.withLock { $0 = nil } }
+  /// Under the lock, so that nothing is sent after ``end()``.
+  func send(_ run: UInt64, _ report: StopReport) { receiver.withLock { $0?(run, report) } }
+}
+
+extension MachineTarget {
+  /// Calls `receive` on the event loop at each stop from now on, with the number of the run that it ends.
+  func observeStops(_ receive: @escaping @Sendable (UInt64, StopReport) -> Void) {
+    observation.begin { [loop] number, report in loop.execute { receive(number, report) } }
+    machine.perform { [side, observation] machine in
+      machine.stopObservers.append { [weak machine] event in
+        guard let machine else { return }
+        observation.send(side.runNumber, side.report(event, machine))
+      }
+    }
+  }
+
+  func endObservation() { observation.end() }
+
+  /// A client is gone without a word.
+  func clientVanished(_ policy: DebugServer.DropPolicy? = nil) {
+    let policy = policy ?? options.onDrop
+    usesPhysicalAddresses = false
+    machine.perform { [side] machine in
+      side.forget(machine)
+      switch policy {
+      case .keep: break
+      case .resume: machine.resumeIfAlive()
+      case .halt: machine.stop()
+      }
+    }
+  }
+}
+
+extension MachineTarget: Resumable {
+  func resume(_ plan: ResumePlan) throws(TargetError) {
+    var held: [Int] = []
+    var request: RunRequest?
+    for (hart, thread) in threads.enumerated() {
+      switch plan.entry(for: thread)?.action {
+      case nil, .halt: held.append(hart)
+      case .continue: break
+      case .step: request = request ?? .step(hart: hart)
+      case .stepRange(let range): request = request ?? .stepRange(hart: hart, range)
+      }
+    }
+    runNumber += 1
+    let starting = threads.indices.filter { plan.startAddress != nil && !held.contains($0) }
+    machine.perform { [side, runNumber, held, request, layout] machine in
+      side.runNumber = runNumber
+      if let entry = layout.programCounter, let address = plan.startAddress {
+        for hart in starting { side.write(entry, address, hart: hart, machine) }
+      }
+      side.run(request ?? .run, held: held, machine)
+    }
+  }
+
+  func interrupt() { machine.stop() }
+
+  func detach() {
+    usesPhysicalAddresses = false
+    machine.perform { [side] machine in
+      side.forget(machine)
+      machine.resumeIfAlive()
+    }
+  }
+}
+
+extension MachineTarget: Resettable {
+  func restart(arguments: [String]) throws(TargetError) {
+    runNumber += 1
+    machine.perform { [side, runNumber] machine in
+      machine.stop()
+      side.runNumber = runNumber
+      machine.resetHard()
+    }
+  }
+
+  func kill() {
+    detach()
+    options.onKill?()
+  }
+}
+
+extension MachineTarget: MonitorTarget {
+  func runCommand(_ command: String, output: CommandOutput) {
+    guard let monitor = options.monitor else {
+      return output.fail(TargetError(.notPermitted, "this server has no monitor"))
+    }
+    let output = NIOLoopBound(output, eventLoop: loop)
+    commands.submit { [loop] _ in
+      let text = monitor(command)
+      loop.execute {
+        if !text.isEmpty { output.value.write(text.hasSuffix("\n") ? text : text + "\n") }
+        output.value.finish()
+      }
+    }
+  }
+}
+
+extension Machine {
+  /// Lets the guest run on unless it has come to an end; that end is not to become a new start.
+  fileprivate func resumeIfAlive() {
+    switch lastStop {
+    case .exited, .reset, .failed: break
+    default: resume()
+    }
+  }
+}

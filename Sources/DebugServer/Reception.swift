@@ -1,0 +1,69 @@
+// Owns who is attached to the machine: one client at a time.
+
+import GDBRemote
+import Machine
+import NIOCore
+
+/// Gives the machine to one client after the other, and tells that client of stops. Used on the event loop only, but for
+/// ``listenToMachine()`` and ``close()``.
+final class Reception: @unchecked Sendable {
+  private let target: MachineTarget
+  private let loop: any EventLoop
+  private let patience: TimeAmount
+  private var attached: ConnectionHandler?
+  private var waiting: [ConnectionHandler] = []
+
+  init(_ target: MachineTarget, loop: any EventLoop, patience: Double) {
+    self.target = target
+    self.loop = loop
+    self.patience = .milliseconds(Int64(max(0, patience) * 1000))
+  }
+
+  func listenToMachine() {
+    target.observeStops { [weak self] number, report in self?.stopped(number, report) }
+  }
+
+  /// Lets go of the machine and of all clients.
+  func close() {
+    target.endObservation()
+    // A loop that is shut down has no clients any more.
+    try? loop.submit { [self] in
+      if attached?.session != nil { target.clientVanished(.keep) }
+      attached?.close()
+      for handler in waiting { handler.close() }
+      attached = nil
+      waiting.removeAll()
+    }.wait()
+  }
+
+  func arrived(_ handler: ConnectionHandler) {
+    guard attached != nil else { return admit(handler) }
+    waiting.append(handler)
+    let bound = NIOLoopBound(handler, eventLoop: loop)
+    loop.assumeIsolated().scheduleTask(in: patience) { [self] in
+      let handler = bound.value
+      guard let index = waiting.firstIndex(where: { $0 === handler }) else { return }
+      waiting.remove(at: index)
+      handler.refuse()
+    }
+  }
+
+  func left(_ handler: ConnectionHandler, _ session: Session?) {
+    waiting.removeAll { $0 === handler }
+    guard attached === handler else { return }
+    attached = nil
+    if let session, session.phase != .detached { target.clientVanished() }
+    if !waiting.isEmpty { admit(waiting.removeFirst()) }
+  }
+
+  private func admit(_ handler: ConnectionHandler) {
+    attached = handler
+    handler.attach(to: target)
+  }
+
+  private func stopped(_ number: UInt64, _ report: StopReport) {
+    guard number == target.runNumber, let session = attached?.session else { return }
+    if let text = report.text { session.showConsole(text + "\n") }
+    session.stopped(report.reason)
+  }
+}

@@ -1,0 +1,119 @@
+// Owns the guest's registers as GDB sees them: numbers, widths, the `g` packet, the description in XML.
+
+import GDBRemote
+import GuestKit
+import IR
+
+struct RegisterLayout: Sendable {
+  struct Entry: Sendable {
+    /// In GDB's protocol.
+    let number: Int
+    /// In the guest's register file.
+    let register: Int
+    let name: String
+    /// In bytes.
+    let size: Int
+    let type: String
+    let group: String
+    let feature: String
+  }
+
+  private let guest: any Guest
+  /// By GDB number, ascending.
+  let entries: [Entry]
+  /// Those of the `g` packet; GDB asks for the others one by one.
+  let general: ArraySlice<Entry>
+  let programCounter: Entry?
+  let stackPointer: Entry?
+  let document: String
+
+  init(_ guest: any Guest) {
+    self.guest = guest
+    let shown = guest.registerFile.registers.enumerated().filter { $0.element.feature != nil }
+    var taken = Set(shown.compactMap(\.element.gdbNumber))
+    var next = (taken.max() ?? -1) + 1
+    var seen: Set<Int> = []
+    var entries: [Entry] = []
+    for (index, register) in shown {
+      let number = register.gdbNumber ?? next
+      if register.gdbNumber == nil {
+        taken.insert(next)
+        next += 1
+      }
+      guard seen.insert(number).inserted else { continue }
+      entries.append(
+        Entry(
+          number: number, register: index, name: register.name, size: register.type.bytes, type: register.gdbType,
+          group: register.group, feature: register.feature ?? ""))
+    }
+    entries.sort { $0.number < $1.number }
+    self.entries = entries
+    general = entries.prefix { $0.group == "general" }
+    programCounter = entries.first { $0.name == "pc" }
+    stackPointer = entries.first { $0.register == guest.stackPointer }
+    document = Self.document(entries, architecture: Self.architectureName(guest.architecture))
+  }
+
+  func entry(_ number: Int) throws(TargetError) -> Entry {
+    var low = 0
+    var high = entries.count
+    while low < high {
+      let middle = (low + high) / 2
+      if entries[middle].number < number { low = middle + 1 } else { high = middle }
+    }
+    guard low < entries.count, entries[low].number == number else { throw .invalid("no register \(number)") }
+    return entries[low]
+  }
+
+  func read(_ entry: Entry, _ state: VCPUState) -> RegisterValue {
+    guard entry.size <= 8 else { return .unavailable(byteCount: entry.size) }
+    let value = guest.readRegister(state, entry.register)
+    return .bytes((0..<entry.size).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) })
+  }
+
+  /// What a client sends for a register: little-endian, padded or cut as it likes within 8 bytes.
+  static func value(_ bytes: [UInt8], _ entry: Entry) throws(TargetError) -> UInt64 {
+    guard entry.size <= 8 else { throw .unsupported("\(entry.name) cannot be written") }
+    guard bytes.count <= 8 else { throw .invalid("\(bytes.count) bytes are too many for \(entry.name)") }
+    return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+}
+
+// MARK: - Target description
+
+extension RegisterLayout {
+  /// GDB's name (BFD's `arch:machine`) of an architecture.
+  private static func architectureName(_ name: String) -> String {
+    switch name {
+    case "riscv32": "riscv:rv32"
+    case "riscv64": "riscv:rv64"
+    case "aarch64": "aarch64"
+    case _ where name.hasPrefix("arm"): "arm"
+    default: name
+    }
+  }
+
+  /// GDB manual, appendix "Target Descriptions".
+  private static func document(_ entries: [Entry], architecture: String) -> String {
+    var text = """
+      <?xml version="1.0"?>
+      <!DOCTYPE target SYSTEM "gdb-target.dtd">
+      <target version="1.0">
+      <architecture>\(architecture)</architecture>
+
+      """
+    var features: [String] = []
+    for entry in entries where !features.contains(entry.feature) { features.append(entry.feature) }
+    for feature in features {
+      text += "<feature name=\"\(feature)\">\n"
+      for entry in entries where entry.feature == feature {
+        // Inferior calls leave system registers alone.
+        let kept = ["general", "float", "vector"].contains(entry.group) ? "" : " save-restore=\"no\""
+        text += "<reg name=\"\(entry.name)\" bitsize=\"\(entry.size * 8)\" regnum=\"\(entry.number)\""
+        text += " type=\"\(entry.type)\" group=\"\(entry.group)\"\(kept)/>\n"
+      }
+      text += "</feature>\n"
+    }
+    return text + "</target>\n"
+  }
+}

@@ -1,0 +1,122 @@
+// Replays gdb/sessions/*.gdb with the real GDB. The first line says the machine (`# machine: program[, N harts]` or
+// `# machine: uboot`); what GDB prints must be what FILE.out says. There `~` at the start of a line makes the rest a regular
+// expression for the line. BLESS=1 writes the .out files anew (without expressions).
+
+import Bus
+import DebugServer
+import Foundation
+import Machine
+import Synchronization
+import Testing
+
+private let gdb = "/usr/bin/gdb-multiarch"
+private let firmware = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"
+private let bootLoader = "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin"
+
+private let sessions: [String] = {
+  let folder = repository.appending(path: "gdb/sessions")
+  let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path())) ?? []
+  return files.filter { $0.hasSuffix(".gdb") }.sorted().map { folder.appending(path: $0).path() }
+}()
+
+@Test func sessionsAreFound() {
+  #expect(sessions.count >= 3)
+}
+
+@Test(
+  .enabled(if: FileManager.default.isExecutableFile(atPath: gdb), "gdb-multiarch is not installed"),
+  arguments: sessions)
+func replay(_ path: String) throws {
+  let script = try String(contentsOfFile: path, encoding: .utf8)
+  let machine = try #require(script.firstMatch(of: /^# machine: (\w+)(?:, (\d+) harts)?/))
+  if machine.1 == "uboot", !FileManager.default.fileExists(atPath: bootLoader) { return }
+  let console = Console()
+  let board = machine.1 == "uboot" ? try bootBoard(console) : try programBoard(Int(machine.2 ?? "1") ?? 1)
+  let output = try run(path, port: board.port)
+  let expectedPath = path.replacing(/\.gdb$/, with: ".out")
+  if ProcessInfo.processInfo.environment["BLESS"] != nil {
+    try output.write(toFile: expectedPath, atomically: true, encoding: .utf8)
+    return
+  }
+  compare(output, try String(contentsOfFile: expectedPath, encoding: .utf8), path)
+}
+
+private func programBoard(_ harts: Int) throws -> TestBoard {
+  var options = DebugServer.Options()
+  options.monitor = { line in "monitor: \(line)" }
+  return try TestBoard(harts: harts, options: options)
+}
+
+/// The console of a booting machine.
+private final class Console: CharacterBackend, Sendable {
+  private let text = Mutex("")
+  func write(_ bytes: [UInt8]) { text.withLock { $0 += String(decoding: bytes, as: UTF8.self) } }
+  func contains(_ part: String) -> Bool { text.withLock { $0.contains(part) } }
+}
+
+/// OpenSBI and U-Boot; a key stops U-Boot's countdown. `monitor await-prompt` lets it run to the prompt.
+private func bootBoard(_ console: Console) throws -> TestBoard {
+  var options = DebugServer.Options()
+  let box = MachineBox()
+  options.monitor = { line in
+    guard line == "await-prompt", let machine = box.machine else { return "" }
+    machine.resume()
+    let deadline = Date(timeIntervalSinceNow: 120)
+    while !console.contains("\n=> "), Date() < deadline {
+      if console.contains("Hit any key"), let path = box.serial { machine.inject([0x20], to: path) }
+      usleep(50_000)
+    }
+    machine.stop()
+    return console.contains("\n=> ") ? "there is the prompt" : "no prompt came"
+  }
+  let board = try TestBoard(options: options, console: console) {
+    $0.loads = []
+    $0.bios = firmware
+    $0.kernel = bootLoader
+    $0.memorySize = 128 << 20
+  }
+  box.set(board.machine)
+  return board
+}
+
+private final class MachineBox: Sendable {
+  private let content = Mutex<Machine?>(nil)
+  var machine: Machine? { content.withLock { $0 } }
+  var serial: String? { machine?.devices.first { $0.path.contains("serial") }?.path }
+  func set(_ machine: Machine) { content.withLock { $0 = machine } }
+}
+
+private func run(_ path: String, port: Int) throws -> String {
+  let process = Process()
+  process.executableURL = URL(filePath: "/usr/bin/timeout")
+  process.arguments = [
+    "-k", "5", "240", gdb, "-nx", "-batch", "-ex", "set pagination off", "-ex", "set width 0", "-ex", "set confirm off",
+    "-ex", "set $port = \(port)", "-x", path,
+  ]
+  let pipe = Pipe()
+  process.standardOutput = pipe
+  process.standardError = pipe
+  process.standardInput = FileHandle.nullDevice
+  try process.run()
+  let output = pipe.fileHandleForReading.readDataToEndOfFile()
+  process.waitUntilExit()
+  return String(decoding: output, as: UTF8.self)
+}
+
+private func compare(_ output: String, _ expected: String, _ path: String) {
+  let lines = output.split(separator: "\n", omittingEmptySubsequences: false)
+  let wanted = expected.split(separator: "\n", omittingEmptySubsequences: false)
+  for (index, (line, want)) in zip(lines, wanted).enumerated() {
+    let fits: Bool
+    if want.hasPrefix("~"), let expression = try? Regex(String(want.dropFirst())) {
+      fits = line.wholeMatch(of: expression) != nil
+    } else {
+      fits = line == want
+    }
+    guard fits else {
+      Issue.record("\(path): line \(index + 1) of the output is\n\(line)\ninstead of\n\(want)\n\n\(output)")
+      return
+    }
+  }
+  #expect(lines.count == wanted.count, "\(path): the output has \(lines.count) lines\n\(output)")
+}

@@ -1,0 +1,28 @@
+# Settings that suit a session with Martlet: gdb-multiarch -x gdb/martlet.gdb [ELF]
+# Then: martlet [PORT]
+
+set confirm off
+set pagination off
+set remotetimeout 5
+set disassemble-next-line on
+
+define martlet
+  if $argc == 0
+    target extended-remote localhost:1234
+  else
+    target extended-remote localhost:$arg0
+  end
+end
+
+document martlet
+martlet [PORT]: attach to a Martlet that was started with -s, or with -gdb tcp::PORT.
+It stops the guest; 'detach' lets it run on, 'run' resets it. 'monitor help' lists the monitor's commands.
+end
+
+define csrs
+  info registers csr
+end
+
+document csrs
+Show every control and status register.
+end
