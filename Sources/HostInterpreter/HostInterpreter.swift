@@ -62,6 +62,9 @@ public final class InterpreterHost: Host {
       case .exit, .exitIf:
         guard Int(exit) < links.capacity else { throw .codeCacheFull }
         instruction.detail = exit
+        if dataPath == .tlb, UInt64(bitPattern: op.imm) & ~0xFFF != block.pc & ~0xFFF {
+          instruction.op.aux |= ExitFlags.unchainable.rawValue
+        }
         links[Int(exit)] = 0
         exit += 1
       default: break

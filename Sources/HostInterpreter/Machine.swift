@@ -184,6 +184,7 @@ import IR
     let target = UInt64(bitPattern: op.imm)
     budget &-= Int64(op.extra)
     if op.exitFlags.contains(.checksBudget) && budget <= 0 { return leave(.budget, pc: target) }
+    if op.exitFlags.contains(.unchainable) { return lookUp(target) }
     let next = followsLinks ? links[Int(instruction.detail)] : 0
     if next == 0 {
       cpu.exitSite = instruction.detail
@@ -195,6 +196,10 @@ import IR
   private mutating func exitIndirect(_ op: Op, to target: UInt64) -> Bool {
     budget &-= Int64(op.extra)
     if op.exitFlags.contains(.checksBudget) && budget <= 0 { return leave(.budget, pc: target) }
+    return lookUp(target)
+  }
+
+  private mutating func lookUp(_ target: UInt64) -> Bool {
     guard followsLinks, let next = cpu.jumpCacheEntry(target) else { return leave(.indirectMiss, pc: target) }
     return enter(next)
   }

@@ -87,7 +87,11 @@ private func verified(_ file: FileCase) throws -> [Block] {
       if optimizes { for index in blocks.indices { optimizer.run(&blocks[index]) } }
       let cpu = try startState(file)
       try run(blocks, on: setup, cpu, linked: file.directives("links") != ["none"])
-      let result = cpu.outcome + "\n" + cpu.changes(since: try startState(file))
+      // With paging, exits to another page are never linked, and so miss in the jump cache instead.
+      let outcome =
+        setup.dataPath == .tlb && first?.hasPrefix("unlinked") == true
+        ? cpu.outcome.replacingOccurrences(of: "indirect.miss", with: "unlinked") : cpu.outcome
+      let result = outcome + "\n" + cpu.changes(since: try startState(file))
       #expect(result == first ?? result, "\(setup), \(optimizes ? "optimised" : "as it is")")
       first = first ?? result
     }

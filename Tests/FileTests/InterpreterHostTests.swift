@@ -23,7 +23,7 @@ import Testing
     #expect(cpu.state.exitReason == .wait && cpu.state.pc == 0x24 && cpu.state.budget == 997)
     host.unlink(exit: 5)
     host.run(first.entry, cpu.state)
-    #expect(cpu.state.exitReason == .unlinked)
+    #expect(cpu.outcome == "unlinked pc 0x20 budget 996")
   }
 
   @Test func countsExecutions() throws {
@@ -33,7 +33,9 @@ import Testing
     unsafe counter.pointee = 7
     let text = "block 0\n  count \(UInt(bitPattern: counter))\n  exit -> 4"
     let compiled = try host.compile(block(text), dataPath: .slow, firstExit: 0)
-    host.run(compiled.entry, TestCPU().state)
+    let cpu = TestCPU()
+    host.run(compiled.entry, cpu.state)
+    #expect(cpu.outcome == "unlinked pc 0x4 budget 1000")
     #expect(unsafe counter.pointee == 8)
   }
 

@@ -31,7 +31,7 @@ import Testing
       let block = RandomBlock.make(seed: seed)
       var random = Random(seed: ~seed)
       let some = Pass.pipeline.shuffled(using: &random).prefix(random.below(5))
-      try run(block, on: reference, .slow, expected, seed)
+      try run(block, on: reference, setup.dataPath, expected, seed)
       for optimizer in [whole, Optimizer(passes: Array(some), helpers: effects)] {
         var copy = block
         optimizer.run(&copy)
