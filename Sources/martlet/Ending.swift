@@ -40,8 +40,14 @@ final class Verdict: Sendable {
       defer { current = current ?? reason }
       return current == nil
     }
-    if isFirst { unsafe [UInt8(1)].withUnsafeBytes { _ = unsafe write(writeEnd, $0.baseAddress, 1) } }
+    if isFirst { wake() }
   }
+
+  /// Makes the descriptor readable.
+  func wake() { Descriptors.write([1], to: writeEnd) }
+
+  /// Takes what ``wake()`` wrote.
+  func clear() { _ = Descriptors.read(descriptor) }
 
   var reached: Ending? { ending.withLock { $0 } }
 }

@@ -101,8 +101,8 @@ final class Session {
           lines[index], to: port, flag: "-serial", label: "serial \(index) (\(path ?? "no device"))", input: input))
     }
     if plan.monitor.isTerminal || terminalInput != nil {
-      let console = terminalMonitor(monitor, isWanted: plan.monitor.isTerminal || isShared)
-      TerminalConsole(serial: terminalInput, monitor: console, isShared: isShared, verdict).start(loop)
+      let prompt = terminalPrompt(monitor, isWanted: plan.monitor.isTerminal || isShared)
+      TerminalConsole(serial: terminalInput, prompt: prompt, isShared: isShared, loop, verdict).start()
     }
     if !plan.monitor.isTerminal, plan.monitor != .none {
       conditions.append(try serveMonitor(monitor, connections))
@@ -110,11 +110,13 @@ final class Session {
     return conditions
   }
 
-  private func terminalMonitor(_ monitor: Monitor, isWanted: Bool) -> MonitorConsole? {
-    guard isWanted else { return nil }
-    return MonitorConsole(
-      monitor, echoes: Terminal.isTerminal, output: { Descriptors.write($0, to: 1) },
-      quit: { [verdict] in verdict.reach(.quit) })
+  private func terminalPrompt(_ monitor: Monitor, isWanted: Bool) -> TerminalConsole.Prompt {
+    guard isWanted else { return .none }
+    if Terminal.isTerminal { return .terminal(monitor) }
+    return .lines(
+      MonitorConsole(
+        monitor, echoes: false, output: { Descriptors.write($0, to: 1) },
+        quit: { [verdict] in verdict.reach(.quit) }))
   }
 
   private func serveMonitor(_ monitor: Monitor, _ connections: Connections) throws(Failure) -> () -> Bool {

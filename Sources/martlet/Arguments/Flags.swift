@@ -1,21 +1,21 @@
 // Owns the list of flags as people type them, and the rewriting of an argument vector for the parser.
 
 /// A flag with one spelling: `word` after one or two dashes.
-struct Flag {
+struct FlagWord {
   var word: String
   var takesValue: Bool
 
   /// Every flag but the one-letter ones.
-  static let all: [Flag] =
+  static let all: [FlagWord] =
     [
       "machine", "cpu", "smp", "m", "bios", "kernel", "initrd", "append", "dtb", "device", "gdb", "serial", "monitor",
       "display", "semihosting-config", "icount", "accel", "name", "net", "nic", "vga", "parallel", "host", "timeout",
       "expect", "interrupts", "no-pass", "record", "replay", "monitor-script", "max-instructions", "M", "d", "D",
-    ].map { Flag(word: $0, takesValue: true) }
+    ].map { FlagWord(word: $0, takesValue: true) }
     + [
       "nographic", "semihosting", "no-reboot", "nodefaults", "no-user-config", "exit-code-from-guest", "count-blocks",
       "dry-run", "help", "version", "s", "S", "h",
-    ].map { Flag(word: $0, takesValue: false) }
+    ].map { FlagWord(word: $0, takesValue: false) }
 }
 
 /// Rewrites single-dash long flags (`-machine virt`) as the parser wants them (`--machine virt`).
@@ -34,7 +34,7 @@ enum ArgumentVector {
       let bare = String(typed.drop { $0 == "-" })
       let equals = bare.firstIndex(of: "=")
       let word = equals.map { String(bare[..<$0]) } ?? bare
-      guard let flag = Flag.all.first(where: { $0.word == word }) else {
+      guard let flag = FlagWord.all.first(where: { $0.word == word }) else {
         let hint = nearest(word).map { "; did you mean '-\($0)'?" } ?? ";"
         throw .usage("unknown flag '\(typed)'\(hint) see 'martlet -help'")
       }
@@ -52,7 +52,7 @@ enum ArgumentVector {
   }
 
   /// The word of `candidates` that is nearest to `word`, if one is near.
-  static func nearest(_ word: String, among candidates: [String] = Flag.all.map(\.word)) -> String? {
+  static func nearest(_ word: String, among candidates: [String] = FlagWord.all.map(\.word)) -> String? {
     let limit = max(1, word.count / 3)
     return candidates.filter { $0.count > 1 }.map { (distance: distance(word, $0), word: $0) }
       .filter { $0.distance <= limit }.min { ($0.distance, $0.word) < ($1.distance, $1.word) }?.word

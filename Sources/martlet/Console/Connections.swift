@@ -46,7 +46,7 @@ final class Connections {
     }
     let peers = Peers()
     loop.watch(socket) { [self] in
-      let peer = unsafe accept(socket, nil, nil)
+      let peer = accept(socket, nil, nil)
       guard peer >= 0 else { return }
       guard peers.current < 0 else {
         close(peer)

@@ -42,8 +42,8 @@ enum Descriptors {
 
   /// A socket that listens at or is connected to a TCP address.
   static func tcp(_ host: String, _ port: UInt16, listens: Bool, of flag: String) throws(Failure) -> Int32 {
-    var hints = addrinfo()
-    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    var hints = unsafe addrinfo()
+    unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     var list: UnsafeMutablePointer<addrinfo>?
     let status = unsafe getaddrinfo(host, String(port), &hints, &list)
     guard status == 0, let first = unsafe list else {
@@ -51,14 +51,14 @@ enum Descriptors {
     }
     defer { unsafe freeaddrinfo(first) }
     let address = unsafe first.pointee
-    let descriptor = socket(address.ai_family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    let descriptor = unsafe socket(address.ai_family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw failure(flag, "no socket", "try another connection") }
     var on: Int32 = 1
     unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, 4)
     unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, 4)
     let place = "\(host):\(port)"
     if listens {
-      guard unsafe bind(descriptor, address.ai_addr, address.ai_addrlen) == 0, listen(descriptor, 1) == 0 else {
+      guard unsafe bind(descriptor, unsafe address.ai_addr, address.ai_addrlen) == 0, listen(descriptor, 1) == 0 else {
         throw failure(flag, "cannot listen at \(place)", "choose another port, or end the program that has it")
       }
     } else {
@@ -94,13 +94,15 @@ enum Descriptors {
 
   /// A pseudo-terminal: its master, and the path of the other side.
   static func pty(of flag: String) throws(Failure) -> (master: Int32, path: String) {
-    let master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)
-    var name = [CChar](repeating: 0, count: 128)
-    guard master >= 0, grantpt(master) == 0, unlockpt(master) == 0, unsafe ptsname_r(master, &name, name.count) == 0
+    let master = unsafe Glibc.open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+    // <asm-generic/ioctls.h>: TIOCSPTLCK unlocks the other side, TIOCGPTN tells its number.
+    var lock: Int32 = 0
+    var number: UInt32 = 0
+    guard master >= 0, unsafe ioctl(master, 0x4004_5431, &lock) == 0, unsafe ioctl(master, 0x8004_5430, &number) == 0
     else {
       throw failure(flag, "no pseudo-terminal", "try tcp: or unix: instead")
     }
-    let path = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let path = "/dev/pts/\(number)"
     // Held open, so that the master does not report a hang-up while nobody is connected.
     let slave = unsafe Glibc.open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
     var mode = termios()
@@ -108,7 +110,7 @@ enum Descriptors {
       unsafe cfmakeraw(&mode)
       unsafe tcsetattr(slave, TCSANOW, &mode)
     }
-    unsafe fcntl(master, F_SETFL, O_NONBLOCK)
+    _ = fcntl(master, F_SETFL, O_NONBLOCK)
     return (master, path)
   }
 

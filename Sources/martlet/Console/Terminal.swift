@@ -5,8 +5,8 @@ import Glibc
 /// The terminal behind standard input.
 @safe enum Terminal {
   /// The mode at the start. Null: nothing to restore.
-  private nonisolated(unsafe) static let saved = unsafe UnsafeMutablePointer<termios>.allocate(capacity: 1)
-  private nonisolated(unsafe) static let isRaw = unsafe UnsafeMutablePointer<Bool>.allocate(capacity: 1)
+  private nonisolated(unsafe) static let saved = UnsafeMutablePointer<termios>.allocate(capacity: 1)
+  private nonisolated(unsafe) static let isRaw = UnsafeMutablePointer<Bool>.allocate(capacity: 1)
   /// Signals by which a faulty program dies. SIGSEGV is not among them: it belongs to translated code.
   private static let fatalSignals = [SIGABRT, SIGILL, SIGTRAP, SIGFPE]
 
@@ -23,11 +23,11 @@ import Glibc
     if !keepsSignals { mode.c_lflag &= ~tcflag_t(ISIG) }
     unsafe isRaw.pointee = true
     unsafe tcsetattr(0, TCSANOW, &mode)
-    unsafe atexit { Terminal.restore() }
+    atexit { Terminal.restore() }
     for number in fatalSignals {
-      unsafe signal(number) { number in
+      signal(number) { number in
         Terminal.restore()
-        unsafe signal(number, SIG_DFL)
+        signal(number, SIG_DFL)
         raise(number)
       }
     }
@@ -42,7 +42,7 @@ import Glibc
   ///
   /// To be called before any other thread is started, so that all inherit the mask.
   static func catchSignals(_ body: @escaping @Sendable (Int32) -> Void) {
-    unsafe signal(SIGPIPE, SIG_IGN)
+    signal(SIGPIPE, SIG_IGN)
     unsafe pthread_sigmask(SIG_BLOCK, [mask], nil)
     let box = Box(body)
     var thread = pthread_t()
@@ -66,7 +66,7 @@ import Glibc
   /// Ends the program as the signal would have, the terminal restored.
   static func die(of number: Int32) -> Never {
     if isTerminal { restore() }
-    unsafe signal(number, SIG_DFL)
+    signal(number, SIG_DFL)
     unsafe pthread_sigmask(SIG_UNBLOCK, [mask], nil)
     kill(getpid(), number)
     _exit(128 + number)

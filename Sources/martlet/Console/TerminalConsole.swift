@@ -2,14 +2,25 @@
 
 import Glibc
 import Machine
+import Monitor
 
 /// Standard input and output, shared by a serial device and the monitor.
 final class TerminalConsole {
   enum Focus { case serial, monitor }
 
+  /// A monitor prompt that takes the terminal over.
+  enum Prompt {
+    case none
+    /// With line editing, on a thread of its own.
+    case terminal(Monitor)
+    /// For pipes: lines as they come.
+    case lines(MonitorConsole)
+  }
+
   private let serial: (([UInt8]) -> Void)?
-  private let monitor: MonitorConsole?
+  private let prompt: Prompt
   private let verdict: Verdict
+  private let loop: EventLoop
   private var focus: Focus
   /// Nil: Ctrl-A is a key like others.
   private var keys: EscapeKeys?
@@ -17,17 +28,21 @@ final class TerminalConsole {
   /// - Parameters:
   ///   - serial: receives what is typed for the serial device.
   ///   - isShared: Ctrl-A is understood.
-  init(serial: (([UInt8]) -> Void)?, monitor: MonitorConsole?, isShared: Bool, _ verdict: Verdict) {
+  init(serial: (([UInt8]) -> Void)?, prompt: Prompt, isShared: Bool, _ loop: EventLoop, _ verdict: Verdict) {
     self.serial = serial
-    self.monitor = monitor
+    self.prompt = prompt
     self.verdict = verdict
+    self.loop = loop
     focus = serial == nil ? .monitor : .serial
     keys = isShared ? EscapeKeys() : nil
   }
 
-  func start(_ loop: EventLoop) {
+  func start() {
     Terminal.enterRaw(keepsSignals: keys == nil)
-    if focus == .monitor { monitor?.showPrompt() }
+    if focus == .monitor { enterMonitor() } else { listen() }
+  }
+
+  private func listen() {
     loop.watch(0) { [self] in
       let bytes = Descriptors.read(0)
       // The end of a pipe is no reason to stop: the guest runs on.
@@ -54,20 +69,65 @@ final class TerminalConsole {
   private func pass(_ bytes: [UInt8]) {
     switch focus {
     case .serial: serial?(bytes)
-    case .monitor: monitor?.feed(bytes)
+    case .monitor: if case .lines(let console) = prompt { console.feed(bytes) }
     }
   }
 
   private func toggle() {
-    guard let monitor, serial != nil else { return }
-    focus = focus == .serial ? .monitor : .serial
-    if focus == .monitor {
-      show("\nMonitor; Ctrl-A c goes back, 'help' lists the commands.\n")
-      monitor.showPrompt()
-    } else {
-      show("\n")
+    guard serial != nil else { return }
+    switch (focus, prompt) {
+    case (_, .none): show("\nthere is no monitor here\n")
+    case (.serial, _): enterMonitor()
+    case (.monitor, _): leaveMonitor()
     }
   }
 
+  private func enterMonitor() {
+    focus = .monitor
+    switch prompt {
+    case .none: break
+    case .lines(let console):
+      console.showPrompt()
+      if serial == nil { listen() }
+    case .terminal(let monitor):
+      if serial != nil { show("\nMonitor; Ctrl-A c goes back, 'help' lists the commands.\n") }
+      loop.forget(0)
+      PromptThread.run(monitor) { [loop, verdict] end in
+        loop.post { [self] in
+          switch end {
+          case .quit: verdict.reach(.quit)
+          case .toggle, .endOfInput: if serial == nil { verdict.reach(.quit) } else { leaveMonitor() }
+          }
+        }
+      }
+    }
+  }
+
+  private func leaveMonitor() {
+    focus = .serial
+    show("\n")
+    if case .terminal = prompt { listen() }
+  }
+
   private func show(_ text: String) { Descriptors.write(Array(text.utf8), to: 1) }
+}
+
+/// Runs the monitor's own prompt beside the main thread.
+private enum PromptThread {
+  private final class Work {
+    let body: () -> Void
+    init(_ body: @escaping () -> Void) { self.body = body }
+  }
+
+  static func run(_ monitor: Monitor, _ finished: @escaping (MonitorREPL.End) -> Void) {
+    let work = Work { finished(MonitorREPL(monitor).run()) }
+    var thread = pthread_t()
+    unsafe pthread_create(
+      &thread, nil,
+      { argument in
+        if let argument = unsafe argument { unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body() }
+        return nil
+      }, Unmanaged.passRetained(work).toOpaque())
+    pthread_detach(thread)
+  }
 }
