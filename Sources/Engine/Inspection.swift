@@ -56,7 +56,7 @@ extension Engine {
   /// Shows a block of the code cache. Its IR is made anew from guest memory, which is as it was at translation.
   public func inspect(_ id: BlockID) throws(GuestException) -> BlockInspection {
     let block = store[id]
-    let second = block.secondPage == .max ? nil : block.secondPage
+    let second = block.secondPage >= TranslationBlock.unreachablePage ? nil : block.secondPage
     let decoded = try decode(
       vcpus[0], block.key, maximumInstructions: max(1, Int(block.instructionCount)), secondPage: second)
     var view = view(of: block, decoded)

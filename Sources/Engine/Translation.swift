@@ -133,15 +133,14 @@ extension Engine {
     }
     for op in optimized.ops where op.opcode == .exit || op.opcode == .exitIf {
       let target = UInt64(bitPattern: op.imm)
-      let samePage = target & ~0xFFF == key.pc & ~0xFFF
-      let mayChain =
-        key.variant == .normal && !op.exitFlags.contains(.unchainable)
-        && (vcpu.mode.memoryMode == .window || samePage)
+      let mayChain = key.variant == .normal && !op.exitFlags.contains(.unchainable)
       exits.append((target, mayChain))
     }
     let room = 0x1000 - (key.physicalPC & 0xFFF)
     var second = UInt64.max
-    if size > room, let next = try? physicalPC(vcpu, (key.pc & ~0xFFF) &+ 0x1000) { second = next.address }
+    if size > room {
+      second = (try? physicalPC(vcpu, (key.pc & ~0xFFF) &+ 0x1000))?.address ?? TranslationBlock.unreachablePage
+    }
     let page = key.physicalPC & ~0xFFF
     let isFirst = !store.hasCode(inPage: page)
     let id = store.insert(
@@ -151,7 +150,7 @@ extension Engine {
         retranslations: store.retranslations(at: key.physicalPC), secondPage: second, firstIncoming: 0,
         nextInBucket: 0, nextInPage: 0), exits: exits)
     if isFirst { denyWrites(page) }
-    if second != .max {
+    if second < TranslationBlock.unreachablePage {
       straddlers[second, default: []].append(id)
       denyWrites(second)
     }

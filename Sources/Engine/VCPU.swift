@@ -153,6 +153,14 @@ import IR
     }
   }
 
+  public override func protectionChanged() {
+    for mode in modes {
+      mode.clearTLB()
+      mode.clearJumpCache()
+    }
+    engine.unchainAll()
+  }
+
   public override func readPhysical(_ address: UInt64, size: Int) -> UInt64? {
     try? engine.space.read(address, size: size)
   }

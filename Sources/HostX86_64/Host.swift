@@ -101,6 +101,7 @@ public final class X86_64Host: Host {
 
   private func setTarget(of exit: UInt32, _ target: UInt32) {
     let displacement = lowering.exits[Int(exit)].displacement
+    guard displacement != 0 else { return }
     cache.patch(Int32(truncatingIfNeeded: Int(target) - Int(displacement) - 4), at: Int(displacement))
   }
 

@@ -48,7 +48,8 @@ import Testing
           reason: reason, pc: rig.cpu.pc, cause: rig.cpu.exceptionCause, value: rig.cpu.exceptionValue,
           budget: rig.cpu.budget, registers: (0..<Rig.registerCount).map { rig[$0] }, device: unsafe backing.device)
         let expected = unsafe reference(
-          block, registers: registers, budget: budget, ram: ramCopy, device: device, type: setting.type)
+          block, registers: registers, budget: budget, ram: ramCopy, device: device, type: setting.type,
+          path: setting.path)
         let sameRAM = unsafe memcmp(ramCopy, rig.ram, Int(GuestMap.ramSize)) == 0
         if found != expected || !sameRAM {
           failures += 1

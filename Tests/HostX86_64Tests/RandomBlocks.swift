@@ -156,9 +156,10 @@ struct RandomBlock {
     case 88..<93:
       let helper = [0, 0, 1, 2, 3].randomElement(using: &random)!
       if helper == 3 && Bool.random(using: &random) { builder.retireBeforeCurrent() }
+      let immediate = Int64.random(in: 0..<100, using: &random) | (registerType == .i32 ? 256 : 0)
       let argumentType = types.randomElement(using: &random)!
       let (a, b, c) = (value(argumentType), value(type), value(type))
-      note(builder.call(helper, helper == 3 ? .i64 : type, a, b, c, imm: Int64.random(in: 0..<100, using: &random)))
+      note(builder.call(helper, helper == 3 ? .i64 : type, a, b, c, imm: immediate))
     case 93..<94: builder.fence(.sequential)
     default:
       let truth = value(.i1)

@@ -17,7 +17,8 @@ struct Outcome: Equatable {
 /// Executes `block` once on `registers` and `ram`.
 func reference(
   _ block: Block, registers: [UInt64], budget: Int64, ram: UnsafeMutableRawPointer, device: UInt64,
-  type registerType: Type
+  type registerType: Type,
+  path: DataPath
 ) -> Outcome {
   var outcome = Outcome(reason: .unlinked, pc: 0, budget: budget, registers: registers, device: device)
   var values = [UInt64](repeating: 0, count: block.valueTypes.count)
@@ -66,7 +67,7 @@ func reference(
       case 1:
         let register = Int(op.imm & 7)
         result = outcome.registers[register] &+ outcome.registers[register + 8]
-        outcome.registers[register] ^= a
+        outcome.registers[register] = (outcome.registers[register] ^ a) & registerType.mask
       case 2:
         if a & 3 == 0 { return raise(7, a) }
         result = a &+ UInt64(bitPattern: op.imm)
@@ -75,7 +76,8 @@ func reference(
     case .exitIf, .exit, .exitIndirect:
       guard op.opcode != .exitIf || a != 0 else { continue }
       outcome.budget -= Int64(op.extra)
-      let isIndirect = op.opcode == .exitIndirect || op.exitFlags.contains(.unchainable)
+      // All exits lead out of the page.
+      let isIndirect = op.opcode == .exitIndirect || op.exitFlags.contains(.unchainable) || path == .tlb
       outcome.pc = op.opcode == .exitIndirect ? a : UInt64(bitPattern: op.imm)
       outcome.reason =
         op.exitFlags.contains(.checksBudget) && outcome.budget <= 0

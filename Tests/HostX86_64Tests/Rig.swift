@@ -105,9 +105,11 @@ enum Helpers {
   static let touch: HelperFunction = { state, a, _, _, d in
     let cpu = unsafe VCPUState(state)
     let offset = StateOffset.registers + Int(d & 7) * 8
-    let old: UInt64 = cpu.load(offset)
-    cpu.store(old ^ a, at: offset)
-    let other: UInt64 = cpu.load(offset + 64)
+    // Bit 8 says that registers have 32 bits.
+    let mask: UInt64 = d & 256 != 0 ? 0xFFFF_FFFF : .max
+    let old: UInt64 = cpu.load(offset) & mask
+    cpu.store((old ^ a) & mask, at: offset)
+    let other: UInt64 = cpu.load(offset + 64) & mask
     return old &+ other
   }
   static let raising: HelperFunction = { state, a, _, _, d in
