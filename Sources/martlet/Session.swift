@@ -112,7 +112,7 @@ final class Session {
 
   private func terminalPrompt(_ monitor: Monitor, isWanted: Bool) -> TerminalConsole.Prompt {
     guard isWanted else { return .none }
-    if Terminal.isTerminal { return .terminal(monitor) }
+    if Terminal.isTerminal { return .terminal(MonitorPrompt(monitor) { [verdict] in verdict.reach(.quit) }) }
     return .lines(
       MonitorConsole(
         monitor, echoes: false, output: { Descriptors.write($0, to: 1) },

@@ -11,8 +11,8 @@ final class TerminalConsole {
   /// A monitor prompt that takes the terminal over.
   enum Prompt {
     case none
-    /// With line editing, on a thread of its own.
-    case terminal(Monitor)
+    /// With line editing.
+    case terminal(MonitorPrompt)
     /// For pipes: lines as they come.
     case lines(MonitorConsole)
   }
@@ -69,7 +69,12 @@ final class TerminalConsole {
   private func pass(_ bytes: [UInt8]) {
     switch focus {
     case .serial: serial?(bytes)
-    case .monitor: if case .lines(let console) = prompt { console.feed(bytes) }
+    case .monitor:
+      switch prompt {
+      case .none: break
+      case .lines(let console): console.feed(bytes)
+      case .terminal(let monitor): monitor.feed(bytes)
+      }
     }
   }
 
@@ -91,43 +96,20 @@ final class TerminalConsole {
       if serial == nil { listen() }
     case .terminal(let monitor):
       if serial != nil { show("\nMonitor; Ctrl-A c goes back, 'help' lists the commands.\n") }
-      loop.forget(0)
-      PromptThread.run(monitor) { [loop, verdict] end in
-        loop.post { [self] in
-          switch end {
-          case .quit: verdict.reach(.quit)
-          case .toggle, .endOfInput: if serial == nil { verdict.reach(.quit) } else { leaveMonitor() }
-          }
-        }
-      }
+      monitor.show()
+      loop.watch(monitor.messageDescriptor) { monitor.showMessages() }
+      if serial == nil { listen() }
     }
   }
 
   private func leaveMonitor() {
     focus = .serial
+    if case .terminal(let monitor) = prompt {
+      monitor.hide()
+      loop.forget(monitor.messageDescriptor)
+    }
     show("\n")
-    if case .terminal = prompt { listen() }
   }
 
   private func show(_ text: String) { Descriptors.write(Array(text.utf8), to: 1) }
-}
-
-/// Runs the monitor's own prompt beside the main thread.
-private enum PromptThread {
-  private final class Work {
-    let body: () -> Void
-    init(_ body: @escaping () -> Void) { self.body = body }
-  }
-
-  static func run(_ monitor: Monitor, _ finished: @escaping (MonitorREPL.End) -> Void) {
-    let work = Work { finished(MonitorREPL(monitor).run()) }
-    var thread = pthread_t()
-    unsafe pthread_create(
-      &thread, nil,
-      { argument in
-        if let argument = unsafe argument { unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body() }
-        return nil
-      }, Unmanaged.passRetained(work).toOpaque())
-    pthread_detach(thread)
-  }
 }
