@@ -53,8 +53,7 @@ extension Engine {
   public func stepOp(_ vcpu: VCPU, until deadline: UInt64) -> OpStep {
     begin(vcpu, deadline)
     defer { end(vcpu) }
-    abandonIfMoved(vcpu)
-    if let session = vcpu.opSession {
+    if isInsideBlock(vcpu), let session = vcpu.opSession {
       session.stepper.step()
     } else {
       if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) { return .left(.waiting) }
@@ -69,8 +68,7 @@ extension Engine {
   /// - Returns: what ends the run, if anything.
   @discardableResult
   public func finishOps(_ vcpu: VCPU) -> RunOutcome? {
-    abandonIfMoved(vcpu)
-    guard let session = vcpu.opSession else { return nil }
+    guard isInsideBlock(vcpu), let session = vcpu.opSession else { return nil }
     while session.stepper.step() {}
     return leaveOps(vcpu)
   }
@@ -118,14 +116,16 @@ extension Engine {
     }
   }
 
-  /// A user set another PC: what is left of the block is not to run.
-  private func abandonIfMoved(_ vcpu: VCPU) {
-    guard let session = vcpu.opSession, session.shownPC != vcpu.state.pc else { return }
+  /// Whether the vCPU stands in a block that is half done. If a user set another PC, what is left of it is not to run.
+  func isInsideBlock(_ vcpu: VCPU) -> Bool {
+    guard let session = vcpu.opSession else { return false }
+    guard session.shownPC != vcpu.state.pc else { return true }
     vcpu.opSession = nil
     let completed = session.begun == 0 ? 0 : session.begun - 1
     vcpu.ticks &+= completed
     vcpu.retired &+= completed
     vcpu.state.budget = 0
     vcpu.state.store(Int64(0), at: StateOffset.budgetStart)
+    return false
   }
 }

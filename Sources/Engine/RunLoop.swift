@@ -33,7 +33,7 @@ extension Engine {
   public func run(_ vcpu: VCPU, until deadline: UInt64) -> RunOutcome {
     begin(vcpu, deadline)
     defer { end(vcpu) }
-    if vcpu.opSession != nil, let outcome = finishOps(vcpu) { return outcome }
+    if isInsideBlock(vcpu), let outcome = finishOps(vcpu) { return outcome }
     if vcpu.isWaiting {
       guard guest.wakesFromWait(vcpu.state) else { return .waiting }
       vcpu.isWaiting = false
@@ -76,7 +76,7 @@ extension Engine {
   public func step(_ vcpu: VCPU) -> RunOutcome {
     begin(vcpu, .max)
     defer { end(vcpu) }
-    if vcpu.opSession != nil { return finishOps(vcpu) ?? .stepped }
+    if isInsideBlock(vcpu) { return finishOps(vcpu) ?? .stepped }
     if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) { return .waiting }
     vcpu.isWaiting = false
     if vcpu.mayInterrupt, takeInterrupt(vcpu) { return .stepped }

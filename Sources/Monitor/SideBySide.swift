@@ -11,6 +11,8 @@ struct SideBySide {
   /// What one guest instruction became. The first may be what comes before any instruction (counters).
   private struct Part {
     var guest: GuestLine?
+    /// Index of the instruction's marker, for hosts that make code of it.
+    var marker: Int?
     var ops: [(index: Int, text: String)] = []
   }
   private var parts: [Part] = []
@@ -26,13 +28,11 @@ struct SideBySide {
       (registers[number].aliases.first ?? registers[number].name, host)
     }
     let texts = machine.engine.printer.lines(view.compiled)
-    var next = 0
     for (index, op) in view.compiled.ops.enumerated() {
       if op.opcode == .instruction {
         let pc = UInt64(bitPattern: op.imm)
         let line = view.guest.first { $0.pc == pc }
-        parts.append(Part(guest: line))
-        next += 1
+        parts.append(Part(guest: line, marker: index))
       } else {
         if parts.isEmpty { parts.append(Part()) }
         parts[parts.count - 1].ops.append((index, texts[index]))
@@ -46,14 +46,8 @@ struct SideBySide {
         continue
       }
       last = op
-      hostByOp[shownOp(op, view.compiled), default: []].append(line)
+      hostByOp[op, default: []].append(line)
     }
-  }
-
-  /// Host code of a marker is shown beside the instruction's first op.
-  private func shownOp(_ op: Int, _ block: Block) -> Int {
-    guard block.ops[op].opcode == .instruction else { return op }
-    return op + 1 < block.ops.count ? op + 1 : op
   }
 
   // MARK: Text
@@ -88,7 +82,7 @@ struct SideBySide {
   }
 
   private func rows(_ part: Part) -> [Row] {
-    var rows: [Row] = []
+    var rows = (part.marker.flatMap { hostByOp[$0] } ?? []).map { Row(host: hostText($0)) }
     for (index, text) in part.ops {
       let host = hostByOp[index] ?? []
       rows.append(Row(ir: text, host: host.first.map(hostText) ?? ""))

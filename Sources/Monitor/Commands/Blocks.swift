@@ -32,16 +32,16 @@ extension Command {
         ids.sort { (engine.executions(store[$0].key.pc) ?? 0, $1) > (engine.executions(store[$1].key.pc) ?? 0, $0) }
       default: throw context.arguments.usage
       }
-      let shown = Array(ids.prefix(limit))
-      return table(context, shown, total: total)
+      let executed = ids.reduce(UInt64(0)) { sum, id in
+        sum &+ (engine.executions(store[id].key.pc) ?? 0) &* UInt64(store[id].instructionCount)
+      }
+      return table(context, Array(ids.prefix(limit)), total: total, executed: executed)
     })
 
-  private static func table(_ context: Context, _ ids: [BlockID], total: Int) -> Listing {
+  /// - Parameter executed: guest instructions that all blocks have executed, as far as it is counted.
+  private static func table(_ context: Context, _ ids: [BlockID], total: Int, executed: UInt64) -> Listing {
     let engine = context.machine.engine
     let memory = context.memory
-    let executed = ids.reduce(UInt64(0)) { sum, id in
-      sum &+ (engine.executions(engine.store[id].key.pc) ?? 0) &* UInt64(engine.store[id].instructionCount)
-    }
     var columns: [Column] = [
       .right("block"), .left("pc"), .left("symbol"), .right("instrs"), .right("guest B"), .right("IR ops"),
       .right("host B"), .right("B/B"), .left("links"), .right("retrans"),

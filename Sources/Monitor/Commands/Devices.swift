@@ -58,12 +58,13 @@ private struct DeviceView {
     }
     let rows = device.registers.indices.flatMap { self.rows(region: $0, all: all) }
     let width = rows.map(\.name.count).max() ?? 0
+    let offsetWidth = rows.map { $0.offset.hex0x(digits: 2).count }.max() ?? 0
     let lines =
       Listing.fields(fields).textLines
       + rows.map { row in
         let text = row.value?.hex0x(digits: 2 * row.register.width) ?? "(reading has a side effect)"
         return trimmed(
-          "  +" + row.offset.hex0x(digits: 2) + "  " + padded(row.name, width) + "  " + text + "  " + fieldText(row))
+          "  +" + padded(row.offset.hex0x(digits: 2), offsetWidth) + "  " + padded(row.name, width) + "  " + text + "  " + fieldText(row))
       }
     fields.append(
       Field(

@@ -9,11 +9,11 @@ extension Command {
     .look { context throws(MonitorError) in list(context) })
 
   static let passOff = Command(
-    "pass off", "NAME", .ir, "Switch a pass off and drop translated code.", arguments: [.pass],
+    "pass off", "NAME|all", .ir, "Switch a pass off and drop translated code.", arguments: [.pass],
     .look { context throws(MonitorError) in try set(context, isOn: false) })
 
   static let passOn = Command(
-    "pass on", "NAME", .ir, "Switch a pass on again.", arguments: [.pass],
+    "pass on", "NAME|all", .ir, "Switch a pass on again.", arguments: [.pass],
     .look { context throws(MonitorError) in try set(context, isOn: true) })
 
   private static func list(_ context: Context) -> Listing {
