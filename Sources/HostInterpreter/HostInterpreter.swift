@@ -58,10 +58,13 @@ public final class InterpreterHost: Host {
         instruction.detail = UInt32(slot.offset)
       case .call:
         guard configuration.helpers.indices.contains(Int(op.aux)) else { throw .unsupported("helper \(op.aux)") }
-        instruction.detail = configuration.helpers[Int(op.aux)].effects.isDisjoint(with: .callsOut) ? 0 : 1
+        instruction.detail = UInt32(configuration.helpers[Int(op.aux)].effects.rawValue)
       case .exit, .exitIf:
         guard Int(exit) < links.capacity else { throw .codeCacheFull }
         instruction.detail = exit
+        if dataPath == .tlb, UInt64(bitPattern: op.imm) & ~0xFFF != block.pc & ~0xFFF {
+          instruction.op.aux |= ExitFlags.unchainable.rawValue
+        }
         links[Int(exit)] = 0
         exit += 1
       default: break
@@ -92,7 +95,7 @@ public final class InterpreterHost: Host {
     return (0..<block.size / MemoryLayout<Instruction>.stride).map { index in
       let op = code[first + index].op
       return HostLine(
-        address: UInt64(first + index), bytes: [], text: "interpret \(op.opcode.info.name).\(op.type.name)", op: index)
+        address: UInt64(first + index), bytes: [], text: Printer().line(op), op: index)
     }
   }
 

@@ -7,8 +7,8 @@ struct Instruction: BitwiseCopyable {
   var op: Op
   /// Mask and width of the op's type.
   var mask: UInt64
-  /// Exit number of `exit` and `exitIf`; state offset of `getRegister` and `setRegister`; 1 for a `call` that calls
-  /// out (``IR/Effects/callsOut``).
+  /// Exit number of `exit` and `exitIf`; state offset of `getRegister` and `setRegister`; the helper's
+  /// ``IR/Effects`` for a `call`.
   var detail: UInt32
   var bits: UInt8
   /// Width of operand `a`, where it may differ from the op's type.

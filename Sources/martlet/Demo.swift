@@ -28,13 +28,13 @@ enum Demo {
         Ctrl-A x   quit
         q          let the firmware switch itself off
 
+
       """
     if case .tcp(_, let port, _, _) = plan.gdb {
       text += """
         To debug it, in another terminal:
 
           gdb-multiarch -ex 'target extended-remote :\(port)' \(firmware)
-
 
         """
     }

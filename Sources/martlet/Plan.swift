@@ -4,6 +4,7 @@ import Boards
 import Glibc
 import GuestKit
 import Machine
+import Optimizer
 
 struct Plan {
   var configuration: MachineConfiguration
@@ -67,6 +68,12 @@ struct Plan {
     return path
   }
 
+  private static func known(_ word: String, _ words: [String], _ flag: String) throws(Failure) -> String {
+    guard !words.contains(word) else { return word }
+    let hint = ArgumentVector.nearest(word, among: words).map { "; did you mean '\($0)'?" } ?? ";"
+    throw .usage("\(flag): '\(word)' does not exist\(hint) there are: \(words.joined(separator: ", "))")
+  }
+
   private mutating func setMachine(_ options: Options) throws(Failure) {
     configuration.cpuModel = options.cpu
     if let text = options.smp { configuration.cpuCount = try Value.cpuCount(text) }
@@ -79,9 +86,11 @@ struct Plan {
     for (flag, path) in [("-bios", configuration.bios), ("-kernel", options.kernel), ("-initrd", options.initrd)] {
       if let path { _ = try Self.readable(path, of: flag) }
     }
-    configuration.host = options.host
+    if let host = options.host { configuration.host = try Self.known(host, Parts.registry.hosts.map(\.name), "--host") }
     configuration.noReboot = options.noReboot
-    configuration.engine.disabledPasses = Set(options.noPass)
+    for pass in options.noPass {
+      configuration.engine.disabledPasses.insert(try Self.known(pass, Pass.pipeline.map(\.name), "--no-pass"))
+    }
     configuration.engine.countsExecutions = options.countBlocks
     try setSemihosting(options)
     if let way = options.interrupts, way != "budget" {

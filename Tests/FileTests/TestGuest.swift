@@ -1,5 +1,6 @@
 // Owns the invented guest that IR file tests run on: registers, helpers, memory with a device and a hole.
 
+import Foundation
 import GuestKit
 import HostKit
 import IR
@@ -130,19 +131,29 @@ enum TestMemory {
 @safe final class TestCPU {
   let state: VCPUState
   private let memory: UnsafeMutableRawPointer
+  private let tlb: UnsafeMutableRawPointer
   private let jumpCache: UnsafeMutableRawPointer
 
   init(budget: Int64 = 1000) {
     let size = TestGuest.file.stateSize
     unsafe state = VCPUState(.allocate(byteCount: size, alignment: 64))
     unsafe state.base.initializeMemory(as: UInt8.self, repeating: 0, count: size)
-    unsafe memory = .allocate(byteCount: Int(TestMemory.size), alignment: 64)
-    unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: Int(TestMemory.size))
+    unsafe memory = Self.window()
+    unsafe tlb = .allocate(byteCount: SoftTLB.count * SoftTLB.entrySize, alignment: 64)
     unsafe jumpCache = .allocate(byteCount: JumpCache.count * JumpCache.entrySize, alignment: 64)
     for index in 0..<JumpCache.count {
       unsafe jumpCache.storeBytes(of: JumpCache.emptyPC, toByteOffset: index * JumpCache.entrySize, as: UInt64.self)
     }
+    for entry in 0..<SoftTLB.count {
+      let offset = entry * SoftTLB.entrySize
+      let tag = entry == 0 ? 0 : SoftTLB.invalidTag
+      unsafe tlb.storeBytes(of: tag, toByteOffset: offset + SoftTLB.readTag, as: UInt64.self)
+      unsafe tlb.storeBytes(of: tag, toByteOffset: offset + SoftTLB.writeTag, as: UInt64.self)
+      unsafe tlb.storeBytes(of: Int(bitPattern: memory), toByteOffset: offset + SoftTLB.addend, as: Int.self)
+    }
     unsafe state.store(memory, at: StateOffset.windowBase)
+    state.store(UInt64(1) << 32, at: StateOffset.windowLimit)
+    unsafe state.store(tlb, at: StateOffset.dataTLB)
     unsafe state.store(jumpCache, at: StateOffset.jumpCache)
     state.store(budget, at: StateOffset.budgetStart)
     state.budget = budget
@@ -150,8 +161,19 @@ enum TestMemory {
 
   deinit {
     unsafe state.base.deallocate()
-    unsafe memory.deallocate()
+    unsafe munmap(memory, Self.windowSize)
+    unsafe tlb.deallocate()
     unsafe jumpCache.deallocate()
+  }
+
+  /// The 32-bit address space and room for the widest access behind it.
+  private static let windowSize = 1 << 32 + 1 << 16
+
+  /// An address space of which only the test memory is there.
+  private static func window() -> UnsafeMutableRawPointer {
+    let window = unsafe mmap(nil, windowSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    unsafe mprotect(window, Int(TestMemory.size), PROT_READ | PROT_WRITE)
+    return unsafe window!
   }
 
   func cache(_ pc: UInt64, _ target: UInt64) {

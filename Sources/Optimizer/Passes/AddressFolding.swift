@@ -18,11 +18,11 @@ enum AddressFolding {
     for index in 0..<work.count {
       let op = work.ops[index]
       guard op.opcode == .load || op.opcode == .store else { continue }
-      fold(work, index, op, isWritten)
+      fold(&work, index, op, isWritten)
     }
   }
 
-  private static func fold(_ work: Work, _ index: Int, _ memory: Op, _ isWritten: RawTable<UInt16>) {
+  private static func fold(_ work: inout Work, _ index: Int, _ memory: Op, _ isWritten: RawTable<UInt16>) {
     var op = memory
     while isWritten[Int(op.a.index)] == 0 {
       let sum = work.definition(op.a)

@@ -3,7 +3,7 @@
 import IR
 
 enum Comparisons {
-  static func simplify(_ work: Work, _ index: Int, _ comparison: Op) {
+  static func simplify(_ work: inout Work, _ index: Int, _ comparison: Op) {
     var op = comparison
     if op.a == op.b {
       work.replace(index, byConstant: op.condition.holds(0, 0, bits: op.type.bits) ? 1 : 0)
@@ -21,14 +21,14 @@ enum Comparisons {
       b = a
       work.ops[index] = op
     }
-    if let b { simplify(work, index, op, with: b) }
+    if let b { simplify(&work, index, op, with: b) }
   }
 
-  private static func simplify(_ work: Work, _ index: Int, _ op: Op, with constant: UInt64) {
+  private static func simplify(_ work: inout Work, _ index: Int, _ op: Op, with constant: UInt64) {
     if let outcome = certain(op.condition, constant, op.type.bits) {
       work.replace(index, byConstant: outcome ? 1 : 0)
     } else if constant == 0, op.condition == .notEqual || op.condition == .equal {
-      compareTruth(work, index, op)
+      compareTruth(&work, index, op)
     }
   }
 
@@ -50,7 +50,7 @@ enum Comparisons {
   }
 
   /// `x != 0` and `x == 0` where `x` is a truth value, perhaps widened: the truth value, or the opposite comparison.
-  private static func compareTruth(_ work: Work, _ index: Int, _ op: Op) {
+  private static func compareTruth(_ work: inout Work, _ index: Int, _ op: Op) {
     var truth = op.a
     let widened = work.definition(truth)
     if widened.opcode == .zeroExtend || widened.opcode == .signExtend { truth = widened.a }
@@ -65,7 +65,7 @@ enum Comparisons {
     }
   }
 
-  static func simplifySelect(_ work: Work, _ index: Int, _ op: Op) {
+  static func simplifySelect(_ work: inout Work, _ index: Int, _ op: Op) {
     if op.b == op.c {
       work.replace(index, by: op.b)
     } else if let condition = work.constant(op.a) {

@@ -17,26 +17,26 @@ enum ConstantFolding {
       case .add, .sub, .mul, .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned, .divSigned, .divUnsigned,
         .remSigned, .remUnsigned, .and, .or, .xor, .andNot, .shiftLeft, .shiftRight, .shiftRightArithmetic,
         .rotateLeft, .rotateRight:
-        binary(work, index, op)
-      case .compare: Comparisons.simplify(work, index, op)
-      case .select: Comparisons.simplifySelect(work, index, op)
+        binary(&work, index, op)
+      case .compare: Comparisons.simplify(&work, index, op)
+      case .select: Comparisons.simplifySelect(&work, index, op)
       case .countLeadingZeros, .countTrailingZeros, .populationCount, .byteSwap, .signExtend, .zeroExtend, .truncate,
         .bitcast:
-        unary(work, index, op)
+        unary(&work, index, op)
       case .exitIf: exitIf(&work, index, op)
       }
       index &+= 1
     }
   }
 
-  private static func unary(_ work: Work, _ index: Int, _ op: Op) {
+  private static func unary(_ work: inout Work, _ index: Int, _ op: Op) {
     guard op.type.isInteger, let a = work.constant(op.a) else { return }
     let source = work.type(op.a)
     guard source.isInteger else { return }
     if let value = evaluate(op, a, 0, sourceBits: source.bits) { work.replace(index, byConstant: value) }
   }
 
-  private static func binary(_ work: Work, _ index: Int, _ operation: Op) {
+  private static func binary(_ work: inout Work, _ index: Int, _ operation: Op) {
     var op = operation
     let a = work.constant(op.a)
     var b = work.constant(op.b)
@@ -50,14 +50,14 @@ enum ConstantFolding {
         b = a
         work.ops[index] = op
       } else {
-        Identities.simplify(work, index, op, constantFirst: a)
+        Identities.simplify(&work, index, op, constantFirst: a)
         return
       }
     }
     if let b {
-      Identities.simplify(work, index, op, constantSecond: b)
+      Identities.simplify(&work, index, op, constantSecond: b)
     } else if op.a == op.b {
-      Identities.simplifySame(work, index, op)
+      Identities.simplifySame(&work, index, op)
     }
   }
 

@@ -8,42 +8,42 @@ enum ExtensionSimplification {
     for index in 0..<work.count {
       let op = work.ops[index]
       switch op.opcode {
-      case .signExtend: signExtend(work, index, op)
-      case .zeroExtend: zeroExtend(work, index, op)
-      case .truncate: truncate(work, index, op)
+      case .signExtend: signExtend(&work, index, op)
+      case .zeroExtend: zeroExtend(&work, index, op)
+      case .truncate: truncate(&work, index, op)
       case .and:
         guard let mask = work.constant(op.b) else { continue }
-        let width = unsignedWidth(work, work.definition(op.a))
+        let width = unsignedWidth(&work, work.definition(op.a))
         if width < 64, Arithmetic.mask(width) & ~mask == 0 { work.replace(index, by: op.a) }
       default: break
       }
     }
   }
 
-  private static func signExtend(_ work: Work, _ index: Int, _ op: Op) {
+  private static func signExtend(_ work: inout Work, _ index: Int, _ op: Op) {
     let inner = work.definition(op.a)
     switch inner.opcode {
     case .signExtend, .zeroExtend:
       work.ops[index] = Op(inner.opcode, op.type, result: op.result, a: inner.a)
     case .truncate:
       guard work.type(inner.a) == op.type else { return }
-      if signedWidth(work, work.definition(inner.a)) <= inner.type.bits { work.replace(index, by: inner.a) }
+      if signedWidth(&work, work.definition(inner.a)) <= inner.type.bits { work.replace(index, by: inner.a) }
     default: break
     }
   }
 
-  private static func zeroExtend(_ work: Work, _ index: Int, _ op: Op) {
+  private static func zeroExtend(_ work: inout Work, _ index: Int, _ op: Op) {
     let inner = work.definition(op.a)
     switch inner.opcode {
     case .zeroExtend: work.ops[index] = Op(.zeroExtend, op.type, result: op.result, a: inner.a)
     case .truncate:
       guard work.type(inner.a) == op.type else { return }
-      if unsignedWidth(work, work.definition(inner.a)) <= inner.type.bits { work.replace(index, by: inner.a) }
+      if unsignedWidth(&work, work.definition(inner.a)) <= inner.type.bits { work.replace(index, by: inner.a) }
     default: break
     }
   }
 
-  private static func truncate(_ work: Work, _ index: Int, _ op: Op) {
+  private static func truncate(_ work: inout Work, _ index: Int, _ op: Op) {
     let inner = work.definition(op.a)
     switch inner.opcode {
     case .signExtend, .zeroExtend:
@@ -63,7 +63,7 @@ enum ExtensionSimplification {
   }
 
   /// A number of low bits (at least 1) outside which the result of `op` is surely zero.
-  private static func unsignedWidth(_ work: Work, _ op: Op) -> Int {
+  private static func unsignedWidth(_ work: inout Work, _ op: Op) -> Int {
     switch op.opcode {
     case .zeroExtend: return work.type(op.a).bits
     case .compare: return 1
@@ -79,14 +79,14 @@ enum ExtensionSimplification {
   }
 
   /// A number of low bits from which the result of `op` is surely sign-extended.
-  private static func signedWidth(_ work: Work, _ op: Op) -> Int {
+  private static func signedWidth(_ work: inout Work, _ op: Op) -> Int {
     switch op.opcode {
     case .signExtend: return work.type(op.a).bits
     case .load where op.access.signed: return min(op.type.bits, 8 &* op.access.size)
     case .shiftRightArithmetic:
       guard let amount = work.constant(op.b) else { return op.type.bits }
       return op.type.bits &- Int(truncatingIfNeeded: amount & UInt64(op.type.bits &- 1))
-    default: return min(op.type.bits, unsignedWidth(work, op) &+ 1)
+    default: return min(op.type.bits, unsignedWidth(&work, op) &+ 1)
     }
   }
 }

@@ -4,7 +4,7 @@ import IR
 
 enum Identities {
   /// `a op constant`
-  static func simplify(_ work: Work, _ index: Int, _ op: Op, constantSecond constant: UInt64) {
+  static func simplify(_ work: inout Work, _ index: Int, _ op: Op, constantSecond constant: UInt64) {
     let ones = op.type.mask
     switch op.opcode {
     case .add, .sub, .xor:
@@ -38,7 +38,7 @@ enum Identities {
   }
 
   /// `constant op b`, for ops that do not commute
-  static func simplify(_ work: Work, _ index: Int, _ op: Op, constantFirst constant: UInt64) {
+  static func simplify(_ work: inout Work, _ index: Int, _ op: Op, constantFirst constant: UInt64) {
     switch op.opcode {
     case .andNot, .mulHighSignedUnsigned, .divSigned, .divUnsigned, .remSigned, .remUnsigned, .shiftLeft, .shiftRight:
       if constant == 0 { work.replace(index, byConstant: 0) }
@@ -49,7 +49,7 @@ enum Identities {
   }
 
   /// `a op a`
-  static func simplifySame(_ work: Work, _ index: Int, _ op: Op) {
+  static func simplifySame(_ work: inout Work, _ index: Int, _ op: Op) {
     switch op.opcode {
     case .and, .or: work.replace(index, by: op.a)
     case .xor, .sub, .andNot, .remSigned, .remUnsigned: work.replace(index, byConstant: 0)
