@@ -138,7 +138,7 @@ struct GuestMemory {
       let room = Int(min(UInt64(rest.count - 1), segment.last - position)) + 1
       do throws(BusError) {
         if case .device = segment.region.backing {
-          let size = [4, 2, 1].first(where: { $0 <= room && position % UInt64($0) == 0 }) ?? 1
+          let size: Int = [4, 2, 1].first(where: { $0 <= room && position % UInt64($0) == 0 }) ?? 1
           let value = rest.prefix(size).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
           try space.write(position, size: size, value)
           rest = rest.dropFirst(size)
