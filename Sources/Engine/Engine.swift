@@ -49,6 +49,9 @@ public struct EngineOptions: Sendable {
   public internal(set) var statistics = EngineStatistics()
   public let debug = DebugPoints()
   let window: MemoryWindow
+  let hostConfiguration: HostConfiguration
+  /// Makes the walkers through a block op by op; nil where none is registered.
+  public var opStepper: OpStepperFactory?
   var optimizer: Optimizer
   /// Exits that may not be chained by order of the user: (source PC, target PC).
   public internal(set) var forbiddenChains: Set<ChainEdge> = []
@@ -70,11 +73,12 @@ public struct EngineOptions: Sendable {
     self.clock = clock
     self.events = events
     self.options = options
-    optimizer = Optimizer(disabled: options.disabledPasses)
+    optimizer = Optimizer(disabled: options.disabledPasses, helpers: guest.helpers.map(\.effects))
     let file = guest.registerFile
     let configuration = unsafe HostConfiguration(
       registers: file.registers.map { RegisterSlot(offset: $0.offset, type: $0.type) }, pinOrder: file.pinOrder,
       helpers: guest.helpers, slowAccess: slowAccessEntry, codeCacheSize: options.codeCacheSize)
+    hostConfiguration = configuration
     do { host = try H(configuration) } catch { throw .host(error) }
     do {
       window = try MemoryWindow()

@@ -1,8 +1,9 @@
-// Owns the views into a translation block: guest code, IR at each stage, host code. Made again on demand.
+// Owns the views into a translation block: guest code, IR at each stage, host code, chains. Made again on demand.
 
 import GuestKit
 import HostKit
 import IR
+import Optimizer
 
 /// A guest instruction of a block.
 public struct GuestLine: Sendable {
@@ -11,10 +12,139 @@ public struct GuestLine: Sendable {
   public var text: String
 }
 
+/// A block's IR after a step of its translation.
+public struct IRStage: Sendable {
+  /// `decoded`, or the name of the pass that has just run.
+  public var name: String
+  public var block: Block
+}
+
+/// An exit of a block, as its source or its target sees it.
+public struct ChainView: Sendable {
+  /// Exit number.
+  public var exit: UInt32
+  /// The block at the other end; 0 if the exit is not chained.
+  public var block: BlockID
+  /// PC of the other end.
+  public var pc: UInt64
+  /// False where the target may be mapped elsewhere (another page of a paged guest).
+  public var mayChain: Bool
+  /// Forbidden by the user.
+  public var isForbidden: Bool
+}
+
+/// All that can be shown of a translation block.
+public struct BlockInspection: Sendable {
+  /// 0 for a block that is not in the code cache.
+  public var id: BlockID
+  public var block: TranslationBlock
+  public var guest: [GuestLine]
+  /// The IR as decoded, then after each pass that is on, in order.
+  public var stages: [IRStage]
+  /// The IR the host compiled; lines of `host` name ops of it by index.
+  public var compiled: Block
+  public var host: [HostLine]
+  public var incoming: [ChainView]
+  public var outgoing: [ChainView]
+  /// Nil while executions are not counted.
+  public var executions: UInt64?
+  /// Why the block ends where it ends, in words.
+  public var ending: String
+}
+
 extension Engine {
-  /// The guest instructions of a block, disassembled from memory as it is now.
-  public func guestListing(_ id: BlockID) -> [GuestLine] {
+  /// Shows a block of the code cache. Its IR is made anew from guest memory, which is as it was at translation.
+  public func inspect(_ id: BlockID) throws(GuestException) -> BlockInspection {
     let block = store[id]
+    let second = block.secondPage >= TranslationBlock.unreachablePage ? nil : block.secondPage
+    let decoded = try decode(
+      vcpus[0], block.key, maximumInstructions: max(1, Int(block.instructionCount)), secondPage: second)
+    var view = view(of: block, decoded)
+    if options.countsExecutions, block.key.variant == .normal {
+      view.compiled.ops.insert(Op(.count, imm: Int64(bitPattern: counters.address(block.key.pc))), at: 0)
+      view.executions = executions(block.key.pc)
+    }
+    view.id = id
+    view.host = host.listing(block.compiled)
+    view.incoming = store.incoming(id).map { exit in
+      let source = store.exits[Int(exit)].source
+      return ChainView(exit: exit, block: source, pc: store[source].key.pc, mayChain: true, isForbidden: false)
+    }
+    view.outgoing = store.outgoing(id).map { number in
+      let exit = store.exits[Int(number)]
+      return ChainView(
+        exit: number, block: exit.linked, pc: exit.target, mayChain: exit.mayChain,
+        isForbidden: forbiddenChains.contains(ChainEdge(source: block.key.pc, target: exit.target)))
+    }
+    return view
+  }
+
+  /// Shows the block that translation at `pc` would give under the vCPU's current mode, without making it: no host
+  /// code, no chains, nothing in the code cache. Nil if no code is mapped there.
+  public func preview(_ vcpu: VCPU, at pc: UInt64) throws(GuestException) -> BlockInspection? {
+    guard let physical = guest.debugTranslate(vcpu.state, pc, memory: vcpu) else { return nil }
+    let key = BlockKey(pc: pc, physicalPC: physical, flags: guest.translationFlags(vcpu.state), variant: .normal)
+    let decoded = try decode(vcpu, key, maximumInstructions: options.maximumInstructions)
+    var block = store[0]
+    block.key = key
+    block.instructionCount = UInt32(decoded.instructionCount)
+    block.guestSize = UInt32(truncatingIfNeeded: end(of: decoded) &- pc)
+    return view(of: block, decoded)
+  }
+
+  private func view(of block: TranslationBlock, _ decoded: Block) -> BlockInspection {
+    var stages = [IRStage(name: "decoded", block: decoded)]
+    var optimized = decoded
+    optimizer.run(&optimized) { pass, block in stages.append(IRStage(name: pass.name, block: block)) }
+    return BlockInspection(
+      id: 0, block: block, guest: guestListing(block), stages: stages, compiled: optimized, host: [], incoming: [],
+      outgoing: [], executions: nil, ending: ending(of: decoded))
+  }
+
+  /// Blocks of ordinary code that start at `pc`; if there is none, those that contain it.
+  public func blocks(at pc: UInt64) -> [BlockID] {
+    let ordinary = store.valid.filter { store[$0].key.variant == .normal }
+    let exact = ordinary.filter { store[$0].key.pc == pc }
+    guard exact.isEmpty else { return exact }
+    return ordinary.filter {
+      let block = store[$0]
+      return block.key.pc <= pc && pc < block.key.pc &+ UInt64(block.guestSize)
+    }
+  }
+
+  /// The PC after the last instruction.
+  private func end(of block: Block) -> UInt64 {
+    guard let last = block.ops.last(where: { $0.opcode == .instruction }) else { return block.pc }
+    return UInt64(bitPattern: last.imm) &+ UInt64(last.aux)
+  }
+
+  private func ending(of block: Block) -> String {
+    guard let last = block.ops.last else { return "nothing to translate" }
+    let end = end(of: block)
+    switch last.opcode {
+    case .exitIndirect:
+      return last.exitFlags.contains(.isReturn)
+        ? "return" : last.exitFlags.contains(.isCall) ? "indirect call" : "indirect jump"
+    case .exitWith:
+      return "instruction that leaves to the engine: \(ExitReason(rawValue: UInt32(last.aux))?.name ?? "?")"
+    case .raise: return "exception: \(guest.exceptionName(UInt64(bitPattern: last.imm)))"
+    default: break
+    }
+    let target = UInt64(bitPattern: last.imm)
+    guard target == end else { return last.exitFlags.contains(.isCall) ? "call" : "jump" }
+    let lastInstruction = block.ops.lastIndex { $0.opcode == .instruction } ?? 0
+    if block.ops[lastInstruction...].contains(where: { $0.opcode == .exitIf }) { return "conditional branch" }
+    if debug.breakpoints.contains(end) { return "breakpoint at \(hex(end))" }
+    if block.instructionCount >= options.maximumInstructions {
+      return "limit of \(options.maximumInstructions) instructions"
+    }
+    return (end &- 1) & ~0xFFF != (end &+ 3) & ~0xFFF ? "end of the page" : "the next instruction starts a block"
+  }
+
+  /// The guest instructions of a block, disassembled from memory as it is now.
+  public func guestListing(_ id: BlockID) -> [GuestLine] { guestListing(store[id]) }
+
+  private func guestListing(_ block: TranslationBlock) -> [GuestLine] {
     var lines: [GuestLine] = []
     var offset: UInt64 = 0
     for _ in 0..<block.instructionCount {
@@ -34,9 +164,30 @@ extension Engine {
     return lines
   }
 
-  func logTranslation(_ id: BlockID, _ block: Block, _ optimized: Block) {
-    guard log.isOn(.inAsm) else { return }
-    log.write(.inAsm, "block \(hex(block.pc)), flags \(hex(UInt64(store[id].key.flags)))")
-    for line in guestListing(id) { log.write(.inAsm, "  \(hex(line.pc)):  \(line.text)") }
+  /// An address translation that the inline TLB of a vCPU's current mode holds, for one page.
+  public struct TLBEntry: Sendable {
+    public var virtual: UInt64
+    public var physical: UInt64
+    public var isReadable: Bool
+    public var isWritable: Bool
+  }
+
+  /// What the inline TLB of the current mode holds; nil if the mode goes through the memory window.
+  public func tlbEntries(_ vcpu: VCPU) -> [TLBEntry]? {
+    guard guest.memoryMode(guest.translationFlags(vcpu.state)) == .tlb else { return nil }
+    vcpu.enterMode()
+    return (0..<SoftTLB.count).compactMap { vcpu.mode.tlbEntry($0) }.sorted { $0.virtual < $1.virtual }
+  }
+}
+
+extension ModeContext {
+  fileprivate func tlbEntry(_ index: Int) -> Engine.TLBEntry? {
+    let (read, write) = (readTag(index), writeTag(index))
+    guard read != SoftTLB.invalidTag || write != SoftTLB.invalidTag else { return nil }
+    let physical = unsafe dataTLB.load(
+      fromByteOffset: index * SoftTLB.entrySize + SoftTLB.physical, as: UInt64.self)
+    return Engine.TLBEntry(
+      virtual: min(read, write), physical: physical, isReadable: read != SoftTLB.invalidTag,
+      isWritable: write != SoftTLB.invalidTag)
   }
 }

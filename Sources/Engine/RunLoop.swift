@@ -33,6 +33,7 @@ extension Engine {
   public func run(_ vcpu: VCPU, until deadline: UInt64) -> RunOutcome {
     begin(vcpu, deadline)
     defer { end(vcpu) }
+    if isInsideBlock(vcpu), let outcome = finishOps(vcpu) { return outcome }
     if vcpu.isWaiting {
       guard guest.wakesFromWait(vcpu.state) else { return .waiting }
       vcpu.isWaiting = false
@@ -75,6 +76,7 @@ extension Engine {
   public func step(_ vcpu: VCPU) -> RunOutcome {
     begin(vcpu, .max)
     defer { end(vcpu) }
+    if isInsideBlock(vcpu) { return finishOps(vcpu) ?? .stepped }
     if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) { return .waiting }
     vcpu.isWaiting = false
     if vcpu.mayInterrupt, takeInterrupt(vcpu) { return .stepped }
@@ -92,7 +94,7 @@ extension Engine {
     }
   }
 
-  private func begin(_ vcpu: VCPU, _ deadline: UInt64) {
+  func begin(_ vcpu: VCPU, _ deadline: UInt64) {
     current = vcpu
     currentDeadline = deadline
     vcpu.enterMode()
@@ -100,7 +102,7 @@ extension Engine {
     vcpu.state.store(UInt64(0), at: StateOffset.pendingRetired)
   }
 
-  private func end(_ vcpu: VCPU) {
+  func end(_ vcpu: VCPU) {
     current = nil
     clock.now = time(of: vcpu)
   }
@@ -114,7 +116,7 @@ extension Engine {
 
   /// - Returns: whether there was one to take.
   @discardableResult
-  private func takeInterrupt(_ vcpu: VCPU) -> Bool {
+  func takeInterrupt(_ vcpu: VCPU) -> Bool {
     vcpu.mayInterrupt = false
     guard let interrupt = guest.pendingInterrupt(vcpu.state) else { return false }
     log.write(.int, "hart \(vcpu.number): \(guest.exceptionName(interrupt.cause)) at \(hex(vcpu.state.pc))")
@@ -128,21 +130,33 @@ extension Engine {
     let state = vcpu.state
     let isStep = store[id].key.variant == .step
     if isStep { vcpu.publish(vcpu.emptyMode) }
+    prepare(vcpu)
+    if log.isOn(.exec) { log.write(.exec, "hart \(vcpu.number): \(hex(state.pc))") }
+    statistics.entries &+= 1
+    host.run(store[id].compiled.entry, state)
+    account(vcpu)
+    if isStep { vcpu.publish(vcpu.mode) }
+  }
+
+  /// Makes a vCPU's header ready for translated code: the budget up to the deadline, nothing pending.
+  func prepare(_ vcpu: VCPU) {
+    let state = vcpu.state
     let budget = Int64(clamping: currentDeadline &- min(vcpu.ticks, currentDeadline))
     state.budget = budget
     state.store(budget, at: StateOffset.budgetStart)
     state.store(UInt64(0), at: StateOffset.pendingRetired)
     state.exitReason = nil
-    if log.isOn(.exec) { log.write(.exec, "hart \(vcpu.number): \(hex(state.pc))") }
-    statistics.entries &+= 1
-    host.run(store[id].compiled.entry, state)
+  }
+
+  /// Brings what ran since ``prepare(_:)`` into the vCPU's time.
+  func account(_ vcpu: VCPU) {
+    let state = vcpu.state
     state.store(UInt64(0), at: StateOffset.pendingRetired)
     let executed = vcpu.executedInRun
     vcpu.ticks &+= executed
     vcpu.retired &+= executed
     state.budget = 0
     state.store(Int64(0), at: StateOffset.budgetStart)
-    if isStep { vcpu.publish(vcpu.mode) }
   }
 
   /// Chains the exit that led here, or enters the PC in the jump cache where an exit cannot be chained.
@@ -168,7 +182,7 @@ extension Engine {
   }
 
   /// - Returns: what ends the run, if anything.
-  private func handle(_ vcpu: VCPU, _ reason: ExitReason?) -> RunOutcome? {
+  func handle(_ vcpu: VCPU, _ reason: ExitReason?) -> RunOutcome? {
     switch reason {
     case .budget:
       // A helper that changed the mode (an exception return) leaves this way.

@@ -69,7 +69,11 @@ extension Engine {
   }
 
   /// Decodes the guest code at `key` into IR, before any pass.
-  func decode(_ vcpu: VCPU, _ key: BlockKey, maximumInstructions: Int) throws(GuestException) -> Block {
+  ///
+  /// - Parameter secondPage: where the code goes on beyond the page, if that is known; else it is looked up.
+  func decode(
+    _ vcpu: VCPU, _ key: BlockKey, maximumInstructions: Int, secondPage: UInt64? = nil
+  ) throws(GuestException) -> Block {
     let page = key.physicalPC & ~0xFFF
     guard let direct = space.directPage(at: page) ?? space.ram(at: key.physicalPC, count: 1) else {
       throw guest.accessFault(.execute, key.pc)
@@ -79,7 +83,12 @@ extension Engine {
     var count = 0x1000 - Int(key.physicalPC & 0xFFF)
     if !whole { while space.ram(at: key.physicalPC, count: count) == nil { count -= 1 } }
     let bytes = unsafe UnsafeRawBufferPointer(start: direct.memory.alias + direct.offset + offset, count: count)
-    let code = unsafe CodeBytes(bytes) { [self] in nextPageBytes(vcpu, after: key.pc, whole: whole) }
+    let code = unsafe CodeBytes(bytes) { [self] in
+      if let secondPage, let next = space.ram(at: secondPage, count: 8) {
+        return .success(next.memory.load(next.offset, size: 8))
+      }
+      return nextPageBytes(vcpu, after: key.pc, whole: whole)
+    }
     var builder = Builder(pc: key.pc)
     let stops = key.variant == .normal ? debug.breakpoints : []
     let request = TranslationRequest(
@@ -124,15 +133,14 @@ extension Engine {
     }
     for op in optimized.ops where op.opcode == .exit || op.opcode == .exitIf {
       let target = UInt64(bitPattern: op.imm)
-      let samePage = target & ~0xFFF == key.pc & ~0xFFF
-      let mayChain =
-        key.variant == .normal && !op.exitFlags.contains(.unchainable)
-        && (vcpu.mode.memoryMode == .window || samePage)
+      let mayChain = key.variant == .normal && !op.exitFlags.contains(.unchainable)
       exits.append((target, mayChain))
     }
     let room = 0x1000 - (key.physicalPC & 0xFFF)
     var second = UInt64.max
-    if size > room, let next = try? physicalPC(vcpu, (key.pc & ~0xFFF) &+ 0x1000) { second = next.address }
+    if size > room {
+      second = (try? physicalPC(vcpu, (key.pc & ~0xFFF) &+ 0x1000))?.address ?? TranslationBlock.unreachablePage
+    }
     let page = key.physicalPC & ~0xFFF
     let isFirst = !store.hasCode(inPage: page)
     let id = store.insert(
@@ -142,7 +150,7 @@ extension Engine {
         retranslations: store.retranslations(at: key.physicalPC), secondPage: second, firstIncoming: 0,
         nextInBucket: 0, nextInPage: 0), exits: exits)
     if isFirst { denyWrites(page) }
-    if second != .max {
+    if second < TranslationBlock.unreachablePage {
       straddlers[second, default: []].append(id)
       denyWrites(second)
     }

@@ -35,11 +35,15 @@ public struct TranslationBlock: Sendable {
   /// How often it was translated before, at the same key.
   public var retranslations: UInt32
   /// Physical address of the second page, if its only instruction straddles two; else `.max`.
+  /// ``unreachablePage`` if fetching from there raised: the block does nothing but raise that, once.
   public var secondPage: UInt64
   /// Heads and links of the store's lists.
   var firstIncoming: UInt32
   var nextInBucket: BlockID
   var nextInPage: BlockID
+
+  /// No page's address.
+  static var unreachablePage: UInt64 { .max - 1 }
 
   /// Physical addresses of the guest code, as far as it lies in the first page.
   public var physicalRange: Range<UInt64> { key.physicalPC..<key.physicalPC + UInt64(guestSize) }

@@ -105,6 +105,8 @@ import IR
   var suppressesWatchpoints = false
   /// Whether the vCPU stands where interrupts may be taken and time slices end.
   public internal(set) var mayInterrupt = true
+  /// A block that is being stepped through op by op.
+  var opSession: OpSession?
   /// The PC whose breakpoint the next run passes over.
   var passedBreakpoint: UInt64?
 
@@ -149,6 +151,14 @@ import IR
       mode.clearTLB()
       if mode.memoryMode == .tlb { mode.clearJumpCache() }
     }
+  }
+
+  public override func protectionChanged() {
+    for mode in modes {
+      mode.clearTLB()
+      mode.clearJumpCache()
+    }
+    engine.unchainAll()
   }
 
   public override func readPhysical(_ address: UInt64, size: Int) -> UInt64? {
@@ -209,6 +219,7 @@ extension Engine {
     vcpu.reservation = nil
     vcpu.mayInterrupt = true
     vcpu.passedBreakpoint = nil
+    vcpu.opSession = nil
     vcpu.flushTLB(address: nil, addressSpace: nil)
   }
 }

@@ -102,6 +102,8 @@ open class VCPUContext: PhysicalMemoryPort {
   open var platformTime: UInt64 { 0 }
   /// Forget cached translations: all, or those of one virtual address and/or address space.
   open func flushTLB(address: UInt64?, addressSpace: UInt64?) {}
+  /// What physical memory may be accessed or executed has changed (PMP, MPU), whatever the translation flags say.
+  open func protectionChanged() {}
   /// Any state the translation flags are made of, or that decides about interrupts, has changed.
   open func stateChanged() {}
   /// Note something once in the log of what guests do wrong or what is not implemented.

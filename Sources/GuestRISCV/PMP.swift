@@ -128,7 +128,7 @@ extension Hart {
 
   private func protectionChanged() {
     summarizePMP()
-    cpu.context.flushTLB(address: nil, addressSpace: nil)
+    cpu.context.protectionChanged()
   }
 
   /// Brings the summary up to date with the entries.

@@ -10,10 +10,10 @@ public final class InterpreterHost: Host {
   public static var name: String { "interpreter" }
 
   public let configuration: HostConfiguration
-  let code: Table<Instruction>
+  let code: RawTable<Instruction>
   /// The entry each exit is linked to, by exit number; 0 for none.
-  let links: Table<UInt32>
-  private let values: Table<UInt64>
+  let links: RawTable<UInt32>
+  private let values: RawTable<UInt64>
   private var used = 1
 
   /// Value slots of a running block: one for each number, the last (`ValueID.none`) always 0.
@@ -22,9 +22,9 @@ public final class InterpreterHost: Host {
   public init(_ configuration: HostConfiguration) throws(HostError) {
     self.configuration = configuration
     let capacity = configuration.codeCacheSize / MemoryLayout<Instruction>.stride
-    code = Table(capacity: max(2, capacity))
-    links = Table(capacity: max(2, capacity))
-    values = Table(capacity: Self.valueSlots)
+    code = RawTable(capacity: max(2, capacity))
+    links = RawTable(capacity: max(2, capacity))
+    values = RawTable(capacity: Self.valueSlots)
     values.fill(0)
   }
 
@@ -58,10 +58,13 @@ public final class InterpreterHost: Host {
         instruction.detail = UInt32(slot.offset)
       case .call:
         guard configuration.helpers.indices.contains(Int(op.aux)) else { throw .unsupported("helper \(op.aux)") }
-        instruction.detail = configuration.helpers[Int(op.aux)].effects.isDisjoint(with: .callsOut) ? 0 : 1
+        instruction.detail = UInt32(configuration.helpers[Int(op.aux)].effects.rawValue)
       case .exit, .exitIf:
         guard Int(exit) < links.capacity else { throw .codeCacheFull }
         instruction.detail = exit
+        if dataPath == .tlb, UInt64(bitPattern: op.imm) & ~0xFFF != block.pc & ~0xFFF {
+          instruction.op.aux |= ExitFlags.unchainable.rawValue
+        }
         links[Int(exit)] = 0
         exit += 1
       default: break
@@ -92,7 +95,7 @@ public final class InterpreterHost: Host {
     return (0..<block.size / MemoryLayout<Instruction>.stride).map { index in
       let op = code[first + index].op
       return HostLine(
-        address: UInt64(first + index), bytes: [], text: "interpret \(op.opcode.info.name).\(op.type.name)", op: index)
+        address: UInt64(first + index), bytes: [], text: Printer().line(op), op: index)
     }
   }
 

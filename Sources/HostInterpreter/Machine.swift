@@ -5,9 +5,9 @@ import IR
 
 /// A vCPU in the middle of a block. Values are kept zero-extended to 64 bits; guest registers live in the state block.
 @safe struct Machine {
-  let code: Table<Instruction>
-  let values: Table<UInt64>
-  let links: Table<UInt32>
+  let code: RawTable<Instruction>
+  let values: RawTable<UInt64>
+  let links: RawTable<UInt32>
   let helpers: [Helper]
   let slowAccess: SlowAccessFunction
   let cpu: VCPUState
@@ -21,7 +21,7 @@ import IR
   var begun: UInt64 = 0
   var currentPC: UInt64 = 0
 
-  init(_ host: InterpreterHost, values: Table<UInt64>, entry: CodeAddress, cpu: VCPUState, followsLinks: Bool) {
+  init(_ host: InterpreterHost, values: RawTable<UInt64>, entry: CodeAddress, cpu: VCPUState, followsLinks: Bool) {
     code = host.code
     self.values = values
     links = host.links
@@ -144,8 +144,14 @@ import IR
 
   private func updateHeader() {
     cpu.budget = budget
+    cpu.pc = currentPC
     cpu.store(pendingRetired, at: StateOffset.pendingRetired)
     cpu.store(currentPC, at: StateOffset.currentPC)
+  }
+
+  private mutating func readHeader() {
+    budget = cpu.budget
+    cpu.store(UInt64(0), at: StateOffset.pendingRetired)
   }
 
   private mutating func access(_ instruction: Instruction, _ a: UInt64, _ b: UInt64) -> Bool {
@@ -154,7 +160,7 @@ import IR
     updateHeader()
     let third = op.c.isNone ? 0 : value(op.c)
     let result = unsafe slowAccess(cpu.base, address, b, third, SlowAccess(op).rawValue)
-    budget = cpu.budget
+    readHeader()
     if cpu.accessOutcome == .left { return abandon() }
     if !op.result.isNone { values[Int(op.result.index)] = result & instruction.mask }
     return true
@@ -162,14 +168,13 @@ import IR
 
   private mutating func call(_ instruction: Instruction, _ a: UInt64, _ b: UInt64) -> Bool {
     let op = instruction.op
-    let callsOut = instruction.detail != 0
+    let effects = Effects(rawValue: UInt16(truncatingIfNeeded: instruction.detail))
+    let callsOut = !effects.isDisjoint(with: .callsOut)
     if callsOut { updateHeader() }
     let result = unsafe helpers[Int(op.aux)].function(
       cpu.base, op.a.isNone ? 0 : a, op.b.isNone ? 0 : b, op.c.isNone ? 0 : value(op.c), UInt64(bitPattern: op.imm))
-    if callsOut {
-      budget = cpu.budget
-      if cpu.load(StateOffset.exitReason, as: UInt32.self) != 0 { return abandon() }
-    }
+    if callsOut { readHeader() }
+    if effects.contains(.mayRaise), cpu.load(StateOffset.exitReason, as: UInt32.self) != 0 { return abandon() }
     if !op.result.isNone { values[Int(op.result.index)] = result & instruction.mask }
     return true
   }
@@ -179,6 +184,7 @@ import IR
     let target = UInt64(bitPattern: op.imm)
     budget &-= Int64(op.extra)
     if op.exitFlags.contains(.checksBudget) && budget <= 0 { return leave(.budget, pc: target) }
+    if op.exitFlags.contains(.unchainable) { return lookUp(target) }
     let next = followsLinks ? links[Int(instruction.detail)] : 0
     if next == 0 {
       cpu.exitSite = instruction.detail
@@ -190,6 +196,10 @@ import IR
   private mutating func exitIndirect(_ op: Op, to target: UInt64) -> Bool {
     budget &-= Int64(op.extra)
     if op.exitFlags.contains(.checksBudget) && budget <= 0 { return leave(.budget, pc: target) }
+    return lookUp(target)
+  }
+
+  private mutating func lookUp(_ target: UInt64) -> Bool {
     guard followsLinks, let next = cpu.jumpCacheEntry(target) else { return leave(.indirectMiss, pc: target) }
     return enter(next)
   }

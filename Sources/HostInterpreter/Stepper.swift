@@ -8,9 +8,9 @@ extension InterpreterHost {
   /// `.unlinked` or `.indirectMiss` with the guest PC to go on at (the exit number is of no use to another host).
   ///
   /// While a block is half done, guest registers in the state block are as of the next op.
-  public final class Stepper {
+  public final class Stepper: OpStepper {
     private let host: InterpreterHost
-    private let values: Table<UInt64>
+    private let values: RawTable<UInt64>
     private var machine: Machine
     private let entry: Int
 
@@ -26,7 +26,7 @@ extension InterpreterHost {
       let compiled = try host.compile(block, dataPath: .slow, firstExit: 0)
       self.host = host
       self.block = block
-      values = Table(capacity: InterpreterHost.valueSlots)
+      values = RawTable(capacity: InterpreterHost.valueSlots)
       values.fill(0)
       entry = Int(compiled.entry.offset)
       machine = Machine(host, values: values, entry: compiled.entry, cpu: cpu, followsLinks: false)

@@ -156,11 +156,14 @@ public protocol Host: AnyObject, SendableMetatype {
   ///   current instruction's (the last `instruction` op's).
   /// - `retire`: subtract `extra`.
   /// - Memory access by the slow path, and `call` of a helper with ``IR/Effects/callsOut``: store `budget`,
-  ///   `pendingRetired` (instructions begun since the block's start or the last `retire`, without the current one) and
-  ///   `currentPC`; call; read `budget` again. If then `accessOutcome` is `.left` (access) or `exitReason` is not 0
-  ///   (call): subtract `pendingRetired`, store the current instruction's PC to `pc`, and leave. Other helpers are called
-  ///   without any of this.
-  /// - Every `exit` and `exitIf` takes an exit number, whatever its flags; the engine links none that is `.unchainable`.
+  ///   `pendingRetired` (instructions begun since the block's start or the last `retire`, without the current one),
+  ///   `currentPC`, and the same to `pc`; call; read `budget` again and set `pendingRetired` to 0. If then
+  ///   `accessOutcome` is `.left` (access), or `exitReason` is not 0 (helper with `.mayRaise`): subtract what
+  ///   `pendingRetired` was, store the current instruction's PC to `pc`, and leave. Other helpers are called without any
+  ///   of this.
+  /// - An `exit` or `exitIf` that is `.unchainable`, or leads to another page than the block's in a block compiled for
+  ///   `DataPath.tlb`, goes through the jump cache as `exitIndirect` does. It takes an exit number all the same; linking
+  ///   it does nothing.
   func run(_ entry: CodeAddress, _ cpu: VCPUState)
   /// Chains exit number `exit` to `entry`, or back to its own exit stub.
   func link(exit: UInt32, to entry: CodeAddress)

@@ -30,7 +30,8 @@ struct ValueState {
   /// Pinned register to compute it in, `noPin` for none.
   var hint = ValueState.noPin
   var slot: UInt16 = 0
-  /// The next value in the list of those found in one guest register.
+  /// The guest register in whose list of found values this one is, `noValue` for none, and the next one there.
+  var list = ValueState.noValue
   var next = ValueState.noValue
   /// A guest register that was given this value, `noValue` for none.
   var home = ValueState.noValue
@@ -60,9 +61,41 @@ extension Lowering {
 
   /// Notes that `value` is found in guest register `guest`.
   mutating func addMirror(_ value: UInt16, _ guest: Int) {
-    values[Int(value)].next = mirrors[guest]
+    let list = values[Int(value)].list
+    if list == UInt16(guest) { return }
+    if list != ValueState.noValue { removeMirror(value, Int(list)) }
     if mirrors[guest] == ValueState.noValue && contents[guest] == ValueState.noValue { touched.append(UInt16(guest)) }
+    values[Int(value)].list = UInt16(guest)
+    values[Int(value)].next = mirrors[guest]
     mirrors[guest] = value
+  }
+
+  private mutating func removeMirror(_ value: UInt16, _ guest: Int) {
+    let next = values[Int(value)].next
+    var current = mirrors[guest]
+    if current == value {
+      mirrors[guest] = next
+      return
+    }
+    while current != ValueState.noValue {
+      let following = values[Int(current)].next
+      if following == value {
+        values[Int(current)].next = next
+        return
+      }
+      current = following
+    }
+  }
+
+  /// Removes a value from the list of those found in `guest` and returns it; `noValue` when there is none.
+  @inline(__always)
+  mutating func popMirror(of guest: Int) -> UInt16 {
+    let value = mirrors[guest]
+    if value != ValueState.noValue {
+      mirrors[guest] = values[Int(value)].next
+      values[Int(value)].list = ValueState.noValue
+    }
+    return value
   }
 
   mutating func setContents(_ guest: Int, _ value: UInt16) {
@@ -80,13 +113,13 @@ extension Lowering {
 
   /// Moves live values found in `guest`, other than `exception`, to where they survive its being overwritten.
   mutating func preserveMirrors(of guest: Int, except exception: UInt16) {
-    var value = mirrors[guest]
-    mirrors[guest] = ValueState.noValue
-    while value != ValueState.noValue {
-      let next = values[Int(value)].next
-      if value != exception && isLive(value) && isFound(value, in: guest) { moveAway(value, from: guest) }
-      value = next
+    var moving: [UInt16] = []
+    while true {
+      let value = popMirror(of: guest)
+      if value == ValueState.noValue { break }
+      if value != exception && isLive(value) && isFound(value, in: guest) { moving.append(value) }
     }
+    for value in moving { moveAway(value, from: guest) }
   }
 
   private mutating func moveAway(_ value: UInt16, from guest: Int) {
@@ -146,7 +179,7 @@ extension Lowering {
       }
     }
     guard let candidate else {
-      unsupported("an operation with too many operands in registers")
+      unsupported("\(ops[Int(position)].opcode) with too many operands in registers")
       return .rax
     }
     evict(candidate)
@@ -166,7 +199,6 @@ extension Lowering {
           assembler.mov(.qword, other, register)
           owners[Int(register.rawValue)] = ValueState.noValue
           give(other, to: owner)
-          locked.insert(other)
         } else {
           evict(register)
         }
@@ -327,7 +359,7 @@ extension Lowering {
     let register = ABI.pinned(Int(hint))
     let guest = pins[Int(hint)]
     guard !avoiding.contains(register) && canOverwrite(guest) else { return nil }
-    mirrors[guest] = ValueState.noValue
+    while popMirror(of: guest) != ValueState.noValue {}
     contents[guest] = ValueState.noValue
     values[Int(value.index)].slot = UInt16(guest)
     addMirror(value.index, guest)

@@ -30,7 +30,8 @@ public final class X86_64Host: Host {
     var assembler = unsafe Assembler(memory, runningAt: address)
     // The first bytes stay unused: no code has address 0.
     assembler.nop(16)
-    let function: @convention(c) (UnsafeMutableRawPointer, UnsafeMutablePointer<UInt64>) -> UInt64 = unsafe completeSlowAccess
+    let function: @convention(c) (UnsafeMutableRawPointer, UnsafeMutablePointer<UInt64>) -> UInt64 =
+      unsafe completeSlowAccess
     let trampolines = Trampolines(
       &assembler, pins: pins.map { configuration.registers[$0] },
       slowFunction: unsafe UInt64(unsafeBitCast(function, to: UInt.self)))
@@ -100,6 +101,7 @@ public final class X86_64Host: Host {
 
   private func setTarget(of exit: UInt32, _ target: UInt32) {
     let displacement = lowering.exits[Int(exit)].displacement
+    guard displacement != 0 else { return }
     cache.patch(Int32(truncatingIfNeeded: Int(target) - Int(displacement) - 4), at: Int(displacement))
   }
 

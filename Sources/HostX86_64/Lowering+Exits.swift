@@ -3,9 +3,10 @@
 import HostKit
 import IR
 
-/// A chainable exit.
+/// An exit to a known guest PC.
 struct ExitSite {
-  /// Offset in the code cache of the jump's displacement, a multiple of 4, and of the code it reaches unchained.
+  /// Offset in the code cache of the jump's displacement, a multiple of 4, and of the code it reaches unchained; 0 if
+  /// it is never chained.
   var displacement: UInt32 = 0
   var stub: UInt32 = 0
   /// The guest PC it leads to.
@@ -115,12 +116,10 @@ extension Lowering {
   /// Before all guest registers may change: brings the values found in them that are needed later to memory.
   private mutating func moveAllMirrors() {
     for guest in touched {
-      var value = mirrors[Int(guest)]
-      mirrors[Int(guest)] = ValueState.noValue
-      while value != ValueState.noValue {
-        let next = values[Int(value)].next
+      while true {
+        let value = popMirror(of: Int(guest))
+        if value == ValueState.noValue { break }
         if isLive(value) && isFound(value, in: Int(guest)) { spillMirror(value) }
-        value = next
       }
     }
   }
@@ -177,19 +176,28 @@ extension Lowering {
     }
   }
 
-  /// The next exit number if `op` is chainable.
   private mutating func takeNumber(_ op: Op) -> UInt32 {
-    guard !op.exitFlags.contains(.unchainable) else { return ABI.noSite }
     let number = nextExit
     nextExit += 1
     while exits.count <= Int(number) { exits.append(ExitSite()) }
+    exits[Int(number)] = ExitSite(pc: UInt64(bitPattern: op.imm))
     return number
   }
 
+  /// Whether an exit to `pc` may be chained at all: not if its page may come to be mapped elsewhere.
+  private func mayChain(_ flags: ExitFlags, _ pc: UInt64) -> Bool {
+    !flags.contains(.unchainable) && (dataPath != .tlb || pc & ~0xFFF == blockPC & ~0xFFF)
+  }
+
   private mutating func emitExit(retired: UInt32, _ flags: ExitFlags, pc: UInt64, number: UInt32) {
-    guard number != ABI.noSite else {
+    guard mayChain(flags, pc) else {
       assembler.mov(.rax, Int64(bitPattern: pc))
-      return emitIndirect(retired: retired, flags)
+      retire(retired, flags)
+      if flags.contains(.checksBudget) {
+        assembler.jcc(.le, toAddress: trampoline(trampolines.leaveBudgetIndirect))
+      }
+      assembler.jmp(toAddress: trampoline(trampolines.lookUp))
+      return
     }
     retire(retired, flags)
     if flags.contains(.checksBudget) {
@@ -200,7 +208,7 @@ extension Lowering {
     let part = ColdPart(.unlinked, assembler.makeLabel(), argument: number)
     assembler.alignDisplacement(after: 1)
     assembler.jmp(part.label)
-    exits[Int(number)] = ExitSite(displacement: UInt32(blockOffset + assembler.count - 4), pc: pc)
+    exits[Int(number)].displacement = UInt32(blockOffset + assembler.count - 4)
     cold.append(part)
   }
 
@@ -215,24 +223,11 @@ extension Lowering {
 
   mutating func lowerExitIndirect(_ op: Op) {
     loadExtended(.rax, op.a)
-    emitIndirect(retired: op.extra, op.exitFlags)
-  }
-
-  /// Jumps to the code for the guest PC in rax by the jump cache.
-  private mutating func emitIndirect(retired: UInt32, _ flags: ExitFlags) {
-    retire(retired, flags)
-    if flags.contains(.checksBudget) {
+    retire(op.extra, op.exitFlags)
+    if op.exitFlags.contains(.checksBudget) {
       assembler.jcc(.le, toAddress: trampoline(trampolines.leaveBudgetIndirect))
     }
-    // Index is (pc / 2) mod the number of entries.
-    let shift = JumpCache.entrySize.trailingZeroBitCount - 1
-    assembler.mov(.dword, .rcx, .rax)
-    assembler.shift(.shl, .dword, .rcx, by: UInt8(shift))
-    assembler.alu(.and, .dword, .rcx, Int32((JumpCache.count - 1) * JumpCache.entrySize))
-    assembler.alu(.add, .qword, .rcx, ABI.state(StateOffset.jumpCache))
-    assembler.alu(.cmp, .qword, .rax, Memory(.rcx))
-    assembler.jcc(.ne, toAddress: trampoline(trampolines.leaveMiss))
-    assembler.jmp(Memory(.rcx, 8))
+    assembler.jumpThroughCache(missing: trampoline(trampolines.leaveMiss))
   }
 
   mutating func lowerExitWith(_ op: Op) {

@@ -37,6 +37,7 @@ struct Lowering {
   /// Index of the op at hand.
   var position: Int32 = 0
   var ops: [Op] = []
+  var blockPC: UInt64 = 0
   var currentPC: UInt64 = 0
   /// Guest instructions begun since the block's start or the last `retire`, the current one included.
   var begun: UInt32 = 0
@@ -110,6 +111,7 @@ struct Lowering {
     blockOffset = offset
     ops = block.ops
     nextExit = firstExit
+    blockPC = block.pc
     currentPC = block.pc
     begun = 0
     failure = nil

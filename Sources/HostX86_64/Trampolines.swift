@@ -18,6 +18,8 @@ struct Trampolines {
   private(set) var leaveMiss = 0
   /// Leave for the PC in `rax` with the budget used up.
   private(set) var leaveBudgetIndirect = 0
+  /// Go on at the PC in `rax` if the jump cache knows it.
+  private(set) var lookUp = 0
   /// Complete the memory access whose site number was pushed, and go on behind it.
   private(set) var slow = 0
   /// Complete the memory access that faulted at `StateOffset.faultPC`.
@@ -69,6 +71,10 @@ struct Trampolines {
     leaveBudgetIndirect = leaving(.budget, &assembler) { $0.store(.qword, pc, .rax) }
 
     assembler.align(to: 16)
+    lookUp = assembler.count
+    assembler.jumpThroughCache(missing: assembler.address + UInt64(leaveMiss))
+
+    assembler.align(to: 16)
     fault = assembler.count
     assembler.push(Self.faultMark)
     slow = assembler.count
@@ -110,5 +116,20 @@ struct Trampolines {
     for (index, slot) in pins.enumerated() where index >= first {
       assembler.movzx(from: slot.type.exactWidth, ABI.pinned(index), ABI.state(slot.offset))
     }
+  }
+}
+
+extension Assembler {
+  /// Jumps to the code for the guest PC in rax by the jump cache, or to `missing`. Changes rcx.
+  mutating func jumpThroughCache(missing: UInt64) {
+    // The index is half the PC, modulo the number of entries.
+    let shift = JumpCache.entrySize.trailingZeroBitCount - 1
+    mov(.dword, .rcx, .rax)
+    self.shift(.shl, .dword, .rcx, by: UInt8(shift))
+    alu(.and, .dword, .rcx, Int32((JumpCache.count - 1) * JumpCache.entrySize))
+    alu(.add, .qword, .rcx, ABI.state(StateOffset.jumpCache))
+    alu(.cmp, .qword, .rax, Memory(.rcx))
+    jcc(.ne, toAddress: missing)
+    jmp(Memory(.rcx, 8))
   }
 }

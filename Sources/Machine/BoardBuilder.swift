@@ -65,6 +65,7 @@ struct BoardBuilder {
     let devices = try makeDevices(space, clock, events, controller, backends, &lines)
     let engine = try makeEngine(guest, space, clock, events)
     engine.log.sink = log
+    engine.opStepper = registry.opStepper
     controller.engine = engine
     engine.timeSource = devices.lazy.compactMap { $0.device as? any TimeSource }.first
     let machine = Machine(

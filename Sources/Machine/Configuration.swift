@@ -40,15 +40,18 @@ public struct Registry: Sendable {
   public var devices: [any Device.Type]
   /// The model for nodes that no device serves.
   public var fallback: (any Device.Type)?
+  /// Walks blocks one IR op at a time for the monitor.
+  public var opStepper: OpStepperFactory?
 
   public init(
     guests: [GuestEntry], hosts: [(name: String, type: any Host.Type)], devices: [any Device.Type],
-    fallback: (any Device.Type)?
+    fallback: (any Device.Type)?, opStepper: OpStepperFactory? = nil
   ) {
     self.guests = guests
     self.hosts = hosts
     self.devices = devices
     self.fallback = fallback
+    self.opStepper = opStepper
   }
 }
 
@@ -94,6 +97,8 @@ public struct MachineConfiguration: Sendable {
   public var paced = false
   /// Instructions between looks at the host's input.
   public var quantum: UInt64 = 100_000
+  /// Stop, as if a user asked for it, once every vCPU has seen the time of so many instructions pass.
+  public var instructionLimit: UInt64?
   public init(board: String) { self.board = board }
 }
 

@@ -25,7 +25,7 @@ public final class Machine: @unchecked Sendable {
   public internal(set) var symbols = SymbolTable()
   let controller: PowerController
   lazy var semihosting = Semihosting(configuration)
-  var interruptLines: [IRQLine] = []
+  public internal(set) var interruptLines: [IRQLine] = []
 
   /// Input from the host that has taken effect, and that which is still to come (replay or not yet applied).
   public internal(set) var recorded: [RecordedInput] = []

@@ -27,7 +27,7 @@ extension Machine {
   }
 
   /// Chooses the end of the next round: a function of virtual time, pending events and recorded input alone.
-  private func beginRound() {
+  func beginRound() {
     applyInput()
     let start = engine.vcpus.map(\.ticks).min() ?? 0
     let quantum = configuration.quantum
@@ -45,6 +45,7 @@ extension Machine {
   private func limitRound() {
     let deadline = events.nextDeadline
     if deadline != .max { roundTarget = min(roundTarget, engine.ticks(until: deadline)) }
+    if let limit = configuration.instructionLimit, limit > 0 { roundTarget = min(roundTarget, limit) }
   }
 
   private func runRound() {
@@ -81,11 +82,12 @@ extension Machine {
     while let event = events.popDue(at: clock.now) {
       if devices.indices.contains(event.device) { devices[event.device].device.event(event.token) }
     }
-    _ = takePowerRequest()
+    if takePowerRequest() { return }
+    if let limit = configuration.instructionLimit, roundTarget >= limit { halt(.requested) }
   }
 
   /// Deals with an outcome that is not about time. Returns whether the vCPU goes on.
-  private func settle(_ outcome: RunOutcome, hart: Int) -> Bool {
+  func settle(_ outcome: RunOutcome, hart: Int) -> Bool {
     let vcpu = engine.vcpus[hart]
     switch outcome {
     case .breakpoint: return stopsAtBreakpoint(hart)
@@ -152,7 +154,7 @@ extension Machine {
   }
 
   /// Ends the round that a stepped hart has filled: the others run up to its end, then events fire.
-  private func catchUp(_ hart: Int) {
+  func catchUp(_ hart: Int) {
     guard !isRoundOver else { return }
     for (number, vcpu) in engine.vcpus.enumerated() where number != hart && vcpu.ticks < roundTarget {
       if vcpu.isHalted {
@@ -171,7 +173,7 @@ extension Machine {
   }
 
   /// Ends or restarts the machine if a device asked for it. Returns whether the round is over.
-  private func takePowerRequest() -> Bool {
+  func takePowerRequest() -> Bool {
     guard let request = controller.take() else { return false }
     switch request {
     case .off(let code): halt(.exited(code: code))

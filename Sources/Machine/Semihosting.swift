@@ -1,10 +1,157 @@
 // Owns the services a guest asks of the host by semihosting.
+//
+// Source: Arm, "Semihosting for AArch32 and AArch64" (2023Q3), chapters "Semihosting operations" and "Extensions"; for
+// RISC-V, "RISC-V Semihosting" (1.0), which takes these operations over with a0 and a1 as the registers.
 
+import Bus
 import Engine
+import GuestKit
 
-/// Placeholder until the services are in.
-struct Semihosting {
-  enum Outcome { case goOn, exit(Int32) }
-  init(_ configuration: MachineConfiguration) {}
-  func call(_ vcpu: VCPU, machine: Machine) -> Outcome { .exit(1) }
+/// Where an instruction set puts what a semihosting call passes.
+struct SemihostingConvention {
+  /// Registers of the operation number, which also takes the result, and of the parameter.
+  var operation: Int
+  var parameter: Int
+  /// Bytes of the calling instruction.
+  var instructionSize: UInt64
+
+  private static let names: [(operation: String, parameter: String, size: UInt64)] = [("a0", "a1", 4)]
+
+  /// The convention whose registers the guest has; nil if it has none.
+  init?(_ guest: any Guest) {
+    for (operation, parameter, size) in Self.names {
+      guard let first = guest.registerFile.index(of: operation), let second = guest.registerFile.index(of: parameter)
+      else { continue }
+      self.operation = first
+      self.parameter = second
+      instructionSize = size
+      return
+    }
+    return nil
+  }
+}
+
+/// The host's side of semihosting for one machine: open files, the last error, the console.
+final class Semihosting {
+  enum Outcome: Equatable { case goOn, exit(Int32) }
+
+  /// What a service gives back: a value for the result register, or the end of the guest.
+  enum Reply: Equatable {
+    case value(Int64)
+    case exit(Int32)
+    /// −1, and this number as the last error.
+    case error(Int32)
+  }
+
+  /// Nanoseconds: virtual time itself.
+  static let tickFrequency: Int64 = 1_000_000_000
+
+  /// Virtual time 0 as seconds since 1970, the real-time clock's default: 2026-01-01 00:00 UTC.
+  static let epoch: Int64 = 1_767_225_600
+
+  let arguments: String
+  var files: SemihostingFiles
+  var lastError: Int32 = 0
+
+  init(_ configuration: MachineConfiguration) {
+    arguments = configuration.semihostingArguments.joined(separator: " ")
+    files = SemihostingFiles(root: configuration.semihostingRoot)
+  }
+
+  /// Serves the call the vCPU stands at, and moves its PC behind it. A tick of time passes.
+  func call(_ vcpu: VCPU, machine: Machine) -> Outcome {
+    guard let convention = SemihostingConvention(machine.guest) else { return .exit(1) }
+    let memory = SemihostingMemory(vcpu, machine)
+    let number = machine.guest.readRegister(vcpu.state, convention.operation)
+    let parameter = machine.guest.readRegister(vcpu.state, convention.parameter) & memory.addressMask
+    let reply = serve(Int64(number & 0xFFFF_FFFF), parameter, memory)
+    if case .exit(let code) = reply { return .exit(code) }
+    if case .error(let number) = reply { lastError = number }
+    let value: Int64 = if case .value(let value) = reply { value } else { -1 }
+    machine.guest.writeRegister(vcpu.state, convention.operation, UInt64(bitPattern: value) & memory.addressMask)
+    vcpu.state.pc &+= convention.instructionSize
+    machine.engine.idle(vcpu, until: vcpu.ticks &+ 1)
+    return .goOn
+  }
+
+  private func serve(_ operation: Int64, _ parameter: UInt64, _ memory: SemihostingMemory) -> Reply {
+    let block = SemihostingBlock(memory: memory, address: parameter)
+    do throws(SemihostingFault) {
+      switch operation {
+      case 0x01: return try open(block)
+      case 0x02: return files.close(try block[0])
+      case 0x03:
+        memory.writeConsole(try memory.read(parameter, 1))
+        return .value(0)
+      case 0x04:
+        memory.writeConsole(try memory.string(parameter))
+        return .value(0)
+      case 0x05: return try files.write(block[0], from: block[1], count: block[2], memory)
+      case 0x06: return try files.read(block[0], to: block[1], count: block[2], memory)
+      case 0x07:
+        memory.noteMissing("reading the console; give input to a serial device instead")
+        return .value(-1)
+      case 0x08: return .value(memory.signed(try block[0]) < 0 ? 1 : 0)
+      case 0x09: return files.isTerminal(try block[0])
+      case 0x0A: return try files.seek(block[0], to: block[1])
+      case 0x0C: return files.length(try block[0])
+      case 0x0D: return try temporaryName(block)
+      case 0x0E: return files.remove(try block.string(0))
+      case 0x0F: return files.rename(try block.string(0), to: try block.string(2))
+      case 0x10: return .value(Int64(clamping: memory.now / 10_000_000))
+      case 0x11: return .value(Self.epoch + Int64(clamping: memory.now / 1_000_000_000))
+      case 0x12:
+        memory.noteMissing("running a command on the host (SYS_SYSTEM): refused")
+        return .error(SemihostingFiles.notPermitted)
+      case 0x13: return .value(Int64(lastError))
+      case 0x15: return try commandLine(block)
+      case 0x16: return try heapInformation(block)
+      case 0x18:
+        return .exit(memory.wordSize == 4 ? Self.exitCode(parameter, 0) : Self.exitCode(try block[0], try block[1]))
+      case 0x20: return .exit(Self.exitCode(try block[0], try block[1]))
+      case 0x30:
+        try memory.write((0..<8).map { UInt8(truncatingIfNeeded: memory.now >> UInt64(8 * $0)) }, parameter)
+        return .value(0)
+      case 0x31: return .value(Self.tickFrequency)
+      default:
+        memory.noteMissing("operation 0x\(String(operation, radix: 16))")
+        return .error(SemihostingFiles.noSuchFunction)
+      }
+    } catch {
+      return .error(SemihostingFiles.badAddress)
+    }
+  }
+
+  /// `ADP_Stopped_ApplicationExit` ends with the guest's own code; every other reason is a failure.
+  private static func exitCode(_ reason: UInt64, _ code: UInt64) -> Int32 {
+    reason & 0xFFFF_FFFF == 0x20026 ? Int32(truncatingIfNeeded: code) : 1
+  }
+
+  private func open(_ block: SemihostingBlock) throws(SemihostingFault) -> Reply {
+    files.open(try block.string(0), mode: try block[1])
+  }
+
+  private func temporaryName(_ block: SemihostingBlock) throws(SemihostingFault) -> Reply {
+    let name = Array("tmp\(try block[1] & 0xFF)".utf8) + [0]
+    guard try block[2] >= UInt64(name.count) else { return .error(SemihostingFiles.badArgument) }
+    try block.memory.write(name, try block[0])
+    return .value(0)
+  }
+
+  private func commandLine(_ block: SemihostingBlock) throws(SemihostingFault) -> Reply {
+    let text = Array(arguments.utf8) + [0]
+    guard try block[1] >= UInt64(text.count) else { return .error(SemihostingFiles.badArgument) }
+    try block.memory.write(text, try block[0])
+    try block.set(1, UInt64(text.count - 1))
+    return .value(0)
+  }
+
+  private func heapInformation(_ block: SemihostingBlock) throws(SemihostingFault) -> Reply {
+    let gap = block.memory.largestGap()
+    let answer = SemihostingBlock(memory: block.memory, address: try block[0])
+    for (index, value) in [gap.lowerBound, gap.upperBound, gap.upperBound, gap.lowerBound].enumerated() {
+      try answer.set(index, value)
+    }
+    return .value(0)
+  }
 }

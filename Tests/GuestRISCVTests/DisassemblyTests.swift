@@ -45,6 +45,7 @@ struct DisassemblyTests {
   @Test(arguments: [32, 64])
   func everyRowReadsAsInLLVM(_ xlen: Int) throws {
     let guest = try RISCVGuest(xlen: xlen, .all)
+    let named = Set(guest.registerFile.registers.compactMap { $0.gdbNumber.map { $0 - 65 } })
     var random = SplitMix(UInt64(xlen))
     var encodings: [(name: String, bits: UInt32, length: Int)] = []
     for row in guest.decoder.rows.indices {
@@ -84,7 +85,7 @@ struct DisassemblyTests {
       let (text, ourLength) = guest.disassemble(bytes, pc: address)
       let their = theirs[address] ?? "nothing"
       // We name the CSRs we have and write reserved rounding modes out; LLVM shows hints with the short form's own name.
-      if name.hasPrefix("csr"), text.contains("0x") { continue }
+      if name.hasPrefix("csr"), !named.contains(Int(bits >> 20)) { continue }
       if text.contains("mode"), their.isEmpty { continue }
       if (normalised(text) != their && !their.hasPrefix("c.")) || ourLength != length {
         differences.append("\(name) \(String(bits, radix: 16)): \(normalised(text)) | \(their)")

@@ -6,6 +6,8 @@ struct ELFReader {
   private let name: String
   private var is64 = false
   private var isBig = false
+  /// Zeros are made for what a segment lacks in the file.
+  private static var largestSegment: UInt64 { 1 << 32 }
 
   static func recognizes(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46]) }
 
@@ -82,6 +84,9 @@ struct ELFReader {
       throw failure("\(what) has \(fileSize) bytes in the file but room for only \(memorySize) in memory")
     }
     guard memorySize > 0 else { return }
+    guard memorySize <= Self.largestSegment else {
+      throw failure("\(what) wants \(memorySize) bytes of memory, more than any board has")
+    }
     let content = try slice(offset, fileSize, what)
     guard physical <= UInt64.max - (memorySize - 1), is64 || physical + (memorySize - 1) <= 0xFFFF_FFFF else {
       throw failure("\(what) reaches beyond the end of the address space: \(memorySize) bytes at \(hex(physical))")

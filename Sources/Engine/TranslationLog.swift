@@ -1,0 +1,39 @@
+// Owns the log of translations (`-d in_asm,op,op_opt,out_asm`), and the names that IR text uses.
+
+import GuestKit
+import HostKit
+import IR
+
+extension Engine {
+  /// The host's name, such as `x86_64`.
+  public var hostName: String { type(of: host).name }
+
+  /// IR text with the guest's register and helper names; a register goes by its first alias (`a0`), as in assembly.
+  public var printer: Printer {
+    Printer(
+      TextNames(
+        registers: guest.registerFile.registers.map { $0.aliases.first ?? $0.name },
+        helpers: guest.helpers.map(\.name)))
+  }
+
+  func logTranslation(_ id: BlockID, _ block: Block, _ optimized: Block) {
+    let header = "block \(hex(block.pc)), flags \(hex(UInt64(store[id].key.flags)))"
+    if log.isOn(.inAsm) {
+      log.write(.inAsm, header)
+      for line in guestListing(id) { log.write(.inAsm, "  \(hex(line.pc)):  \(line.text)") }
+    }
+    if log.isOn(.op) {
+      log.write(.op, header + ", \(block.ops.count) ops")
+      for line in printer.lines(block) { log.write(.op, "  " + line) }
+    }
+    if log.isOn(.opOpt) {
+      log.write(.opOpt, header + ", \(optimized.ops.count) ops after the passes")
+      for line in printer.lines(optimized) { log.write(.opOpt, "  " + line) }
+    }
+    if log.isOn(.outAsm) {
+      let compiled = store[id].compiled
+      log.write(.outAsm, header + ", \(compiled.size) host bytes")
+      for line in host.listing(compiled) { log.write(.outAsm, "  \(hex(line.address)):  \(line.text)") }
+    }
+  }
+}

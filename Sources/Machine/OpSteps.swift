@@ -1,0 +1,20 @@
+// Owns stepping a hart by IR op within the order in which vCPUs run and time passes.
+
+import Engine
+
+extension Machine {
+  /// Executes one IR op of a hart of a stopped machine; see ``Engine/stepOp(_:until:)``. On the machine's thread.
+  public func stepOp(hart: Int) -> OpStep {
+    if isRoundOver { beginRound() }
+    let vcpu = engine.vcpus[hart]
+    let step = engine.stepOp(vcpu, until: isRoundOver ? .max : roundTarget)
+    guard case .left(let outcome) = step else { return step }
+    if takePowerRequest() { return step }
+    switch outcome {
+    case nil, .deadline, .stepped, .waiting: break
+    case let outcome?: _ = settle(outcome, hart: hart)
+    }
+    if vcpu.ticks >= roundTarget, vcpu.mayInterrupt { catchUp(hart) }
+    return step
+  }
+}

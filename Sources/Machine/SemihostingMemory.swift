@@ -1,0 +1,140 @@
+// Owns the view semihosting has of a guest: its memory by virtual address, its console, its time.
+
+import Bus
+import Engine
+import Glibc
+import GuestKit
+
+/// A parameter leads to an address that is no memory.
+struct SemihostingFault: Error {}
+
+/// Guest memory as one vCPU sees it. Only memory: devices are never touched.
+struct SemihostingMemory {
+  private let vcpu: VCPU
+  private let machine: Machine
+
+  init(_ vcpu: VCPU, _ machine: Machine) {
+    self.vcpu = vcpu
+    self.machine = machine
+  }
+
+  /// Strings longer than this are not terminated, but garbage.
+  private static let longestString = 1 << 20
+
+  /// Bytes of a parameter.
+  var wordSize: Int { machine.guest.addressBits / 8 }
+  var addressMask: UInt64 { wordSize == 8 ? .max : 0xFFFF_FFFF }
+  /// Virtual time in nanoseconds.
+  var now: UInt64 { machine.clock.now }
+
+  func signed(_ word: UInt64) -> Int64 {
+    wordSize == 8 ? Int64(bitPattern: word) : Int64(Int32(truncatingIfNeeded: word))
+  }
+
+  /// The stretch of memory at a virtual address, up to the end of its page, and its physical address.
+  private func place(_ address: UInt64, _ count: Int) throws(SemihostingFault) -> (
+    physical: UInt64, count: Int, direct: DirectMemory
+  ) {
+    let address = address & addressMask
+    let room = min(count, 0x1000 - Int(address & 0xFFF))
+    guard let physical = machine.guest.debugTranslate(vcpu.state, address, memory: vcpu),
+      let direct = machine.space.ram(at: physical, count: room)
+    else { throw SemihostingFault() }
+    return (physical, room, direct)
+  }
+
+  func read(_ address: UInt64, _ count: Int) throws(SemihostingFault) -> [UInt8] {
+    var bytes: [UInt8] = []
+    while bytes.count < count {
+      let place = try place(address &+ UInt64(bytes.count), count - bytes.count)
+      bytes += place.direct.memory.bytes(at: place.direct.offset, count: place.count)
+    }
+    return bytes
+  }
+
+  func write(_ bytes: [UInt8], _ address: UInt64) throws(SemihostingFault) {
+    var done = 0
+    while done < bytes.count {
+      let place = try place(address &+ UInt64(done), bytes.count - done)
+      guard place.direct.isWritable else { throw SemihostingFault() }
+      do { try machine.space.copyIn(Array(bytes[done..<done + place.count]), at: place.physical) } catch {
+        throw SemihostingFault()
+      }
+      done += place.count
+    }
+  }
+
+  /// The bytes before the terminating zero.
+  func string(_ address: UInt64) throws(SemihostingFault) -> [UInt8] {
+    var bytes: [UInt8] = []
+    while bytes.count < Self.longestString {
+      let place = try place(address &+ UInt64(bytes.count), 0x1000)
+      let chunk = place.direct.memory.bytes(at: place.direct.offset, count: place.count)
+      guard let end = chunk.firstIndex(of: 0) else {
+        bytes += chunk
+        continue
+      }
+      return bytes + chunk[..<end]
+    }
+    throw SemihostingFault()
+  }
+
+  /// Writes to the machine's console: its first connected character device, or the standard output of this process if
+  /// the board has none.
+  func writeConsole(_ bytes: [UInt8]) {
+    if let console = machine.devices.lazy.compactMap({ $0.device.context.characters }).first {
+      console.write(bytes)
+    } else {
+      var done = 0
+      while done < bytes.count {
+        let count = unsafe bytes[done...].withUnsafeBytes { unsafe Glibc.write(1, $0.baseAddress, $0.count) }
+        guard count > 0 else { return }
+        done += count
+      }
+    }
+  }
+
+  /// Logs once that the guest wanted something that does not exist here.
+  func noteMissing(_ what: String) { machine.engine.log.writeOnce(.unimp, "semihosting: not implemented: \(what)") }
+
+  /// The largest stretch of the memory around the boot entry that no image was loaded to.
+  func largestGap() -> Range<UInt64> {
+    guard let region = machine.space.region(at: machine.boot.entry), case .ram = region.backing else { return 0..<0 }
+    let end = region.base + (region.size & ~0xF)
+    var best: Range<UInt64> = region.base..<region.base
+    var start = region.base
+    let images = machine.boot.segments.filter { $0.address >= region.base && $0.address < end }
+      .sorted { $0.address < $1.address }
+    for image in images {
+      if image.address > start, image.address - start > UInt64(best.count) { best = start..<image.address & ~0xF }
+      start = max(start, (image.address + min(image.memorySize, end - image.address) + 15) & ~0xF)
+    }
+    return end > start && end - start > UInt64(best.count) ? start..<end : best
+  }
+}
+
+/// A parameter block: words of the guest's size.
+struct SemihostingBlock {
+  let memory: SemihostingMemory
+  let address: UInt64
+
+  private func place(_ index: Int) -> UInt64 { address &+ UInt64(index * memory.wordSize) }
+
+  subscript(index: Int) -> UInt64 {
+    get throws(SemihostingFault) {
+      try memory.read(place(index), memory.wordSize).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+  }
+
+  func set(_ index: Int, _ value: UInt64) throws(SemihostingFault) {
+    try memory.write(
+      (0..<memory.wordSize).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }, place(index))
+  }
+
+  /// The text that two words describe: its address and its length.
+  func string(_ index: Int) throws(SemihostingFault) -> String {
+    let count = try self[index + 1]
+    guard count < 4096 else { throw SemihostingFault() }
+    return String(decoding: try memory.read(try self[index], Int(count)), as: UTF8.self)
+  }
+}

@@ -1,0 +1,109 @@
+// Owns `block`: one translation block, guest, IR and host code side by side.
+
+import Bits
+import Engine
+import GuestKit
+import HostKit
+import IR
+import Machine
+
+extension Command {
+  static let block = Command(
+    "block", "ADDR|#BLOCK", .blocks, "Guest code, IR and host code side by side; links, counts, why it ends.",
+    arguments: [.block],
+    .look { context throws(MonitorError) in
+      .sections(
+        try context.inspections().map { view in
+          let report = BlockReport(view, context.machine, context.memory)
+          return (report.title, report.listing)
+        })
+    })
+}
+
+extension Context {
+  /// The blocks that an argument means: `#12`, or an address, the PC if there is none.
+  func blockIDs(_ text: String?) throws(MonitorError) -> [BlockID] {
+    let engine = machine.engine
+    if let text, text.hasPrefix("#") {
+      guard let id = BlockID(text.dropFirst()), id > 0, Int(id) < engine.store.blocks.count, engine.store[id].isValid
+      else { throw .refused("no block '\(text)'; 'blocks' lists them") }
+      return [id]
+    }
+    let pc = try text.map { text throws(MonitorError) in try address(text) } ?? vcpu.state.pc
+    let ids = engine.blocks(at: pc)
+    guard !ids.isEmpty else {
+      throw .refused(
+        "\(pc.hex0x())\(memory.symbolSuffix(pc)) is in no translated block: it has not run, or was flushed")
+    }
+    return ids
+  }
+
+  func inspections() throws(MonitorError) -> [BlockInspection] {
+    var views: [BlockInspection] = []
+    for id in try blockIDs(arguments[0]) { views.append(try inspect(id)) }
+    return views
+  }
+
+  func inspect(_ id: BlockID) throws(MonitorError) -> BlockInspection {
+    do throws(GuestException) {
+      return try machine.engine.inspect(id)
+    } catch {
+      throw .refused("block \(id) cannot be decoded again: \(machine.guest.exceptionName(error.cause))")
+    }
+  }
+}
+
+/// A block as a listing.
+struct BlockReport {
+  private let view: BlockInspection
+  private let machine: Machine
+  private let memory: DebugMemory
+
+  init(_ view: BlockInspection, _ machine: Machine, _ memory: DebugMemory) {
+    self.view = view
+    self.machine = machine
+    self.memory = memory
+  }
+
+  private var pc: UInt64 { view.block.key.pc }
+
+  var title: String { "block \(view.id) at \(memory.addressText(pc))\(memory.symbolSuffix(pc))" }
+
+  var listing: Listing {
+    let sheet = SideBySide(view, machine, memory)
+    let facts = Listing.fields(self.facts)
+    return .custom(
+      facts.textLines + [""] + sheet.lines, .object(self.facts + [Field("instructions", sheet.value)]))
+  }
+
+  private var facts: [Field] {
+    let block = view.block
+    let before = view.stages.first?.block.ops.count ?? 0
+    var fields = [
+      Field(
+        "size",
+        .text(
+          "\(block.instructionCount) instructions, \(block.guestSize) guest bytes, "
+            + "\(before) -> \(view.compiled.ops.count) IR ops, \(block.compiled.size) host bytes")),
+      Field("flags", .hex(UInt64(block.key.flags))),
+      Field("physical", memory.address(block.key.physicalPC)),
+      Field("ends with", .text(view.ending)),
+      Field("retranslated", .count(block.retranslations)),
+      Field("executions", view.executions.map { .count($0) } ?? .text("not counted ('profile on')")),
+      Field(
+        "reached from",
+        view.incoming.isEmpty ? .nothing : .list(view.incoming.map { .text("#\($0.block) \(place($0.pc))") })),
+    ]
+    for exit in view.outgoing {
+      let state =
+        exit.block != 0
+        ? "chained to #\(exit.block)"
+        : exit.isForbidden
+          ? "chaining forbidden" : exit.mayChain ? "not chained" : "never chained (page may be remapped)"
+      fields.append(Field("exit \(exit.exit - block.firstExit)", .text("-> \(place(exit.pc))  \(state)")))
+    }
+    return fields
+  }
+
+  private func place(_ pc: UInt64) -> String { pc.hex0x() + memory.symbolSuffix(pc) }
+}

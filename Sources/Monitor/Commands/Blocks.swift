@@ -1,0 +1,71 @@
+// Owns `blocks`: the translation blocks of the code cache, sorted.
+
+import Bits
+import Engine
+import Machine
+
+extension Command {
+  static let blocks = Command(
+    "blocks", "[sort pc|hot|size|retranslated] [COUNT]", .blocks, "Translation blocks in the code cache.",
+    arguments: [.words(["sort"]), .words(["pc", "hot", "size", "retranslated"])],
+    .look { context throws(MonitorError) in
+      var words = context.arguments.words
+      var order = "pc"
+      if words.first == "sort" {
+        guard words.count > 1 else { throw context.arguments.usage }
+        order = words[1]
+        words.removeFirst(2)
+      }
+      let engine = context.machine.engine
+      let store = engine.store
+      let limit = try context.count(words.first, else: 40)
+      var ids = store.valid.filter { store[$0].key.variant == .normal }
+      let total = ids.count
+      switch order {
+      case "pc": ids.sort { (store[$0].key.pc, $0) < (store[$1].key.pc, $1) }
+      case "size": ids.sort { (store[$0].compiled.size, $1) > (store[$1].compiled.size, $0) }
+      case "retranslated": ids.sort { (store[$0].retranslations, $1) > (store[$1].retranslations, $0) }
+      case "hot":
+        guard engine.options.countsExecutions else {
+          throw .refused("executions are not counted; switch that on with 'profile on' and let the guest run")
+        }
+        ids.sort { (engine.executions(store[$0].key.pc) ?? 0, $1) > (engine.executions(store[$1].key.pc) ?? 0, $0) }
+      default: throw context.arguments.usage
+      }
+      let executed = ids.reduce(UInt64(0)) { sum, id in
+        sum &+ (engine.executions(store[id].key.pc) ?? 0) &* UInt64(store[id].instructionCount)
+      }
+      return table(context, Array(ids.prefix(limit)), total: total, executed: executed)
+    })
+
+  /// - Parameter executed: guest instructions that all blocks have executed, as far as it is counted.
+  private static func table(_ context: Context, _ ids: [BlockID], total: Int, executed: UInt64) -> Listing {
+    let engine = context.machine.engine
+    let memory = context.memory
+    var columns: [Column] = [
+      .right("block"), .left("pc"), .left("symbol"), .right("instrs"), .right("guest B"), .right("IR ops"),
+      .right("host B"), .right("B/B"), .left("links"), .right("retrans"),
+    ]
+    if engine.options.countsExecutions { columns += [.right("runs"), .right("share %")] }
+    let rows = ids.map { id -> [Value] in
+      let block = engine.store[id]
+      let exits = engine.store.outgoing(id)
+      let linked = exits.filter { engine.store.exits[Int($0)].linked != 0 }.count
+      let links = "\(engine.store.incoming(id).count) in, \(linked)/\(exits.count) out"
+      var row: [Value] = [
+        .count(id), memory.address(block.key.pc), memory.symbol(block.key.pc), .count(block.instructionCount),
+        .count(block.guestSize), .count(block.irOpCount), .count(block.compiled.size),
+        .real(Double(block.compiled.size) / Double(max(1, block.guestSize)), decimals: 1), .text(links),
+        .count(block.retranslations),
+      ]
+      if let runs = engine.executions(block.key.pc) {
+        let share = Double(runs) * Double(block.instructionCount) / Double(max(1, executed)) * 100
+        row += [.count(runs), .real(share, decimals: 1)]
+      }
+      return row
+    }
+    let listing = Listing.table(columns, rows)
+    guard ids.count < total else { return listing }
+    return .custom(listing.textLines + ["(\(ids.count) of \(total) blocks)"], listing.value)
+  }
+}

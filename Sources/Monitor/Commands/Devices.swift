@@ -1,0 +1,99 @@
+// Owns `info qtree` and `info device`: devices with their registers and wires.
+
+import Bits
+import Bus
+import Machine
+
+extension Command {
+  static let infoDeviceTree = Command(
+    "info qtree", "", .look, "All devices: addresses, interrupts, registers that are not as after reset.",
+    .look { context throws(MonitorError) in
+      .sections(
+        context.machine.devices.map { path, device in
+          (path, DeviceView(path: path, device: device).listing(all: false))
+        })
+    })
+
+  static let infoDevice = Command(
+    "info device", "NAME", .look, "One device with all its registers and fields.", arguments: [.device],
+    .look { context throws(MonitorError) in
+      guard let name = context.arguments[0] else { throw context.arguments.usage }
+      let found = context.machine.devices.filter { path, _ in
+        path == name || path.split(separator: "/").last.map { $0 == name || $0.hasPrefix(name + "@") } == true
+      }
+      guard let (path, device) = found.first else {
+        throw .refused("no device '\(name)'; 'info qtree' lists them")
+      }
+      guard found.count == 1 else { throw .ambiguous(name, found.map(\.path)) }
+      return .sections([(path, DeviceView(path: path, device: device).listing(all: true))])
+    })
+}
+
+/// A device as a listing.
+private struct DeviceView {
+  let path: String
+  let device: any Device
+
+  private struct Row {
+    var name: String
+    var offset: UInt64
+    var register: Register
+    var value: UInt64?
+  }
+
+  func listing(all: Bool) -> Listing {
+    let node = device.context.node
+    var fields = [Field("compatible", .text(node.compatible.joined(separator: ", ")))]
+    fields.append(Field("model", .text("\(type(of: device))")))
+    for (index, region) in node.regions.enumerated() where region.size > 0 {
+      let name = node.regions.count == 1 ? "region" : "region \(index)"
+      fields.append(Field(name, .text("\(region.base.hex0x())-\((region.base + region.size - 1).hex0x())")))
+    }
+    let wires = device.context.interrupts
+    for (index, output) in wires.enumerated() {
+      let cells = output.cells.map(String.init).joined(separator: " ")
+      let name = wires.count == 1 ? "interrupt" : "interrupt \(index)"
+      fields.append(
+        Field(name, .text("\(output.line.level ? "high" : "low")  to \(output.controller) #\(cells)")))
+    }
+    let rows = device.registers.indices.flatMap { self.rows(region: $0, all: all) }
+    let width = rows.map(\.name.count).max() ?? 0
+    let offsetWidth = rows.map { $0.offset.hex0x(digits: 2).count }.max() ?? 0
+    let lines =
+      Listing.fields(fields).textLines
+      + rows.map { row in
+        let text = row.value?.hex0x(digits: 2 * row.register.width) ?? "(reading has a side effect)"
+        return trimmed(
+          "  +" + padded(row.offset.hex0x(digits: 2), offsetWidth) + "  " + padded(row.name, width) + "  " + text + "  " + fieldText(row))
+      }
+    fields.append(
+      Field(
+        "registers",
+        .object(
+          rows.map { row in
+            Field(row.name, row.value.map { .hex($0, digits: 2 * row.register.width) } ?? .nothing)
+          })))
+    return .custom(lines, .object(fields))
+  }
+
+  private func rows(region: Int, all: Bool) -> [Row] {
+    var rows: [Row] = []
+    for register in device.registers[region].registers where register.access != .writeOnly {
+      for index in 0..<min(register.count, 1024) {
+        let offset = register.offset + UInt64(index) * register.stride
+        let value = device.peek(region: region, offset: offset, size: register.width)
+        // Long arrays and short listings show only what is not as after reset.
+        if !all || register.count > 8, value == register.resetValue { continue }
+        rows.append(Row(name: register.name(at: index), offset: offset, register: register, value: value))
+      }
+    }
+    return rows
+  }
+
+  private func fieldText(_ row: Row) -> String {
+    guard let value = row.value else { return "" }
+    return row.register.fields.filter { $0.kind != .reserved && value.bits($0.bits) != 0 }.map { field in
+      field.bits.count == 1 ? field.name : "\(field.name)=\(value.bits(field.bits).hex0x())"
+    }.joined(separator: " ")
+  }
+}

@@ -1,0 +1,48 @@
+// Owns `info registers` and `set`: registers by name or group.
+
+import GuestKit
+import Machine
+
+extension Command {
+  static let infoRegisters = Command(
+    "info registers", "[NAME…|GROUP|all]", .look, "Registers: the general ones, those named, or a group.",
+    arguments: [.register],
+    .look { context throws(MonitorError) in
+      let memory = context.memory
+      let registers = memory.guest.registerFile.registers
+      let words = context.arguments.words
+      var numbers: [Int] = []
+      let groups = Set(registers.map(\.group))
+      for word in words.isEmpty ? ["general"] : words {
+        if word == "all" {
+          numbers += registers.indices.filter { registers[$0].group != "internal" }
+        } else if groups.contains(word) {
+          numbers += registers.indices.filter { registers[$0].group == word }
+        } else {
+          numbers.append(try memory.registerNumber(word.hasPrefix("$") ? String(word.dropFirst()) : word))
+        }
+      }
+      let fields = numbers.map { number in
+        let register = registers[number]
+        let value = memory.guest.readRegister(memory.vcpu.state, number)
+        return Field(register.aliases.first ?? register.name, .hex(value, digits: max(1, register.type.bits / 4)))
+      }
+      return fields.count == 1 ? .fields(fields) : .grid(fields, columns: memory.guest.addressBits == 64 ? 4 : 6)
+    })
+
+  static let setRegister = Command(
+    "set", "$REG = EXPR", .look, "Set a register.", arguments: [.register],
+    .look { context throws(MonitorError) in
+      let text = context.arguments.joined
+      guard let equals = text.firstIndex(of: "=") else { throw context.arguments.usage }
+      var name = trimmed(String(text[..<equals]))
+      if name.hasPrefix("$") { name.removeFirst() }
+      let memory = context.memory
+      let number = try memory.registerNumber(name)
+      let value = try context.evaluate(String(text[text.index(after: equals)...]))
+      memory.guest.writeRegister(memory.vcpu.state, number, value)
+      if number == memory.guest.registerFile.index(of: "pc") { context.machine.engine.passBreakpoint(memory.vcpu) }
+      let digits = max(1, memory.guest.registerFile.registers[number].type.bits / 4)
+      return .fields([Field(name, .hex(memory.guest.readRegister(memory.vcpu.state, number), digits: digits))])
+    })
+}

@@ -1,0 +1,146 @@
+// Owns the machine as a debugger sees it: registers by name, virtual memory without side effects.
+
+import Bits
+import Bus
+import Engine
+import GuestKit
+import IR
+import Machine
+
+/// One hart's view of its machine. On the machine's thread.
+struct DebugMemory {
+  let machine: Machine
+  let vcpu: VCPU
+
+  var guest: any Guest { machine.guest }
+  var wordSize: Int { guest.addressBits / 8 }
+  /// Hexadecimal digits of an address.
+  var digits: Int { guest.addressBits / 4 }
+
+  func address(_ value: UInt64) -> Value { .hex(value, digits: digits) }
+  func addressText(_ value: UInt64) -> String { value.hex0x(digits: digits) }
+
+  // MARK: Registers
+
+  func registerNumber(_ name: String) throws(MonitorError) -> Int {
+    guard let number = guest.registerFile.index(of: name) else {
+      throw .refused("no register '\(name)'; 'info registers all' lists them")
+    }
+    return number
+  }
+
+  func register(_ name: String) throws(MonitorError) -> UInt64 {
+    guest.readRegister(vcpu.state, try registerNumber(name))
+  }
+
+  // MARK: Memory
+
+  /// The physical address behind a virtual one.
+  func physical(_ address: UInt64) -> UInt64? {
+    let address = guest.addressBits == 32 ? address & 0xFFFF_FFFF : address
+    return guest.debugTranslate(vcpu.state, address, memory: vcpu)
+  }
+
+  /// Nil where nothing is mapped, or where reading has side effects.
+  func read(_ address: UInt64, size: Int, isPhysical: Bool = false) -> UInt64? {
+    var value: UInt64 = 0
+    if address & 0xFFF &+ UInt64(size) <= 0x1000 {
+      guard let at = isPhysical ? address : physical(address) else { return nil }
+      return machine.space.peek(at, size: size)
+    }
+    for byte in 0..<size {
+      let next = address &+ UInt64(byte)
+      guard let at = isPhysical ? next : physical(next), let part = machine.space.peek(at, size: 1) else { return nil }
+      value |= part << UInt64(8 * byte)
+    }
+    return value
+  }
+
+  func readWord(_ address: UInt64) throws(MonitorError) -> UInt64 {
+    guard let value = read(address, size: wordSize) else { throw unreadable(address) }
+    return value
+  }
+
+  func unreadable(_ address: UInt64) -> MonitorError {
+    guard let at = physical(address) else { return .refused("\(address.hex0x()) is not mapped") }
+    guard let region = machine.space.region(at: at) else {
+      return .refused("nothing answers at physical address \(at.hex0x())")
+    }
+    return .refused("\(region.name) cannot be read at \(address.hex0x()) without side effects")
+  }
+
+  /// Up to `count` bytes of code or data, as far as they can be read.
+  func bytes(_ address: UInt64, count: Int, isPhysical: Bool = false) -> [UInt8] {
+    var bytes: [UInt8] = []
+    while bytes.count < count, let byte = read(address &+ UInt64(bytes.count), size: 1, isPhysical: isPhysical) {
+      bytes.append(UInt8(truncatingIfNeeded: byte))
+    }
+    return bytes
+  }
+
+  /// Writes as a debugger does: read-only memory too; devices get a real write.
+  func write(_ address: UInt64, size: Int, _ value: UInt64, isPhysical: Bool = false) throws(MonitorError) {
+    guard let at = isPhysical ? address : physical(address) else { throw .refused("\(address.hex0x()) is not mapped") }
+    let bytes = (0..<size).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
+    do throws(BusError) {
+      if machine.space.ram(at: at, count: size) != nil {
+        try machine.space.copyIn(bytes, at: at)
+      } else {
+        try machine.space.write(at, size: size, value)
+      }
+    } catch { throw .refused("\(address.hex0x()): \(error)") }
+  }
+
+  // MARK: Text
+
+  /// ` <main+0x4>`, or nothing.
+  func symbolSuffix(_ address: UInt64) -> String { machine.symbols.describe(address).map { " <\($0)>" } ?? "" }
+
+  func symbol(_ address: UInt64) -> Value { machine.symbols.describe(address).map { .text($0) } ?? .nothing }
+
+  /// The instruction at `address`, with its length in bytes; nil if it cannot be read.
+  func instruction(_ address: UInt64, isPhysical: Bool = false) -> (text: String, bytes: [UInt8])? {
+    let bytes = bytes(address, count: 16, isPhysical: isPhysical)
+    guard !bytes.isEmpty else { return nil }
+    let (text, length) = guest.disassemble(bytes, pc: address)
+    return (text, Array(bytes.prefix(max(1, length))))
+  }
+
+  /// `0x80000010 <main+0x4>  addi a0, a0, 1`
+  func location(_ pc: UInt64) -> String {
+    addressText(pc) + symbolSuffix(pc) + (instruction(pc).map { "  " + $0.text } ?? "")
+  }
+}
+
+extension Context {
+  /// The number of the chosen hart.
+  var hart: Int { min(monitor.state.withLock { $0.hart }, machine.engine.vcpus.count - 1) }
+  var vcpu: VCPU { machine.engine.vcpus[hart] }
+  var memory: DebugMemory { DebugMemory(machine: machine, vcpu: vcpu) }
+
+  func evaluate(_ text: String) throws(MonitorError) -> UInt64 { try Expression.value(text, memory) }
+
+  /// A guest address: an expression, cut to the guest's address width.
+  func address(_ text: String) throws(MonitorError) -> UInt64 {
+    let value = try evaluate(text)
+    return machine.guest.addressBits == 32 ? value & 0xFFFF_FFFF : value
+  }
+
+  /// A count argument, or `other` if there is none.
+  func count(_ text: String?, else other: Int) throws(MonitorError) -> Int {
+    guard let text else { return other }
+    let value = try evaluate(text)
+    guard value <= 1 << 20 else { throw .refused("\(text) is too many") }
+    return Int(value)
+  }
+}
+
+extension DebugMemory {
+  /// `0013 0505` as the bytes come in memory.
+  static func hexText(_ bytes: [UInt8]) -> String { bytes.map { $0.hex(digits: 2) }.joined(separator: " ") }
+
+  /// The bytes of an instruction read as one little-endian number, as assemblers list them.
+  static func encoding(_ bytes: [UInt8]) -> String {
+    bytes.reversed().map { $0.hex(digits: 2) }.joined()
+  }
+}

@@ -1,0 +1,137 @@
+// Owns GNU readline: a line being typed, fed byte by byte by whoever owns the terminal.
+
+import Glibc
+import Synchronization
+
+@unsafe @preconcurrency import CReadline
+
+/// Readline in its callback form. There is one terminal, so there is one editor, used on one thread.
+enum LineEditor {
+  enum Event: Equatable, Sendable {
+    case line(String)
+    /// Ctrl-D on an empty line.
+    case endOfInput
+  }
+
+  /// What the C callbacks, which carry no context, need.
+  private struct Shared: Sendable {
+    var input: [UInt8] = []
+    var events: [Event] = []
+    var complete: (@Sendable (String, Int) -> Completions)?
+    var isShown = false
+  }
+  private static let shared = Mutex(Shared())
+
+  /// To be called once. Readline leaves the terminal's mode and signals alone.
+  static func setUp(complete: @escaping @Sendable (String, Int) -> Completions) {
+    shared.withLock { $0.complete = complete }
+    rl_prep_term_function = nil
+    rl_deprep_term_function = nil
+    unsafe rl_getc_function = { _ in LineEditor.nextByte() }
+    unsafe rl_attempted_completion_function = { _, start, end in unsafe LineEditor.matches(Int(start), Int(end)) }
+    unsafe rl_basic_word_break_characters = unsafe UnsafePointer(strdup(" "))
+    rl_catch_signals = 0
+    rl_catch_sigwinch = 0
+    rl_bind_key(3) { _, _ in LineEditor.cancelLine() }
+    using_history()
+    if let path = historyPath { unsafe read_history(path) }
+  }
+
+  static func show(prompt: String) {
+    shared.withLock { $0.isShown = true }
+    unsafe rl_callback_handler_install(prompt) { line in
+      guard let line = unsafe line else { return LineEditor.note(.endOfInput) }
+      let text = unsafe String(cString: line)
+      unsafe free(line)
+      if text.contains(where: { $0 != " " }) {
+        unsafe add_history(text)
+        if let path = LineEditor.historyPath { unsafe write_history(path) }
+      }
+      LineEditor.note(.line(text))
+    }
+  }
+
+  static func hide() {
+    guard shared.withLock({ $0.isShown }) else { return }
+    shared.withLock { $0.isShown = false }
+    rl_callback_handler_remove()
+  }
+
+  /// Takes typed bytes; ``next()`` works on them.
+  static func feed(_ bytes: [UInt8]) { shared.withLock { $0.input += bytes } }
+
+  /// Works on typed bytes up to the end of a line; nil when all are used up.
+  static func next() -> Event? {
+    while shared.withLock({ !$0.input.isEmpty && $0.events.isEmpty }) { rl_callback_read_char() }
+    return shared.withLock { $0.events.isEmpty ? nil : $0.events.removeFirst() }
+  }
+
+  /// Writes lines above the prompt and what has been typed.
+  static func interject(_ text: String) {
+    guard shared.withLock({ $0.isShown }) else { return }
+    rl_clear_visible_line()
+    write(text + "\n")
+    rl_on_new_line()
+    rl_redisplay()
+  }
+
+  /// Writes all of `text` to standard output.
+  static func write(_ text: String) {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+      if count > 0 { bytes = bytes.dropFirst(count) } else if errno != EINTR && errno != EAGAIN { return }
+    }
+  }
+
+  // MARK: Callbacks
+
+  private static func note(_ event: Event) { shared.withLock { $0.events.append(event) } }
+
+  private static func nextByte() -> CInt {
+    let byte = shared.withLock { $0.input.isEmpty ? nil : $0.input.removeFirst() }
+    if let byte { return CInt(byte) }
+    // Readline wants more of a key sequence than has come: wait for it.
+    var ready = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+    var next: UInt8 = 0
+    guard unsafe poll(&ready, 1, 1000) == 1, unsafe read(STDIN_FILENO, &next, 1) == 1 else { return EOF }
+    return CInt(next)
+  }
+
+  private static func cancelLine() -> CInt {
+    write("^C\n")
+    unsafe rl_replace_line("", 0)
+    rl_on_new_line()
+    rl_redisplay()
+    return 0
+  }
+
+  /// Readline's form of the candidates: the common prefix, then each, then NULL; all from malloc.
+  private static func matches(_ start: Int, _ end: Int) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? {
+    rl_attempted_completion_over = 1
+    let line = unsafe String(cString: rl_line_buffer)
+    guard let complete = shared.withLock({ $0.complete }) else { return nil }
+    let found = complete(line, end).candidates
+    guard let first = found.first else { return nil }
+    let common = found.dropFirst().reduce(first) { known, next in
+      String(zip(known, next).prefix { $0 == $1 }.map(\.0))
+    }
+    let list = found.count == 1 ? found : [common] + found
+    let size = unsafe (list.count + 1) * MemoryLayout<UnsafeMutablePointer<CChar>?>.stride
+    guard let memory = unsafe malloc(size) else { return nil }
+    let array = unsafe memory.bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: list.count + 1)
+    for (index, word) in list.enumerated() { unsafe array[index] = unsafe strdup(word) }
+    unsafe array[list.count] = nil
+    return unsafe array
+  }
+
+  /// `~/.martlet_history`, if it can be written; else nothing is kept.
+  private static var historyPath: String? {
+    guard let home = unsafe getenv("HOME") else { return nil }
+    let path = unsafe String(cString: home) + "/.martlet_history"
+    let file = unsafe open(path, O_WRONLY | O_CREAT, 0o600)
+    guard file >= 0 else { return nil }
+    close(file)
+    return path
+  }
+}

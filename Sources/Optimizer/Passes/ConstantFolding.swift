@@ -1,0 +1,111 @@
+// Owns constant folding: ops on constants, and exits on constant conditions.
+
+import IR
+
+/// Ops on constants become constants; algebraic identities, comparisons and selects are simplified (in
+/// `Identities.swift`); an exit on a constant condition becomes an `exit` or goes. Constants come last among operands.
+enum ConstantFolding {
+  static func run(_ work: inout Work) {
+    var index = 0
+    while index < work.count {
+      let op = work.ops[index]
+      switch op.opcode {
+      case .nop, .instruction, .retire, .count, .getRegister, .setRegister, .copy, .load, .store, .atomic,
+        .compareExchange, .fence, .call, .exit, .exitIndirect, .exitWith, .raise:
+        break
+      case .const: work.ops[index].imm = Work.canonical(UInt64(bitPattern: op.imm), op.type)
+      case .add, .sub, .mul, .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned, .divSigned, .divUnsigned,
+        .remSigned, .remUnsigned, .and, .or, .xor, .andNot, .shiftLeft, .shiftRight, .shiftRightArithmetic,
+        .rotateLeft, .rotateRight:
+        binary(&work, index, op)
+      case .compare: Comparisons.simplify(&work, index, op)
+      case .select: Comparisons.simplifySelect(&work, index, op)
+      case .countLeadingZeros, .countTrailingZeros, .populationCount, .byteSwap, .signExtend, .zeroExtend, .truncate,
+        .bitcast:
+        unary(&work, index, op)
+      case .exitIf: exitIf(&work, index, op)
+      }
+      index &+= 1
+    }
+  }
+
+  private static func unary(_ work: inout Work, _ index: Int, _ op: Op) {
+    guard op.type.isInteger, let a = work.constant(op.a) else { return }
+    let source = work.type(op.a)
+    guard source.isInteger else { return }
+    if let value = evaluate(op, a, 0, sourceBits: source.bits) { work.replace(index, byConstant: value) }
+  }
+
+  private static func binary(_ work: inout Work, _ index: Int, _ operation: Op) {
+    var op = operation
+    let a = work.constant(op.a)
+    var b = work.constant(op.b)
+    if let a {
+      if let b {
+        if let value = evaluate(op, a, b, sourceBits: op.type.bits) { work.replace(index, byConstant: value) }
+        return
+      }
+      if work.effects(op).contains(.commutes) {
+        (op.a, op.b) = (op.b, op.a)
+        b = a
+        work.ops[index] = op
+      } else {
+        Identities.simplify(&work, index, op, constantFirst: a)
+        return
+      }
+    }
+    if let b {
+      Identities.simplify(&work, index, op, constantSecond: b)
+    } else if op.a == op.b {
+      Identities.simplifySame(&work, index, op)
+    }
+  }
+
+  private static func exitIf(_ work: inout Work, _ index: Int, _ op: Op) {
+    guard let condition = work.constant(op.a) else { return }
+    if condition == 0 {
+      work.remove(index)
+    } else {
+      work.ops[index] = Op(.exit, aux: op.aux, extra: op.extra, imm: op.imm)
+      work.count = index &+ 1
+    }
+  }
+
+  /// The result of `op` on constants, as the interpreter would compute it; nil for ops that are not functions of `a` and
+  /// `b` alone.
+  static func evaluate(_ op: Op, _ a: UInt64, _ b: UInt64, sourceBits: Int) -> UInt64? {
+    let bits = op.type.bits
+    return switch op.opcode {
+    case .nop, .instruction, .retire, .count, .const, .getRegister, .setRegister, .select, .load, .store, .atomic,
+      .compareExchange, .fence, .call, .exitIf, .exit, .exitIndirect, .exitWith, .raise:
+      nil
+    case .copy, .zeroExtend, .bitcast: a
+    case .add: Arithmetic.add(a, b, bits)
+    case .sub: Arithmetic.sub(a, b, bits)
+    case .mul: Arithmetic.mul(a, b, bits)
+    case .mulHighSigned: Arithmetic.mulHighSigned(a, b, bits)
+    case .mulHighUnsigned: Arithmetic.mulHighUnsigned(a, b, bits)
+    case .mulHighSignedUnsigned: Arithmetic.mulHighSignedUnsigned(a, b, bits)
+    case .divSigned: Arithmetic.divSigned(a, b, bits)
+    case .divUnsigned: Arithmetic.divUnsigned(a, b)
+    case .remSigned: Arithmetic.remSigned(a, b, bits)
+    case .remUnsigned: Arithmetic.remUnsigned(a, b)
+    case .and: a & b
+    case .or: a | b
+    case .xor: a ^ b
+    case .andNot: a & ~b
+    case .shiftLeft: Arithmetic.shiftLeft(a, b, bits)
+    case .shiftRight: Arithmetic.shiftRight(a, b, bits)
+    case .shiftRightArithmetic: Arithmetic.shiftRightArithmetic(a, b, bits)
+    case .rotateLeft: Arithmetic.rotateLeft(a, b, bits)
+    case .rotateRight: Arithmetic.rotateRight(a, b, bits)
+    case .countLeadingZeros: Arithmetic.countLeadingZeros(a, bits)
+    case .countTrailingZeros: Arithmetic.countTrailingZeros(a, bits)
+    case .populationCount: UInt64(truncatingIfNeeded: a.nonzeroBitCount)
+    case .byteSwap: Arithmetic.byteSwap(a, bits)
+    case .compare: op.condition.holds(a, b, bits: bits) ? 1 : 0
+    case .signExtend: Arithmetic.signExtend(a, from: sourceBits, to: bits)
+    case .truncate: a & Arithmetic.mask(bits)
+    }
+  }
+}

@@ -1,0 +1,110 @@
+// Owns what each flag means to the parser and what help says of it.
+
+import ArgumentParser
+
+struct Options: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "martlet",
+    abstract: "Runs firmware and kernels on an emulated board, with GDB and a monitor at hand.",
+    usage: """
+      martlet demo
+      martlet -M virt -bios FILE [-kernel FILE] [flag …]
+      """,
+    discussion: """
+      Long flags are understood with one dash or two. The serial console and the monitor share the terminal: Ctrl-A c \
+      goes from one to the other, Ctrl-A x quits, Ctrl-A h helps.
+
+      Exit codes:
+      \(ExitCode.allCases.map { "  \($0.rawValue)  \($0.meaning)" }.joined(separator: "\n"))
+      """,
+    version: "martlet 0.1.0")
+
+  @Option(
+    name: [.customShort("M"), .long], parsing: .unconditional, help: "Board by name, or a path to a .dts or .dtb.")
+  var machine: String?
+  @Option(parsing: .unconditional, help: "CPU model.")
+  var cpu: String?
+  @Option(parsing: .unconditional, help: "Number of CPUs.")
+  var smp: String?
+  @Option(name: .customShort("m"), parsing: .unconditional, help: "Memory size: 512M, 2G; a bare number is in MiB.")
+  var memory: String?
+  @Option(parsing: .unconditional, help: "Firmware, started first in the most privileged mode; none for none.")
+  var bios: String?
+  @Option(parsing: .unconditional, help: "Kernel or payload; started itself if there is no firmware.")
+  var kernel: String?
+  @Option(parsing: .unconditional, help: "Initial RAM disk.")
+  var initrd: String?
+  @Option(parsing: .unconditional, help: "Kernel command line.")
+  var append: String?
+  @Option(parsing: .unconditional, help: "Devicetree (.dts or .dtb) to use as the board.")
+  var dtb: String?
+  @Option(parsing: .unconditionalSingleValue, help: "loader,file=F[,addr=A][,cpu-num=N][,force-raw=on]: load a file.")
+  var device: [String] = []
+
+  @Flag(name: .customShort("s"), help: "Same as -gdb tcp::1234.")
+  var gdbShort = false
+  @Flag(name: .customShort("S"), help: "Do not start the guest: wait for GDB or the monitor.")
+  var startStopped = false
+  @Option(parsing: .unconditional, help: "Serve GDB at tcp::PORT, tcp:HOST:PORT or unix:PATH.")
+  var gdb: String?
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: "stdio, mon:stdio, pty, tcp:HOST:PORT[,server[,nowait]], unix:PATH[,server[,nowait]], file:PATH, none.")
+  var serial: [String] = []
+  @Option(parsing: .unconditional, help: "stdio, tcp:…, unix:… or none.")
+  var monitor: String?
+  @Flag(help: "Serial console and monitor on the terminal; the default.")
+  var nographic = false
+  @Option(parsing: .unconditional, help: "none: there are no displays.")
+  var display: String?
+
+  @Option(name: .customShort("d"), parsing: .unconditional, help: "Log these items, separated by commas; -d help.")
+  var logItems: String?
+  @Option(name: .customShort("D"), parsing: .unconditional, help: "Log to this file.")
+  var logFile: String?
+
+  @Flag(help: "Serve semihosting calls.")
+  var semihosting = false
+  @Option(parsing: .unconditional, help: "enable=on|off,target=native|auto,root=DIR,arg=WORD…: semihosting in detail.")
+  var semihostingConfig: String?
+
+  @Flag(help: "End when the guest resets the machine.")
+  var noReboot = false
+
+  @Option(parsing: .unconditional, help: "jit or interpreter.")
+  var host: String?
+  @Option(parsing: .unconditional, help: "End with exit code 3 after so many seconds.")
+  var timeout: String?
+  @Option(parsing: .unconditional, help: "End with exit code 0 once a console prints this.")
+  var expect: String?
+  @Flag(help: "Give the exit code with which the guest switches itself off.")
+  var exitCodeFromGuest = false
+  @Option(parsing: .unconditional, help: "How a running chain of blocks is stopped: budget.")
+  var interrupts: String?
+  @Option(parsing: .unconditionalSingleValue, help: "Switch an optimiser pass off.")
+  var noPass: [String] = []
+  @Flag(help: "Count the executions of every block.")
+  var countBlocks = false
+  @Option(parsing: .unconditional, help: "Write the input the guest got, with its times, to a file.")
+  var record: String?
+  @Option(parsing: .unconditional, help: "Give the guest the input of a recorded file instead.")
+  var replay: String?
+  @Option(parsing: .unconditional, help: "Run the monitor commands of a file before the guest starts.")
+  var monitorScript: String?
+  @Option(parsing: .unconditional, help: "End after so many instructions.")
+  var maxInstructions: String?
+  @Flag(help: "Show what the flags come to, and run nothing.")
+  var dryRun = false
+
+  // Accepted for the sake of existing scripts.
+  @Option(parsing: .unconditional, help: .hidden) var icount: String?
+  @Option(parsing: .unconditional, help: .hidden) var accel: String?
+  @Option(parsing: .unconditional, help: .hidden) var name: String?
+  @Option(parsing: .unconditionalSingleValue, help: .hidden) var net: [String] = []
+  @Option(parsing: .unconditionalSingleValue, help: .hidden) var nic: [String] = []
+  @Option(parsing: .unconditional, help: .hidden) var vga: String?
+  @Option(parsing: .unconditional, help: .hidden) var parallel: String?
+  @Flag(help: .hidden) var nodefaults = false
+  @Flag(help: .hidden) var noUserConfig = false
+}

@@ -1,0 +1,73 @@
+// Owns one serial device's connection to the host.
+
+import Bus
+import Glibc
+import Machine
+import Synchronization
+
+/// Where a serial device's characters go. Written by the machine's thread, connected by the main thread.
+final class SerialLine: CharacterBackend, Sendable {
+  private struct State {
+    var descriptor: Int32 = -1
+    var waits = true
+    var search: TextSearch?
+  }
+  private let state: Mutex<State>
+  private let verdict: Verdict
+
+  /// - Parameter expected: ends the run once the device has printed it.
+  init(expected: String?, _ verdict: Verdict) {
+    self.verdict = verdict
+    state = Mutex(State(search: expected.map { TextSearch($0) }))
+  }
+
+  /// Lets characters go to a descriptor, or with −1 nowhere.
+  /// - Parameter waits: wait for a slow reader; otherwise what it does not take is lost.
+  func connect(_ descriptor: Int32, waits: Bool = true) {
+    state.withLock {
+      $0.descriptor = descriptor
+      $0.waits = waits
+    }
+  }
+
+  func write(_ bytes: [UInt8]) {
+    let (descriptor, waits) = state.withLock { ($0.descriptor, $0.waits) }
+    if descriptor >= 0, !Descriptors.write(bytes, to: descriptor, waits: waits), descriptor == 1 {
+      verdict.reach(.outputClosed)
+    }
+    let isFound = state.withLock { $0.search?.feed(bytes) ?? false }
+    if isFound { verdict.reach(.expected) }
+  }
+}
+
+/// Looks for a text in a stream of bytes (Knuth, Morris, Pratt).
+struct TextSearch {
+  private let text: [UInt8]
+  /// For each prefix of the text, the length of its longest proper suffix that is a prefix too.
+  private let borders: [Int]
+  private var matched = 0
+
+  init(_ text: String) {
+    let text = Array(text.utf8)
+    var borders = [Int](repeating: 0, count: max(1, text.count))
+    var length = 0
+    for index in text.indices.dropFirst() {
+      while length > 0, text[index] != text[length] { length = borders[length - 1] }
+      if text[index] == text[length] { length += 1 }
+      borders[index] = length
+    }
+    self.text = text
+    self.borders = borders
+  }
+
+  /// Returns whether the text is complete with one of these bytes.
+  mutating func feed(_ bytes: [UInt8]) -> Bool {
+    for byte in bytes {
+      if matched == text.count { return true }
+      while matched > 0, byte != text[matched] { matched = borders[matched - 1] }
+      if byte == text[matched] { matched += 1 }
+      if matched == text.count { return true }
+    }
+    return false
+  }
+}

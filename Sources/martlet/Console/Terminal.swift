@@ -1,0 +1,86 @@
+// Owns the mode of the user's terminal: raw while the guest has it, and back as it was however the program ends.
+
+import Glibc
+
+/// The terminal behind standard input.
+@safe enum Terminal {
+  /// The mode at the start. Null: nothing to restore.
+  private nonisolated(unsafe) static let saved = UnsafeMutablePointer<termios>.allocate(capacity: 1)
+  private nonisolated(unsafe) static let isRaw = UnsafeMutablePointer<Bool>.allocate(capacity: 1)
+  /// Signals by which a faulty program dies. SIGSEGV is not among them: it belongs to translated code.
+  private static let fatalSignals = [SIGABRT, SIGILL, SIGTRAP, SIGFPE]
+
+  static var isTerminal: Bool { isatty(0) != 0 }
+
+  /// Passes every key to the program at once and unchanged. Without effect if standard input is no terminal.
+  /// - Parameter keepsSignals: Ctrl-C and its like still end the program.
+  static func enterRaw(keepsSignals: Bool) {
+    unsafe isRaw.initialize(to: false)
+    guard isTerminal, unsafe tcgetattr(0, saved) == 0 else { return }
+    var mode = unsafe saved.pointee
+    mode.c_iflag &= ~tcflag_t(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON)
+    mode.c_lflag &= ~tcflag_t(ECHO | ECHONL | ICANON | IEXTEN)
+    if !keepsSignals { mode.c_lflag &= ~tcflag_t(ISIG) }
+    unsafe isRaw.pointee = true
+    unsafe tcsetattr(0, TCSANOW, &mode)
+    atexit { Terminal.restore() }
+    for number in fatalSignals {
+      signal(number) { number in
+        Terminal.restore()
+        signal(number, SIG_DFL)
+        raise(number)
+      }
+    }
+  }
+
+  /// Puts the terminal back. Callable from a signal handler once ``enterRaw(keepsSignals:)`` was called.
+  static func restore() {
+    if unsafe isRaw.pointee { unsafe tcsetattr(0, TCSANOW, saved) }
+  }
+
+  /// Passes signals that end the program to `body`, on a thread of their own; a second one ends it at once.
+  ///
+  /// To be called before any other thread is started, so that all inherit the mask.
+  static func catchSignals(_ body: @escaping @Sendable (Int32) -> Void) {
+    signal(SIGPIPE, SIG_IGN)
+    unsafe pthread_sigmask(SIG_BLOCK, [mask], nil)
+    let box = Box(body)
+    var thread = pthread_t()
+    unsafe pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument = unsafe argument else { return nil }
+        let body = unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body
+        var isSecond = false
+        while true {
+          var number: Int32 = 0
+          unsafe sigwait([Terminal.mask], &number)
+          if isSecond { Terminal.die(of: number) }
+          isSecond = true
+          body(number)
+        }
+      }, Unmanaged.passRetained(box).toOpaque())
+    pthread_detach(thread)
+  }
+
+  /// Ends the program as the signal would have, the terminal restored.
+  static func die(of number: Int32) -> Never {
+    if isTerminal { restore() }
+    signal(number, SIG_DFL)
+    unsafe pthread_sigmask(SIG_UNBLOCK, [mask], nil)
+    kill(getpid(), number)
+    _exit(128 + number)
+  }
+
+  private static var mask: sigset_t {
+    var set = sigset_t()
+    unsafe sigemptyset(&set)
+    for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { unsafe sigaddset(&set, number) }
+    return set
+  }
+
+  private final class Box {
+    let body: @Sendable (Int32) -> Void
+    init(_ body: @escaping @Sendable (Int32) -> Void) { self.body = body }
+  }
+}

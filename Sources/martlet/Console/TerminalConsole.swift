@@ -1,0 +1,103 @@
+// Owns the user's terminal: who gets what is typed, the serial console or the monitor.
+
+import Glibc
+import Machine
+import Monitor
+
+/// Standard input and output, shared by a serial device and the monitor.
+final class TerminalConsole {
+  private enum Focus { case serial, monitor }
+
+  /// The monitor's side of the terminal.
+  enum Prompt {
+    case none
+    /// With line editing and completion.
+    case terminal(MonitorPrompt)
+    /// For pipes: lines as they come.
+    case lines(MonitorConsole)
+  }
+
+  private let serial: (([UInt8]) -> Void)?
+  private let prompt: Prompt
+  private let loop: EventLoop
+  private let verdict: Verdict
+  private var focus: Focus
+  /// Nil: Ctrl-A is a key like others.
+  private var keys: EscapeKeys?
+
+  /// - Parameters:
+  ///   - serial: receives what is typed for the serial device.
+  ///   - isShared: Ctrl-A is understood.
+  init(serial: (([UInt8]) -> Void)?, prompt: Prompt, isShared: Bool, _ loop: EventLoop, _ verdict: Verdict) {
+    self.serial = serial
+    self.prompt = prompt
+    self.loop = loop
+    self.verdict = verdict
+    focus = serial == nil ? .monitor : .serial
+    keys = isShared ? EscapeKeys() : nil
+  }
+
+  func start() {
+    Terminal.enterRaw(keepsSignals: keys == nil)
+    if focus == .monitor { enterMonitor() }
+    loop.watch(0) { [self] in
+      let bytes = Descriptors.read(0)
+      // The end of a pipe is no reason to stop: the guest runs on.
+      if bytes.isEmpty { return loop.forget(0) }
+      take(bytes)
+    }
+  }
+
+  private func take(_ bytes: [UInt8]) {
+    guard var keys else { return pass(bytes) }
+    let events = keys.feed(bytes)
+    self.keys = keys
+    for event in events {
+      switch event {
+      case .typed(let bytes): pass(bytes)
+      case .quit: verdict.reach(.quit)
+      case .help: show(EscapeKeys.help)
+      case .toggle: toggle()
+      case .unknown: show("\nCtrl-A h lists the keys\n")
+      }
+    }
+  }
+
+  private func pass(_ bytes: [UInt8]) {
+    switch (focus, prompt) {
+    case (.serial, _): serial?(bytes)
+    case (.monitor, .terminal(let prompt)): prompt.feed(bytes)
+    case (.monitor, .lines(let console)): console.feed(bytes)
+    case (.monitor, .none): break
+    }
+  }
+
+  private func toggle() {
+    guard serial != nil else { return }
+    if focus == .serial { enterMonitor() } else { leaveMonitor() }
+  }
+
+  private func enterMonitor() {
+    if case .none = prompt { return show("\nthere is no monitor here\n") }
+    focus = .monitor
+    if serial != nil { show("\nMonitor; Ctrl-A c goes back, 'help' lists the commands.\n") }
+    switch prompt {
+    case .none: break
+    case .lines(let console): console.showPrompt()
+    case .terminal(let prompt):
+      prompt.show()
+      loop.watch(prompt.messageDescriptor) { prompt.showMessages() }
+    }
+  }
+
+  private func leaveMonitor() {
+    focus = .serial
+    if case .terminal(let prompt) = prompt {
+      loop.forget(prompt.messageDescriptor)
+      prompt.hide()
+    }
+    show("\n")
+  }
+
+  private func show(_ text: String) { Descriptors.write(Array(text.utf8), to: 1) }
+}

@@ -1,0 +1,72 @@
+// Owns how a run ends: the first reason wins, whatever thread it comes from.
+
+import Glibc
+import Machine
+import Synchronization
+
+enum Ending: Equatable, Sendable {
+  /// The guest switched itself off.
+  case exited(Int32)
+  /// The guest reset the machine, with `-no-reboot`.
+  case reset
+  case expected
+  case timeout
+  case instructionLimit
+  case lockedUp(String)
+  case failed(String)
+  /// The user asked for the end.
+  case quit
+  /// Nobody reads the output any more.
+  case outputClosed
+  case signal(Int32)
+}
+
+/// The ending of a run, and a descriptor that becomes readable with it.
+final class Verdict: Sendable {
+  let descriptor: Int32
+  private let writeEnd: Int32
+  private let ending = Mutex<Ending?>(nil)
+
+  init() throws(Failure) {
+    var ends: [Int32] = [-1, -1]
+    guard unsafe pipe(&ends) == 0 else {
+      throw Failure(code: .internalError, message: "no pipe: \(HostFile.reason(errno))")
+    }
+    (descriptor, writeEnd) = (ends[0], ends[1])
+  }
+
+  func reach(_ reason: Ending) {
+    let isFirst = ending.withLock { current in
+      defer { current = current ?? reason }
+      return current == nil
+    }
+    if isFirst { Descriptors.write([1], to: writeEnd) }
+  }
+
+  var reached: Ending? { ending.withLock { $0 } }
+}
+
+extension Ending {
+  /// The exit code, and what to say about it.
+  func conclusion(_ plan: Plan) -> (code: Int32, message: String?) {
+    let missing = plan.expect.map { "the guest never printed '\($0)'" }
+    func code(_ code: ExitCode) -> Int32 { code.rawValue }
+    switch self {
+    case .exited(let guestCode):
+      if plan.exitCodeFromGuest { return (guestCode & 0xFF, missing) }
+      if guestCode != 0 { return (code(.guestFailure), "the guest failed with code \(guestCode)") }
+      return (code(missing == nil ? .success : .guestFailure), missing)
+    case .reset, .quit, .outputClosed, .instructionLimit:
+      return (code(missing == nil ? .success : .guestFailure), missing)
+    case .expected: return (code(.success), nil)
+    case .timeout:
+      let seconds = plan.timeout.map { "\($0)" } ?? ""
+      return (
+        code(.timeout), "the run took more than the \(seconds) s of --timeout" + (missing.map { ", and " + $0 } ?? "")
+      )
+    case .lockedUp(let text): return (code(.lockUp), "the guest is locked up: \(text)")
+    case .failed(let text): return (code(.internalError), text)
+    case .signal(let number): return (128 + number, nil)
+    }
+  }
+}

@@ -1,0 +1,58 @@
+// Owns the start of the program.
+
+import ArgumentParser
+import Glibc
+
+@main
+enum Martlet {
+  static func main() {
+    do throws(Failure) {
+      exit(try run(Array(CommandLine.arguments.dropFirst())))
+    } catch {
+      Log.note(error.message)
+      exit(error.code.rawValue)
+    }
+  }
+
+  private static func run(_ words: [String]) throws(Failure) -> Int32 {
+    if words.first == "demo" { return try Demo.run(Array(words.dropFirst())) }
+    let words = try ArgumentVector.normalize(words)
+    guard !show(listingFor: words) else { return ExitCode.success.rawValue }
+    return try run(Plan(parse(words)), words)
+  }
+
+  /// Runs what the flags come to, or with `--dry-run` shows it.
+  static func run(_ plan: Plan, _ words: [String]) throws(Failure) -> Int32 {
+    for note in plan.notes { Log.note(note) }
+    if words.contains("--dry-run") {
+      print(plan.summary.joined(separator: "\n"))
+      return ExitCode.success.rawValue
+    }
+    return try Session(plan).run()
+  }
+
+  /// Parses a normalised vector; help and version end the program.
+  static func parse(_ words: [String]) throws(Failure) -> Options {
+    do {
+      return try Options.parse(words)
+    } catch {
+      guard Options.exitCode(for: error).isSuccess else { throw .usage(Options.message(for: error)) }
+      print(Options.fullMessage(for: error))
+      exit(ExitCode.success.rawValue)
+    }
+  }
+
+  /// `-M help` and its like. Returns whether one was asked for.
+  private static func show(listingFor words: [String]) -> Bool {
+    for (flag, word) in zip(words, words.dropFirst()) where word == "help" || word == "?" {
+      switch flag {
+      case "-M", "--machine": print(Listings.boards)
+      case "--cpu": print(Listings.models(Parts.registry))
+      case "-d": print(Listings.logItems)
+      default: continue
+      }
+      return true
+    }
+    return false
+  }
+}

@@ -1,0 +1,40 @@
+// Owns the choice of parts: the one place that names concrete guests, hosts and devices.
+
+import Bus
+import Devices
+import GuestRISCV
+import HostInterpreter
+import HostX86_64
+import Machine
+
+enum Parts {
+  static let registry = Registry(
+    guests: [riscv],
+    hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
+    devices: standardDevices, fallback: LoggedRegisterFile.self)
+
+  private static let riscv = GuestEntry(
+    elfMachines: [243],
+    models: [
+      ("rv64", "64 bits, every implemented extension"),
+      ("rv32", "32 bits, every implemented extension"),
+      ("rv64gc", "or any other ISA string, such as rv32imac_zba_zbb"),
+    ],
+    serves: { $0.contains("riscv") },
+    make: { model, cpu, semihosting throws(MachineError) in
+      let name = model ?? cpu.string("riscv,isa") ?? "rv64"
+      do throws(RISCVModelError) {
+        return try RISCVGuest(model: name, semihosting: semihosting)
+      } catch {
+        let origin = model == nil ? "\(cpu.path): riscv,isa" : "-cpu"
+        throw .badInput("\(origin): '\(name)': \(error); see '-cpu help'")
+      }
+    },
+    describe: { guest in
+      guard let guest = guest as? RISCVGuest else { return [] }
+      let base = "rv\(guest.xlen)"
+      return [
+        ("riscv,isa", base + guest.extensions.isa), ("mmu-type", guest.xlen == 32 ? "riscv,sv32" : "riscv,sv48"),
+      ]
+    })
+}

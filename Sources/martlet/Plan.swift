@@ -1,0 +1,238 @@
+// Owns what a command line comes to: the machine's configuration, its connections, and when the run ends.
+
+import Boards
+import Glibc
+import GuestKit
+import Machine
+import Optimizer
+
+struct Plan {
+  var configuration: MachineConfiguration
+  /// One for each serial device, the console's first.
+  var serial: [Port] = []
+  var monitor: Port = .none
+  /// `tcp:HOST:PORT` or `unix:PATH`.
+  var gdb: Port?
+  var startStopped = false
+  var logItems: Set<LogItem> = [.unimp]
+  var logFile: String?
+  var timeout: Double?
+  var expect: String?
+  var exitCodeFromGuest = false
+  var record: String?
+  var replay: String?
+  var monitorScript: String?
+  /// Things the user should know before the run.
+  var notes: [String] = []
+
+  init(_ options: Options) throws(Failure) {
+    configuration = MachineConfiguration(board: try Self.board(options))
+    try setMachine(options)
+    try setConnections(options)
+    try setRun(options)
+    try noteIgnored(options)
+  }
+
+  // MARK: Board
+
+  private static func board(_ options: Options) throws(Failure) -> String {
+    if let tree = options.dtb { return try readable(tree, of: "-dtb") }
+    guard let machine = options.machine else {
+      throw .usage("no board is chosen; add '-M virt', see '-M help' for the others")
+    }
+    let words = machine.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    guard words.count == 1 else {
+      throw .usage("-M: '\(words[1])' is not implemented; boards are changed in their devicetree")
+    }
+    if machine.contains("/") || machine.hasSuffix(".dts") || machine.hasSuffix(".dtb") {
+      return try readable(machine, of: "-M")
+    }
+    guard let path = Boards.path(machine) else {
+      guard !Boards.names.isEmpty else {
+        throw Failure(
+          code: .internalError, message: "the folder of boards was not found; set MARTLET_BOARDS to where it is")
+      }
+      let hint = ArgumentVector.nearest(machine, among: Boards.names).map { "; did you mean '\($0)'?" } ?? ";"
+      throw .usage(
+        "-M: no board is called '\(machine)'\(hint) there are: \(Boards.names.joined(separator: ", ")), or give the path of"
+          + " a .dts or .dtb")
+    }
+    return path
+  }
+
+  /// The path, if the file can be read.
+  private static func readable(_ path: String, of flag: String) throws(Failure) -> String {
+    guard unsafe access(path, R_OK) == 0 else {
+      throw .usage("\(flag): \(path): \(HostFile.reason(errno)); check the path")
+    }
+    return path
+  }
+
+  private static func known(_ word: String, _ words: [String], _ flag: String) throws(Failure) -> String {
+    guard !words.contains(word) else { return word }
+    let hint = ArgumentVector.nearest(word, among: words).map { "; did you mean '\($0)'?" } ?? ";"
+    throw .usage("\(flag): '\(word)' does not exist\(hint) there are: \(words.joined(separator: ", "))")
+  }
+
+  private mutating func setMachine(_ options: Options) throws(Failure) {
+    configuration.cpuModel = options.cpu
+    if let text = options.smp { configuration.cpuCount = try Value.cpuCount(text) }
+    if let text = options.memory { configuration.memorySize = try Value.size(text, of: "-m") }
+    configuration.bios = options.bios.flatMap { $0 == "none" || $0 == "default" ? nil : $0 }
+    configuration.kernel = options.kernel
+    configuration.initrd = options.initrd
+    configuration.bootArguments = options.append
+    for text in options.device { configuration.loads.append(try Value.loader(text)) }
+    for (flag, path) in [("-bios", configuration.bios), ("-kernel", options.kernel), ("-initrd", options.initrd)] {
+      if let path { _ = try Self.readable(path, of: flag) }
+    }
+    if let host = options.host { configuration.host = try Self.known(host, Parts.registry.hosts.map(\.name), "--host") }
+    configuration.noReboot = options.noReboot
+    for pass in options.noPass {
+      configuration.engine.disabledPasses.insert(try Self.known(pass, Pass.pipeline.map(\.name), "--no-pass"))
+    }
+    configuration.engine.countsExecutions = options.countBlocks
+    try setSemihosting(options)
+    if let way = options.interrupts, way != "budget" {
+      let known = ["unchain", "flag", "page"].contains(way)
+      throw .usage("--interrupts: '\(way)' \(known ? "is not implemented yet" : "is not understood"); use budget")
+    }
+  }
+
+  private mutating func setSemihosting(_ options: Options) throws(Failure) {
+    configuration.semihosting = options.semihosting || options.semihostingConfig != nil
+    for word in (options.semihostingConfig ?? "").split(separator: ",") {
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let value = parts.count > 1 ? parts[1] : ""
+      switch parts[0] {
+      case "enable": configuration.semihosting = try Value.isOn(value, of: "-semihosting-config enable")
+      case "on", "off": configuration.semihosting = parts[0] == "on"
+      case "userspace": break
+      case "arg": configuration.semihostingArguments.append(String(value))
+      case "root": configuration.semihostingRoot = try Self.readable(String(value), of: "-semihosting-config root")
+      case "target":
+        guard value == "native" || value == "auto" else {
+          throw .usage("-semihosting-config: target=\(value) is not implemented; use target=native")
+        }
+      default:
+        throw .usage(
+          "-semihosting-config: '\(parts[0])' is not understood; there are: enable, target, root, arg, userspace")
+      }
+    }
+    if configuration.semihostingArguments.isEmpty {
+      configuration.semihostingArguments = [configuration.kernel ?? configuration.bios, options.append].compactMap {
+        $0
+      }
+    }
+  }
+
+  // MARK: Connections
+
+  private mutating func setConnections(_ options: Options) throws(Failure) {
+    for text in options.serial { serial.append(try Value.port(text, of: "-serial")) }
+    if let text = options.monitor { monitor = try Value.port(text, of: "-monitor") }
+    let asksForNone = options.nodefaults && !options.nographic
+    switch (options.serial.isEmpty, options.monitor == nil) {
+    case (true, true): if !asksForNone { serial = [.terminal(shared: true)] }
+    case (true, false): if !asksForNone, !monitor.isTerminal { serial = [.terminal(shared: false)] }
+    case (false, true):
+      if options.nographic, !serial.contains(where: \.isTerminal) { monitor = .terminal(shared: false) }
+    case (false, false): break
+    }
+    let users = serial.filter(\.isTerminal).count + (monitor.isTerminal ? 1 : 0)
+    guard users <= 1 else {
+      throw .usage("-serial and -monitor want the terminal \(users) times; use '-serial mon:stdio' to share it")
+    }
+    if case .file(let path) = monitor {
+      throw .usage("-monitor: file:\(path) cannot give commands; use --monitor-script")
+    }
+    if let text = options.gdb, text != "none" {
+      gdb = try Value.port(text, of: "-gdb")
+    } else if options.gdbShort {
+      gdb = .tcp(host: "127.0.0.1", port: 1234, listens: true, waits: false)
+    }
+    switch gdb {
+    case nil, .tcp, .unix: break
+    default: throw .usage("-gdb: '\(options.gdb ?? "")' is not implemented; use tcp::PORT or unix:PATH")
+    }
+    if let display = options.display, display != "none" {
+      throw .usage("-display: '\(display)' is not implemented: there are no displays; use none")
+    }
+  }
+
+  // MARK: The run
+
+  private mutating func setRun(_ options: Options) throws(Failure) {
+    startStopped = options.startStopped
+    if let text = options.logItems { logItems = try Listings.items(text) }
+    logFile = options.logFile
+    if let text = options.timeout { timeout = try Value.seconds(text, of: "--timeout") }
+    if let text = options.expect {
+      guard !text.isEmpty else { throw .usage("--expect: the text is empty") }
+      expect = text
+    }
+    exitCodeFromGuest = options.exitCodeFromGuest
+    record = options.record
+    replay = options.replay
+    monitorScript = options.monitorScript
+    if let text = options.maxInstructions {
+      configuration.instructionLimit = try Value.number(text, of: "--max-instructions")
+    }
+    let hasImage =
+      configuration.bios != nil || configuration.kernel != nil || !configuration.loads.isEmpty || gdb != nil
+      || startStopped
+    guard hasImage else {
+      throw .usage("there is nothing to run; give -bios, -kernel or -device loader,file=…, or try 'martlet demo'")
+    }
+    let talks = serial.contains { port in
+      switch port {
+      case .pty, .tcp, .unix: true
+      case .terminal: isatty(0) != 0
+      case .file, .none: false
+      }
+    }
+    configuration.paced = talks && replay == nil
+  }
+
+  private mutating func noteIgnored(_ options: Options) throws(Failure) {
+    if options.icount != nil { notes.append("-icount is ignored: Martlet always counts instructions") }
+    if options.accel != nil { notes.append("-accel is ignored: choose with --host jit or --host interpreter") }
+    for (flag, values) in [
+      ("-net", options.net), ("-nic", options.nic), ("-vga", options.vga.map { [$0] } ?? []),
+      ("-parallel", options.parallel.map { [$0] } ?? []),
+    ] {
+      if let value = values.first(where: { $0 != "none" }) {
+        throw .usage("\(flag): '\(value)' is not implemented; use none")
+      }
+    }
+  }
+
+  /// What `--dry-run` prints, one choice a line.
+  var summary: [String] {
+    let set = configuration
+    var lines = ["board \(set.board)"]
+    func add(_ name: String, _ value: Any?) { if let value { lines.append("\(name) \(value)") } }
+    add("cpu", set.cpuModel)
+    add("smp", set.cpuCount)
+    add("memory", set.memorySize)
+    add("bios", set.bios)
+    add("kernel", set.kernel)
+    add("initrd", set.initrd)
+    add("append", set.bootArguments)
+    for file in set.loads {
+      let address = file.address.map { " at 0x" + String($0, radix: 16) } ?? ""
+      lines.append("load \(file.path)\(address)\(file.forceRaw ? " raw" : "")\(file.setsEntry ? " entry" : "")")
+    }
+    for port in serial { lines.append("serial \(port)") }
+    add("monitor", monitor)
+    add("gdb", gdb)
+    add("host", set.host)
+    lines.append("log \(logItems.map(\.rawValue).sorted().joined(separator: ","))")
+    add("timeout", timeout)
+    add("expect", expect)
+    add("instructions", set.instructionLimit)
+    if set.semihosting { lines.append("semihosting \(set.semihostingArguments.joined(separator: " "))") }
+    if startStopped { lines.append("stopped at start") }
+    return lines
+  }
+}

@@ -1,0 +1,161 @@
+// Owns one run: the machine, its connections, and the way to its end.
+
+import Bus
+import DebugServer
+import Glibc
+import Machine
+import Monitor
+
+final class Session {
+  private let plan: Plan
+  private let verdict: Verdict
+  private let loop: EventLoop
+  private let machine: Machine
+  private let lines: [SerialLine]
+  private let recordFile: Int32?
+  private var server: DebugServer?
+
+  init(_ plan: Plan) throws(Failure) {
+    self.plan = plan
+    let verdict = try Verdict()
+    self.verdict = verdict
+    loop = EventLoop(verdict)
+    // A board without any serial port still gets a line, for what semihosting writes.
+    lines = (0..<max(1, plan.serial.count)).map { _ in SerialLine(expected: plan.expect, verdict) }
+    let log = try Log.sink(plan.logItems, file: plan.logFile)
+    let inputs = if let path = plan.replay { try InputRecord.load(path) } else { [RecordedInput]() }
+    recordFile = if let path = plan.record { try Descriptors.open(path, of: "--record") } else { nil }
+    do throws(MachineError) {
+      machine = try Machine.make(plan.configuration, registry: Parts.registry, backends: lines, log: log)
+    } catch {
+      switch error {
+      case .badInput(let text): throw .usage(text)
+      case .setup(let text): throw Failure(code: .internalError, message: text)
+      }
+    }
+    machine.engine.log.items = plan.logItems.sorted { $0.rawValue < $1.rawValue }
+    if !inputs.isEmpty { machine.setReplay(inputs) }
+  }
+
+  /// Runs the machine to its end, and returns the exit code.
+  func run() throws(Failure) -> Int32 {
+    Terminal.catchSignals { [verdict] in verdict.reach(.signal($0)) }
+    observe()
+    machine.start()
+    let monitor = Monitor(machine)
+    let isWaiting = try connect(monitor)
+    if let gdb = plan.gdb { server = try Attachments.serveGDB(machine, monitor, gdb, verdict) }
+    let deadline = plan.timeout.map { EventLoop.now + $0 }
+    loop.run(until: deadline) { isWaiting.contains { $0() } }
+    if verdict.reached == nil, try !runScript(monitor), !plan.startStopped { machine.resume() }
+    loop.run(until: deadline)
+    return finish()
+  }
+
+  private func observe() {
+    let limit = plan.configuration.instructionLimit
+    let staysForGDB = plan.gdb != nil
+    machine.stopObservers.append { [verdict, unowned machine] event in
+      switch event {
+      case .exited(let code): verdict.reach(.exited(code))
+      case .reset: verdict.reach(.reset)
+      case .lockedUp(_, let text):
+        if staysForGDB {
+          Log.note("the guest is locked up: \(text); it stands for GDB to look at")
+        } else {
+          verdict.reach(.lockedUp(text))
+        }
+      case .failed(let text): verdict.reach(.failed(text))
+      case .requested:
+        if let limit, machine.engine.vcpus.allSatisfy({ $0.ticks >= limit }) { verdict.reach(.instructionLimit) }
+      case .breakpoint, .watchpoint, .stepped: break
+      }
+    }
+  }
+
+  // MARK: Connections
+
+  /// Connects serial lines and the monitor. Returns conditions that hold while peers are waited for.
+  private func connect(_ monitor: Monitor) throws(Failure) -> [() -> Bool] {
+    let paths = machine.devices.filter { $0.device is any CharacterDevice }.map(\.path)
+    if plan.serial.count > paths.count, plan.serial.contains(where: { $0 != .none }) {
+      Log.note("the board has \(paths.count) serial devices; the connections after those go nowhere")
+    }
+    let connections = Connections(loop)
+    var conditions: [() -> Bool] = []
+    var terminalInput: (([UInt8]) -> Void)?
+    var isShared = false
+    for (index, port) in plan.serial.enumerated() {
+      let path = paths.indices.contains(index) ? paths[index] : nil
+      let isLive = plan.replay == nil
+      let input = { [machine] (bytes: [UInt8]) in
+        if let path, isLive, !bytes.isEmpty { machine.inject(bytes, to: path) }
+      }
+      if case .terminal(let shared) = port {
+        lines[index].connect(1)
+        terminalInput = input
+        isShared = shared
+      }
+      conditions.append(
+        try connections.connect(
+          lines[index], to: port, flag: "-serial", label: "serial \(index) (\(path ?? "no device"))", input: input))
+    }
+    if plan.monitor.isTerminal || terminalInput != nil {
+      let prompt = terminalPrompt(monitor, isWanted: plan.monitor.isTerminal || isShared)
+      TerminalConsole(serial: terminalInput, prompt: prompt, isShared: isShared, loop, verdict).start()
+    }
+    if !plan.monitor.isTerminal, plan.monitor != .none {
+      conditions.append(try serveMonitor(monitor, connections))
+    }
+    return conditions
+  }
+
+  private func terminalPrompt(_ monitor: Monitor, isWanted: Bool) -> TerminalConsole.Prompt {
+    guard isWanted else { return .none }
+    let quit = { [verdict] in verdict.reach(.quit) }
+    if Terminal.isTerminal { return .terminal(MonitorPrompt(monitor, quit: quit)) }
+    return .lines(MonitorConsole(monitor, output: { Descriptors.write($0, to: 1) }, quit: quit))
+  }
+
+  private func serveMonitor(_ monitor: Monitor, _ connections: Connections) throws(Failure) -> () -> Bool {
+    let line = SerialLine(expected: nil, verdict)
+    let console = MonitorConsole(
+      monitor, output: { line.write($0) }, quit: { [verdict] in verdict.reach(.quit) })
+    return try connections.connect(line, to: plan.monitor, flag: "-monitor", label: "the monitor") { bytes in
+      console.feed(bytes)
+    }
+  }
+
+  /// Returns whether the script started the guest itself or wants the end.
+  private func runScript(_ monitor: Monitor) throws(Failure) -> Bool {
+    guard let path = plan.monitorScript else { return false }
+    let bytes: [UInt8]
+    do throws(MachineError) { bytes = try HostFile.read(path) } catch { throw .usage("--monitor-script: \(error)") }
+    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+    for (index, line) in lines.enumerated() {
+      let result = monitor.execute(String(line))
+      if result.isError { throw .usage("--monitor-script: \(path): line \(index + 1): \(result.text)") }
+      if !result.text.isEmpty { Descriptors.write(Array((result.text + "\n").utf8), to: 1) }
+      if result.wantsQuit {
+        verdict.reach(.quit)
+        return true
+      }
+    }
+    return machine.perform { $0.isRunning }
+  }
+
+  // MARK: The end
+
+  private func finish() -> Int32 {
+    let ending = verdict.reached ?? .quit
+    if let recordFile {
+      InputRecord.save(machine.perform { $0.recorded }, to: recordFile)
+      close(recordFile)
+    }
+    Terminal.restore()
+    if case .signal(let number) = ending { Terminal.die(of: number) }
+    let (code, message) = ending.conclusion(plan)
+    if let message { Log.note(message) }
+    return code
+  }
+}

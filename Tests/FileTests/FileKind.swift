@@ -1,0 +1,147 @@
+// Owns the table of kinds of file tests: what each folder's text is and how its result comes about.
+
+import Foundation
+import HostInterpreter
+import HostKit
+import HostX86_64
+import IR
+import Optimizer
+import Testing
+
+/// A folder of cases and the function from a case to its result.
+struct FileKind: Sendable {
+  let folder: String
+  let run: @Sendable (FileCase) throws -> String
+
+  static let all: [FileKind] = [
+    FileKind(folder: "ir", run: runText),
+    FileKind(folder: "optimize", run: runPasses),
+    FileKind(folder: "run", run: runBlocks),
+  ]
+
+}
+
+/// A host that can run here and a way to memory; whatever runs must do the same on each.
+struct HostSetup: Sendable, CustomStringConvertible {
+  let type: any HostKit.Host.Type
+  let dataPath: DataPath
+
+  var description: String { "\(type.name), \(dataPath)" }
+
+  /// The first is the reference.
+  static let all: [HostSetup] = [
+    HostSetup(type: InterpreterHost.self, dataPath: .slow),
+    HostSetup(type: X86_64Host.self, dataPath: .slow),
+    HostSetup(type: X86_64Host.self, dataPath: .window),
+    HostSetup(type: X86_64Host.self, dataPath: .tlb),
+  ]
+}
+
+/// Parses, verifies, prints. A fault found is the result.
+@Sendable private func runText(_ file: FileCase) throws -> String {
+  do {
+    let blocks = try Parser(TestGuest.names).blocks(file.input)
+    for block in blocks { try TestGuest.verifier.verify(block) }
+    let text = blocks.map(Printer(TestGuest.names).text).joined()
+    #expect(try Parser(TestGuest.names).blocks(text) == blocks, "the text does not read back as what was printed")
+    return text
+  } catch let error as ParseError {
+    return "parse error: \(error)\n"
+  } catch let error as VerificationError {
+    return "verification error: \(error)\n"
+  }
+}
+
+/// Runs the passes that the directive `passes` names (all, if there is none) and prints.
+@Sendable private func runPasses(_ file: FileCase) throws -> String {
+  let passes = try file.directives("passes").flatMap { $0.split(separator: " ") }.map {
+    try #require(Pass(name: $0), "no pass \($0)")
+  }
+  let optimizer = Optimizer(passes: passes.isEmpty ? Pass.pipeline : passes, helpers: TestGuest.helpers.map(\.effects))
+  var text = ""
+  for var block in try verified(file) {
+    optimizer.run(&block)
+    try TestGuest.verifier.verify(block)
+    text += Printer(TestGuest.names).text(block)
+  }
+  return text
+}
+
+private func verified(_ file: FileCase) throws -> [Block] {
+  let blocks = try Parser(TestGuest.names).blocks(file.input)
+  for block in blocks { try TestGuest.verifier.verify(block) }
+  return blocks
+}
+
+/// Runs the first block on every host, as it is and optimised, and prints what changed. Exits lead to the other blocks of
+/// the file unless a directive `links: none` stands there; indirect ones likewise through the jump cache.
+///
+/// Directives: `budget: 5`, `set: x1 = 5`, `memory: 0x100 = 01 02 ff`.
+@Sendable private func runBlocks(_ file: FileCase) throws -> String {
+  let blocks = try verified(file)
+  let optimizer = Optimizer(helpers: TestGuest.helpers.map(\.effects))
+  var first: String?
+  for setup in HostSetup.all {
+    for optimizes in [false, true] {
+      var blocks = blocks
+      if optimizes { for index in blocks.indices { optimizer.run(&blocks[index]) } }
+      let cpu = try startState(file)
+      try run(blocks, on: setup, cpu, linked: file.directives("links") != ["none"])
+      // With paging, exits to another page are never linked, and so miss in the jump cache instead.
+      let outcome =
+        setup.dataPath == .tlb && first?.hasPrefix("unlinked") == true
+        ? cpu.outcome.replacingOccurrences(of: "indirect.miss", with: "unlinked") : cpu.outcome
+      let result = outcome + "\n" + cpu.changes(since: try startState(file))
+      #expect(result == first ?? result, "\(setup), \(optimizes ? "optimised" : "as it is")")
+      first = first ?? result
+    }
+  }
+  return try #require(first)
+}
+
+private func run(_ blocks: [Block], on setup: HostSetup, _ cpu: TestCPU, linked: Bool) throws {
+  let host = try setup.type.init(TestGuest.configuration)
+  var firstExit: UInt32 = 0
+  var entries: [UInt64: CodeAddress] = [:]
+  var exits: [(number: UInt32, target: UInt64)] = []
+  for block in blocks {
+    let compiled = try host.compile(block, dataPath: setup.dataPath, firstExit: firstExit)
+    entries[block.pc] = compiled.entry
+    for op in block.ops where op.opcode == .exit || op.opcode == .exitIf {
+      if !op.exitFlags.contains(.unchainable) { exits.append((firstExit, UInt64(bitPattern: op.imm))) }
+      firstExit += 1
+    }
+  }
+  if linked {
+    for (number, target) in exits { if let entry = entries[target] { host.link(exit: number, to: entry) } }
+    for (pc, entry) in entries { cpu.cache(pc, host.jumpTarget(entry)) }
+  }
+  host.run(try #require(entries[blocks[0].pc]), cpu.state)
+}
+
+private func startState(_ file: FileCase) throws -> TestCPU {
+  let cpu = TestCPU(budget: Int64(file.directives("budget").first ?? "1000") ?? 1000)
+  for directive in file.directives("set") {
+    let (name, text) = try sides(directive)
+    let number = try #require(TestGuest.registers.firstIndex { $0.name == name }, "no register \(name)")
+    cpu[register: number] = try number64(text)
+  }
+  for directive in file.directives("memory") {
+    let (address, bytes) = try sides(directive)
+    for (index, byte) in bytes.split(separator: " ").enumerated() {
+      cpu[memory: Int(try number64(address)) + index] = try #require(UInt8(byte, radix: 16))
+    }
+  }
+  return cpu
+}
+
+private func sides(_ directive: String) throws -> (String, String) {
+  let parts = directive.split(separator: "=").map { $0.trimmingCharacters(in: .whitespaces) }
+  try #require(parts.count == 2, "`\(directive)` is no assignment")
+  return (parts[0], parts[1])
+}
+
+private func number64(_ text: String) throws -> UInt64 {
+  if text.hasPrefix("-") { return UInt64(bitPattern: try #require(Int64(text))) }
+  return try #require(text.hasPrefix("0x") ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text))
+}

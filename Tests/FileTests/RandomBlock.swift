@@ -1,0 +1,166 @@
+// Owns the making of random valid blocks.
+
+import IR
+
+/// A small seeded generator: the same seed gives the same blocks on every machine (splitmix64).
+struct Random: RandomNumberGenerator {
+  private var state: UInt64
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+    return z ^ z >> 31
+  }
+
+  mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
+  mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
+  mutating func pick<T>(_ list: [T]) -> T { list[below(list.count)] }
+}
+
+/// Builds one block for the ``TestGuest``: few registers and small constants, so that values meet again often.
+struct RandomBlock {
+  private var random: Random
+  private var builder = Builder(pc: 0x1000)
+  private var pool: [Type: [ValueID]] = [:]
+
+  static let binary: [Opcode] = [
+    .add, .sub, .mul, .divSigned, .divUnsigned, .remSigned,
+    .remUnsigned, .and, .or, .xor, .andNot, .shiftLeft, .shiftRight, .shiftRightArithmetic, .rotateLeft, .rotateRight,
+  ]
+  static let highProducts: [Opcode] = [.mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned]
+  static let unary: [Opcode] = [.copy, .countLeadingZeros, .countTrailingZeros, .populationCount, .byteSwap]
+  static let constants: [Int64] = [
+    0, 1, -1, 2, 3, 8, 31, 32, 33, 63, 64, 255, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, .min, .max,
+  ]
+  private static let types: [Type] = [.i64, .i64, .i64, .i32, .i32, .i16, .i8]
+
+  static func make(seed: UInt64) -> Block {
+    var maker = RandomBlock(random: Random(seed: seed))
+    let count = 1 + maker.random.below(12)
+    for number in 0..<count { maker.instruction(number) }
+    maker.end(pc: 0x1000 + UInt64(4 * count))
+    return maker.builder.block
+  }
+
+  private init(random: Random) { self.random = random }
+
+  private mutating func keep(_ value: ValueID) { pool[builder.block.type(of: value), default: []].append(value) }
+
+  /// A value of `type`: an earlier one, a constant, or a register's.
+  private mutating func value(_ type: Type) -> ValueID {
+    if let known = pool[type], random.chance(65) { return random.pick(known) }
+    let value =
+      random.chance(50)
+      ? builder.const(type, type == .i1 ? Int64(random.below(2)) : random.pick(Self.constants))
+      : builder.getRegister(register(type), type)
+    keep(value)
+    return value
+  }
+
+  private mutating func register(_ type: Type) -> Int {
+    let numbers = TestGuest.registers.indices.filter { TestGuest.registers[$0].type == type }
+    return random.pick(Array(numbers.prefix(5)))
+  }
+
+  private mutating func instruction(_ number: Int) {
+    builder.instruction(pc: 0x1000 + UInt64(4 * number), length: 4)
+    if random.chance(10) { builder.retireBeforeCurrent() }
+    for _ in 0..<1 + random.below(3) { compute() }
+    if random.chance(35) { memory() }
+    if random.chance(12) { call() }
+    for _ in 0..<random.below(3) { compute() }
+    for _ in 0..<random.below(4) { write() }
+    if random.chance(15) {
+      let target = random.chance(30) ? 0x1000 : 0x2000 + UInt64(4 * number)
+      builder.exitIf(value(.i1), to: target, target == 0x1000 ? .checksBudget : [])
+    }
+  }
+
+  private mutating func write() {
+    let type = random.pick([Type.i64, .i64, .i64, .i32, .i32, .i16, .i8, .i1])
+    builder.setRegister(register(type), value(type))
+  }
+
+  private mutating func compute() {
+    let type = random.pick(Self.types)
+    switch random.below(10) {
+    case 0..<4: keep(builder.binary(random.pick(Self.binary), value(type), value(type)))
+    case 4 where random.chance(30):
+      // Hosts have the high halves of products for whole words only.
+      let word = random.pick([Type.i32, .i64])
+      keep(builder.binary(random.pick(Self.highProducts), value(word), value(word)))
+    case 4: keep(builder.unary(random.pick(Self.unary), value(type)))
+    case 5: keep(builder.compare(random.pick(Condition.allCases), value(type), value(type)))
+    case 6: keep(builder.select(value(.i1), value(type), value(type)))
+    case 7:
+      let from = random.pick([Type.i1, .i8, .i16, .i32])
+      let to = random.pick([Type.i8, .i16, .i32, .i64].filter { $0.bits > from.bits })
+      keep(builder.unary(random.chance(50) ? .signExtend : .zeroExtend, value(from), to: to))
+    case 8:
+      let from = random.pick([Type.i8, .i16, .i32, .i64])
+      let to = random.pick([Type.i1, .i8, .i16, .i32].filter { $0.bits < from.bits })
+      keep(builder.unary(.truncate, value(from), to: to))
+    default: keep(builder.binary(random.pick([.and, .or, .xor, .andNot]), value(.i1), value(.i1)))
+    }
+  }
+
+  /// Mostly an address that is there, reached in ways that address folding sees.
+  private mutating func address() -> ValueID {
+    let type: Type = random.chance(70) ? .i64 : .i32
+    if random.chance(4) { return value(type) }
+    var address = builder.binary(.and, value(type), builder.const(type, 0x7F8))
+    if random.chance(50) {
+      let step = builder.const(type, Int64(random.below(64) * 8))
+      address = builder.binary(.add, address, step)
+      keep(address)
+    }
+    return address
+  }
+
+  private mutating func memory() {
+    let type = random.pick([Type.i64, .i64, .i32, .i16, .i8])
+    let size = random.pick([1, 2, 4, 8].filter { $0 <= type.bytes })
+    let access = MemoryAccess(size: size, signed: random.chance(50), bigEndian: random.chance(10))
+    let base = address()
+    switch random.below(8) {
+    case 0..<4: keep(builder.load(type, access, at: base, offset: Int64(random.below(8) * 8)))
+    case 4..<6: builder.store(value(type), access, at: base, offset: Int64(random.below(8) * 8))
+    case 6:
+      let kinds = AtomicKind.allCases.filter { $0 != .loadReserved && $0 != .storeConditional }
+      keep(builder.atomic(random.pick(kinds), type, access, at: base, value(type)))
+    default: keep(builder.compareExchange(type, access, at: base, expected: value(type), new: value(type)))
+    }
+  }
+
+  private mutating func call() {
+    let helper = random.below(TestGuest.helpers.count)
+    switch TestGuest.helpers[helper].name {
+    case "check":
+      // Raises only for a register that happens to hold a truth value.
+      let truth = builder.unary(.zeroExtend, value(.i1), to: .i64)
+      let rare = builder.binary(.mul, truth, builder.const(.i64, random.chance(15) ? 3 : 0))
+      keep(builder.call(helper, .i64, rare, value(.i64)))
+    case "pure":
+      keep(builder.call(helper, .i32, value(.i32), value(.i64), value(.i8), imm: random.pick(Self.constants)))
+    case "clock": keep(builder.call(helper, .i64))
+    default: keep(builder.call(helper, .i64, value(.i64)))
+    }
+  }
+
+  private mutating func end(pc: UInt64) {
+    switch random.below(8) {
+    case 0:
+      // Even: an odd PC stands for an empty jump-cache entry.
+      let type: Type = random.chance(70) ? .i64 : .i32
+      builder.exitIndirect(builder.binary(.and, value(type), builder.const(type, -2)))
+    case 1: builder.exit(with: .stateChanged, pc: pc)
+    case 2:
+      builder.instruction(pc: pc, length: 4)
+      builder.raise(2, value: value(.i32))
+    default: builder.exit(to: pc)
+    }
+  }
+}

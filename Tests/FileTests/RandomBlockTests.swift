@@ -1,0 +1,136 @@
+// Owns the tests over random blocks: text reads back, and no pass changes what a block does.
+
+import Foundation
+import HostInterpreter
+import HostKit
+import IR
+import Optimizer
+import Testing
+
+@Suite struct RandomBlockTests {
+  static let count: UInt64 = UInt64(ProcessInfo.processInfo.environment["RANDOM_BLOCKS"] ?? "") ?? 8000
+
+  @Test func textReadsBack() throws {
+    for seed in 0..<500 as Range<UInt64> {
+      let block = RandomBlock.make(seed: seed)
+      try TestGuest.verifier.verify(block)
+      let text = Printer(TestGuest.names).text(block)
+      #expect(try Parser(TestGuest.names).block(text) == block, "seed \(seed)")
+    }
+  }
+
+  /// The whole pipeline, and for every block one random subset of the passes in random order; each on every host.
+  @Test(arguments: HostSetup.all)
+  func blocksDoTheSame(_ setup: HostSetup) throws {
+    let effects = TestGuest.helpers.map(\.effects)
+    let whole = Optimizer(helpers: effects)
+    let reference = try InterpreterHost(TestGuest.configuration)
+    let host = try setup.type.init(TestGuest.configuration)
+    let (expected, result) = (TestCPU(), TestCPU())
+    for seed in 0..<Self.count {
+      let block = RandomBlock.make(seed: seed)
+      var random = Random(seed: ~seed)
+      let some = Pass.pipeline.shuffled(using: &random).prefix(random.below(5))
+      try run(block, on: reference, setup.dataPath, expected, seed)
+      for optimizer in [whole, Optimizer(passes: Array(some), helpers: effects)] {
+        var copy = block
+        optimizer.run(&copy)
+        try TestGuest.verifier.verify(copy)
+        #expect(copy.ops.count <= block.ops.count)
+        try run(copy, on: host, setup.dataPath, result, seed)
+        guard expected.outcome == result.outcome, expected.isEqual(to: result) else {
+          Issue.record(report(seed, block, copy, optimizer.passes, expected, result))
+          return
+        }
+      }
+    }
+  }
+
+  private func report(
+    _ seed: UInt64, _ block: Block, _ copy: Block, _ passes: [Pass], _ expected: TestCPU, _ result: TestCPU
+  ) -> Comment {
+    let start = TestCPU()
+    start.randomise(seed)
+    let printer = Printer(TestGuest.names)
+    return """
+      seed \(seed), passes \(passes.map(\.name).joined(separator: " "))
+      \(printer.text(block))as \(printer.text(copy))expected: \(expected.outcome)
+      \(expected.changes(since: start))result: \(result.outcome)
+      \(result.changes(since: start))from: \(start.changes(since: TestCPU()).prefix(1200))
+      """
+  }
+
+  private func run(
+    _ block: Block, on host: any HostKit.Host, _ dataPath: DataPath, _ cpu: TestCPU, _ seed: UInt64
+  ) throws {
+    cpu.randomise(seed)
+    host.reset()
+    let compiled = try host.compile(block, dataPath: dataPath, firstExit: 0)
+    host.run(compiled.entry, cpu.state)
+  }
+
+  /// Stepping by IR op ends as running does, and shows each value once its op has run.
+  @Test func steppingEqualsRunning() throws {
+    let host = try InterpreterHost(TestGuest.configuration)
+    let (whole, stepped) = (TestCPU(), TestCPU())
+    for seed in 0..<200 as Range<UInt64> {
+      let block = RandomBlock.make(seed: seed)
+      try run(block, on: host, .slow, whole, seed)
+      stepped.randomise(seed)
+      let stepper = try InterpreterHost.Stepper(TestGuest.configuration, block, stepped.state)
+      #expect(stepper.opIndex == 0)
+      var steps = 0
+      while !stepper.hasLeft {
+        let op = block.ops[stepper.opIndex]
+        let expected = op.opcode == .getRegister ? stepped[register: Int(op.imm)] : nil
+        stepper.step()
+        steps += 1
+        if let expected { #expect(stepper.value(op.result) == expected) }
+        if !stepper.hasLeft { #expect(stepper.opIndex == steps) }
+      }
+      #expect(stepped.outcome == whole.outcome && stepped.isEqual(to: whole), "seed \(seed)")
+    }
+  }
+
+  /// The observer sees every pass once, in order, and the last block is what a plain run gives.
+  @Test func observerSeesEachPass() {
+    let optimizer = Optimizer(
+      disabled: ["DeadWriteElimination", "nonsense"], helpers: TestGuest.helpers.map(\.effects))
+    var seen: [Pass] = []
+    var last: Block?
+    var block = RandomBlock.make(seed: 3)
+    var plain = block
+    optimizer.run(&block) { pass, block in
+      seen.append(pass)
+      last = block
+    }
+    optimizer.run(&plain)
+    #expect(seen == Pass.pipeline.filter { $0 != .deadWriteElimination })
+    #expect(last == block && block == plain)
+  }
+}
+
+extension TestCPU {
+  /// Sets registers and memory to what `seed` gives: small and large numbers, some alike.
+  func randomise(_ seed: UInt64) {
+    var random = Random(seed: seed ^ 0x5EED)
+    for number in TestGuest.registers.indices {
+      self[register: number] =
+        switch random.below(4) {
+        case 0: UInt64(random.below(8))
+        case 1: UInt64(bitPattern: random.pick(RandomBlock.constants))
+        default: random.next()
+        }
+    }
+    for address in 0..<Int(TestMemory.size) {
+      self[memory: address] = UInt8(truncatingIfNeeded: address &* 37 ^ address >> 5)
+    }
+    state.budget = 20
+    state.store(Int64(20), at: StateOffset.budgetStart)
+  }
+
+  func isEqual(to other: TestCPU) -> Bool {
+    TestGuest.registers.indices.allSatisfy { self[register: $0] == other[register: $0] }
+      && (0..<Int(TestMemory.size)).allSatisfy { self[memory: $0] == other[memory: $0] }
+  }
+}
