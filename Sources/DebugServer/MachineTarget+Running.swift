@@ -35,6 +35,7 @@ extension MachineTarget {
     let policy = policy ?? options.onDrop
     usesPhysicalAddresses = false
     hasRun = false
+    hasEnded = false
     machine.perform { [side] machine in
       side.forget(machine)
       switch policy {
@@ -77,6 +78,7 @@ extension MachineTarget: Resumable {
   func detach() {
     usesPhysicalAddresses = false
     hasRun = false
+    hasEnded = false
     machine.perform { [side] machine in
       side.forget(machine)
       machine.resumeIfAlive()
@@ -87,6 +89,7 @@ extension MachineTarget: Resumable {
 extension MachineTarget: Resettable {
   func restart(arguments: [String]) throws(TargetError) {
     runNumber += 1
+    hasEnded = false
     machine.perform { [side, runNumber] machine in
       machine.stop()
       side.runNumber = runNumber

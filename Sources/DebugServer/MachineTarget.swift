@@ -17,13 +17,16 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
   let layout: RegisterLayout
   let side: MachineSide
   let observation = StopObservation()
-  let threads: [ThreadID]
+  /// By hart.
+  let allThreads: [ThreadID]
   /// The file with the guest's symbols.
   let executable: String?
   /// How often a client has let the guest run; stops of earlier runs are no news.
   var runNumber: UInt64 = 0
   /// The present client has let the guest run.
   var hasRun = false
+  /// The present client has been told that the guest came to its end.
+  var hasEnded = false
   /// Memory addresses are physical.
   var usesPhysicalAddresses = false
 
@@ -35,8 +38,11 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
     layout = RegisterLayout(machine.guest)
     side = MachineSide(layout)
     executable = machine.configuration.executablePath
-    threads = machine.engine.vcpus.indices.map { ThreadID(thread: UInt32($0) + 1) }
+    allThreads = machine.engine.vcpus.indices.map { ThreadID(thread: UInt32($0) + 1) }
   }
+
+  /// None after the end, so that GDB does not take the guest for restarted.
+  var threads: [ThreadID] { hasEnded ? [] : allThreads }
 
   var haltReason: StopReason? {
     machine.perform { [side, hasRun] machine in

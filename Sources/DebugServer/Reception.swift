@@ -65,5 +65,6 @@ final class Reception: @unchecked Sendable {
     guard number == target.runNumber, let session = attached?.session else { return }
     if let text = report.text { session.showConsole(text + "\n") }
     session.stopped(report.reason)
+    if session.phase == .ended { target.hasEnded = true }
   }
 }

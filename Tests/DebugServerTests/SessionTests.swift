@@ -14,6 +14,15 @@ private let gdb = "/usr/bin/gdb-multiarch"
 private let firmware = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"
 private let bootLoader = "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin"
 
+/// U-Boot is installed, and this build is not one without optimisation, in which translating it takes minutes.
+private var canBoot: Bool {
+  #if DEBUG
+    false
+  #else
+    FileManager.default.fileExists(atPath: bootLoader)
+  #endif
+}
+
 private let sessions: [String] = {
   let folder = repository.appending(path: "gdb/sessions")
   let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path())) ?? []
@@ -30,7 +39,7 @@ private let sessions: [String] = {
 func replay(_ path: String) throws {
   let script = try String(contentsOfFile: path, encoding: .utf8)
   let machine = try #require(script.firstMatch(of: /^# machine: (\w+)(?:, (\d+) harts)?/))
-  if machine.1 == "uboot", !FileManager.default.fileExists(atPath: bootLoader) { return }
+  if machine.1 == "uboot", !canBoot { return }
   let console = Console()
   let board = machine.1 == "uboot" ? try bootBoard(console) : try programBoard(Int(machine.2 ?? "1") ?? 1)
   let output = try run(path, port: board.port)
