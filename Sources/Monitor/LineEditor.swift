@@ -30,6 +30,7 @@ enum LineEditor {
     unsafe rl_getc_function = { _ in LineEditor.nextByte() }
     unsafe rl_attempted_completion_function = { _, start, end in unsafe LineEditor.matches(Int(start), Int(end)) }
     unsafe rl_basic_word_break_characters = unsafe UnsafePointer(strdup(" "))
+    rl_tty_set_echoing(1)
     rl_catch_signals = 0
     rl_catch_sigwinch = 0
     rl_bind_key(3) { _, _ in LineEditor.cancelLine() }

@@ -112,17 +112,15 @@ final class Session {
 
   private func terminalPrompt(_ monitor: Monitor, isWanted: Bool) -> TerminalConsole.Prompt {
     guard isWanted else { return .none }
-    if Terminal.isTerminal { return .terminal(monitor) }
-    return .lines(
-      MonitorConsole(
-        monitor, echoes: false, output: { Descriptors.write($0, to: 1) },
-        quit: { [verdict] in verdict.reach(.quit) }))
+    let quit = { [verdict] in verdict.reach(.quit) }
+    if Terminal.isTerminal { return .terminal(MonitorPrompt(monitor, quit: quit)) }
+    return .lines(MonitorConsole(monitor, output: { Descriptors.write($0, to: 1) }, quit: quit))
   }
 
   private func serveMonitor(_ monitor: Monitor, _ connections: Connections) throws(Failure) -> () -> Bool {
     let line = SerialLine(expected: nil, verdict)
     let console = MonitorConsole(
-      monitor, echoes: false, output: { line.write($0) }, quit: { [verdict] in verdict.reach(.quit) })
+      monitor, output: { line.write($0) }, quit: { [verdict] in verdict.reach(.quit) })
     return try connections.connect(line, to: plan.monitor, flag: "-monitor", label: "the monitor") { bytes in
       console.feed(bytes)
     }
