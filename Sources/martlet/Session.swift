@@ -19,6 +19,8 @@ final class Session {
     self.plan = plan
     let verdict = try Verdict()
     self.verdict = verdict
+    // First of all: threads inherit the mask.
+    Terminal.catchSignals { verdict.reach(.signal($0)) }
     loop = EventLoop(verdict)
     // A board without any serial port still gets a line, for what semihosting writes.
     lines = (0..<max(1, plan.serial.count)).map { _ in SerialLine(expected: plan.expect, verdict) }
@@ -39,7 +41,6 @@ final class Session {
 
   /// Runs the machine to its end, and returns the exit code.
   func run() throws(Failure) -> Int32 {
-    Terminal.catchSignals { [verdict] in verdict.reach(.signal($0)) }
     observe()
     machine.start()
     let monitor = Monitor(machine)
