@@ -17,7 +17,7 @@ public final class MonitorREPL {
     case endOfInput
   }
 
-  private static let help = "Ctrl-A c  the serial console\nCtrl-A x  quit\nCtrl-A h  this help\n"
+  private static let help = "Ctrl-A c  the serial console\nCtrl-A x  quit\nCtrl-A h  this help"
   private let monitor: Monitor
   private let prompt: String
   private var isPrefixed = false
@@ -86,7 +86,6 @@ public final class MonitorREPL {
     LineEditor.feed([byte])
     while let event = LineEditor.next() {
       guard case .line(let line) = event else { return .endOfInput }
-      LineEditor.hide()
       let result = monitor.execute(line)
       if !result.text.isEmpty { LineEditor.write(result.text + "\n") }
       if result.wantsQuit { return .quit }

@@ -130,7 +130,12 @@ struct Bench {
 
   /// Lets the guest run to its end.
   func finish() {
+    waitForStop()
     if !hasEnded { _ = self("cont") }
+    waitForStop()
+  }
+
+  private func waitForStop() {
     for _ in 0..<2500 where machine.perform({ $0.isRunning }) { usleep(2000) }
   }
 }
