@@ -22,11 +22,9 @@ enum LineEditor {
   }
   private static let shared = Mutex(Shared())
 
-  /// Readline leaves the terminal's mode and signals alone.
+  /// To be called once. Readline leaves the terminal's mode and signals alone.
   static func setUp(complete: @escaping @Sendable (String, Int) -> Completions) {
-    let isFirst = shared.withLock { $0.complete == nil }
     shared.withLock { $0.complete = complete }
-    guard isFirst else { return }
     rl_prep_term_function = nil
     rl_deprep_term_function = nil
     unsafe rl_getc_function = { _ in LineEditor.nextByte() }

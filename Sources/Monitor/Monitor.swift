@@ -22,23 +22,14 @@ public struct MonitorResult: Sendable, Equatable {
 public final class Monitor: Sendable {
   public let machine: Machine
   let state = Mutex(MonitorState())
-  let stops = StopWaiter()
-  let messages = StopMessages()
+  let stops: StopWaiter
 
   /// The machine's thread may or may not have been started.
   public init(_ machine: Machine) {
     self.machine = machine
-    machine.perform { machine in
-      machine.stopObservers.append { [weak self, unowned machine] event in self?.machineStopped(machine, event) }
-    }
-  }
-
-  private func machineStopped(_ machine: Machine, _ event: StopEvent) {
-    // A stop that a command waits for is that command's to show; so is the answer to 'stop'.
-    if !stops.isAwaited, event != .requested {
-      messages.post(describe(event, machine).textLines.joined(separator: "\n"))
-    }
-    stops.note(event)
+    let stops = StopWaiter()
+    self.stops = stops
+    machine.perform { $0.stopObservers.append { stops.note($0) } }
   }
 
   /// Carries out one line: a command, perhaps with `--json`. An empty line, or one that starts with `#`, does nothing.

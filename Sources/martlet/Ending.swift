@@ -40,14 +40,8 @@ final class Verdict: Sendable {
       defer { current = current ?? reason }
       return current == nil
     }
-    if isFirst { wake() }
+    if isFirst { Descriptors.write([1], to: writeEnd) }
   }
-
-  /// Makes the descriptor readable.
-  func wake() { Descriptors.write([1], to: writeEnd) }
-
-  /// Takes what ``wake()`` wrote.
-  func clear() { _ = Descriptors.read(descriptor) }
 
   var reached: Ending? { ending.withLock { $0 } }
 }
