@@ -135,7 +135,7 @@ struct Bench {
     waitForStop()
   }
 
-  private func waitForStop() {
+  func waitForStop() {
     for _ in 0..<2500 where machine.perform({ $0.isRunning }) { usleep(2000) }
   }
 }
