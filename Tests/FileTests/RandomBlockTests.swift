@@ -152,15 +152,8 @@ extension TestCPU {
         default: random.next()
         }
     }
-    for address in 0..<Int(TestMemory.size) {
-      self[memory: address] = UInt8(truncatingIfNeeded: address &* 37 ^ address >> 5)
-    }
+    fillMemory()
     state.budget = 20
     state.store(Int64(20), at: StateOffset.budgetStart)
-  }
-
-  func isEqual(to other: TestCPU) -> Bool {
-    TestGuest.registers.indices.allSatisfy { self[register: $0] == other[register: $0] }
-      && (0..<Int(TestMemory.size)).allSatisfy { self[memory: $0] == other[memory: $0] }
   }
 }
