@@ -139,7 +139,7 @@ extension Machine {
   /// Steps one hart by an instruction. Returns false when the machine stopped for another reason, or waits.
   private func stepOnce(_ hart: Int) -> Bool {
     let vcpu = engine.vcpus[hart]
-    let outcome = engine.step(vcpu)
+    let outcome = engine.step(vcpu, until: isRoundOver ? .max : roundTarget)
     if takePowerRequest() { return false }
     switch outcome {
     case .stepped: break
