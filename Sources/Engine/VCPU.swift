@@ -136,6 +136,7 @@ import IR
   public override var retiredInstructions: UInt64 { retired &+ executedInRun }
 
   public override var platformTime: UInt64 {
+    let engine = engine
     engine.clock.now = engine.time(of: self)
     return engine.timeSource?.time ?? engine.clock.now
   }
@@ -201,7 +202,8 @@ import IR
 
   /// A copy of the whole state block, without the header's host addresses.
   public func saveRegisters() -> [UInt8] {
-    unsafe [UInt8](UnsafeRawBufferPointer(start: stateMemory + StateOffset.registers, count: stateSize - StateOffset.registers))
+    unsafe [UInt8](
+      UnsafeRawBufferPointer(start: stateMemory + StateOffset.registers, count: stateSize - StateOffset.registers))
   }
 
   /// Puts back what ``saveRegisters()`` returned.
