@@ -73,6 +73,8 @@ import Testing
     try forEachBatch(guest, tested, machineOnly: false) { batch, seed in
       let found = try runner.run(batch)
       tally.add(batch, found)
+      let causes = Set(found.map(\.cause)).subtracting(tested.userModeCauses)
+      #expect(causes == [3], "exceptions that these instructions do not raise")
       let expected = try emulator.run(batch, expected: found)
       guard let index = expected.indices.first(where: { !expected[$0].agrees(with: found[$0]) }) else { return }
       let report = try Disagreement(

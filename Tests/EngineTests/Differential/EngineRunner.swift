@@ -97,7 +97,7 @@ final class EngineRunner {
     let (shift, indexBits) = wide ? (UInt64(30), UInt64(9)) : (22, 10)
     let leaf: UInt64 = 0xDF
     func entry(_ table: UInt64, _ index: UInt64, _ address: UInt64, _ flags: UInt64) throws {
-      try space.write(table + index * UInt64(size), size: size, address >> 12 << 10 | flags)
+      try space.write(table + index * UInt64(size), size: size, (address >> 12) << 10 | flags)
     }
     // Code, 2 or 4 MiB at a time.
     let large: UInt64 = wide ? 21 : 22
@@ -113,7 +113,7 @@ final class EngineRunner {
     let pages = root + 0x2000
     try entry(directory, Place.scratch >> large & ((1 << indexBits) - 1), pages, 1)
     for page in 0..<UInt64(2) {
-      let address = (Place.scratch & ~0xFFF) + page << 12
+      let address = (Place.scratch & ~0xFFF) + (page << 12)
       try entry(pages, address >> 12 & ((1 << indexBits) - 1), address, leaf)
     }
     try set("satp", (wide ? 8 << 60 : 1 << 31) | root >> 12)
@@ -151,6 +151,9 @@ final class EngineRunner {
     words += wordsOf(scratch.bytes(at: offset, count: Place.scratchSize))
     words += [outcome == .breakpoint ? 0 : 1, cpu.retired - 1_000_000, cpu.ticks - 1_000_000, state.pc]
     words += results.map { guest.readRegister(state, $0) }
+    // What is a page fault with paging is an access fault without.
+    let cause = Outcome.userCount + 5
+    words[cause] = [12: 1, 13: 5, 15: 7][words[cause]] ?? words[cause]
     return Outcome(words: words)
   }
 }

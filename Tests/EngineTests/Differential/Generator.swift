@@ -21,6 +21,9 @@ enum TestedExtension: String, CaseIterable, Sendable, CustomTestStringConvertibl
   var testDescription: String { rawValue }
 
   var groups: [String] { self == .c ? ["C", "Zcf", "Zcd"] : [rawValue] }
+  /// The exceptions that cases without `machineOnly` can raise: misaligned atomic accesses, and dynamic rounding while
+  /// `frm` holds a reserved mode.
+  var userModeCauses: Set<UInt64> { self == .a ? [4, 6] : self == .zicsr ? [2] : [] }
   /// Rows mixed in, so that operands are more than what the case starts from.
   var companions: [String] { self == .zicsr ? ["F", "D", "I"] : ["I"] }
 }
@@ -92,7 +95,8 @@ struct CaseGenerator {
   /// A random instruction of this form; nil if none fits here.
   private mutating func instruction(_ form: InstructionForm, _ draft: inout Draft) -> CaseInstruction? {
     var bits = form.pattern.randomEncoding(using: &random)
-    let isWild = machineOnly && random.once(in: 100)
+    // A store-conditional that fails need not look at its address.
+    let isWild = machineOnly && !form.name.hasPrefix("sc.") && random.once(in: 100)
     if form.kind == .memory, !isWild {
       guard let placed = onScratch(form, bits, draft) else { return nil }
       bits = placed

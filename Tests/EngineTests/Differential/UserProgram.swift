@@ -50,7 +50,8 @@ struct UserProgram {
   /// to case, but the register has one value: it points to the first.
   func prologue(_ number: Int, reserved: Int) -> [UInt32] {
     var code = Assembler.address(reserved, Self.initial + UInt64(number * Self.initialSize))
-    code += [load(5, reserved, 512), Assembler.immediate(0x73, 1, 0, 5, 3)]
+    let free = reserved == 5 ? 6 : 5
+    code += [load(free, reserved, 512), Assembler.immediate(0x73, 1, 0, free, 3)]
     code += (0..<32).map { Assembler.immediate(0x07, 3, $0, reserved, 256 + 8 * $0) }
     code += (1..<32).filter { $0 != reserved }.map { load($0, reserved, 8 * $0) }
     return code + Assembler.address(reserved, Place.output)
