@@ -21,6 +21,9 @@ enum TestedExtension: String, CaseIterable, Sendable, CustomTestStringConvertibl
   var testDescription: String { rawValue }
 
   var groups: [String] { self == .c ? ["C", "Zcf", "Zcd"] : [rawValue] }
+  /// Rows left out where QEMU's user-mode emulation is compared: 7.2 counts the zeros of all 64 bits for `ctzw`, which
+  /// works on the lower 32 (unprivileged manual, "Zbb", ctzw).
+  static let notEmulated = ["ctzw"]
   /// The exceptions that cases without `machineOnly` can raise: misaligned atomic accesses, and dynamic rounding while
   /// `frm` holds a reserved mode.
   var userModeCauses: Set<UInt64> { self == .a ? [4, 6] : self == .zicsr ? [2] : [] }
@@ -46,7 +49,9 @@ struct CaseGenerator {
     func forms(_ groups: [String]) -> [InstructionForm] {
       groups.flatMap { table.rows(of: $0) }.map { InstructionForm(table.rows[$0], table.patterns[$0]) }
     }
-    self.tested = forms(tested.groups)
+    self.tested = forms(tested.groups).filter {
+      machineOnly || !TestedExtension.notEmulated.contains($0.name)
+    }
     companions = forms(tested.companions).filter { $0.kind == .plain }
     xlen = guest.xlen
     hasAtomics = tested == .a
@@ -64,9 +69,9 @@ struct CaseGenerator {
     result.x[result.reserved] = Place.output
     for pointer in pointerRegisters { result.x[pointer] = self.pointer() }
     result.f = (0..<32).map { _ in HardValues.float(using: &random) }
-    let mode = machineOnly && random.once(in: 16) ? 5 + random.below(3) : random.below(5)
+    let mode = machineOnly && random.once(in: 40) ? 5 + random.below(3) : random.below(5)
     result.fcsr = UInt64(mode << 5 | (random.once(in: 2) ? 0 : random.below(32)))
-    result.floatState = machineOnly ? [3, 3, 3, 3, 1, 1, 2, 0][random.below(8)] : 3
+    result.floatState = !machineOnly ? 3 : random.once(in: 40) ? 0 : [3, 3, 3, 1, 2][random.below(5)]
     var draft = Draft(intact: pointerRegisters, reserved: result.reserved)
     while result.instructions.count < Self.length {
       let pool = random.once(in: 4) ? companions : tested
@@ -102,7 +107,7 @@ struct CaseGenerator {
       bits = placed
     }
     if form.has("m") {
-      let mode = random.once(in: 40) ? 5 + random.below(2) : [0, 1, 2, 3, 4, 7, 7, 7][random.below(8)]
+      let mode = random.once(in: 400) ? 5 + random.below(2) : [0, 1, 2, 3, 4, 7, 7, 7][random.below(8)]
       bits = form.setting("m", to: machineOnly ? mode : mode == 5 || mode == 6 ? 7 : mode, in: bits) ?? bits
     }
     if form.has("c") { bits = form.setting("c", to: csr(), in: bits) ?? bits }

@@ -14,9 +14,9 @@ enum Place {
   static let pointer = scratch + 384
   static let displacements = -256..<512
   static let output: UInt64 = 0x2800_0000
-  /// Engine only: page tables, and the handler of exceptions.
-  static let tables: UInt64 = 0x3000_0000
-  static let handler: UInt64 = 0x3001_0000
+  /// Engine only: page tables, and the handler of exceptions; nowhere near a value that cases start from.
+  static let tables: UInt64 = 0x7A5C_4000
+  static let handler = tables + 0x1_0000
 }
 
 /// Registers that hold pointers into the scratch memory: `sp`, and two that compressed instructions can name.
@@ -85,7 +85,7 @@ struct RandomCase {
   }
 }
 
-func hex(_ value: UInt64, digits: Int = 1) -> String {
+func hex(_ value: some BinaryInteger, digits: Int = 1) -> String {
   let text = String(value, radix: 16)
   return String(repeating: "0", count: max(0, digits - text.count)) + text
 }
