@@ -20,6 +20,7 @@ final class MachineSide: @unchecked Sendable {
   /// The hart that stopped last.
   private(set) var hart = 0
   var runNumber: UInt64 = 0
+  private var requestSignal = Signal.interrupt
 
   init(_ layout: RegisterLayout) { self.layout = layout }
 
@@ -75,15 +76,24 @@ final class MachineSide: @unchecked Sendable {
 
   // MARK: Stops
 
-  /// The state of a halted machine, for a client that asks.
-  func state(of machine: Machine) -> StopReason {
-    .stopped(stop(hart, .trap, .signal, machine))
+  /// The state of a halted machine, for a client that asks. A machine that came to its end before the client came is
+  /// shown as halted, so that it can be looked at.
+  func state(of machine: Machine, tellsEnd: Bool) -> StopReason {
+    if tellsEnd, case .exited(let status) = report(machine.lastStop, machine).reason { return .exited(status) }
+    return .stopped(stop(hart, .trap, .signal, machine))
+  }
+
+  /// Stops the machine; quietly for a client that attaches.
+  func interrupt(quietly: Bool, _ machine: Machine) {
+    requestSignal = quietly ? .trap : .interrupt
+    machine.stop()
+    requestSignal = .interrupt
   }
 
   func report(_ event: StopEvent, _ machine: Machine) -> StopReport {
     releaseHarts(machine)
     switch event {
-    case .requested: return StopReport(reason: .stopped(stop(hart, .interrupt, .signal, machine)))
+    case .requested: return StopReport(reason: .stopped(stop(hart, requestSignal, .signal, machine)))
     case .stepped(let hart): return StopReport(reason: .stopped(stop(hart, .trap, .signal, machine)))
     case .breakpoint(let hart):
       let pc = machine.engine.vcpus[hart].state.pc

@@ -34,6 +34,7 @@ extension MachineTarget {
   func clientVanished(_ policy: DebugServer.DropPolicy? = nil) {
     let policy = policy ?? options.onDrop
     usesPhysicalAddresses = false
+    hasRun = false
     machine.perform { [side] machine in
       side.forget(machine)
       switch policy {
@@ -58,6 +59,7 @@ extension MachineTarget: Resumable {
       }
     }
     runNumber += 1
+    hasRun = true
     let starting = threads.indices.filter { plan.startAddress != nil && !held.contains($0) }
     machine.perform { [side, runNumber, held, request, layout] machine in
       side.runNumber = runNumber
@@ -68,10 +70,13 @@ extension MachineTarget: Resumable {
     }
   }
 
-  func interrupt() { machine.stop() }
+  func interrupt() {
+    machine.perform { [side, hasRun] machine in side.interrupt(quietly: !hasRun, machine) }
+  }
 
   func detach() {
     usesPhysicalAddresses = false
+    hasRun = false
     machine.perform { [side] machine in
       side.forget(machine)
       machine.resumeIfAlive()

@@ -22,6 +22,8 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
   let executable: String?
   /// How often a client has let the guest run; stops of earlier runs are no news.
   var runNumber: UInt64 = 0
+  /// The present client has let the guest run.
+  var hasRun = false
   /// Memory addresses are physical.
   var usesPhysicalAddresses = false
 
@@ -37,7 +39,9 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
   }
 
   var haltReason: StopReason? {
-    machine.perform { [side] machine in machine.isRunning ? nil : side.state(of: machine) }
+    machine.perform { [side, hasRun] machine in
+      machine.isRunning ? nil : side.state(of: machine, tellsEnd: hasRun)
+    }
   }
 
   /// The hart behind a thread.

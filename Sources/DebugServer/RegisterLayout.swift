@@ -93,13 +93,15 @@ extension RegisterLayout {
     }
   }
 
-  /// GDB manual, appendix "Target Descriptions".
+  /// GDB manual, appendix "Target Descriptions". Without an OS ABI GDB would take the guest for a Linux process, and on
+  /// RISC-V step by breakpoints where it thinks the next instruction is, which fails at traps and their returns.
   private static func document(_ entries: [Entry], architecture: String) -> String {
     var text = """
       <?xml version="1.0"?>
       <!DOCTYPE target SYSTEM "gdb-target.dtd">
       <target version="1.0">
       <architecture>\(architecture)</architecture>
+      <osabi>none</osabi>
 
       """
     var features: [String] = []

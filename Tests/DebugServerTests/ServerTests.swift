@@ -82,7 +82,7 @@ import Testing
     try eventually(board.isRunning && board.counter > 1000)
     let again = try Client(port: board.port)
     try again.begin()
-    #expect(brief(try again.ask("?")) == "T02thread:1")
+    #expect(brief(try again.ask("?")) == "T05thread:1")
     #expect(!board.isRunning)
   }
 

@@ -80,6 +80,9 @@ private func attach(_ board: TestBoard) throws -> Client {
     #expect(try client.ask("M80002ffe,4:0badcafe") == "OK")
     #expect(try client.ask("m80002ffe,4") == "0badcafe")
     #expect(try client.ask("m70000000,4").hasPrefix("E."))
+    #expect(try client.ask("Qqemu.PhyMemMode:1") == "OK")
+    #expect(try client.ask("qqemu.PhyMemMode") == "1")
+    #expect(try client.ask("m80002ffe,4") == "0badcafe")
     #expect(try client.ask("m83fffffe,4") == "0000", "the last bytes of memory")
     #expect(try client.ask("M83fffffe,4:00000000").hasPrefix("E."))
   }
@@ -236,6 +239,7 @@ private func attach(_ board: TestBoard) throws -> Client {
     try client.setRegister(pcRegister, Program.off)
     #expect(try client.ask("c") == "W00")
     #expect(try client.ask("g").hasPrefix("E"))
+    #expect(try client.ask("?") == "W00")
     client.disconnect()
     let again = try attach(board)
     #expect(try again.register(pcRegister) >= Program.off, "the machine can be looked at after its end")

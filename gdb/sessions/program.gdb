@@ -1,6 +1,7 @@
 # machine: program
 # A session with the tests' program: breakpoints, steps, registers, memory, watchpoints, detach and attach again.
 
+set debug remote 1
 eval "target extended-remote 127.0.0.1:%d", $port
 info threads
 x/4i $pc
