@@ -15,7 +15,7 @@ private let uart = "/soc/serial@10000000"
   }
 
   private static let session = typed([
-    (60_000_000, " "), (70_000_000, "bdinfo\n"), (80_000_000, "md 80200000\n"),
+    (16_000_000, " "), (20_000_000, "bdinfo\n"), (24_000_000, "md 80200000\n"),
   ])
 
   private struct Run: Equatable {
@@ -26,7 +26,7 @@ private let uart = "/soc/serial@10000000"
   }
 
   private func made(
-    _ host: String = "jit", console: Collector, limit: UInt64? = 90_000_000, noReboot: Bool = false
+    _ host: String = "jit", console: Collector, limit: UInt64? = 28_000_000, noReboot: Bool = false
   ) throws -> Machine {
     try machine("virt", host: host, console: console) {
       $0.bios = Files.openSBI
@@ -57,9 +57,9 @@ private let uart = "/soc/serial@10000000"
   @Test(.enabled(if: isInstalled), arguments: hosts)
   func aSnapshotTakenOnTheWayEndsTheSame(host: String) throws {
     let console = Collector()
-    let machine = try made(host, console: console, limit: 75_000_000)
+    let machine = try made(host, console: console, limit: 24_000_000)
     machine.setReplay(Self.session)
-    #expect(machine.run(until: "=> ", on: console, ticks: 75_000_000) == nil)
+    #expect(machine.run(until: "=> ", on: console, ticks: 24_000_000) == nil)
     let snapshot = try machine.saveSnapshot()
     let count = console.bytes.count
     #expect(machine.run(ticks: .max) == .requested)
@@ -75,9 +75,9 @@ private let uart = "/soc/serial@10000000"
   @Test(.enabled(if: isInstalled)) func liveInputIsRecordedAndReplayed() throws {
     let console = Collector()
     let live = try made(console: console)
-    #expect(live.run(until: "autoboot", on: console, ticks: 90_000_000) == nil)
+    #expect(live.run(until: "autoboot", on: console, ticks: 28_000_000) == nil)
     live.inject(Array(" ".utf8), to: uart)
-    #expect(live.run(until: "=> ", on: console, ticks: 90_000_000) == nil)
+    #expect(live.run(until: "=> ", on: console, ticks: 28_000_000) == nil)
     for character in "bdinfo\n".utf8 {
       live.inject([character], to: uart)
       live.resume()
@@ -98,8 +98,8 @@ private let uart = "/soc/serial@10000000"
   /// A machine at U-Boot's prompt, given a command.
   private func commanded(_ line: String, noReboot: Bool = false, console: Collector) throws -> Machine {
     let machine = try made(console: console, limit: nil, noReboot: noReboot)
-    machine.setReplay(Self.typed([(60_000_000, " "), (70_000_000, line + "\n")]))
-    #expect(machine.run(until: "=> " + line, on: console, ticks: 80_000_000) == nil)
+    machine.setReplay(Self.typed([(16_000_000, " "), (20_000_000, line + "\n")]))
+    #expect(machine.run(until: "=> " + line, on: console, ticks: 24_000_000) == nil)
     return machine
   }
 
@@ -107,15 +107,15 @@ private let uart = "/soc/serial@10000000"
     let console = Collector()
     let machine = try commanded("reset", console: console)
     console.bytes.removeAll()
-    #expect(machine.run(until: "autoboot", on: console, ticks: 200_000_000) == nil)
+    #expect(machine.run(until: "autoboot", on: console, ticks: 60_000_000) == nil)
     #expect(console.text.contains("OpenSBI v1.1") && console.text.contains("U-Boot 20"))
     let stopping = try commanded("reset", noReboot: true, console: Collector())
-    #expect(stopping.run(ticks: 200_000_000) == .reset)
+    #expect(stopping.run(ticks: 60_000_000) == .reset)
   }
 
   @Test(.enabled(if: isInstalled)) func poweroffEndsTheRun() throws {
     let machine = try commanded("poweroff", console: Collector())
-    #expect(machine.run(ticks: 200_000_000) == .exited(code: 0))
+    #expect(machine.run(ticks: 60_000_000) == .exited(code: 0))
   }
 
   @Test(.enabled(if: isInstalled)) func flashAndTestDeviceAnswer() throws {
@@ -124,10 +124,10 @@ private let uart = "/soc/serial@10000000"
     try machine.space.copyIn([0x78, 0x56, 0x34, 0x12], at: 0x2000_0000)
     machine.setReplay(
       Self.typed([
-        (60_000_000, " "), (70_000_000, "md 20000000 1\n"), (75_000_000, "mw 20000000 98989898; md 20000040 2\n"),
+        (16_000_000, " "), (20_000_000, "md 20000000 1\n"), (24_000_000, "mw 20000000 98989898; md 20000040 2\n"),
       ]))
-    #expect(machine.run(until: "20000040: ", on: console, ticks: 100_000_000) == nil)
-    #expect(machine.run(ticks: 101_000_000) == nil)
+    #expect(machine.run(until: "20000040: ", on: console, ticks: 40_000_000) == nil)
+    #expect(machine.run(ticks: 41_000_000) == nil)
     #expect(console.text.contains("20000000: 12345678"))
     #expect(console.text.contains("20000040: 00510051 00520052"), "the CFI query string: \(console.text.suffix(200))")
   }
