@@ -124,7 +124,7 @@ public struct EngineOptions: Sendable {
   /// An interrupt input of a vCPU changed.
   public func setInterruptLine(_ vcpu: VCPU, _ line: Int, _ level: Bool) {
     guest.setInterruptLine(vcpu.state, line, level)
-    if vcpu === current { vcpu.kick() }
+    vcpu.kick()
   }
 
   func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool {
