@@ -96,7 +96,7 @@ final class StopFlag: Sendable {
     return unsafe slot.pointee
   }
 
-  func resetAll() { for unsafeslot in unsafe slots.values { unsafe slot.pointee = 0 } }
+  func resetAll() { unsafe slots.values.forEach { unsafe $0.pointee = 0 } }
 }
 
 /// `0x` and hexadecimal digits.
