@@ -73,8 +73,10 @@ extension Engine {
   }
 
   /// Executes one guest instruction; entering a handler, for an exception or an interrupt that is due, counts as one.
-  public func step(_ vcpu: VCPU) -> RunOutcome {
-    begin(vcpu, .max)
+  ///
+  /// - Parameter deadline: as of ``run(_:until:)``: where a run would see it, ``VCPU/mayInterrupt`` comes to hold.
+  public func step(_ vcpu: VCPU, until deadline: UInt64 = .max) -> RunOutcome {
+    begin(vcpu, deadline)
     defer { end(vcpu) }
     if isInsideBlock(vcpu) { return finishOps(vcpu) ?? .stepped }
     if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) { return .waiting }

@@ -139,6 +139,8 @@ extension Lowering {
     let register = allocate()
     loadInto(register, value)
     give(register, to: value)
+    // There may be more of them than temporaries.
+    locked.remove(register)
   }
 
   // MARK: Temporaries

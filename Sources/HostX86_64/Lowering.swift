@@ -325,6 +325,8 @@ struct Lowering {
       setContents(guest, value)
       return
     }
+    // From here on a temporary that is evicted must not be sought in the guest register.
+    contents[guest] = ValueState.noValue
     preserveMirrors(of: guest, except: value)
     if pin != ValueState.noPin {
       let register = ABI.pinned(Int(pin))

@@ -125,9 +125,11 @@ extension Machine {
 
   func loadBootChecked() throws(MachineError) {
     for segment in boot.segments {
-      let zeros = [UInt8](repeating: 0, count: Int(clamping: segment.memorySize) - segment.bytes.count)
       do throws(BusError) {
         try space.copyIn(segment.bytes, at: segment.address)
+        let last = segment.address &+ (max(segment.memorySize, 1) - 1)
+        guard space.region(at: last) != nil else { throw .unmapped(last) }
+        let zeros = [UInt8](repeating: 0, count: Int(clamping: segment.memorySize) - segment.bytes.count)
         if !zeros.isEmpty { try space.copyIn(zeros, at: segment.address &+ UInt64(segment.bytes.count)) }
       } catch {
         throw .badInput(
