@@ -76,7 +76,15 @@ public struct InstructionGroup<Translator>: Sendable {
     @usableFromInline var mask: UInt32 = 0
     @usableFromInline var value: UInt32 = 0
     @usableFromInline var row: UInt16 = 0
-    @usableFromInline var hasExclusions = false
+    /// Where in `exclusions` the row's are, and how many.
+    @usableFromInline var firstExclusion: UInt16 = 0
+    @usableFromInline var exclusionCount: UInt16 = 0
+  }
+
+  /// A value that a field must not have.
+  @usableFromInline struct Exclusion: BitwiseCopyable {
+    @usableFromInline var field: Field
+    @usableFromInline var value: Int
   }
 
   /// All rows and their patterns, by number.
@@ -87,6 +95,7 @@ public struct InstructionGroup<Translator>: Sendable {
   @usableFromInline let short: DecodeIndex
   @usableFromInline let long: DecodeIndex
   @usableFromInline let candidates: RawTable<Candidate>
+  @usableFromInline let exclusions: RawTable<Exclusion>
   @usableFromInline let runs: UnsafeMutableBufferPointer<FieldRun>
   @usableFromInline let translators: [InstructionRow<Translator>.Translate]
 
@@ -117,6 +126,7 @@ public struct InstructionGroup<Translator>: Sendable {
     // The most specific pattern first, so that special cases win.
     let order = patterns.indices.sorted { patterns[$0].mask.nonzeroBitCount > patterns[$1].mask.nonzeroBitCount }
     var candidates: [Candidate] = []
+    var exclusions: [Exclusion] = []
     func index(_ length: Int, _ ranges: [Range<Int>]) -> DecodeIndex {
       var index = DecodeIndex(ranges)
       let order = order.filter { patterns[$0].length == length }
@@ -132,7 +142,9 @@ public struct InstructionGroup<Translator>: Sendable {
       for row in order {
         let pattern = patterns[row]
         let candidate = Candidate(
-          mask: pattern.mask, value: pattern.value, row: UInt16(row), hasExclusions: !pattern.exclusions.isEmpty)
+          mask: pattern.mask, value: pattern.value, row: UInt16(row), firstExclusion: UInt16(exclusions.count),
+          exclusionCount: UInt16(pattern.exclusions.count))
+        exclusions += pattern.exclusions.map { Exclusion(field: $0.field, value: $0.value) }
         index.forEachBucket(mask: pattern.mask, value: pattern.value) { bucket in
           candidates[Int(fill[bucket])] = candidate
           fill[bucket] += 1
@@ -146,6 +158,7 @@ public struct InstructionGroup<Translator>: Sendable {
     self.groups = names
     self.patterns = patterns
     self.candidates = RawTable(copying: candidates)
+    self.exclusions = RawTable(copying: exclusions)
     translators = rows.map(\.translate)
     unsafe runs = Self.pool(patterns)
   }
@@ -153,6 +166,7 @@ public struct InstructionGroup<Translator>: Sendable {
   deinit {
     unsafe runs.deallocate()
     candidates.deallocate()
+    exclusions.deallocate()
     short.ends.deallocate()
     long.ends.deallocate()
   }
@@ -188,14 +202,22 @@ public struct InstructionGroup<Translator>: Sendable {
     while place < end {
       let candidate = candidates[place]
       if bits & candidate.mask == candidate.value {
-        let row = Int(candidate.row)
-        if !candidate.hasExclusions || patterns[row].matches(bits) {
-          return unsafe Instruction(bits: bits, row: row, runs: UnsafePointer(runs.baseAddress!))
-        }
+        let instruction = unsafe Instruction(
+          bits: bits, row: Int(candidate.row), runs: UnsafePointer(runs.baseAddress!))
+        if candidate.exclusionCount == 0 || admits(candidate, instruction) { return instruction }
       }
       place &+= 1
     }
     return nil
+  }
+
+  /// Whether no field has a value that the candidate's row excludes.
+  @inlinable func admits(_ candidate: Candidate, _ instruction: Instruction) -> Bool {
+    let first = Int(candidate.firstExclusion)
+    for index in first..<first + Int(candidate.exclusionCount) {
+      if instruction[exclusions[index].field] == exclusions[index].value { return false }
+    }
+    return true
   }
 
   @inlinable public func translate(_ instruction: Instruction, with translator: inout Translator) {

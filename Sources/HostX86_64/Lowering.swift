@@ -13,6 +13,8 @@ struct Lowering {
   /// By guest register number: its index in `pins`, or `ValueState.noPin`.
   let pinOfRegister: [UInt8]
   let helpers: [Helper]
+  /// By opcode.
+  let opcodeEffects: RawTable<Effects>
   let trampolines: Trampolines
   /// Host address of the code cache.
   let cacheBase: UInt64
@@ -53,14 +55,15 @@ struct Lowering {
   var sites: RawList<MemorySite>
   /// By exit number.
   var exits: RawList<ExitSite>
-  /// Code offset in the upper half, op index in the lower, ascending.
-  var marks: RawList<UInt64>
+  /// For each op of each block the code offset, ascending; behind a block's last op that of its cold parts, marked.
+  var marks: RawList<UInt32>
 
   init(
     _ configuration: HostConfiguration, pins: [Int], trampolines: Trampolines, cacheBase: UInt64, assembler: Assembler
   ) {
     registers = configuration.registers
     helpers = configuration.helpers
+    opcodeEffects = Opcode.makeEffectsTable()
     self.pins = pins
     self.trampolines = trampolines
     self.cacheBase = cacheBase
@@ -82,11 +85,14 @@ struct Lowering {
     marks = RawList(reserving: 1 << 20)
   }
 
+  /// Set in `marks` where cold parts begin; no code cache is that large.
+  static var coldMark: UInt32 { 1 << 31 }
   /// Values a block may have.
   private static var valueLimit: Int { Int(ValueID.none.index) }
 
   /// Frees the tables. Nothing may be lowered after that.
   mutating func deallocate() {
+    opcodeEffects.deallocate()
     values.deallocate()
     mirrors.deallocate()
     contents.deallocate()
@@ -118,11 +124,11 @@ struct Lowering {
     findUses()
     for index in ops.indices {
       position = Int32(truncatingIfNeeded: index)
-      marks.append(UInt64(blockOffset + assembler.count) << 32 | UInt64(index))
+      marks.append(UInt32(truncatingIfNeeded: blockOffset &+ assembler.count))
       lower(ops[index])
       endOp()
     }
-    marks.append(UInt64(blockOffset + assembler.count) << 32 | 0xFFFF_FFFF)
+    marks.append(UInt32(truncatingIfNeeded: blockOffset &+ assembler.count) | Self.coldMark)
     emitColdParts()
     if failure == nil && assembler.failure != .none {
       failure = assembler.failure == .bufferFull ? .codeCacheFull : .unsupported("a block of over 2 GiB")
@@ -168,7 +174,7 @@ struct Lowering {
     var pendingMask: UInt16 = 0
     for index in stride(from: ops.count - 1, through: 0, by: -1) {
       let op = ops[index]
-      let effects = op.opcode.effects
+      let effects = opcodeEffects[Int(op.opcode.rawValue)]
       var wanted = ValueState.noPin
       if !op.result.isNone {
         let result = Int(op.result.index)
@@ -233,7 +239,7 @@ struct Lowering {
 
   private mutating func lower(_ op: Op) {
     if !op.result.isNone, values[Int(op.result.index)].uses == 0,
-      op.opcode.effects.isDisjoint(with: .observable)
+      opcodeEffects[Int(op.opcode.rawValue)].isDisjoint(with: .observable)
     {
       return
     }

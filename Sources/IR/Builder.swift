@@ -141,6 +141,6 @@ public struct Builder: Sendable {
   /// Whether the last op ends the block.
   @inlinable public var isTerminated: Bool {
     guard let last = block.ops.last else { return false }
-    return last.opcode.effects.contains(.terminates)
+    return last.opcode.endsBlock
   }
 }

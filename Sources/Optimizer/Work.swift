@@ -13,8 +13,8 @@ struct Scratch {
   /// One element: the generation in which entries of `registers` count.
   let generation: RawTable<UInt32>
   /// `Effects` by opcode and by helper.
-  let opcodeEffects: RawTable<UInt16>
-  let helperEffects: RawTable<UInt16>
+  let opcodeEffects: RawTable<Effects>
+  let helperEffects: RawTable<Effects>
 
   init(helpers: [Effects]) {
     let valueCount = Int(UInt16.max) + 1
@@ -24,15 +24,13 @@ struct Scratch {
     registers.fill(0)
     generation = RawTable(capacity: 1)
     generation.fill(0)
-    opcodeEffects = RawTable(capacity: 256)
-    opcodeEffects.fill(0)
-    for opcode in Opcode.allCases { opcodeEffects[Int(opcode.rawValue)] = opcode.effects.rawValue }
+    opcodeEffects = Opcode.makeEffectsTable()
     helperEffects = RawTable(capacity: valueCount)
     let everything: Effects = [
       .readsRegisters, .writesRegisters, .readsMemory, .writesMemory, .mayRaise, .readsClock,
     ]
-    helperEffects.fill(everything.rawValue)
-    for (number, effects) in helpers.enumerated() { helperEffects[number] = effects.rawValue }
+    helperEffects.fill(everything)
+    for (number, effects) in helpers.enumerated() { helperEffects[number] = effects }
   }
 
   func deallocate() {
@@ -82,9 +80,7 @@ struct Work {
 
   @inline(__always)
   func effects(_ op: Op) -> Effects {
-    Effects(
-      rawValue: op.opcode == .call
-        ? scratch.helperEffects[Int(op.aux)] : scratch.opcodeEffects[Int(op.opcode.rawValue)])
+    op.opcode == .call ? scratch.helperEffects[Int(op.aux)] : scratch.opcodeEffects[Int(op.opcode.rawValue)]
   }
 
   func remove(_ index: Int) { ops[index] = Op(.nop) }
