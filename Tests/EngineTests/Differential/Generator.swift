@@ -42,6 +42,8 @@ struct CaseGenerator {
   private let companions: [InstructionForm]
   private let xlen: Int
   private let hasAtomics: Bool
+  /// Dynamic rounding is rare, because random values of `frm` make it illegal.
+  private let changesRounding: Bool
   private var random: SplitMix
 
   init(_ guest: RISCVGuest, _ tested: TestedExtension, seed: UInt64, machineOnly: Bool) {
@@ -55,6 +57,7 @@ struct CaseGenerator {
     companions = forms(tested.companions).filter { $0.kind == .plain }
     xlen = guest.xlen
     hasAtomics = tested == .a
+    changesRounding = tested == .zicsr
     self.machineOnly = machineOnly
     let salt = tested.rawValue.utf8.reduce(UInt64(guest.xlen)) { $0 &* 31 &+ UInt64($1) }
     random = SplitMix(seed ^ salt << 32 ^ (machineOnly ? 1 << 63 : 0))
@@ -107,10 +110,19 @@ struct CaseGenerator {
       bits = placed
     }
     if form.has("m") {
-      let mode = random.once(in: 400) ? 5 + random.below(2) : [0, 1, 2, 3, 4, 7, 7, 7][random.below(8)]
-      bits = form.setting("m", to: machineOnly ? mode : mode == 5 || mode == 6 ? 7 : mode, in: bits) ?? bits
+      let mode = random.once(in: 400) ? 5 + random.below(2) : [0, 1, 2, 3, 4][random.below(5)]
+      let isDynamic = random.once(in: changesRounding ? 8 : 2) || !machineOnly && mode > 4
+      bits = form.setting("m", to: isDynamic ? 7 : mode, in: bits) ?? bits
     }
-    if form.has("c") { bits = form.setting("c", to: csr(), in: bits) ?? bits }
+    if form.has("c") {
+      let number = csr()
+      // Counters cannot be written: those that are not merely read are illegal.
+      let isCounter = number >= 0xC00 && number < 0xCA0
+      let reads = isCounter && !random.once(in: 30)
+      if reads, form.name.hasPrefix("csrrw") { return nil }
+      if reads { bits = form.setting(form.has("s") ? "s" : "i", to: 0, in: bits) ?? bits }
+      bits = form.setting("c", to: number, in: bits) ?? bits
+    }
     if form.name.hasPrefix("lr.") { draft.reservation = bits & 0x7000 }
     if form.name.hasPrefix("sc."), !machineOnly, draft.reservation != bits & 0x7000 { return nil }
     guard let placed = destination(form, bits, &draft) else { return nil }
@@ -155,7 +167,7 @@ struct CaseGenerator {
 
   private mutating func csr() -> Int {
     guard machineOnly else { return 1 + random.below(3) }
-    if random.once(in: 50) { return random.below(4096) }
+    if random.once(in: 500) { return random.below(4096) }
     let counters = [0xC00, 0xC01, 0xC02] + (xlen == 32 ? [0xC80, 0xC81, 0xC82] : [])
     return random.once(in: 5) ? counters[random.below(counters.count)] : 1 + random.below(3)
   }

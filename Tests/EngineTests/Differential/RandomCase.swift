@@ -12,7 +12,7 @@ enum Place {
   static let scratchSize = 1024
   /// What pointer registers are near to; displacements from there stay inside.
   static let pointer = scratch + 384
-  static let displacements = -256..<512
+  static let displacements = -256..<376
   static let output: UInt64 = 0x2800_0000
   /// Engine only: page tables, and the handler of exceptions; nowhere near a value that cases start from.
   static let tables: UInt64 = 0x7A5C_4000
