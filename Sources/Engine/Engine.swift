@@ -53,6 +53,8 @@ public struct EngineOptions: Sendable {
   /// Makes the walkers through a block op by op; nil where none is registered.
   public var opStepper: OpStepperFactory?
   var optimizer: Optimizer
+  /// Memory for the next block to be translated.
+  var spareBlock = Block(pc: 0)
   /// Exits that may not be chained by order of the user: (source PC, target PC).
   public internal(set) var forbiddenChains: Set<ChainEdge> = []
   /// Blocks whose one instruction straddles two pages, by the second page.
@@ -122,7 +124,7 @@ public struct EngineOptions: Sendable {
   /// An interrupt input of a vCPU changed.
   public func setInterruptLine(_ vcpu: VCPU, _ line: Int, _ level: Bool) {
     guest.setInterruptLine(vcpu.state, line, level)
-    if vcpu === current { vcpu.kick() }
+    vcpu.kick()
   }
 
   func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool {

@@ -89,10 +89,11 @@ extension Engine {
     return matching.count
   }
 
-  /// Drops everything and gives blocks execution counters from now on, or no more.
+  /// Drops everything and gives blocks execution counters, at 0, from now on, or no more.
   public func setCountsExecutions(_ counts: Bool) {
     guard options.countsExecutions != counts else { return }
     options.countsExecutions = counts
+    counters.resetAll()
     flush()
   }
 

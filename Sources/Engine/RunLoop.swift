@@ -49,7 +49,7 @@ extension Engine {
       let id: BlockID
       do throws(TranslationFailure) {
         // A breakpoint that execution goes on from is stepped over, so that no block contains it.
-        id = try block(vcpu, at: pc, debug.isBreakpoint(pc) ? .step : .normal)
+        id = try block(vcpu, at: pc, debug.isBreakpoint(pc) || vcpu.runsNextAlone ? .step : .normal)
       } catch {
         source = 0
         guard case .guest(let exception) = error else { return .failed("translating \(hex(pc)): \(error)") }
@@ -57,6 +57,7 @@ extension Engine {
         continue
       }
       vcpu.passedBreakpoint = nil
+      vcpu.runsNextAlone = false
       if source != 0 { chain(vcpu, source, to: id) }
       source = 0
       enter(vcpu, id)
@@ -73,8 +74,10 @@ extension Engine {
   }
 
   /// Executes one guest instruction; entering a handler, for an exception or an interrupt that is due, counts as one.
-  public func step(_ vcpu: VCPU) -> RunOutcome {
-    begin(vcpu, .max)
+  ///
+  /// - Parameter deadline: as of ``run(_:until:)``; ``VCPU/mayInterrupt`` tells whether it could be seen.
+  public func step(_ vcpu: VCPU, until deadline: UInt64 = .max) -> RunOutcome {
+    begin(vcpu, deadline)
     defer { end(vcpu) }
     if isInsideBlock(vcpu) { return finishOps(vcpu) ?? .stepped }
     if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) { return .waiting }
@@ -83,6 +86,7 @@ extension Engine {
     do throws(TranslationFailure) {
       let id = try block(vcpu, at: vcpu.state.pc, .step)
       vcpu.passedBreakpoint = nil
+      vcpu.runsNextAlone = false
       enter(vcpu, id)
     } catch {
       guard case .guest(let exception) = error else { return .failed("translating \(hex(vcpu.state.pc)): \(error)") }
@@ -118,6 +122,7 @@ extension Engine {
   @discardableResult
   func takeInterrupt(_ vcpu: VCPU) -> Bool {
     vcpu.mayInterrupt = false
+    vcpu.isKicked = false
     guard let interrupt = guest.pendingInterrupt(vcpu.state) else { return false }
     log.write(.int, "hart \(vcpu.number): \(guest.exceptionName(interrupt.cause)) at \(hex(vcpu.state.pc))")
     statistics.interrupts &+= 1
@@ -129,6 +134,7 @@ extension Engine {
   private func enter(_ vcpu: VCPU, _ id: BlockID) {
     let state = vcpu.state
     let isStep = store[id].key.variant == .step
+    vcpu.isStepping = isStep
     if isStep { vcpu.publish(vcpu.emptyMode) }
     prepare(vcpu)
     if log.isOn(.exec) { log.write(.exec, "hart \(vcpu.number): \(hex(state.pc))") }
@@ -138,10 +144,11 @@ extension Engine {
     if isStep { vcpu.publish(vcpu.mode) }
   }
 
-  /// Makes a vCPU's header ready for translated code: the budget up to the deadline, nothing pending.
+  /// Makes a vCPU's header ready for translated code: the budget up to the deadline (none if the vCPU was kicked),
+  /// nothing pending.
   func prepare(_ vcpu: VCPU) {
     let state = vcpu.state
-    let budget = Int64(clamping: currentDeadline &- min(vcpu.ticks, currentDeadline))
+    let budget = vcpu.isKicked ? 0 : Int64(clamping: currentDeadline &- min(vcpu.ticks, currentDeadline))
     state.budget = budget
     state.store(budget, at: StateOffset.budgetStart)
     state.store(UInt64(0), at: StateOffset.pendingRetired)
@@ -218,7 +225,9 @@ extension Engine {
     vcpu.ticks &+= 1
     vcpu.mayInterrupt = true
     let last = vcpu.repeatedException
-    vcpu.repeatedException = (pc, vcpu.retired, last.pc == pc && last.retired == vcpu.retired ? last.count + 1 : 0)
+    let isRepeated = last.pc == pc && last.retired == vcpu.retired
+    vcpu.repeatedException = RepeatedException(
+      pc: pc, retired: vcpu.retired, count: isRepeated ? last.count + 1 : 0)
     guard vcpu.repeatedException.count >= 100 else { return nil }
     vcpu.repeatedException.count = 0
     return .lockedUp(

@@ -17,6 +17,8 @@ let slowAccessEntry: HelperFunction = { state, address, value, third, descriptor
 private enum AccessFailure: Error {
   case exception(GuestException)
   case watch(WatchHit)
+  /// The store would change the block it is in: it must run in a block of its own.
+  case overwritesRunningBlock
 }
 
 extension Engine {
@@ -24,6 +26,7 @@ extension Engine {
     statistics.slowAccesses &+= 1
     let address = guest.addressBits == 32 ? address & 0xFFFF_FFFF : address
     vcpu.state.accessOutcome = .completed
+    let reservation = vcpu.reservation
     do throws(AccessFailure) {
       let result =
         switch request.opcode {
@@ -42,6 +45,10 @@ extension Engine {
       case .watch(let hit):
         vcpu.watchHit = hit
         vcpu.state.exitReason = .watchpoint
+      case .overwritesRunningBlock:
+        vcpu.reservation = reservation
+        vcpu.runsNextAlone = true
+        vcpu.state.exitReason = .step
       }
       vcpu.state.accessOutcome = .left
       return 0
@@ -158,6 +165,7 @@ extension Engine {
   private func writePhysical(
     _ vcpu: VCPU, _ physical: UInt64, _ size: Int, _ value: UInt64, _ address: UInt64
   ) throws(AccessFailure) {
+    if overwritesRunningBlock(vcpu, physical, size) { throw .overwritesRunningBlock }
     if space.ram(at: physical, count: size) == nil {
       clock.now = time(of: vcpu)
       vcpu.state.accessOutcome = .completedOnDevice
@@ -169,6 +177,28 @@ extension Engine {
       if case .readOnly = error { return }
       throw .exception(guest.accessFault(.write, address))
     }
+  }
+}
+
+// MARK: Self-modification
+
+extension Engine {
+  /// Whether a write changes the code of the block that makes it. Such a write is abandoned and made again by a block of
+  /// one instruction, so that the instructions after it are always executed as they are in memory, however code is cut
+  /// into blocks.
+  private func overwritesRunningBlock(_ vcpu: VCPU, _ physical: UInt64, _ size: Int) -> Bool {
+    guard !vcpu.isStepping, vcpu.opSession == nil else { return false }
+    let page = physical & ~0xFFF
+    let pc: UInt64 = vcpu.state.load(StateOffset.currentPC)
+    let isRunning = { [self] (id: BlockID) in
+      let block = store[id]
+      return block.isValid && block.key.flags == vcpu.mode.flags && pc &- block.key.pc < UInt64(block.guestSize)
+    }
+    if store.hasCode(inPage: page), store.overlapping(physical..<physical + UInt64(size)).contains(where: isRunning) {
+      return true
+    }
+    guard !straddlers.isEmpty, physical & 0xFFF < 16 else { return false }
+    return straddlers[page]?.contains(where: isRunning) ?? false
   }
 }
 

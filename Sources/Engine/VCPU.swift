@@ -98,13 +98,18 @@ import IR
   /// Switched off, or not yet on (secondary harts some boards hold back).
   public var isHalted = false
   var reservation: (address: UInt64, size: Int, value: UInt64)?
-  /// The exception last taken and how often it came again at once, with nothing retired between.
-  var repeatedException = (pc: UInt64.max, retired: UInt64.max, count: 0)
+  var repeatedException = RepeatedException()
   /// The watchpoint access that ended the last run.
   public internal(set) var watchHit: WatchHit?
   var suppressesWatchpoints = false
   /// Whether the vCPU stands where interrupts may be taken and time slices end.
   public internal(set) var mayInterrupt = true
+  /// Something is to be looked at at the next interrupt point. Outlives leaving and entering translated code.
+  var isKicked = false
+  /// The instruction at PC is to run in a block of its own, since it writes into the block it was in.
+  var runsNextAlone = false
+  /// Whether the block that runs is one of a single instruction.
+  var isStepping = false
   /// A block that is being stepped through op by op.
   var opSession: OpSession?
   /// The PC whose breakpoint the next run passes over.
@@ -136,6 +141,7 @@ import IR
   public override var retiredInstructions: UInt64 { retired &+ executedInRun }
 
   public override var platformTime: UInt64 {
+    let engine = engine
     engine.clock.now = engine.time(of: self)
     return engine.timeSource?.time ?? engine.clock.now
   }
@@ -170,7 +176,10 @@ import IR
   }
 
   /// Makes the vCPU come back at the next exit that checks the budget, without changing what has been counted.
-  func kick() { shortenBudget(to: 0) }
+  func kick() {
+    isKicked = true
+    shortenBudget(to: 0)
+  }
 
   /// Lets at most `count` more instructions run.
   func shortenBudget(to count: Int64) {
@@ -201,7 +210,8 @@ import IR
 
   /// A copy of the whole state block, without the header's host addresses.
   public func saveRegisters() -> [UInt8] {
-    unsafe [UInt8](UnsafeRawBufferPointer(start: stateMemory + StateOffset.registers, count: stateSize - StateOffset.registers))
+    unsafe [UInt8](
+      UnsafeRawBufferPointer(start: stateMemory + StateOffset.registers, count: stateSize - StateOffset.registers))
   }
 
   /// Puts back what ``saveRegisters()`` returned.
@@ -218,10 +228,20 @@ extension Engine {
     vcpu.isWaiting = false
     vcpu.reservation = nil
     vcpu.mayInterrupt = true
+    vcpu.isKicked = false
+    vcpu.runsNextAlone = false
+    vcpu.repeatedException = RepeatedException()
     vcpu.passedBreakpoint = nil
     vcpu.opSession = nil
     vcpu.flushTLB(address: nil, addressSpace: nil)
   }
+}
+
+/// The exception last taken, and how often it came again at once, with nothing retired between.
+public struct RepeatedException: Sendable, Equatable {
+  var pc = UInt64.max
+  var retired = UInt64.max
+  var count = 0
 }
 
 /// A vCPU's place in time and what it waits for: the part of its condition that is not in its registers.
@@ -231,6 +251,8 @@ public struct VCPUProgress: Sendable, Equatable {
   public var isWaiting: Bool
   public var isHalted: Bool
   public var mayInterrupt: Bool
+  public var isKicked: Bool
+  public var repeatedException: RepeatedException
   public var reservationAddress: UInt64?
   public var reservationSize: Int
   public var reservationValue: UInt64
@@ -241,7 +263,8 @@ extension VCPU {
     get {
       VCPUProgress(
         ticks: ticks, retired: retired, isWaiting: isWaiting, isHalted: isHalted, mayInterrupt: mayInterrupt,
-        reservationAddress: reservation?.address, reservationSize: reservation?.size ?? 0,
+        isKicked: isKicked, repeatedException: repeatedException, reservationAddress: reservation?.address,
+        reservationSize: reservation?.size ?? 0,
         reservationValue: reservation?.value ?? 0)
     }
     set {
@@ -250,6 +273,8 @@ extension VCPU {
       isWaiting = newValue.isWaiting
       isHalted = newValue.isHalted
       mayInterrupt = newValue.mayInterrupt
+      isKicked = newValue.isKicked
+      repeatedException = newValue.repeatedException
       reservation = newValue.reservationAddress.map {
         ($0, newValue.reservationSize, newValue.reservationValue)
       }

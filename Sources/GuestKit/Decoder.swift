@@ -1,5 +1,7 @@
 // Owns the decode table: instruction rows, and the way from an encoding to its row in a few nanoseconds.
 
+import IR
+
 /// One instruction: how it is encoded, written and translated.
 public struct InstructionRow<Translator>: Sendable {
   public typealias Translate = @Sendable (inout Translator, Instruction) -> Void
@@ -70,11 +72,19 @@ public struct InstructionGroup<Translator>: Sendable {
 
 /// Rows compiled for decoding. Immutable.
 @safe public final class DecodeTable<Translator>: @unchecked Sendable {
-  @usableFromInline struct Candidate {
+  @usableFromInline struct Candidate: BitwiseCopyable {
     @usableFromInline var mask: UInt32 = 0
     @usableFromInline var value: UInt32 = 0
     @usableFromInline var row: UInt16 = 0
-    @usableFromInline var hasExclusions = false
+    /// Where in `exclusions` the row's are, and how many.
+    @usableFromInline var firstExclusion: UInt16 = 0
+    @usableFromInline var exclusionCount: UInt16 = 0
+  }
+
+  /// A value that a field must not have.
+  @usableFromInline struct Exclusion: BitwiseCopyable {
+    @usableFromInline var field: Field
+    @usableFromInline var value: Int
   }
 
   /// All rows and their patterns, by number.
@@ -84,7 +94,8 @@ public struct InstructionGroup<Translator>: Sendable {
   public let groups: [String]
   @usableFromInline let short: DecodeIndex
   @usableFromInline let long: DecodeIndex
-  @usableFromInline let candidates: [Candidate]
+  @usableFromInline let candidates: RawTable<Candidate>
+  @usableFromInline let exclusions: RawTable<Exclusion>
   @usableFromInline let runs: UnsafeMutableBufferPointer<FieldRun>
   @usableFromInline let translators: [InstructionRow<Translator>.Translate]
 
@@ -115,6 +126,7 @@ public struct InstructionGroup<Translator>: Sendable {
     // The most specific pattern first, so that special cases win.
     let order = patterns.indices.sorted { patterns[$0].mask.nonzeroBitCount > patterns[$1].mask.nonzeroBitCount }
     var candidates: [Candidate] = []
+    var exclusions: [Exclusion] = []
     func index(_ length: Int, _ ranges: [Range<Int>]) -> DecodeIndex {
       var index = DecodeIndex(ranges)
       let order = order.filter { patterns[$0].length == length }
@@ -124,12 +136,15 @@ public struct InstructionGroup<Translator>: Sendable {
       }
       fill[0] = UInt32(candidates.count)
       for bucket in 1..<fill.count { fill[bucket] += fill[bucket - 1] }
-      index.ends = fill
+      index.ends.deallocate()
+      index.ends = RawTable(copying: fill)
       candidates += Array(repeating: Candidate(), count: Int(fill[index.count]) - candidates.count)
       for row in order {
         let pattern = patterns[row]
         let candidate = Candidate(
-          mask: pattern.mask, value: pattern.value, row: UInt16(row), hasExclusions: !pattern.exclusions.isEmpty)
+          mask: pattern.mask, value: pattern.value, row: UInt16(row), firstExclusion: UInt16(exclusions.count),
+          exclusionCount: UInt16(pattern.exclusions.count))
+        exclusions += pattern.exclusions.map { Exclusion(field: $0.field, value: $0.value) }
         index.forEachBucket(mask: pattern.mask, value: pattern.value) { bucket in
           candidates[Int(fill[bucket])] = candidate
           fill[bucket] += 1
@@ -142,12 +157,19 @@ public struct InstructionGroup<Translator>: Sendable {
     self.rows = rows
     self.groups = names
     self.patterns = patterns
-    self.candidates = candidates
+    self.candidates = RawTable(copying: candidates)
+    self.exclusions = RawTable(copying: exclusions)
     translators = rows.map(\.translate)
     unsafe runs = Self.pool(patterns)
   }
 
-  deinit { unsafe runs.deallocate() }
+  deinit {
+    unsafe runs.deallocate()
+    candidates.deallocate()
+    exclusions.deallocate()
+    short.ends.deallocate()
+    long.ends.deallocate()
+  }
 
   /// First runs of all fields of all rows, then the further ones.
   private static func pool(_ patterns: [Pattern]) -> UnsafeMutableBufferPointer<FieldRun> {
@@ -180,14 +202,22 @@ public struct InstructionGroup<Translator>: Sendable {
     while place < end {
       let candidate = candidates[place]
       if bits & candidate.mask == candidate.value {
-        let row = Int(candidate.row)
-        if !candidate.hasExclusions || patterns[row].matches(bits) {
-          return unsafe Instruction(bits: bits, row: row, runs: UnsafePointer(runs.baseAddress!))
-        }
+        let instruction = unsafe Instruction(
+          bits: bits, row: Int(candidate.row), runs: UnsafePointer(runs.baseAddress!))
+        if candidate.exclusionCount == 0 || admits(candidate, instruction) { return instruction }
       }
       place &+= 1
     }
     return nil
+  }
+
+  /// Whether no field has a value that the candidate's row excludes.
+  @inlinable func admits(_ candidate: Candidate, _ instruction: Instruction) -> Bool {
+    let first = Int(candidate.firstExclusion)
+    for index in first..<first + Int(candidate.exclusionCount) {
+      if instruction[exclusions[index].field] == exclusions[index].value { return false }
+    }
+    return true
   }
 
   @inlinable public func translate(_ instruction: Instruction, with translator: inout Translator) {
@@ -210,7 +240,7 @@ public struct InstructionGroup<Translator>: Sendable {
 }
 
 /// Which bits of an encoding choose the bucket of rows to try.
-public struct DecodeIndex: Sendable {
+public struct DecodeIndex {
   /// For each range: how far to shift right, what to keep, and how far to shift left.
   @usableFromInline struct Piece: Sendable {
     @usableFromInline var shift: UInt32
@@ -220,7 +250,7 @@ public struct DecodeIndex: Sendable {
   @usableFromInline var pieces: (Piece, Piece, Piece)
   @usableFromInline var count: Int
   /// Where each bucket's candidates end; its own start is the end of the one before, and the first entry is a start.
-  @usableFromInline var ends: [UInt32]
+  @usableFromInline var ends: RawTable<UInt32>
 
   init(_ ranges: [Range<Int>]) {
     precondition(ranges.count <= 3, "a decode index has at most three ranges")
@@ -233,7 +263,7 @@ public struct DecodeIndex: Sendable {
     }
     pieces = (list[0], list[1], list[2])
     count = 1 << place
-    ends = []
+    ends = RawTable(capacity: 0)
   }
 
   @inlinable func bucket(of bits: UInt32) -> Int {

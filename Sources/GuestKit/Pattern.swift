@@ -7,7 +7,7 @@ public struct PatternError: Error, Equatable, Sendable, CustomStringConvertible 
 }
 
 /// The name of a field: a lower-case letter.
-public struct Field: ExpressibleByUnicodeScalarLiteral, Hashable, Sendable {
+public struct Field: ExpressibleByUnicodeScalarLiteral, Hashable, Sendable, BitwiseCopyable {
   /// 0 for `a` to 25 for `z`.
   public let index: Int
   @inlinable public init(unicodeScalarLiteral letter: Unicode.Scalar) { index = Int(letter.value) &- 97 }

@@ -11,6 +11,8 @@ final class CodeCache {
   /// Host address at which the code runs.
   let base: UInt64
   private(set) var used = 0
+  /// Bytes, from the start, whose pages were asked for.
+  private var populated = 0
   private let writable: UnsafeMutableRawPointer
   private let executable: UnsafeMutableRawPointer
 
@@ -52,6 +54,19 @@ final class CodeCache {
   func commit(_ count: Int) {
     precondition(count >= 0 && count <= size - used)
     used = min(size, (used + count + 15) & ~15)
+    if used + Self.stride / 2 > populated { populate() }
+  }
+
+  /// Bytes whose pages are asked for together: a page fault for each would cost more than the code in it.
+  private static var stride: Int { 64 << 10 }
+  /// `MADV_POPULATE_WRITE`; before Linux 5.14 it fails, which changes nothing but speed.
+  private static var populateWrite: Int32 { 23 }
+
+  private func populate() {
+    let end = min(size, used + Self.stride)
+    guard end > populated else { return }
+    _ = unsafe madvise(writable + populated, end - populated, Self.populateWrite)
+    populated = (end + 4095) & ~4095
   }
 
   /// Forgets everything from byte `offset` on.

@@ -45,7 +45,10 @@ public final class X86_64Host: Host {
     guard added == 0 else { throw .setup("too many code caches in one process") }
   }
 
-  deinit { chost_faults_remove(cache.base) }
+  deinit {
+    chost_faults_remove(cache.base)
+    lowering.deallocate()
+  }
 
   // MARK: Compiling
 
@@ -115,7 +118,8 @@ public final class X86_64Host: Host {
     let code = cache.bytes(start..<start + block.size)
     var lines = disassembler.lines(code.span, at: cache.base + UInt64(start))
     for index in lines.indices {
-      lines[index].op = lowering.op(at: UInt32(truncatingIfNeeded: lines[index].address &- cache.base))
+      lines[index].op = lowering.op(
+        at: UInt32(truncatingIfNeeded: lines[index].address &- cache.base), inBlockAt: block.entry.offset)
     }
     return lines
   }
@@ -127,20 +131,27 @@ public final class X86_64Host: Host {
 
 extension Lowering {
   mutating func forgetBlocks() {
-    sites.removeAll(keepingCapacity: true)
-    exits.removeAll(keepingCapacity: true)
-    marks.removeAll(keepingCapacity: true)
+    sites.removeAll()
+    exits.removeAll()
+    marks.removeAll()
   }
 
-  /// The index of the op that the code at `offset` came from; nil for a block's cold parts.
-  func op(at offset: UInt32) -> Int? {
+  /// The index of the op that the code at `offset`, in the block at `start`, came from; nil for the cold parts.
+  func op(at offset: UInt32, inBlockAt start: UInt32) -> Int? {
+    // The cold parts before may be empty, and then have the offset of this block.
+    var first = markCount(below: start)
+    if marks[first] & Self.coldMark != 0 { first += 1 }
+    let mark = markCount(below: offset + 1) - 1
+    return mark < first || marks[mark] & Self.coldMark != 0 ? nil : mark - first
+  }
+
+  /// How many marks have an offset below `offset`.
+  private func markCount(below offset: UInt32) -> Int {
     var (low, high) = (0, marks.count)
     while low < high {
       let middle = (low + high) / 2
-      if UInt32(truncatingIfNeeded: marks[middle] >> 32) <= offset { low = middle + 1 } else { high = middle }
+      if marks[middle] & ~Self.coldMark < offset { low = middle + 1 } else { high = middle }
     }
-    guard low > 0 else { return nil }
-    let index = UInt32(truncatingIfNeeded: marks[low - 1])
-    return index == .max ? nil : Int(index)
+    return low
   }
 }

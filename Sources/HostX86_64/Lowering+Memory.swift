@@ -27,7 +27,7 @@ extension Lowering {
       return Datum(destination: isUsed ? destination(op.result) : allocate())
     }
     if let value = constant(op.b), op.access.size < 8 || Int32(exactly: value) != nil {
-      return Datum(value: .constant(value))
+      return Datum(value: .constant(Int32(truncatingIfNeeded: value)))
     }
     return Datum(value: .register(register(op.b)))
   }
@@ -44,7 +44,7 @@ extension Lowering {
       let datum = datum(op)
       checkAlignment(op, &stub)
       let address = Memory(absolute: Int32(truncatingIfNeeded: target)).wrapping32.inGS
-      return emitAccess(op, datum, at: address, makeSite(op, base: .constant(known), op.imm), stub)
+      return emitAccess(op, datum, at: address, makeSite(op, base: .none, known &+ op.imm), stub)
     }
     guard let offset = Int32(exactly: op.imm) else { return lowerSlowAccess(op) }
     let base = register(op.a)
@@ -134,7 +134,7 @@ extension Lowering {
       site.destination = destination.rawValue
       emitLoad(op, destination, address)
     } else if case .constant(let value) = datum.value {
-      assembler.store(accessWidth(op), address, Int32(truncatingIfNeeded: value))
+      assembler.store(accessWidth(op), address, value)
     } else if case .register(let register) = datum.value {
       assembler.store(accessWidth(op), address, register)
     }
@@ -166,7 +166,9 @@ extension Lowering {
 
   /// Every operand may stay where it is: the slow path looks there.
   private mutating func lowerSlowAccess(_ op: Op) {
-    var site = makeSite(op, base: home(of: op.a), isPlain(op) ? op.imm : 0)
+    let displacement = isPlain(op) ? op.imm : 0
+    let known = constant(op.a)
+    var site = makeSite(op, base: known == nil ? home(of: op.a) : .none, (known ?? 0) &+ displacement)
     if !op.b.isNone { site.value = home(of: op.b) }
     if !op.c.isNone { site.third = home(of: op.c) }
     if !op.result.isNone {
@@ -181,14 +183,14 @@ extension Lowering {
     sites.append(site)
   }
 
-  private func home(of value: ValueID) -> ValueHome {
+  private mutating func home(of value: ValueID) -> ValueHome {
     let state = values[Int(value.index)]
     switch state.place {
-    case .register: return .register(state.register)
-    case .constant: return .constant(state.immediate)
-    case .spill: return .spill(Int(state.slot))
-    case .state: return .state(registers[Int(state.slot)].offset)
-    case .none, .compare: return .constant(0)
+    case .register: return .register(register(value))
+    case .constant: return Int32(exactly: state.immediate).map { .constant($0) } ?? .register(register(value))
+    case .spill: return .spill(Int32(state.slot))
+    case .state: return .state(Int32(truncatingIfNeeded: registers[Int(state.slot)].offset))
+    case .none, .compare: return .none
     }
   }
 

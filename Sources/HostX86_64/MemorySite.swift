@@ -5,12 +5,13 @@ import IR
 
 /// Where an operand is while translated code waits for the slow path.
 enum ValueHome {
+  /// Nowhere; counts as 0.
   case none
   case register(Register)
-  case constant(Int64)
-  case spill(Int)
+  case constant(Int32)
+  case spill(Int32)
   /// Byte offset in the state.
-  case state(Int)
+  case state(Int32)
 }
 
 /// One access: its instruction, which host PC it may fault at, and all that is needed to do it by other means.
@@ -20,12 +21,12 @@ struct MemorySite {
   var end: UInt32 = 0
   /// Where to jump to so that the access goes the slow path; 0 before that exists.
   var stub: UInt32 = 0
-  var pc: UInt64
   /// Guest instructions of the block before this one that are not yet taken off the budget.
   var retired: UInt32
+  var pc: UInt64
   var access: SlowAccess
-  var base: ValueHome
   var offset: Int64
+  var base: ValueHome
   var addressType: Type
   var value = ValueHome.none
   var valueType: Type
@@ -69,9 +70,9 @@ struct SavedRegisters {
       switch home {
       case .none: 0
       case .register(let register): self[register]
-      case .constant(let value): UInt64(bitPattern: value)
-      case .spill(let slot): unsafe base[17 + slot]
-      case .state(let offset): cpu.load(offset)
+      case .constant(let value): UInt64(bitPattern: Int64(value))
+      case .spill(let slot): unsafe base[17 + Int(slot)]
+      case .state(let offset): cpu.load(Int(offset))
       }
     return raw & type.mask
   }

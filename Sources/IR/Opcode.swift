@@ -71,6 +71,7 @@ public enum Opcode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   // Ends. `extra` = guest instructions retired since the block's start or the last `retire`.
   /// If `a` (i1): leave for guest PC `imm`, chainable; `aux` is ``ExitFlags``.
   case exitIf
+  // From here on all ops end the block, see `endsBlock`.
   /// Leave for guest PC `imm`, chainable; `aux` is ``ExitFlags``.
   case exit
   /// Leave for guest PC `a` through the jump cache; `aux` is ``ExitFlags``.
@@ -82,7 +83,7 @@ public enum Opcode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
 }
 
 /// What an op may do besides computing its result.
-public struct Effects: OptionSet, Sendable {
+public struct Effects: OptionSet, Sendable, BitwiseCopyable {
   public let rawValue: UInt16
   @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
 
@@ -149,6 +150,17 @@ public struct OpInfo: Sendable {
 }
 
 extension Opcode {
+  /// `info.effects` by raw value, for hot code; the caller deallocates it.
+  public static func makeEffectsTable() -> RawTable<Effects> {
+    let table = RawTable<Effects>(capacity: Int(UInt8.max) + 1)
+    table.fill([])
+    for opcode in allCases { table[Int(opcode.rawValue)] = opcode.info.effects }
+    return table
+  }
+
+  /// Whether the effects contain `.terminates`.
+  @inlinable public var endsBlock: Bool { rawValue >= Opcode.exit.rawValue }
+
   @inlinable public var info: OpInfo {
     switch self {
     case .nop: .init("nop", 0, .none)

@@ -50,9 +50,29 @@ struct BoardBuilder {
     self.log = log
     tree = try Devicetree(contentsOf: configuration.board)
     images = try BootImages(configuration)
-    if let count = configuration.cpuCount { try tree.setCPUCount(count) }
-    if let size = configuration.memorySize { try tree.setMemorySize(size) }
+    if let count = configuration.cpuCount { try setCPUCount(count) }
+    if let size = configuration.memorySize { try setMemorySize(size) }
+    try placeAtSymbols()
   }
+
+  private mutating func setCPUCount(_ count: Int) throws {
+    guard (1...512).contains(count) else { throw MachineError.badInput("\(count) CPUs; choose 1 to 512 with -smp") }
+    try tree.setCPUCount(count)
+  }
+
+  private mutating func setMemorySize(_ size: UInt64) throws {
+    guard size > 0, size % UInt64(pageSize) == 0 else {
+      throw MachineError.badInput("\(size) bytes of memory; choose a multiple of 4096 above 0 with -m")
+    }
+    guard size <= Self.largestMemory, size >> 32 == 0 || tree.rootCells(size, "#size-cells", 1).count == 2 else {
+      throw MachineError.badInput(
+        "\(size) bytes of memory are too many for board \(configuration.board); choose a smaller -m")
+    }
+    try tree.setMemorySize(size)
+  }
+
+  /// In bytes: 1 TiB.
+  private static let largestMemory: UInt64 = 1 << 40
 
   mutating func build(_ backends: [any CharacterBackend]) throws -> Machine {
     let guest = try makeGuest()
@@ -72,9 +92,11 @@ struct BoardBuilder {
       configuration: configuration, guest: guest, engine: engine, space: space, clock: clock, events: events,
       tree: tree, controller: controller)
     machine.devices = devices
-    machine.memories = memories + devices.flatMap { entry in
-      (0..<8).compactMap { entry.device.memory(region: $0) }
-    }
+    machine.memories =
+      memories
+      + devices.flatMap { entry in
+        (0..<8).compactMap { entry.device.memory(region: $0) }
+      }
     machine.interruptLines = lines
     try connect(lines, machine)
     machine.boot = try BootPlan(images, tree: &machine.tree, configuration, guest)
@@ -113,8 +135,11 @@ struct BoardBuilder {
     var memories: [RAMRegion] = []
     for path in tree.memoryPaths {
       for (index, range) in try tree.regions(of: path).enumerated() where range.size > 0 {
-        guard range.size <= 1 << 40 else {
+        guard range.size <= Self.largestMemory else {
           throw MachineError.badInput("\(path): \(range.size) bytes of memory are too many; choose a smaller -m")
+        }
+        guard range.base >> 56 == 0 else {
+          throw MachineError.badInput("\(path): physical addresses have 56 bits, but memory is at \(range.base)")
         }
         let name = index == 0 ? "ram" : "ram\(index)"
         let memory = try RAMRegion(name: name, size: Int(range.size))

@@ -15,7 +15,7 @@ extension BoardBuilder {
     var left = backends[...]
     for path in orderedPaths() {
       guard let node = tree[path], node.isEnabled, !node.compatible.isEmpty,
-        let view = try TreeView(tree, path, regions: symbolRegions(node))
+        let view = try TreeView(tree, path)
       else { continue }
       let model = registry.devices.first { !Set($0.compatible).isDisjoint(with: node.compatible) }
       guard let model = model ?? (view.regions.isEmpty ? nil : registry.fallback) else { continue }
@@ -52,11 +52,18 @@ extension BoardBuilder {
     return [console] + paths.filter { $0 != console }
   }
 
-  /// The places of a node that `martlet,region-symbols` puts at symbols of the loaded images.
-  private func symbolRegions(_ node: Node) -> [AddressRange]? {
-    guard let names = node.strings("martlet,region-symbols") else { return nil }
-    let found = names.compactMap { name in images.symbols.first { $0.name == name } }
-    return found.count == names.count ? found.map { AddressRange(base: $0.address, size: 8) } : nil
+  /// Sets the `reg` of nodes that `martlet,region-symbols` puts at symbols of the loaded images, for the device and for
+  /// the guest: one entry of 8 bytes a symbol. If any symbol is missing, the node stays where it is.
+  mutating func placeAtSymbols() throws {
+    for path in tree.paths {
+      guard let names = tree[path]?.strings("martlet,region-symbols") else { continue }
+      let found = names.compactMap { name in images.symbols.first { $0.name == name } }
+      guard found.count == names.count else { continue }
+      let cells = found.flatMap {
+        tree.rootCells($0.address, "#address-cells", 2) + tree.rootCells(8, "#size-cells", 1)
+      }
+      try tree.update(path) { $0.set("reg", .cells(cells)) }
+    }
   }
 
   /// Connects every wire to its controller: a CPU or a device.

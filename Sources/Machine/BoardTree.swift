@@ -54,12 +54,14 @@ extension Devicetree {
   /// Gives the first memory node `size` bytes.
   mutating func setMemorySize(_ size: UInt64) throws(DevicetreeError) {
     guard let path = memoryPaths.first, let range = try regions(of: path).first else { return }
-    let addressCells = root.u32("#address-cells") ?? 2
-    let sizeCells = root.u32("#size-cells") ?? 1
-    let split = { (value: UInt64, count: UInt32) -> [UInt32] in
-      count == 2 ? [UInt32(value >> 32), UInt32(truncatingIfNeeded: value)] : [UInt32(truncatingIfNeeded: value)]
-    }
-    try update(path) { $0.set("reg", .cells(split(range.base, addressCells) + split(size, sizeCells))) }
+    let reg = rootCells(range.base, "#address-cells", 2) + rootCells(size, "#size-cells", 1)
+    try update(path) { $0.set("reg", .cells(reg)) }
+  }
+
+  /// A number as the root's children write it in `reg`: in as many cells (one or two) as this property of the root says.
+  func rootCells(_ value: UInt64, _ property: String, _ standard: UInt32) -> [UInt32] {
+    let low = UInt32(truncatingIfNeeded: value)
+    return (root.u32(property) ?? standard) == 2 ? [UInt32(value >> 32), low] : [low]
   }
 
   /// Sets properties of `/chosen`, making the node if there is none.

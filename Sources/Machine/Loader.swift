@@ -8,8 +8,11 @@ public struct Image: Sendable {
     public var bytes: [UInt8]
     /// Bytes in memory; beyond `bytes` they are zero.
     public var memorySize: UInt64
-    public init(address: UInt64, bytes: [UInt8], memorySize: UInt64? = nil) {
+    /// What it is, for messages: a file's path.
+    public var origin: String
+    public init(address: UInt64, bytes: [UInt8], memorySize: UInt64? = nil, origin: String = "image") {
       self.address = address
+      self.origin = origin
       self.bytes = bytes
       self.memorySize = max(memorySize ?? 0, UInt64(bytes.count))
     }

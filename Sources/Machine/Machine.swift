@@ -37,10 +37,12 @@ public final class Machine: @unchecked Sendable {
   var isRoundOver = true
   public internal(set) var isRunning = false
   public internal(set) var lastStop: StopEvent = .requested
+  /// Snapshots kept in memory under names; see ``saveSnapshot(named:)``.
+  public internal(set) var snapshots: [String: MachineSnapshot] = [:]
   var stepRequest: RunRequest?
   /// Told of each stop, on the machine's thread.
   public var stopObservers: [@Sendable (StopEvent) -> Void] = []
-  /// Wall clock minus virtual time at the last sleep, for pacing.
+  /// Set while all vCPUs wait and time is paced.
   var pacing: Pacing?
 
   init(

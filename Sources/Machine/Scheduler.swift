@@ -6,6 +6,7 @@ extension Machine {
   /// Starts the machine's thread. The machine is stopped until ``resume(_:)``.
   public func start() {
     door.onArrival = { [engine] in engine.requestStop() }
+    door.open()
     MachineThread.spawn { [self] in
       door.own()
       while door.serve() {
@@ -38,7 +39,7 @@ extension Machine {
     if let next = replay.first { roundTarget = min(roundTarget, max(next.ticks, start)) }
     guard roundTarget != .max else { return waitForInput() }
     isRoundOver = false
-    pace(until: roundTarget)
+    if isIdle { pace(from: start, until: roundTarget) } else { pacing = nil }
   }
 
   /// Ends the round at the next event.
@@ -52,6 +53,7 @@ extension Machine {
     guard !isRoundOver else { return }
     let vcpus = engine.vcpus
     while nextHart < vcpus.count {
+      limitRound()
       let vcpu = vcpus[nextHart]
       if vcpu.ticks >= roundTarget || vcpu.isHalted {
         engine.idle(vcpu, until: roundTarget)
@@ -138,7 +140,12 @@ extension Machine {
   /// Steps one hart by an instruction. Returns false when the machine stopped for another reason, or waits.
   private func stepOnce(_ hart: Int) -> Bool {
     let vcpu = engine.vcpus[hart]
-    let outcome = engine.step(vcpu)
+    if hasFilledRound(vcpu) {
+      catchUp(hart)
+      guard isRunning, !isRoundOver else { return false }
+    }
+    let outcome = engine.step(vcpu, until: isRoundOver ? .max : roundTarget)
+    limitRound()
     if takePowerRequest() { return false }
     switch outcome {
     case .stepped: break
@@ -149,27 +156,34 @@ extension Machine {
       return false
     default: return settle(outcome, hart: hart)
     }
-    if vcpu.ticks >= roundTarget, vcpu.mayInterrupt { catchUp(hart) }
+    if hasFilledRound(vcpu) { catchUp(hart) }
     return isRunning
   }
+
+  private func hasFilledRound(_ vcpu: VCPU) -> Bool { !isRoundOver && vcpu.ticks >= roundTarget && vcpu.mayInterrupt }
 
   /// Ends the round that a stepped hart has filled: the others run up to its end, then events fire.
   func catchUp(_ hart: Int) {
     guard !isRoundOver else { return }
-    for (number, vcpu) in engine.vcpus.enumerated() where number != hart && vcpu.ticks < roundTarget {
-      if vcpu.isHalted {
-        engine.idle(vcpu, until: roundTarget)
-        continue
-      }
-      let outcome = engine.run(vcpu, until: roundTarget)
-      switch outcome {
-      case .deadline: break
-      case .waiting: engine.idle(vcpu, until: roundTarget)
-      default: if !settle(outcome, hart: number) { return }
+    for (number, vcpu) in engine.vcpus.enumerated() where number != hart {
+      while vcpu.ticks < roundTarget {
+        if vcpu.isHalted {
+          engine.idle(vcpu, until: roundTarget)
+          continue
+        }
+        engine.clearStopRequest()
+        let outcome = engine.run(vcpu, until: roundTarget)
+        limitRound()
+        if takePowerRequest() { return }
+        switch outcome {
+        case .deadline: break
+        case .waiting: engine.idle(vcpu, until: roundTarget)
+        default: if !settle(outcome, hart: number) { return }
+        }
       }
     }
     endRound()
-    beginRound()
+    if isRunning, isRoundOver { beginRound() }
   }
 
   /// Ends or restarts the machine if a device asked for it. Returns whether the round is over.
@@ -187,6 +201,11 @@ extension Machine {
 extension Machine {
   /// Runs `count` slices on the calling thread, for programs and tests that drive a machine without ``start()``.
   public func runRounds(_ count: Int) {
-    for _ in 0..<count where isRunning { runSlice() }
+    for _ in 0..<count {
+      _ = door.serve()
+      engine.clearStopRequest()
+      guard isRunning else { return }
+      runSlice()
+    }
   }
 }

@@ -3,7 +3,8 @@
 import Bus
 import Engine
 
-/// Everything that decides how a machine goes on, apart from what the host will send it.
+/// Everything that decides how a machine goes on, apart from what the host will send it live and from the files that
+/// semihosting holds open.
 public struct MachineSnapshot: Sendable {
   struct CPU: Sendable {
     var registers: [UInt8]
@@ -17,15 +18,30 @@ public struct MachineSnapshot: Sendable {
   var memories: [Memory]
   var devices: [[UInt8]]
   var events: EventQueue.State
+  /// Virtual time in nanoseconds.
+  var now: UInt64
   var lines: [Bool]
   var roundTarget: UInt64
   var nextHart: Int
   var isRoundOver: Bool
+  /// How much input had taken effect, and what a replay still had to give.
+  var inputCount: Int
+  var replay: [RecordedInput]
+
+  /// The time every vCPU had reached, in instructions.
+  public var ticks: UInt64 { cpus.map(\.progress.ticks).min() ?? 0 }
+  /// Bytes of guest memory in the snapshot.
+  public var memoryBytes: Int { memories.reduce(0) { $0 + $1.ranges.reduce(0) { $0 + $1.bytes.count } } }
 }
 
 extension Machine {
   /// A copy of the machine's condition. RAM that was never touched takes no space in it.
+  ///
+  /// Throws ``MachineError/badInput(_:)`` while a hart is being stepped through a block op by op.
   public func saveSnapshot() throws(MachineError) -> MachineSnapshot {
+    if let vcpu = engine.vcpus.first(where: { engine.opPosition($0) != nil }) {
+      throw .badInput("hart \(vcpu.number) stands inside a block; finish the instruction with 'step' first")
+    }
     var saved: [[UInt8]] = []
     for (path, device) in devices {
       do throws(SnapshotError) { saved.append(try device.saveState()) } catch {
@@ -43,11 +59,13 @@ extension Machine {
             return (range.lowerBound, memory.bytes(at: range.lowerBound, count: end - range.lowerBound))
           })
       },
-      devices: saved, events: events.state, lines: interruptLines.map(\.level), roundTarget: roundTarget,
-      nextHart: nextHart, isRoundOver: isRoundOver)
+      devices: saved, events: events.state, now: clock.now, lines: interruptLines.map(\.level),
+      roundTarget: roundTarget, nextHart: nextHart, isRoundOver: isRoundOver, inputCount: recorded.count,
+      replay: replay)
   }
 
-  /// Puts the machine into the condition a snapshot of the same machine holds.
+  /// Puts the machine into the condition a snapshot of the same machine holds. Input that took effect after it is
+  /// forgotten, or comes again if it was replayed. A running machine goes on from there, a stopped one stays stopped.
   public func restore(_ snapshot: MachineSnapshot) throws(MachineError) {
     guard snapshot.cpus.count == engine.vcpus.count, snapshot.devices.count == devices.count,
       snapshot.memories.count == memories.count, snapshot.lines.count == interruptLines.count
@@ -70,11 +88,28 @@ extension Machine {
       engine.vcpuWasReset(vcpu)
       vcpu.progress = saved.progress
     }
+    clock.now = snapshot.now
     events.restore(snapshot.events)
+    recorded.removeLast(max(0, recorded.count - snapshot.inputCount))
+    replay = snapshot.replay
+    pacing = nil
+    if !isRunning { lastStop = .requested }
     roundTarget = snapshot.roundTarget
     nextHart = snapshot.nextHart
     isRoundOver = snapshot.isRoundOver
     engine.flush()
+  }
+
+  /// Keeps a snapshot in memory under `name`, in place of one that had it.
+  public func saveSnapshot(named name: String) throws(MachineError) { snapshots[name] = try saveSnapshot() }
+
+  /// Goes back to the snapshot called `name`.
+  public func restoreSnapshot(named name: String) throws(MachineError) {
+    guard let snapshot = snapshots[name] else {
+      let names = snapshots.keys.sorted().joined(separator: ", ")
+      throw .badInput("no snapshot is called '\(name)'; there are: \(names.isEmpty ? "none" : names)")
+    }
+    try restore(snapshot)
   }
 
   /// A hash of everything a snapshot holds: equal machines have equal hashes.

@@ -8,19 +8,15 @@ struct TreeView: NodeView {
   let tree: Devicetree
   let path: String
   private let node: Node
-  /// `reg` in root addresses, or as the machine overrides it (HTIF, whose place the ELF says).
+  /// `reg` in root addresses.
   let regions: [AddressRange]
 
-  init?(_ tree: Devicetree, _ path: String, regions override: [AddressRange]? = nil) throws(DevicetreeError) {
+  init?(_ tree: Devicetree, _ path: String) throws(DevicetreeError) {
     guard let node = tree[path] else { return nil }
     self.tree = tree
     self.path = path
     self.node = node
-    if let override {
-      regions = override
-    } else {
-      regions = try tree.regions(of: path).map { AddressRange(base: $0.base, size: $0.size) }
-    }
+    regions = try tree.regions(of: path).map { AddressRange(base: $0.base, size: $0.size) }
   }
 
   var name: String { node.name }

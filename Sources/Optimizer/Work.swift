@@ -13,8 +13,8 @@ struct Scratch {
   /// One element: the generation in which entries of `registers` count.
   let generation: RawTable<UInt32>
   /// `Effects` by opcode and by helper.
-  let opcodeEffects: RawTable<UInt16>
-  let helperEffects: RawTable<UInt16>
+  let opcodeEffects: RawTable<Effects>
+  let helperEffects: RawTable<Effects>
 
   init(helpers: [Effects]) {
     let valueCount = Int(UInt16.max) + 1
@@ -24,15 +24,13 @@ struct Scratch {
     registers.fill(0)
     generation = RawTable(capacity: 1)
     generation.fill(0)
-    opcodeEffects = RawTable(capacity: 256)
-    opcodeEffects.fill(0)
-    for opcode in Opcode.allCases { opcodeEffects[Int(opcode.rawValue)] = opcode.info.effects.rawValue }
+    opcodeEffects = Opcode.makeEffectsTable()
     helperEffects = RawTable(capacity: valueCount)
     let everything: Effects = [
       .readsRegisters, .writesRegisters, .readsMemory, .writesMemory, .mayRaise, .readsClock,
     ]
-    helperEffects.fill(everything.rawValue)
-    for (number, effects) in helpers.enumerated() { helperEffects[number] = effects.rawValue }
+    helperEffects.fill(everything)
+    for (number, effects) in helpers.enumerated() { helperEffects[number] = effects }
   }
 
   func deallocate() {
@@ -52,13 +50,18 @@ struct Work {
   let scratch: Scratch
   /// Ops that count; fewer than at first once an exit turned out to be always taken.
   var count: Int
+  /// The opcodes that a pass may find work in, so that one without any can be left out.
+  var present = OpcodeSet()
 
   init(ops: RawTable<Op>, types: RawTable<Type>, scratch: Scratch) {
     self.ops = ops
     self.types = types
     self.scratch = scratch
     count = ops.capacity
-    for index in 0..<count { scratch.definitions[Int(ops[index].result.index)] = UInt32(truncatingIfNeeded: index) }
+    for index in 0..<count {
+      scratch.definitions[Int(ops[index].result.index)] = UInt32(truncatingIfNeeded: index)
+      present.insert(ops[index].opcode)
+    }
   }
 
   /// The op that defines `value`, which is not `none`.
@@ -77,24 +80,29 @@ struct Work {
 
   @inline(__always)
   func effects(_ op: Op) -> Effects {
-    Effects(
-      rawValue: op.opcode == .call
-        ? scratch.helperEffects[Int(op.aux)] : scratch.opcodeEffects[Int(op.opcode.rawValue)])
+    op.opcode == .call ? scratch.helperEffects[Int(op.aux)] : scratch.opcodeEffects[Int(op.opcode.rawValue)]
   }
 
   func remove(_ index: Int) { ops[index] = Op(.nop) }
 
   /// Makes the op at `index` a copy of `source`, which has the type of its result.
-  func replace(_ index: Int, by source: ValueID) {
+  mutating func replace(_ index: Int, by source: ValueID) {
     let result = ops[index].result
-    ops[index] = Op(.copy, type(result), result: result, a: source)
+    replace(index, with: Op(.copy, type(result), result: result, a: source))
   }
 
   /// Makes the op at `index` a constant.
-  func replace(_ index: Int, byConstant value: UInt64) {
+  mutating func replace(_ index: Int, byConstant value: UInt64) {
     let result = ops[index].result
     let type = type(result)
-    ops[index] = Op(.const, type, result: result, imm: Self.canonical(value, type))
+    replace(index, with: Op(.const, type, result: result, imm: Self.canonical(value, type)))
+  }
+
+  /// Puts another op at `index`. Passes that change an op's opcode do it by this.
+  @inline(__always)
+  mutating func replace(_ index: Int, with op: Op) {
+    ops[index] = op
+    present.insert(op.opcode)
   }
 
   /// A constant's immediate: sign-extended, a truth value as 0 or 1.
@@ -142,4 +150,18 @@ struct Work {
     }
     count = kept
   }
+}
+
+/// A set of opcodes.
+struct OpcodeSet {
+  private var bits: UInt64 = 0
+
+  @inline(__always)
+  mutating func insert(_ opcode: Opcode) { bits |= 1 &<< UInt64(opcode.rawValue) }
+
+  @inline(__always)
+  mutating func remove(_ opcode: Opcode) { bits &= ~(1 &<< UInt64(opcode.rawValue)) }
+
+  @inline(__always)
+  func contains(_ opcode: Opcode) -> Bool { bits & 1 &<< UInt64(opcode.rawValue) != 0 }
 }

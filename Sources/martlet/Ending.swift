@@ -64,7 +64,7 @@ extension Ending {
       return (
         code(.timeout), "the run took more than the \(seconds) s of --timeout" + (missing.map { ", and " + $0 } ?? "")
       )
-    case .lockedUp(let text): return (code(.lockUp), "the guest is locked up: \(text)")
+    case .lockedUp(let text): return (code(.lockUp), text)
     case .failed(let text): return (code(.internalError), text)
     case .signal(let number): return (128 + number, nil)
     }
