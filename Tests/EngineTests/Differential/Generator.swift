@@ -24,9 +24,6 @@ enum TestedExtension: String, CaseIterable, Sendable, CustomTestStringConvertibl
   /// Rows left out where QEMU's user-mode emulation is compared: 7.2 counts the zeros of all 64 bits for `ctzw`, which
   /// works on the lower 32 (unprivileged manual, "Zbb", ctzw).
   static let notEmulated = ["ctzw"]
-  /// The exceptions that cases without `machineOnly` can raise: misaligned atomic accesses, and dynamic rounding while
-  /// `frm` holds a reserved mode.
-  var userModeCauses: Set<UInt64> { self == .a ? [4, 6] : self == .zicsr ? [2] : [] }
   /// Rows mixed in, so that operands are more than what the case starts from.
   var companions: [String] { self == .zicsr ? ["F", "D", "I"] : ["I"] }
 }
@@ -72,7 +69,7 @@ struct CaseGenerator {
     result.x[result.reserved] = Place.output
     for pointer in pointerRegisters { result.x[pointer] = self.pointer() }
     result.f = (0..<32).map { _ in HardValues.float(using: &random) }
-    let mode = machineOnly && random.once(in: 40) ? 5 + random.below(3) : random.below(5)
+    let mode = random.once(in: 40) ? 5 + random.below(3) : random.below(5)
     result.fcsr = UInt64(mode << 5 | (random.once(in: 2) ? 0 : random.below(32)))
     result.floatState = !machineOnly ? 3 : random.once(in: 40) ? 0 : [3, 3, 3, 1, 2][random.below(5)]
     var draft = Draft(intact: pointerRegisters, reserved: result.reserved)
@@ -111,7 +108,7 @@ struct CaseGenerator {
     }
     if form.has("m") {
       let mode = random.once(in: 400) ? 5 + random.below(2) : [0, 1, 2, 3, 4][random.below(5)]
-      let isDynamic = random.once(in: changesRounding ? 8 : 2) || !machineOnly && mode > 4
+      let isDynamic = random.once(in: changesRounding ? 8 : 2)
       bits = form.setting("m", to: isDynamic ? 7 : mode, in: bits) ?? bits
     }
     if form.has("c") {
