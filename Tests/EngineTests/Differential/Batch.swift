@@ -20,9 +20,11 @@ struct Batch {
     let program = UserProgram(xlen: xlen)
     emit(program.start)
     for (number, one) in cases.enumerated() {
-      emit(program.prologue(number, reserved: one.reserved))
-      let start = pc
-      image += one.code
+      let code = one.code
+      let size = 4 * program.prologue(number, reserved: one.reserved, end: 0).count
+      let start = pc + UInt64(size)
+      emit(program.prologue(number, reserved: one.reserved, end: start + UInt64(code.count)))
+      image += code
       spans.append(start...pc)
       emit([Assembler.ebreak])
       emit(program.epilogue(number: number, reserved: one.reserved, at: pc))
@@ -36,12 +38,12 @@ struct Batch {
     for word in words { for byte in 0..<UInt32(4) { image.append(UInt8(truncatingIfNeeded: word >> (8 * byte))) } }
   }
 
-  /// The image with words replaced, by PC; of a compressed instruction's replacement only two bytes count.
-  func image(replacing words: [(pc: UInt64, word: UInt32, size: Int)]) -> [UInt8] {
+  /// The image with another word behind each case.
+  func image(endingWith word: UInt32) -> [UInt8] {
     var image = image
-    for (pc, word, size) in words {
-      for byte in 0..<size {
-        image[Int(pc - Place.code) + byte] = UInt8(truncatingIfNeeded: word >> (8 * UInt32(byte)))
+    for span in spans {
+      for byte in 0..<4 {
+        image[Int(span.upperBound - Place.code) + byte] = UInt8(truncatingIfNeeded: word >> (8 * UInt32(byte)))
       }
     }
     return image

@@ -147,7 +147,7 @@ final class EngineRunner {
     let outcome = engine.run(cpu, until: 1_100_000)
     var words = (0..<32).map { guest.readRegister(state, RISCVRegisters.x($0)) }
     words += (0..<32).map { state.load(registers[RISCVRegisters.f($0)].offset, as: UInt64.self) }
-    words.append(guest.readRegister(state, fcsr))
+    words += [guest.readRegister(state, fcsr), UserProgram.signal(cause: guest.readRegister(state, results[1]))]
     words += wordsOf(scratch.bytes(at: offset, count: Place.scratchSize))
     words += [outcome == .breakpoint ? 0 : 1, cpu.retired - 1_000_000, cpu.ticks - 1_000_000, state.pc]
     words += results.map { guest.readRegister(state, $0) }

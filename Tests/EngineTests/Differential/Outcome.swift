@@ -3,8 +3,9 @@
 /// The state after a case, as 64-bit words with names.
 struct Outcome: Equatable {
   static let memoryWords = Place.scratchSize / 8
-  /// The part that any emulator can show: x, f, fcsr, scratch memory.
-  static let userCount = 65 + memoryWords
+  /// The part that any emulator can show: x, f, fcsr, the signal that an exception becomes,
+  /// scratch memory.
+  static let userCount = 66 + memoryWords
   /// What the engine shows beyond that.
   static let machineNames = ["outcome", "retired", "ticks", "pc", "mstatus", "mcause", "mepc", "mtval"]
 
@@ -15,13 +16,13 @@ struct Outcome: Equatable {
     case 0..<32: "x\(index)"
     case 32..<64: "f\(index - 32)"
     case 64: "fcsr"
-    case 65..<userCount: "memory at \(hex(Place.scratch + UInt64(8 * (index - 65))))"
+    case 65: "signal"
+    case 66..<userCount: "memory at \(hex(Place.scratch + UInt64(8 * (index - 66))))"
     default: machineNames[index - userCount]
     }
   }
 
   var cause: UInt64 { words[Self.userCount + 5] }
-  var exceptionPC: UInt64 { words[Self.userCount + 6] }
 
   /// Where `self`, the expected one, and `other` differ, in the words that both have.
   func differences(from other: Outcome) -> [String] {

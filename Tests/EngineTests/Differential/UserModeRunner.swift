@@ -17,19 +17,9 @@ struct UserModeRunner {
     executable = String(found)
   }
 
-  /// Runs every case up to its end or, where `expected` ended in an exception, up to the instruction that raised it.
-  func run(_ batch: Batch, expected: [Outcome]) throws -> [Outcome] {
-    var patches: [(pc: UInt64, word: UInt32, size: Int)] = []
-    for (span, outcome) in zip(batch.spans, expected) {
-      patches.append((span.upperBound, Assembler.nop, 4))
-      let fault = outcome.exceptionPC
-      guard fault != span.upperBound, span.contains(fault) else { continue }
-      let distance = Int(span.upperBound - fault)
-      let isShort = batch.image[Int(fault - Place.code)] & 3 != 3
-      patches.append(
-        isShort ? (fault, Assembler.shortJump(distance), 2) : (fault, Assembler.jump(0, distance), 4))
-    }
-    let output = try execute(elf(batch, batch.image(replacing: patches)))
+  /// Runs every case up to its end, or up to the instruction that raises a signal.
+  func run(_ batch: Batch) throws -> [Outcome] {
+    let output = try execute(elf(batch, batch.image(endingWith: Assembler.nop)))
     guard output.count == batch.cases.count * UserProgram.outputSize else {
       throw RunnerError("\(executable) wrote \(output.count) bytes for \(batch.cases.count) cases")
     }
@@ -65,14 +55,14 @@ struct UserModeRunner {
 
   /// A static executable: code, initial registers and memory, scratch memory, output table.
   private func elf(_ batch: Batch, _ image: [UInt8]) -> [UInt8] {
-    var tables = batch.memory
+    var tables = batch.memory + UserProgram(xlen: xlen).actionBytes
     for one in batch.cases {
       for word in one.x + one.f + [one.fcsr] { tables += bytes(word, 8) }
     }
     let wide = xlen == 64
     let segments: [(address: UInt64, content: [UInt8], size: Int, flags: UInt64)] = [
       (Place.code, image, image.count, 5), (Place.initial, tables, tables.count, 4),
-      (Place.scratch & ~0xFFF, [], 0x2000, 6),
+      (UserProgram.control, [], UserProgram.controlSize, 6),
       (Place.output, [], batch.cases.count * UserProgram.outputSize, 6),
     ]
     let word = wide ? 8 : 4
