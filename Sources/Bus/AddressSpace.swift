@@ -270,7 +270,9 @@ public final class AddressSpace {
       switch region.backing {
       case .ram(let memory, let offset), .rom(let memory, let offset): memory.write(chunk, at: offset + distance)
       case .romDevice(let memory, _, _): memory.write(chunk, at: distance)
-      case .device: throw .readOnly(position)
+      case .device:
+        // What an image has below an overlay is hidden from the guest.
+        guard region.isOverlay else { throw .readOnly(position) }
       }
       didWriteMemory?(position, chunk.count)
       done += chunk.count

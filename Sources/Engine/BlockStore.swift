@@ -2,6 +2,7 @@
 
 import GuestKit
 import HostKit
+import IR
 
 /// The blocks of a code cache. Knows which are chained to which, not how a host jumps.
 public struct BlockStore {
@@ -13,7 +14,12 @@ public struct BlockStore {
   /// How often a physical PC's block was thrown away.
   private var invalidated: [UInt64: UInt32] = [:]
 
-  init() { clear() }
+  init() {
+    // Room for most programs: growing copies everything.
+    blocks.reserveCapacity(1 << 14)
+    exits.reserveCapacity(1 << 15)
+    clear()
+  }
 
   public subscript(id: BlockID) -> TranslationBlock { blocks[Int(id)] }
   /// Valid blocks, oldest first.
@@ -36,22 +42,23 @@ public struct BlockStore {
   }
 
   func hasCode(inPage page: UInt64) -> Bool { pages[page] != nil }
-  func retranslations(at physicalPC: UInt64) -> UInt32 { invalidated[physicalPC] ?? 0 }
+  func retranslations(at physicalPC: UInt64) -> UInt32 {
+    invalidated.isEmpty ? 0 : invalidated[physicalPC] ?? 0
+  }
 
-  /// Adds a block and its exits, numbered from `block.firstExit`.
-  mutating func insert(_ block: TranslationBlock, exits targets: [(pc: UInt64, mayChain: Bool)]) -> BlockID {
+  /// Adds a block and the chainable exits among the ops it was compiled from, numbered from `block.firstExit`.
+  mutating func insert(_ block: TranslationBlock, _ ops: [Op]) -> BlockID {
     let id = BlockID(blocks.count)
     var block = block
     let slot = bucket(block.key)
     block.nextInBucket = buckets[slot]
     buckets[slot] = id
-    let page = block.key.physicalPC & ~0xFFF
-    block.nextInPage = pages[page] ?? 0
-    pages[page] = id
+    block.nextInPage = pages.updateValue(id, forKey: block.key.physicalPC & ~0xFFF) ?? 0
     blocks.append(block)
-    for target in targets {
+    for op in ops where op.opcode == .exit || op.opcode == .exitIf {
+      let mayChain = block.key.variant == .normal && !op.exitFlags.contains(.unchainable)
       exits.append(
-        BlockExit(source: id, target: target.pc, linked: 0, mayChain: target.mayChain, nextIncoming: 0))
+        BlockExit(source: id, target: UInt64(bitPattern: op.imm), linked: 0, mayChain: mayChain, nextIncoming: 0))
     }
     return id
   }
@@ -142,13 +149,14 @@ public struct BlockStore {
   /// Forgets everything. Number 0 stays taken for blocks and exits, so that 0 can mean none.
   mutating func clear() {
     let none = BlockKey(pc: .max, physicalPC: .max - 0xFFF, flags: 0, variant: .normal)
-    blocks = [
+    blocks.removeAll(keepingCapacity: true)
+    blocks.append(
       TranslationBlock(
         key: none, guestSize: 0, instructionCount: 0, irOpCount: 0,
         compiled: CompiledBlock(entry: CodeAddress(0), size: 0, exitCount: 0), firstExit: 0, isValid: false,
-        retranslations: 0, secondPage: .max, firstIncoming: 0, nextInBucket: 0, nextInPage: 0)
-    ]
-    exits = [BlockExit(source: 0, target: 0, linked: 0, mayChain: false, nextIncoming: 0)]
+        retranslations: 0, secondPage: .max, firstIncoming: 0, nextInBucket: 0, nextInPage: 0))
+    exits.removeAll(keepingCapacity: true)
+    exits.append(BlockExit(source: 0, target: 0, linked: 0, mayChain: false, nextIncoming: 0))
     for index in buckets.indices { buckets[index] = 0 }
     pages.removeAll()
   }

@@ -53,6 +53,8 @@ public struct EngineOptions: Sendable {
   /// Makes the walkers through a block op by op; nil where none is registered.
   public var opStepper: OpStepperFactory?
   var optimizer: Optimizer
+  /// Memory for the next block to be translated.
+  var spareBlock = Block(pc: 0)
   /// Exits that may not be chained by order of the user: (source PC, target PC).
   public internal(set) var forbiddenChains: Set<ChainEdge> = []
   /// Blocks whose one instruction straddles two pages, by the second page.

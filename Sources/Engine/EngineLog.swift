@@ -13,8 +13,14 @@ public final class EngineLog {
 
   public var items: [LogItem] {
     get { LogItem.allCases.filter(isOn) }
-    set { mask = newValue.reduce(0) { $0 | Self.bit($1) } }
+    set {
+      mask = newValue.reduce(0) { $0 | Self.bit($1) }
+      showsTranslation = [.inAsm, .op, .opOpt, .outAsm].contains(where: isOn)
+    }
   }
+
+  /// Whether an item is on that shows what is translated.
+  private(set) var showsTranslation = false
 
   private static func bit(_ item: LogItem) -> UInt32 {
     1 << UInt32(LogItem.allCases.firstIndex(of: item) ?? 0)

@@ -75,7 +75,7 @@ extension Engine {
 
   /// Executes one guest instruction; entering a handler, for an exception or an interrupt that is due, counts as one.
   ///
-  /// - Parameter deadline: as of ``run(_:until:)``; ``VCPU/mayInterrupt`` tells whether it could be seen.
+  /// - Parameter deadline: as of ``run(_:until:)``: where a run would see it, ``VCPU/mayInterrupt`` comes to hold.
   public func step(_ vcpu: VCPU, until deadline: UInt64 = .max) -> RunOutcome {
     begin(vcpu, deadline)
     defer { end(vcpu) }

@@ -2,6 +2,7 @@
 
 import Glibc
 import GuestKit
+import IR
 import Synchronization
 
 /// What the translator has done so far, for `info jit`.
@@ -26,6 +27,37 @@ public struct EngineStatistics: Sendable {
   public var slowAccesses: UInt64 = 0
   public var tlbFills: UInt64 = 0
   public init() {}
+
+  /// Notes a translation; `times` are those of its start, and of the ends of decoding, of the passes and of the rest.
+  mutating func add(
+    _ extent: GuestExtent, opsAfterPasses: Int, hostBytes: Int, times: (UInt64, UInt64, UInt64, UInt64)
+  ) {
+    blocksTranslated &+= 1
+    instructionsTranslated &+= UInt64(extent.instructions)
+    guestBytes &+= extent.size
+    self.hostBytes &+= UInt64(hostBytes)
+    opsBeforePasses &+= UInt64(extent.ops)
+    self.opsAfterPasses &+= UInt64(opsAfterPasses)
+    decodeTime &+= times.1 &- times.0
+    optimizeTime &+= times.2 &- times.1
+    compileTime &+= times.3 &- times.2
+  }
+}
+
+/// How much guest code a block was decoded from. Passes may drop instructions that are never reached.
+struct GuestExtent {
+  /// Bytes.
+  var size: UInt64 = 0
+  var instructions: UInt32 = 0
+  /// IR ops before any pass.
+  var ops: Int
+
+  init(_ block: Block) {
+    ops = block.ops.count
+    guard let last = block.ops.last(where: { $0.opcode == .instruction }) else { return }
+    size = UInt64(bitPattern: last.imm) &- block.pc &+ UInt64(last.aux)
+    instructions = last.extra &+ 1
+  }
 }
 
 /// A chain from one block to another, by guest PC.
@@ -64,7 +96,7 @@ final class StopFlag: Sendable {
     return unsafe slot.pointee
   }
 
-  func resetAll() { for unsafe slot in unsafe slots.values { unsafe slot.pointee = 0 } }
+  func resetAll() { unsafe slots.values.forEach { unsafe $0.pointee = 0 } }
 }
 
 /// `0x` and hexadecimal digits.

@@ -45,40 +45,47 @@ extension Engine {
 
   private func translate(_ vcpu: VCPU, _ key: BlockKey, single: Bool) throws(TranslationFailure) -> BlockID {
     let start = monotonicNanoseconds()
-    let block: Block
+    // One block's memory serves all translations, one after the other.
+    var block = Block(pc: key.pc)
+    swap(&block, &spareBlock)
     do {
-      block = try decode(vcpu, key, maximumInstructions: single ? 1 : options.maximumInstructions)
+      block = try decode(
+        vcpu, key, maximumInstructions: single ? 1 : options.maximumInstructions, reusing: consume block)
     } catch { throw .guest(error) }
     let decoded = monotonicNanoseconds()
-    var optimized = block
-    optimizer.run(&optimized)
+    let extent = GuestExtent(block)
+    let original = log.showsTranslation ? block : nil
+    optimizer.run(&block)
     if options.countsExecutions, key.variant == .normal {
       let address = counters.address(key.pc)
-      optimized.ops.insert(Op(.count, imm: Int64(bitPattern: address)), at: 0)
+      block.ops.insert(Op(.count, imm: Int64(bitPattern: address)), at: 0)
     }
     let ready = monotonicNanoseconds()
     let path: DataPath = vcpu.mode.memoryMode == .window ? .window : .tlb
-    let compiled = try compile(optimized, path)
-    let id = register(key, block, optimized, compiled, vcpu)
-    let end = monotonicNanoseconds()
-    statistics.decodeTime &+= decoded &- start
-    statistics.optimizeTime &+= ready &- decoded
-    statistics.compileTime &+= end &- ready
-    if !log.items.isEmpty { logTranslation(id, block, optimized) }
+    let compiled = try compile(block, path)
+    let id = register(key, extent, block, compiled, vcpu)
+    statistics.add(
+      extent, opsAfterPasses: block.ops.count, hostBytes: compiled.size,
+      times: (start, decoded, ready, monotonicNanoseconds()))
+    if let original { logTranslation(id, original, block) }
+    swap(&block, &spareBlock)
     return id
   }
 
   /// Decodes the guest code at `key` into IR, before any pass.
   ///
-  /// - Parameter secondPage: where the code goes on beyond the page, if that is known; else it is looked up.
+  /// - Parameters:
+  ///   - secondPage: where the code goes on beyond the page, if that is known; else it is looked up.
+  ///   - storage: a block that is no longer needed, whose memory the new one takes over.
   func decode(
-    _ vcpu: VCPU, _ key: BlockKey, maximumInstructions: Int, secondPage: UInt64? = nil
+    _ vcpu: VCPU, _ key: BlockKey, maximumInstructions: Int, secondPage: UInt64? = nil,
+    reusing storage: consuming Block = Block(pc: 0)
   ) throws(GuestException) -> Block {
-    let page = key.physicalPC & ~0xFFF
-    guard let direct = space.directPage(at: page) ?? space.ram(at: key.physicalPC, count: 1) else {
+    let page = space.directPage(at: key.physicalPC & ~0xFFF)
+    guard let direct = page ?? space.ram(at: key.physicalPC, count: 1) else {
       throw guest.accessFault(.execute, key.pc)
     }
-    let whole = space.directPage(at: page) != nil
+    let whole = page != nil
     let offset = whole ? Int(key.physicalPC & 0xFFF) : 0
     var count = 0x1000 - Int(key.physicalPC & 0xFFF)
     if !whole { while space.ram(at: key.physicalPC, count: count) == nil { count -= 1 } }
@@ -89,7 +96,7 @@ extension Engine {
       }
       return nextPageBytes(vcpu, after: key.pc, whole: whole)
     }
-    var builder = Builder(pc: key.pc)
+    var builder = Builder(pc: key.pc, reusing: storage)
     let stops = key.variant == .normal ? debug.breakpoints : []
     let request = TranslationRequest(
       pc: key.pc, flags: key.flags, code: code, maximumInstructions: maximumInstructions, stopBefore: stops)
@@ -122,44 +129,24 @@ extension Engine {
   }
 
   private func register(
-    _ key: BlockKey, _ block: Block, _ optimized: Block, _ compiled: CompiledBlock, _ vcpu: VCPU
+    _ key: BlockKey, _ extent: GuestExtent, _ block: Block, _ compiled: CompiledBlock, _ vcpu: VCPU
   ) -> BlockID {
-    var size: UInt64 = 0
-    var instructions: UInt32 = 0
-    var exits: [(pc: UInt64, mayChain: Bool)] = []
-    for op in block.ops where op.opcode == .instruction {
-      size = UInt64(bitPattern: op.imm) &- key.pc &+ UInt64(op.aux)
-      instructions &+= 1
-    }
-    for op in optimized.ops where op.opcode == .exit || op.opcode == .exitIf {
-      let target = UInt64(bitPattern: op.imm)
-      let mayChain = key.variant == .normal && !op.exitFlags.contains(.unchainable)
-      exits.append((target, mayChain))
-    }
     let room = 0x1000 - (key.physicalPC & 0xFFF)
     var second = UInt64.max
-    if size > room {
+    if extent.size > room {
       second = (try? physicalPC(vcpu, (key.pc & ~0xFFF) &+ 0x1000))?.address ?? TranslationBlock.unreachablePage
     }
-    let page = key.physicalPC & ~0xFFF
-    let isFirst = !store.hasCode(inPage: page)
     let id = store.insert(
       TranslationBlock(
-        key: key, guestSize: UInt32(min(max(size, 1), room)), instructionCount: instructions,
-        irOpCount: UInt32(optimized.ops.count), compiled: compiled, firstExit: store.nextExit, isValid: true,
+        key: key, guestSize: UInt32(min(max(extent.size, 1), room)), instructionCount: extent.instructions,
+        irOpCount: UInt32(block.ops.count), compiled: compiled, firstExit: store.nextExit, isValid: true,
         retranslations: store.retranslations(at: key.physicalPC), secondPage: second, firstIncoming: 0,
-        nextInBucket: 0, nextInPage: 0), exits: exits)
-    if isFirst { denyWrites(page) }
+        nextInBucket: 0, nextInPage: 0), block.ops)
+    if store[id].nextInPage == 0 { denyWrites(key.physicalPC & ~0xFFF) }
     if second < TranslationBlock.unreachablePage {
       straddlers[second, default: []].append(id)
       denyWrites(second)
     }
-    statistics.blocksTranslated &+= 1
-    statistics.instructionsTranslated &+= UInt64(instructions)
-    statistics.guestBytes &+= size
-    statistics.hostBytes &+= UInt64(compiled.size)
-    statistics.opsBeforePasses &+= UInt64(block.ops.count)
-    statistics.opsAfterPasses &+= UInt64(optimized.ops.count)
     return id
   }
 

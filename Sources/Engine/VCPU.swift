@@ -141,6 +141,7 @@ import IR
   public override var retiredInstructions: UInt64 { retired &+ executedInRun }
 
   public override var platformTime: UInt64 {
+    let engine = engine
     engine.clock.now = engine.time(of: self)
     return engine.timeSource?.time ?? engine.clock.now
   }

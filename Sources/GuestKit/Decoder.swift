@@ -1,5 +1,7 @@
 // Owns the decode table: instruction rows, and the way from an encoding to its row in a few nanoseconds.
 
+import IR
+
 /// One instruction: how it is encoded, written and translated.
 public struct InstructionRow<Translator>: Sendable {
   public typealias Translate = @Sendable (inout Translator, Instruction) -> Void
@@ -70,7 +72,7 @@ public struct InstructionGroup<Translator>: Sendable {
 
 /// Rows compiled for decoding. Immutable.
 @safe public final class DecodeTable<Translator>: @unchecked Sendable {
-  @usableFromInline struct Candidate {
+  @usableFromInline struct Candidate: BitwiseCopyable {
     @usableFromInline var mask: UInt32 = 0
     @usableFromInline var value: UInt32 = 0
     @usableFromInline var row: UInt16 = 0
@@ -84,7 +86,7 @@ public struct InstructionGroup<Translator>: Sendable {
   public let groups: [String]
   @usableFromInline let short: DecodeIndex
   @usableFromInline let long: DecodeIndex
-  @usableFromInline let candidates: [Candidate]
+  @usableFromInline let candidates: RawTable<Candidate>
   @usableFromInline let runs: UnsafeMutableBufferPointer<FieldRun>
   @usableFromInline let translators: [InstructionRow<Translator>.Translate]
 
@@ -124,7 +126,8 @@ public struct InstructionGroup<Translator>: Sendable {
       }
       fill[0] = UInt32(candidates.count)
       for bucket in 1..<fill.count { fill[bucket] += fill[bucket - 1] }
-      index.ends = fill
+      index.ends.deallocate()
+      index.ends = RawTable(copying: fill)
       candidates += Array(repeating: Candidate(), count: Int(fill[index.count]) - candidates.count)
       for row in order {
         let pattern = patterns[row]
@@ -142,12 +145,17 @@ public struct InstructionGroup<Translator>: Sendable {
     self.rows = rows
     self.groups = names
     self.patterns = patterns
-    self.candidates = candidates
+    self.candidates = RawTable(copying: candidates)
     translators = rows.map(\.translate)
     unsafe runs = Self.pool(patterns)
   }
 
-  deinit { unsafe runs.deallocate() }
+  deinit {
+    unsafe runs.deallocate()
+    candidates.deallocate()
+    short.ends.deallocate()
+    long.ends.deallocate()
+  }
 
   /// First runs of all fields of all rows, then the further ones.
   private static func pool(_ patterns: [Pattern]) -> UnsafeMutableBufferPointer<FieldRun> {
@@ -210,7 +218,7 @@ public struct InstructionGroup<Translator>: Sendable {
 }
 
 /// Which bits of an encoding choose the bucket of rows to try.
-public struct DecodeIndex: Sendable {
+public struct DecodeIndex {
   /// For each range: how far to shift right, what to keep, and how far to shift left.
   @usableFromInline struct Piece: Sendable {
     @usableFromInline var shift: UInt32
@@ -220,7 +228,7 @@ public struct DecodeIndex: Sendable {
   @usableFromInline var pieces: (Piece, Piece, Piece)
   @usableFromInline var count: Int
   /// Where each bucket's candidates end; its own start is the end of the one before, and the first entry is a start.
-  @usableFromInline var ends: [UInt32]
+  @usableFromInline var ends: RawTable<UInt32>
 
   init(_ ranges: [Range<Int>]) {
     precondition(ranges.count <= 3, "a decode index has at most three ranges")
@@ -233,7 +241,7 @@ public struct DecodeIndex: Sendable {
     }
     pieces = (list[0], list[1], list[2])
     count = 1 << place
-    ends = []
+    ends = RawTable(capacity: 0)
   }
 
   @inlinable func bucket(of bits: UInt32) -> Int {

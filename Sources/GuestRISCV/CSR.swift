@@ -4,7 +4,7 @@ import GuestKit
 import IR
 
 /// One CSR. Its number says its lowest privilege (bits 8–9) and whether it is read-only (bits 10–11 both set).
-struct CSR: Sendable {
+final class CSR: Sendable {
   typealias Read = @Sendable (Hart) -> UInt64
   typealias Write = @Sendable (Hart, UInt64) -> Void
 

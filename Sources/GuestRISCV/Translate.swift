@@ -21,12 +21,15 @@ extension RISCVGuest {
   private func translate(_ request: TranslationRequest, with translator: inout Translator) {
     let limit = min(max(request.maximumInstructions, 1), Self.blockLimit)
     var offset = 0
-    var stops = request.stopBefore[...]
+    let stops = request.stopBefore
+    var nextStop = 0
     for number in 0..<limit {
       let pc = translator.address(request.pc &+ UInt64(offset))
       if number > 0 {
-        while let stop = stops.first, stop < pc { stops.removeFirst() }
-        if offset >= request.code.count || stops.first == pc { return translator.stop(before: pc) }
+        while nextStop < stops.count, stops[nextStop] < pc { nextStop += 1 }
+        if offset >= request.code.count || nextStop < stops.count && stops[nextStop] == pc {
+          return translator.stop(before: pc)
+        }
       }
       guard let (encoding, length) = fetch(request.code, offset, first: number == 0, &translator, pc) else { return }
       translator.begin(pc: pc, length: length)

@@ -35,7 +35,7 @@ public final class InterpreterHost: Host {
   }
 
   public func compile(_ block: Block, dataPath: DataPath, firstExit: UInt32) throws(HostError) -> CompiledBlock {
-    guard let last = block.ops.last, last.opcode.info.effects.contains(.terminates) else {
+    guard let last = block.ops.last, last.opcode.effects.contains(.terminates) else {
       throw .unsupported("a block without an end")
     }
     guard used + block.ops.count <= code.capacity else { throw .codeCacheFull }

@@ -60,7 +60,7 @@ public typealias SlowAccessFunction = HelperFunction
 
 /// What a slow memory access is to do, in 64 bits: bits 0–15 ``MemoryAccess``, 16–23 the ``Opcode`` (load, store,
 /// atomic, compareExchange), 24–31 ``AtomicKind``, 32–39 result ``Type``.
-public struct SlowAccess: RawRepresentable, Sendable {
+public struct SlowAccess: RawRepresentable, Sendable, BitwiseCopyable {
   public var rawValue: UInt64
   @inlinable public init(rawValue: UInt64) { self.rawValue = rawValue }
   @inlinable public init(_ op: Op) {

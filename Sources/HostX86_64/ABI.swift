@@ -30,9 +30,9 @@ enum ABI {
     }
   }
 
-  static var temporaries: RegisterSet { [.rax, .rcx, .rdx, .r14] }
+  static var temporaries: RegisterSet { RegisterSet(.rax) | .rcx | .rdx | .r14 }
   /// Temporaries that calls do not keep.
-  static var volatileTemporaries: RegisterSet { [.rax, .rcx, .rdx] }
+  static var volatileTemporaries: RegisterSet { RegisterSet(.rax) | .rcx | .rdx }
   static var firstVolatilePin: Int { 3 }
 
   /// A field of the state block.
@@ -45,23 +45,42 @@ enum ABI {
   static var noSite: UInt32 { .max }
 }
 
-/// A set of general-purpose registers.
-struct RegisterSet: OptionSet {
-  var rawValue: UInt16
+/// A set of general-purpose registers. Written with `|`: an array literal would be an array at run time, each time.
+struct RegisterSet: BitwiseCopyable {
+  private var rawValue: UInt16
 
-  init(rawValue: UInt16) { self.rawValue = rawValue }
-  init(_ register: Register) { rawValue = 1 << UInt16(register.rawValue) }
-  init(arrayLiteral registers: Register...) {
-    rawValue = 0
-    for register in registers { rawValue |= 1 << UInt16(register.rawValue) }
+  @inline(__always)
+  init() { rawValue = 0 }
+
+  @inline(__always)
+  init(_ register: Register) { rawValue = Self.bit(register) }
+
+  @inline(__always)
+  private init(rawValue: UInt16) { self.rawValue = rawValue }
+
+  @inline(__always)
+  private static func bit(_ register: Register) -> UInt16 { 1 &<< UInt16(register.rawValue) }
+
+  @inline(__always)
+  var isEmpty: Bool { rawValue == 0 }
+
+  @inline(__always)
+  static func | (set: RegisterSet, register: Register) -> RegisterSet {
+    RegisterSet(rawValue: set.rawValue | bit(register))
   }
 
   @inline(__always)
-  func contains(_ register: Register) -> Bool { rawValue >> UInt16(register.rawValue) & 1 != 0 }
+  func union(_ other: RegisterSet) -> RegisterSet { RegisterSet(rawValue: rawValue | other.rawValue) }
+
   @inline(__always)
-  mutating func insert(_ register: Register) { rawValue |= 1 << UInt16(register.rawValue) }
+  func subtracting(_ other: RegisterSet) -> RegisterSet { RegisterSet(rawValue: rawValue & ~other.rawValue) }
+
   @inline(__always)
-  mutating func remove(_ register: Register) { rawValue &= ~(1 << UInt16(register.rawValue)) }
+  func contains(_ register: Register) -> Bool { rawValue & Self.bit(register) != 0 }
+  @inline(__always)
+  mutating func insert(_ register: Register) { rawValue |= Self.bit(register) }
+  @inline(__always)
+  mutating func remove(_ register: Register) { rawValue &= ~Self.bit(register) }
   /// The register with the lowest number; the set is not empty.
   @inline(__always)
   var first: Register { Register(rawValue: UInt8(truncatingIfNeeded: rawValue.trailingZeroBitCount))! }

@@ -139,6 +139,8 @@ extension Lowering {
     let register = allocate()
     loadInto(register, value)
     give(register, to: value)
+    // There may be more of them than temporaries.
+    locked.remove(register)
   }
 
   // MARK: Temporaries
@@ -156,9 +158,9 @@ extension Lowering {
   }
 
   /// A free temporary outside `avoiding`; a value may be spilled for it. It is locked until the end of the op.
-  mutating func allocate(avoiding: RegisterSet = []) -> Register {
+  mutating func allocate(avoiding: RegisterSet = RegisterSet()) -> Register {
     let usable = free.subtracting(avoiding)
-    if usable.rawValue != 0 {
+    if !usable.isEmpty {
       // The high ones first: rax, rcx and rdx are wanted by certain instructions.
       let register = usable.contains(.r14) ? Register.r14 : usable.first
       free.remove(register)
@@ -168,7 +170,7 @@ extension Lowering {
     var candidate: Register?
     var farthest: Int32 = -1
     var rest = ABI.temporaries.subtracting(avoiding).subtracting(locked)
-    while rest.rawValue != 0 {
+    while !rest.isEmpty {
       let register = rest.first
       rest.remove(register)
       let owner = owners[Int(register.rawValue)]
@@ -194,7 +196,7 @@ extension Lowering {
       let owner = owners[Int(register.rawValue)]
       if owner != ValueState.noValue && (isLive(owner) || values[Int(owner)].lastUse == position) {
         let others = free.subtracting(locked)
-        if others.rawValue != 0 {
+        if !others.isEmpty {
           let other = others.first
           assembler.mov(.qword, other, register)
           owners[Int(register.rawValue)] = ValueState.noValue
@@ -237,9 +239,9 @@ extension Lowering {
   /// Frees the temporaries whose values have no use after this op, and unlocks all.
   @inline(__always)
   mutating func endOp() {
-    locked = []
+    locked = RegisterSet()
     var used = ABI.temporaries.subtracting(free)
-    while used.rawValue != 0 {
+    while !used.isEmpty {
       let register = used.first
       used.remove(register)
       let owner = owners[Int(register.rawValue)]
@@ -334,7 +336,7 @@ extension Lowering {
   /// The register to compute `value` in: the pinned register it is meant for, a temporary of `reusing` that dies here,
   /// or a free temporary. Never one of `avoiding`.
   mutating func destination(
-    _ value: ValueID, reusing: ValueID = .none, avoiding: RegisterSet = []
+    _ value: ValueID, reusing: ValueID = .none, avoiding: RegisterSet = RegisterSet()
   ) -> Register {
     if let register = pinnedDestination(value, avoiding: avoiding) { return register }
     if !reusing.isNone {
@@ -369,7 +371,7 @@ extension Lowering {
 
   /// Makes what temporary `register` holds the result `value`, moving it on if it is meant for a pinned register.
   mutating func settle(_ value: ValueID, in register: Register) {
-    if let pinned = pinnedDestination(value, avoiding: []) {
+    if let pinned = pinnedDestination(value, avoiding: RegisterSet()) {
       assembler.mov(values[Int(value.index)].type.width, pinned, register)
     } else {
       give(register, to: value.index)

@@ -45,7 +45,10 @@ public final class X86_64Host: Host {
     guard added == 0 else { throw .setup("too many code caches in one process") }
   }
 
-  deinit { chost_faults_remove(cache.base) }
+  deinit {
+    chost_faults_remove(cache.base)
+    lowering.deallocate()
+  }
 
   // MARK: Compiling
 
@@ -127,9 +130,9 @@ public final class X86_64Host: Host {
 
 extension Lowering {
   mutating func forgetBlocks() {
-    sites.removeAll(keepingCapacity: true)
-    exits.removeAll(keepingCapacity: true)
-    marks.removeAll(keepingCapacity: true)
+    sites.removeAll()
+    exits.removeAll()
+    marks.removeAll()
   }
 
   /// The index of the op that the code at `offset` came from; nil for a block's cold parts.

@@ -54,7 +54,7 @@ extension Lowering {
     // Arguments are taken from memory, where saving leaves them, or from registers that are no parameters, so that no
     // order of moves matters.
     var busy = ABI.volatileTemporaries.subtracting(free)
-    while busy.rawValue != 0 {
+    while !busy.isEmpty {
       let register = busy.first
       busy.remove(register)
       evict(register)
@@ -86,7 +86,7 @@ extension Lowering {
       cold.append(ColdPart(.leave, label, argument: before))
     }
     if effects.contains(.writesRegisters) {
-      for guest in touched { contents[Int(guest)] = ValueState.noValue }
+      for index in 0..<touched.count { contents[Int(touched[index])] = ValueState.noValue }
     }
     guard !op.result.isNone, values[Int(op.result.index)].uses > 0 else { return }
     if op.type == .i1 { assembler.alu(.and, .dword, .rax, 1) }
@@ -115,11 +115,12 @@ extension Lowering {
 
   /// Before all guest registers may change: brings the values found in them that are needed later to memory.
   private mutating func moveAllMirrors() {
-    for guest in touched {
+    for index in 0..<touched.count {
+      let guest = Int(touched[index])
       while true {
-        let value = popMirror(of: Int(guest))
+        let value = popMirror(of: guest)
         if value == ValueState.noValue { break }
-        if isLive(value) && isFound(value, in: Int(guest)) { spillMirror(value) }
+        if isLive(value) && isFound(value, in: guest) { spillMirror(value) }
       }
     }
   }

@@ -6,12 +6,13 @@ import IR
 extension Lowering {
   /// The host registers that hold operands of `op` now, to keep a result out of.
   func registersOf(_ op: Op) -> RegisterSet {
-    var set: RegisterSet = []
-    for value in [op.a, op.b, op.c] where !value.isNone {
-      let state = values[Int(value.index)]
-      if state.place == .register { set.insert(state.register) }
-    }
-    return set
+    registerSet(of: op.a).union(registerSet(of: op.b)).union(registerSet(of: op.c))
+  }
+
+  /// The host register that holds `value`, if one does.
+  private func registerSet(of value: ValueID) -> RegisterSet {
+    guard !value.isNone, values[Int(value.index)].place == .register else { return RegisterSet() }
+    return RegisterSet(values[Int(value.index)].register)
   }
 
   /// `register op= source`
@@ -356,10 +357,8 @@ extension Lowering {
     let state = values[Int(op.a.index)]
     // All that may need a register is brought into one before the flags are set.
     let chosen: Source = values[Int(op.b.index)].place == .spill ? source(op.b) : .register(register(op.b))
-    var avoided = state.place == .compare ? registersOf(ops[Int(state.immediate)]) : []
-    for value in [op.a, op.b] where values[Int(value.index)].place == .register {
-      avoided.insert(values[Int(value.index)].register)
-    }
+    let compared = state.place == .compare ? registersOf(ops[Int(state.immediate)]) : RegisterSet()
+    let avoided = compared.union(registerSet(of: op.a)).union(registerSet(of: op.b))
     let result = destination(op.result, reusing: op.c, avoiding: avoided)
     let condition = emitCondition(op.a)
     loadInto(result, op.c.index)

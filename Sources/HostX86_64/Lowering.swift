@@ -23,16 +23,17 @@ struct Lowering {
   var dataPath = DataPath.slow
   /// Offset of the block in the code cache.
   var blockOffset = 0
-  var values: [ValueState] = []
+  /// By value number.
+  let values: RawTable<ValueState>
   /// By guest register number: the list of values found in it, and the value last written or read.
-  var mirrors: [UInt16]
-  var contents: [UInt16]
+  let mirrors: RawTable<UInt16>
+  let contents: RawTable<UInt16>
   /// Guest registers whose entries in `mirrors` or `contents` are in use.
-  var touched: [UInt16] = []
+  var touched: RawList<UInt16>
   /// By host register number: the value in a temporary.
-  var owners: [UInt16]
+  let owners: RawTable<UInt16>
   var free = ABI.temporaries
-  var locked: RegisterSet = []
+  var locked = RegisterSet()
   var spillCount = 0
   /// Index of the op at hand.
   var position: Int32 = 0
@@ -44,16 +45,16 @@ struct Lowering {
   /// Of these, the ones before the current instruction.
   var retiredBefore: UInt32 { begun == 0 ? 0 : begun - 1 }
   var nextExit: UInt32 = 0
-  var cold: [ColdPart] = []
+  var cold: RawList<ColdPart>
   var failure: HostError?
 
   // MARK: What the host keeps of blocks
 
-  var sites: [MemorySite] = []
+  var sites: RawList<MemorySite>
   /// By exit number.
-  var exits: [ExitSite] = []
+  var exits: RawList<ExitSite>
   /// Code offset in the upper half, op index in the lower, ascending.
-  var marks: [UInt64] = []
+  var marks: RawList<UInt64>
 
   init(
     _ configuration: HostConfiguration, pins: [Int], trampolines: Trampolines, cacheBase: UInt64, assembler: Assembler
@@ -67,9 +68,34 @@ struct Lowering {
     var map = Array(repeating: ValueState.noPin, count: configuration.registers.count)
     for (index, register) in pins.enumerated() { map[register] = UInt8(index) }
     pinOfRegister = map
-    mirrors = Array(repeating: ValueState.noValue, count: configuration.registers.count)
-    contents = mirrors
-    owners = Array(repeating: ValueState.noValue, count: 16)
+    values = RawTable(capacity: Self.valueLimit + 1)
+    mirrors = RawTable(capacity: configuration.registers.count)
+    mirrors.fill(ValueState.noValue)
+    contents = RawTable(capacity: configuration.registers.count)
+    contents.fill(ValueState.noValue)
+    touched = RawList(reserving: 64)
+    owners = RawTable(capacity: 16)
+    cold = RawList(reserving: 256)
+    // Room for most programs, so that growing, which copies, is rare.
+    sites = RawList(reserving: 1 << 16)
+    exits = RawList(reserving: 1 << 16)
+    marks = RawList(reserving: 1 << 20)
+  }
+
+  /// Values a block may have.
+  private static var valueLimit: Int { Int(ValueID.none.index) }
+
+  /// Frees the tables. Nothing may be lowered after that.
+  mutating func deallocate() {
+    values.deallocate()
+    mirrors.deallocate()
+    contents.deallocate()
+    touched.deallocate()
+    owners.deallocate()
+    cold.deallocate()
+    sites.deallocate()
+    exits.deallocate()
+    marks.deallocate()
   }
 
   /// Notes that the block cannot be compiled; the rest of it is still gone through.
@@ -82,6 +108,10 @@ struct Lowering {
     _ block: Block, _ dataPath: DataPath, firstExit: UInt32, into memory: UnsafeMutableRawBufferPointer, offset: Int
   ) throws(HostError) -> CompiledBlock {
     guard memory.count > 64 else { throw .codeCacheFull }
+    guard block.valueTypes.count <= Self.valueLimit else {
+      throw .unsupported("a block of over \(Self.valueLimit) values")
+    }
+    defer { ops = [] }
     unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
     begin(block, dataPath, firstExit: firstExit, offset: offset)
     let (oldSites, oldMarks) = (sites.count, marks.count)
@@ -98,8 +128,8 @@ struct Lowering {
       failure = assembler.failure == .bufferFull ? .codeCacheFull : .unsupported("a block of over 2 GiB")
     }
     if let failure {
-      sites.removeLast(sites.count - oldSites)
-      marks.removeLast(marks.count - oldMarks)
+      sites.truncate(to: oldSites)
+      marks.truncate(to: oldMarks)
       throw failure
     }
     return CompiledBlock(
@@ -116,17 +146,16 @@ struct Lowering {
     begun = 0
     failure = nil
     free = ABI.temporaries
-    locked = []
+    locked = RegisterSet()
     spillCount = 0
-    cold.removeAll(keepingCapacity: true)
-    for guest in touched {
-      mirrors[Int(guest)] = ValueState.noValue
-      contents[Int(guest)] = ValueState.noValue
+    cold.removeAll()
+    for index in 0..<touched.count {
+      mirrors[Int(touched[index])] = ValueState.noValue
+      contents[Int(touched[index])] = ValueState.noValue
     }
-    touched.removeAll(keepingCapacity: true)
-    for register in 0..<16 { owners[register] = ValueState.noValue }
-    values.removeAll(keepingCapacity: true)
-    for type in block.valueTypes { values.append(ValueState(type: type)) }
+    touched.removeAll()
+    owners.fill(ValueState.noValue)
+    for index in block.valueTypes.indices { values[index] = ValueState(type: block.valueTypes[index]) }
   }
 
   // MARK: The backward pass
@@ -139,7 +168,7 @@ struct Lowering {
     var pendingMask: UInt16 = 0
     for index in stride(from: ops.count - 1, through: 0, by: -1) {
       let op = ops[index]
-      let effects = op.opcode.info.effects
+      let effects = op.opcode.effects
       var wanted = ValueState.noPin
       if !op.result.isNone {
         let result = Int(op.result.index)
@@ -204,7 +233,7 @@ struct Lowering {
 
   private mutating func lower(_ op: Op) {
     if !op.result.isNone, values[Int(op.result.index)].uses == 0,
-      op.opcode.info.effects.isDisjoint(with: .observable)
+      op.opcode.effects.isDisjoint(with: .observable)
     {
       return
     }
@@ -290,6 +319,8 @@ struct Lowering {
       setContents(guest, value)
       return
     }
+    // From here on a temporary that is evicted must not be sought in the guest register.
+    contents[guest] = ValueState.noValue
     preserveMirrors(of: guest, except: value)
     if pin != ValueState.noPin {
       let register = ABI.pinned(Int(pin))

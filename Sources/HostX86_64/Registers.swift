@@ -1,7 +1,7 @@
 // The operands of x86-64 instructions: registers, operand widths, conditions and memory operands.
 
 /// A general-purpose register, by its number in the encoding (Intel SDM vol. 2A, table 3-1).
-public enum Register: UInt8, Sendable, CaseIterable {
+public enum Register: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   case rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
 }
 
@@ -51,7 +51,7 @@ public enum Scale: UInt8, Sendable, CaseIterable {
 }
 
 /// A position in the code being assembled, bound now or later. Valid until the next `Assembler.restart`.
-public struct Label: Sendable, Equatable {
+public struct Label: Sendable, BitwiseCopyable, Equatable {
   let index: UInt32
 }
 

@@ -13,6 +13,14 @@ public struct Builder: Sendable {
     block.valueTypes.reserveCapacity(count)
   }
 
+  /// Builds into the memory of a block that is no longer needed.
+  @inlinable public init(pc: UInt64, reusing storage: consuming Block) {
+    block = storage
+    block.pc = pc
+    block.ops.removeAll(keepingCapacity: true)
+    block.valueTypes.removeAll(keepingCapacity: true)
+  }
+
   /// Marks the start of the guest instruction at `pc`.
   public mutating func instruction(pc: UInt64, length: Int) {
     block.ops.append(
@@ -133,6 +141,6 @@ public struct Builder: Sendable {
   /// Whether the last op ends the block.
   @inlinable public var isTerminated: Bool {
     guard let last = block.ops.last else { return false }
-    return last.opcode.info.effects.contains(.terminates)
+    return last.opcode.effects.contains(.terminates)
   }
 }

@@ -149,7 +149,13 @@ public struct OpInfo: Sendable {
 }
 
 extension Opcode {
-  @inlinable public var info: OpInfo {
+  /// The op's line in the table.
+  public var info: OpInfo { line }
+
+  /// `info.effects`, for hot code: a load from a table.
+  @inlinable public var effects: Effects { line.effects }
+
+  @inline(__always) @usableFromInline var line: OpInfo {
     switch self {
     case .nop: .init("nop", 0, .none)
     case .instruction: .init("instruction", 0, .none, [.keep], imm: .programCounter)

@@ -156,7 +156,7 @@ public enum AtomicKind: UInt32, Sendable, CaseIterable {
 }
 
 /// How a block is left, in an exit's `aux`.
-public struct ExitFlags: OptionSet, Sendable {
+public struct ExitFlags: OptionSet, Sendable, BitwiseCopyable {
   public let rawValue: UInt16
   @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
   /// The exit may close a loop: the instruction budget is checked here. Architectural (a taken backward branch or an

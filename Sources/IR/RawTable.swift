@@ -12,6 +12,12 @@
     self.capacity = capacity
   }
 
+  /// Allocates a copy of `elements`.
+  @inlinable public init(copying elements: [Element]) {
+    self.init(capacity: elements.count)
+    for index in elements.indices { self[index] = elements[index] }
+  }
+
   /// Borrows memory that outlives the table.
   @inlinable public init(borrowing buffer: UnsafeMutableBufferPointer<Element>) {
     unsafe base = buffer.baseAddress!
@@ -29,9 +35,56 @@
       return unsafe base[index]
     }
     @inline(__always)
-    nonmutating set {
+    nonmutating _modify {
       assert(index >= 0 && index < capacity)
-      unsafe base[index] = newValue
+      yield unsafe &base[index]
     }
+  }
+}
+
+/// A list in raw memory that grows by doubling and gives none of it back. Copies share it, so only one may append;
+/// whoever owns it deallocates. Indices are checked in debug builds only.
+@safe public struct RawList<Element: BitwiseCopyable> {
+  @usableFromInline var table: RawTable<Element>
+  @usableFromInline var used = 0
+  @inlinable public var count: Int { used }
+
+  /// Allocates room for `capacity` elements; untouched pages cost nothing.
+  @inlinable public init(reserving capacity: Int) { table = RawTable(capacity: capacity) }
+
+  @inlinable public func deallocate() { table.deallocate() }
+
+  @inlinable public mutating func append(_ element: Element) {
+    if used == table.capacity { grow() }
+    table[used] = element
+    used &+= 1
+  }
+
+  @inlinable public mutating func removeAll() { used = 0 }
+
+  /// Drops the elements from index `count` on.
+  @inlinable public mutating func truncate(to count: Int) {
+    assert(count >= 0 && count <= used)
+    used = count
+  }
+
+  @inlinable public subscript(index: Int) -> Element {
+    @inline(__always)
+    get {
+      assert(index >= 0 && index < used)
+      return table[index]
+    }
+    @inline(__always)
+    nonmutating _modify {
+      assert(index >= 0 && index < used)
+      yield &table[index]
+    }
+  }
+
+  @usableFromInline mutating func grow() {
+    let larger = RawTable<Element>(capacity: max(64, table.capacity * 2))
+    for index in 0..<used { larger[index] = table[index] }
+    table.deallocate()
+    table = larger
   }
 }

@@ -9,6 +9,7 @@ import Synchronization
   private let condition: UnsafeMutablePointer<pthread_cond_t>
   private var work: [() -> Void] = []
   private var isClosed = false
+  private var isOpen = false
   private var owner: pthread_t?
   private let hasWork = Atomic<Bool>(false)
   /// Called, under no lock, whenever work arrives.
@@ -28,10 +29,22 @@ import Synchronization
     unsafe condition.deallocate()
   }
 
-  /// Makes the calling thread the one that works.
-  func own() { owner = pthread_self() }
+  /// From now on a thread of its own works; until then whoever calls does.
+  func open() { locked { isOpen = true } }
 
-  var isInside: Bool { owner.map { pthread_equal($0, pthread_self()) != 0 } ?? true }
+  /// Makes the calling thread the one that works.
+  func own() { locked { owner = pthread_self() } }
+
+  /// Whether the calling thread is the one that works.
+  var isInside: Bool {
+    locked { isOpen ? owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false : true }
+  }
+
+  private func locked<T>(_ body: () -> T) -> T {
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    return body()
+  }
 
   /// Does not wait for the work to be done.
   func post(_ body: @escaping () -> Void) {

@@ -17,7 +17,7 @@ public struct RecordedInput: Codable, Sendable, Equatable {
   }
 }
 
-/// The user's clock against the guest's, for machines that do not run ahead.
+/// The user's clock (ns) and the guest's at the start of a wait.
 struct Pacing {
   var wall: UInt64
   var virtual: UInt64
@@ -54,21 +54,15 @@ extension Machine {
     if pendingInput.isEmpty { door.wait(nanoseconds: 50_000_000) }
   }
 
-  /// Sleeps if the guest's time would otherwise run ahead of the user's.
-  func pace(until ticks: UInt64) {
+  /// While all vCPUs wait, keeps the guest's time from running ahead of the user's: sleeps until `end` (ticks) is due.
+  func pace(from start: UInt64, until end: UInt64) {
     guard configuration.paced else { return }
-    let virtual = ticks &* clock.nanosecondsPerInstruction
+    let unit = clock.nanosecondsPerInstruction
     let wall = wallNanoseconds()
-    guard let start = pacing, virtual >= start.virtual else {
-      pacing = Pacing(wall: wall, virtual: virtual)
-      return
-    }
-    let due = start.wall &+ (virtual - start.virtual)
-    if due > wall {
-      if due - wall > 1_000_000 { door.wait(nanoseconds: due - wall) }
-    } else if wall - due > 100_000_000 {
-      pacing = Pacing(wall: wall, virtual: virtual)
-    }
+    let begin = pacing ?? Pacing(wall: wall, virtual: start &* unit)
+    pacing = begin
+    let due = begin.wall &+ (end &* unit &- begin.virtual)
+    if due > wall { door.wait(nanoseconds: due - wall) }
   }
 
   private func wallNanoseconds() -> UInt64 {
@@ -88,10 +82,12 @@ enum MachineThread {
   static func spawn(_ body: @escaping () -> Void) {
     var thread = pthread_t()
     let argument = unsafe Unmanaged.passRetained(Body(body)).toOpaque()
-    unsafe pthread_create(&thread, nil, { argument in
-      if let argument = unsafe argument { unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run() }
-      return nil
-    }, argument)
+    unsafe pthread_create(
+      &thread, nil,
+      { argument in
+        if let argument = unsafe argument { unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run() }
+        return nil
+      }, argument)
     pthread_detach(thread)
   }
 }

@@ -42,7 +42,7 @@ public final class Machine: @unchecked Sendable {
   var stepRequest: RunRequest?
   /// Told of each stop, on the machine's thread.
   public var stopObservers: [@Sendable (StopEvent) -> Void] = []
-  /// Wall clock minus virtual time at the last sleep, for pacing.
+  /// Set while all vCPUs wait and time is paced.
   var pacing: Pacing?
 
   init(

@@ -7,7 +7,8 @@ import Engine
 final class PowerController: MachineControl {
   enum Request { case off(Int32), reset }
   private var request: Request?
-  weak var engine: Engine?
+  /// Not weak: a weak reference to an object slows down all use of it.
+  unowned var engine: Engine?
 
   func powerOff(exitCode: Int32) { note(.off(exitCode)) }
   func reset() { note(.reset) }

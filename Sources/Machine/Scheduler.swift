@@ -6,6 +6,7 @@ extension Machine {
   /// Starts the machine's thread. The machine is stopped until ``resume(_:)``.
   public func start() {
     door.onArrival = { [engine] in engine.requestStop() }
+    door.open()
     MachineThread.spawn { [self] in
       door.own()
       while door.serve() {
@@ -38,7 +39,7 @@ extension Machine {
     if let next = replay.first { roundTarget = min(roundTarget, max(next.ticks, start)) }
     guard roundTarget != .max else { return waitForInput() }
     isRoundOver = false
-    pace(until: roundTarget)
+    if isIdle { pace(from: start, until: roundTarget) } else { pacing = nil }
   }
 
   /// Ends the round at the next event.

@@ -96,8 +96,8 @@ final class Semihosting {
       case 0x0A: return try files.seek(block[0], to: block[1])
       case 0x0C: return files.length(try block[0])
       case 0x0D: return try temporaryName(block)
-      case 0x0E: return files.remove(try block.string(0))
-      case 0x0F: return files.rename(try block.string(0), to: try block.string(2))
+      case 0x0E: return files.remove(try block.string(0, length: 1))
+      case 0x0F: return files.rename(try block.string(0, length: 1), to: try block.string(2, length: 3))
       case 0x10: return .value(Int64(clamping: memory.now / 10_000_000))
       case 0x11: return .value(Self.epoch + Int64(clamping: memory.now / 1_000_000_000))
       case 0x12:
@@ -128,7 +128,7 @@ final class Semihosting {
   }
 
   private func open(_ block: SemihostingBlock) throws(SemihostingFault) -> Reply {
-    files.open(try block.string(0), mode: try block[1])
+    files.open(try block.string(0, length: 2), mode: try block[1])
   }
 
   private func temporaryName(_ block: SemihostingBlock) throws(SemihostingFault) -> Reply {

@@ -131,9 +131,9 @@ struct SemihostingBlock {
       (0..<memory.wordSize).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }, place(index))
   }
 
-  /// The text that two words describe: its address and its length.
-  func string(_ index: Int) throws(SemihostingFault) -> String {
-    let count = try self[index + 1]
+  /// The text that two words describe: its address, and at index `length` its length in bytes.
+  func string(_ index: Int, length: Int) throws(SemihostingFault) -> String {
+    let count = try self[length]
     guard count < 4096 else { throw SemihostingFault() }
     return String(decoding: try memory.read(try self[index], Int(count)), as: UTF8.self)
   }

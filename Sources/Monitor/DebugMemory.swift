@@ -80,6 +80,10 @@ struct DebugMemory {
 
   /// Writes as a debugger does: read-only memory too; devices get a real write.
   func write(_ address: UInt64, size: Int, _ value: UInt64, isPhysical: Bool = false) throws(MonitorError) {
+    if !isPhysical, address & 0xFFF &+ UInt64(size) > 0x1000 {
+      for byte in 0..<size { try write(address &+ UInt64(byte), size: 1, value >> UInt64(8 * byte)) }
+      return
+    }
     guard let at = isPhysical ? address : physical(address) else { throw .refused("\(address.hex0x()) is not mapped") }
     let bytes = (0..<size).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
     do throws(BusError) {

@@ -30,6 +30,8 @@ enum LineEditor {
     unsafe rl_getc_function = { _ in LineEditor.nextByte() }
     unsafe rl_attempted_completion_function = { _, start, end in unsafe LineEditor.matches(Int(start), Int(end)) }
     unsafe rl_basic_word_break_characters = unsafe UnsafePointer(strdup(" "))
+    rl_tty_set_echoing(1)
+    unsafe rl_variable_bind("show-all-if-ambiguous", "on")
     rl_catch_signals = 0
     rl_catch_sigwinch = 0
     rl_bind_key(3) { _, _ in LineEditor.cancelLine() }
@@ -37,9 +39,11 @@ enum LineEditor {
     if let path = historyPath { unsafe read_history(path) }
   }
 
+  /// Shows the prompt, for one line.
   static func show(prompt: String) {
     shared.withLock { $0.isShown = true }
     unsafe rl_callback_handler_install(prompt) { line in
+      LineEditor.hide()
       guard let line = unsafe line else { return LineEditor.note(.endOfInput) }
       let text = unsafe String(cString: line)
       unsafe free(line)

@@ -41,10 +41,11 @@ public final class Monitor: Sendable {
     do throws(MonitorError) {
       tokens = try Words.split(line)
     } catch { return MonitorResult(text: error.description, isError: true) }
-    guard let first = tokens.first, !first.hasPrefix("#") else { return MonitorResult(text: "") }
-    let wantsJSON = tokens.contains("--json")
+    let words = tokens.filter { $0 != "--json" }
+    let wantsJSON = words.count < tokens.count
+    guard let first = words.first, !first.hasPrefix("#") else { return MonitorResult(text: "") }
     do throws(MonitorError) {
-      let arguments = try CommandTable.resolve(tokens.filter { $0 != "--json" })
+      let arguments = try CommandTable.resolve(words)
       let reply = try run(arguments)
       let text = wantsJSON ? reply.listing.json : reply.listing.textLines.joined(separator: "\n")
       return MonitorResult(text: text, wantsQuit: reply.wantsQuit)

@@ -44,7 +44,6 @@ public final class MonitorPrompt {
       switch event {
       case .endOfInput: quit()
       case .line(let line):
-        LineEditor.hide()
         let result = monitor.execute(line)
         if !result.text.isEmpty { LineEditor.write(result.text + "\n") }
         if result.wantsQuit { quit() } else { LineEditor.show(prompt: prompt) }

@@ -26,7 +26,7 @@ struct Scratch {
     generation.fill(0)
     opcodeEffects = RawTable(capacity: 256)
     opcodeEffects.fill(0)
-    for opcode in Opcode.allCases { opcodeEffects[Int(opcode.rawValue)] = opcode.info.effects.rawValue }
+    for opcode in Opcode.allCases { opcodeEffects[Int(opcode.rawValue)] = opcode.effects.rawValue }
     helperEffects = RawTable(capacity: valueCount)
     let everything: Effects = [
       .readsRegisters, .writesRegisters, .readsMemory, .writesMemory, .mayRaise, .readsClock,
@@ -52,13 +52,18 @@ struct Work {
   let scratch: Scratch
   /// Ops that count; fewer than at first once an exit turned out to be always taken.
   var count: Int
+  /// The opcodes that a pass may find work in, so that one without any can be left out.
+  var present = OpcodeSet()
 
   init(ops: RawTable<Op>, types: RawTable<Type>, scratch: Scratch) {
     self.ops = ops
     self.types = types
     self.scratch = scratch
     count = ops.capacity
-    for index in 0..<count { scratch.definitions[Int(ops[index].result.index)] = UInt32(truncatingIfNeeded: index) }
+    for index in 0..<count {
+      scratch.definitions[Int(ops[index].result.index)] = UInt32(truncatingIfNeeded: index)
+      present.insert(ops[index].opcode)
+    }
   }
 
   /// The op that defines `value`, which is not `none`.
@@ -85,16 +90,23 @@ struct Work {
   func remove(_ index: Int) { ops[index] = Op(.nop) }
 
   /// Makes the op at `index` a copy of `source`, which has the type of its result.
-  func replace(_ index: Int, by source: ValueID) {
+  mutating func replace(_ index: Int, by source: ValueID) {
     let result = ops[index].result
-    ops[index] = Op(.copy, type(result), result: result, a: source)
+    replace(index, with: Op(.copy, type(result), result: result, a: source))
   }
 
   /// Makes the op at `index` a constant.
-  func replace(_ index: Int, byConstant value: UInt64) {
+  mutating func replace(_ index: Int, byConstant value: UInt64) {
     let result = ops[index].result
     let type = type(result)
-    ops[index] = Op(.const, type, result: result, imm: Self.canonical(value, type))
+    replace(index, with: Op(.const, type, result: result, imm: Self.canonical(value, type)))
+  }
+
+  /// Puts another op at `index`. Passes that change an op's opcode do it by this.
+  @inline(__always)
+  mutating func replace(_ index: Int, with op: Op) {
+    ops[index] = op
+    present.insert(op.opcode)
   }
 
   /// A constant's immediate: sign-extended, a truth value as 0 or 1.
@@ -142,4 +154,18 @@ struct Work {
     }
     count = kept
   }
+}
+
+/// A set of opcodes.
+struct OpcodeSet {
+  private var bits: UInt64 = 0
+
+  @inline(__always)
+  mutating func insert(_ opcode: Opcode) { bits |= 1 &<< UInt64(opcode.rawValue) }
+
+  @inline(__always)
+  mutating func remove(_ opcode: Opcode) { bits &= ~(1 &<< UInt64(opcode.rawValue)) }
+
+  @inline(__always)
+  func contains(_ opcode: Opcode) -> Bool { bits & 1 &<< UInt64(opcode.rawValue) != 0 }
 }

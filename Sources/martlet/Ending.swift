@@ -40,14 +40,8 @@ final class Verdict: Sendable {
       defer { current = current ?? reason }
       return current == nil
     }
-    if isFirst { wake() }
+    if isFirst { Descriptors.write([1], to: writeEnd) }
   }
-
-  /// Makes the descriptor readable.
-  func wake() { Descriptors.write([1], to: writeEnd) }
-
-  /// Takes what ``wake()`` wrote.
-  func clear() { _ = Descriptors.read(descriptor) }
 
   var reached: Ending? { ending.withLock { $0 } }
 }
@@ -70,7 +64,7 @@ extension Ending {
       return (
         code(.timeout), "the run took more than the \(seconds) s of --timeout" + (missing.map { ", and " + $0 } ?? "")
       )
-    case .lockedUp(let text): return (code(.lockUp), "the guest is locked up: \(text)")
+    case .lockedUp(let text): return (code(.lockUp), text)
     case .failed(let text): return (code(.internalError), text)
     case .signal(let number): return (128 + number, nil)
     }

@@ -19,6 +19,8 @@ final class Session {
     self.plan = plan
     let verdict = try Verdict()
     self.verdict = verdict
+    // First of all: threads inherit the mask.
+    Terminal.catchSignals { verdict.reach(.signal($0)) }
     loop = EventLoop(verdict)
     // A board without any serial port still gets a line, for what semihosting writes.
     lines = (0..<max(1, plan.serial.count)).map { _ in SerialLine(expected: plan.expect, verdict) }
@@ -39,7 +41,6 @@ final class Session {
 
   /// Runs the machine to its end, and returns the exit code.
   func run() throws(Failure) -> Int32 {
-    Terminal.catchSignals { [verdict] in verdict.reach(.signal($0)) }
     observe()
     machine.start()
     let monitor = Monitor(machine)
@@ -112,17 +113,15 @@ final class Session {
 
   private func terminalPrompt(_ monitor: Monitor, isWanted: Bool) -> TerminalConsole.Prompt {
     guard isWanted else { return .none }
-    if Terminal.isTerminal { return .terminal(monitor) }
-    return .lines(
-      MonitorConsole(
-        monitor, echoes: false, output: { Descriptors.write($0, to: 1) },
-        quit: { [verdict] in verdict.reach(.quit) }))
+    let quit = { [verdict] in verdict.reach(.quit) }
+    if Terminal.isTerminal { return .terminal(MonitorPrompt(monitor, quit: quit)) }
+    return .lines(MonitorConsole(monitor, output: { Descriptors.write($0, to: 1) }, quit: quit))
   }
 
   private func serveMonitor(_ monitor: Monitor, _ connections: Connections) throws(Failure) -> () -> Bool {
     let line = SerialLine(expected: nil, verdict)
     let console = MonitorConsole(
-      monitor, echoes: false, output: { line.write($0) }, quit: { [verdict] in verdict.reach(.quit) })
+      monitor, output: { line.write($0) }, quit: { [verdict] in verdict.reach(.quit) })
     return try connections.connect(line, to: plan.monitor, flag: "-monitor", label: "the monitor") { bytes in
       console.feed(bytes)
     }

@@ -12,6 +12,8 @@ struct ClientError: Error {
 
 final class Client {
   private let descriptor: Int32
+  /// What lives as long as the client.
+  var owner: AnyObject?
   private var decoder = PacketDecoder(maximumSize: 1 << 20)
   private var pending: [PacketDecoder.Event] = []
 
@@ -55,7 +57,7 @@ final class Client {
     var rest = bytes[...]
     while !rest.isEmpty {
       let count = unsafe rest.withUnsafeBytes {
-        unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+        unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
       }
       if count <= 0 { return }
       rest = rest.dropFirst(count)
@@ -121,8 +123,9 @@ func hex(_ value: UInt64) -> String { String(value, radix: 16) }
 /// As much of a stop reply as tests look at: the registers and the core left out.
 func brief(_ reply: String) -> String {
   guard reply.hasPrefix("T") else { return reply }
-  let fields = reply.dropFirst(3).split(separator: ";").filter {
-    $0.first?.isHexDigit != true && !$0.hasPrefix("core")
+  let fields = reply.dropFirst(3).split(separator: ";").filter { field in
+    let name = field.prefix { $0 != ":" }
+    return name != "core" && !name.allSatisfy(\.isHexDigit)
   }
   return reply.prefix(3) + fields.joined(separator: ";")
 }

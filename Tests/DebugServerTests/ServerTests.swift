@@ -106,7 +106,9 @@ import Testing
   }
 
   @Test func malformedInputKeepsTheServerServing() throws {
-    let board = try TestBoard()
+    var options = DebugServer.Options()
+    options.patience = 60
+    let board = try TestBoard(options: options)
     var random = SystemRandomNumberGenerator()
     let starts = [
       "$", "$m80000000,", "$X80000000,4:", "$vCont;", "$qXfer:features:read:target.xml:", "$Z2,0,", "$P20=", "$H",

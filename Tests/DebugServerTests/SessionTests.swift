@@ -5,6 +5,7 @@
 import Bus
 import DebugServer
 import Foundation
+import Glibc
 import Machine
 import Synchronization
 import Testing
@@ -97,7 +98,13 @@ private func run(_ path: String, port: Int) throws -> String {
   process.standardOutput = pipe
   process.standardError = pipe
   process.standardInput = FileHandle.nullDevice
+  // Test threads block signals, and children inherit that: GDB would not see its Ctrl-C.
+  var none = sigset_t()
+  var before = sigset_t()
+  unsafe sigemptyset(&none)
+  unsafe pthread_sigmask(SIG_SETMASK, &none, &before)
   try process.run()
+  unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
   let output = pipe.fileHandleForReading.readDataToEndOfFile()
   process.waitUntilExit()
   return String(decoding: output, as: UTF8.self)

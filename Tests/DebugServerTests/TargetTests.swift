@@ -10,6 +10,7 @@ private func attach(_ board: TestBoard) throws -> Client {
   let client = try Client(port: board.port)
   try client.begin()
   _ = try client.ask("?")
+  client.owner = board
   return client
 }
 
@@ -172,13 +173,22 @@ private func attach(_ board: TestBoard) throws -> Client {
       #expect(brief(try client.receive()) == "T02thread:1")
       times.append(-start.timeIntervalSinceNow)
     }
-    #expect(times.sorted()[2] < 0.05, "\(times)")
+    #expect(times.sorted()[2] < limit(host), "\(times)")
     if pc == Program.wait {
       // A waiting hart that is sent elsewhere runs there.
       try client.setRegister(pcRegister, Program.loop)
       #expect(try client.ask("Z0,\(hex(Program.function)),4") == "OK")
       #expect(brief(try client.ask("c")) == "T05thread:1;swbreak:")
     }
+  }
+
+  /// Seconds. Not optimised, the interpreter takes longer for the round under way.
+  private func limit(_ host: String) -> Double {
+    #if DEBUG
+      host == "interpreter" ? 2 : 0.05
+    #else
+      0.05
+    #endif
   }
 
   @Test func haltedMeansThatCountersStandStill() throws {

@@ -114,7 +114,7 @@ struct RandomBlock {
     var address = builder.binary(.and, value(type), builder.const(type, 0x7F8))
     if random.chance(50) {
       let step = builder.const(type, Int64(random.below(64) * 8))
-      address = builder.binary(.add, address, step)
+      address = builder.binary(random.chance(80) ? .add : .sub, address, step)
       keep(address)
     }
     return address

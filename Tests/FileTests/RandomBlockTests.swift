@@ -31,33 +31,63 @@ import Testing
       let block = RandomBlock.make(seed: seed)
       var random = Random(seed: ~seed)
       let some = Pass.pipeline.shuffled(using: &random).prefix(random.below(5))
-      try run(block, on: reference, setup.dataPath, expected, seed)
       for optimizer in [whole, Optimizer(passes: Array(some), helpers: effects)] {
         var copy = block
         optimizer.run(&copy)
         try TestGuest.verifier.verify(copy)
         #expect(copy.ops.count <= block.ops.count)
-        try run(copy, on: host, setup.dataPath, result, seed)
-        guard expected.outcome == result.outcome, expected.isEqual(to: result) else {
-          Issue.record(report(seed, block, copy, optimizer.passes, expected, result))
-          return
+        guard try differs(copy, block, seed) else { continue }
+        if try differs(copy, copy, seed) {
+          // The host is at fault, not a pass.
+          let small = try shrunk(copy) { try differs($0, $0, seed) }
+          Issue.record(report(seed, "host \(setup)", small, small))
+        } else {
+          let names = optimizer.passes.map(\.name).joined(separator: " ")
+          let small = try shrunk(block) {
+            var optimised = $0
+            optimizer.run(&optimised)
+            return try differs(optimised, $0, seed)
+          }
+          var optimised = small
+          optimizer.run(&optimised)
+          Issue.record(report(seed, "passes \(names)", small, optimised))
         }
+        return
       }
+    }
+
+    /// Whether `block` on the host ends otherwise than `original` on the reference.
+    func differs(_ block: Block, _ original: Block, _ seed: UInt64) throws -> Bool {
+      try run(original, on: reference, setup.dataPath, expected, seed)
+      try run(block, on: host, setup.dataPath, result, seed)
+      return expected.outcome != result.outcome || !expected.isEqual(to: result)
+    }
+
+    func report(_ seed: UInt64, _ what: String, _ block: Block, _ copy: Block) -> Comment {
+      _ = try? differs(copy, block, seed)
+      let start = TestCPU()
+      start.randomise(seed)
+      let printer = Printer(TestGuest.names)
+      return """
+        seed \(seed), \(what)
+        \(printer.text(block))as \(printer.text(copy))expected: \(expected.outcome)
+        \(expected.changes(since: start))result: \(result.outcome)
+        \(result.changes(since: start))from: \(start.changes(since: TestCPU()).prefix(600))
+        """
     }
   }
 
-  private func report(
-    _ seed: UInt64, _ block: Block, _ copy: Block, _ passes: [Pass], _ expected: TestCPU, _ result: TestCPU
-  ) -> Comment {
-    let start = TestCPU()
-    start.randomise(seed)
-    let printer = Printer(TestGuest.names)
-    return """
-      seed \(seed), passes \(passes.map(\.name).joined(separator: " "))
-      \(printer.text(block))as \(printer.text(copy))expected: \(expected.outcome)
-      \(expected.changes(since: start))result: \(result.outcome)
-      \(result.changes(since: start))from: \(start.changes(since: TestCPU()).prefix(1200))
-      """
+  /// `block` without the ops that can go with `fails` still holding.
+  private func shrunk(_ block: Block, _ fails: (Block) throws -> Bool) rethrows -> Block {
+    var block = block
+    var index = block.ops.count - 2
+    while index >= 0 {
+      var smaller = block
+      smaller.ops.remove(at: index)
+      if (try? TestGuest.verifier.verify(smaller)) != nil, try fails(smaller) { block = smaller }
+      index -= 1
+    }
+    return block
   }
 
   private func run(
@@ -122,15 +152,8 @@ extension TestCPU {
         default: random.next()
         }
     }
-    for address in 0..<Int(TestMemory.size) {
-      self[memory: address] = UInt8(truncatingIfNeeded: address &* 37 ^ address >> 5)
-    }
+    fillMemory()
     state.budget = 20
     state.store(Int64(20), at: StateOffset.budgetStart)
-  }
-
-  func isEqual(to other: TestCPU) -> Bool {
-    TestGuest.registers.indices.allSatisfy { self[register: $0] == other[register: $0] }
-      && (0..<Int(TestMemory.size)).allSatisfy { self[memory: $0] == other[memory: $0] }
   }
 }

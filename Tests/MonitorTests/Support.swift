@@ -85,7 +85,7 @@ struct Bench {
   let machine: Machine
   let monitor: Monitor
 
-  init(host: String) throws {
+  init(host: String, harts: Int = 1) throws {
     let path = NSTemporaryDirectory() + "/martlet-monitor-\(UUID().uuidString).elf"
     try Data(Program.elf).write(to: URL(fileURLWithPath: path))
     defer { try? FileManager.default.removeItem(atPath: path) }
@@ -93,6 +93,7 @@ struct Bench {
     var configuration = MachineConfiguration(board: root + "boards/riscv/virt.dts")
     configuration.kernel = path
     configuration.host = host
+    configuration.cpuCount = harts
     machine = try Machine.make(configuration, registry: registry, backends: []) { _, _ in }
     machine.start()
     machine.perform { $0.engine.insertBreakpoint(Program.base + 44) }
@@ -130,7 +131,12 @@ struct Bench {
 
   /// Lets the guest run to its end.
   func finish() {
+    waitForStop()
     if !hasEnded { _ = self("cont") }
+    waitForStop()
+  }
+
+  func waitForStop() {
     for _ in 0..<2500 where machine.perform({ $0.isRunning }) { usleep(2000) }
   }
 }

@@ -77,6 +77,34 @@ import Testing
     #expect(bench.outcome == expected)
   }
 
+  /// A timer interrupt in a loop without memory accesses comes at the same instruction however the guest is stepped.
+  @Test(arguments: hosts) func interruptsComeToASteppedGuest(_ host: String) throws {
+    func bench() throws -> Bench {
+      let bench = try Bench(host: host)
+      bench.machine.perform { $0.engine.removeBreakpoint(Program.base + 44) }
+      for line in [
+        "poke 8 0x2004000 5", "set $mtvec = twice", "set $mie = 0x80", "set $mstatus = 8", "set $pc = spin",
+        "break twice",
+      ] {
+        #expect(!bench(line).hasPrefix("ERROR"), "\(line)")
+      }
+      return bench
+    }
+    let running = try bench()
+    _ = running("cont")
+    running.waitForStop()
+    #expect(running("print $pc").hasSuffix("<twice>"))
+    #expect(running("p $mcause & 0xff") == "0x7  7")
+    let instructions = running.outcome.instructions
+    #expect(instructions >= 40 && instructions < 60)
+    let stepping = try bench()
+    #expect(stepping("step 1000").hasPrefix("hart 0: breakpoint 1"))
+    #expect(stepping.outcome == running.outcome)
+    let walking = try bench()
+    for _ in 0..<1000 where !walking("print $pc").hasSuffix("<twice>") { _ = walking("step op") }
+    #expect(walking.outcome == running.outcome)
+  }
+
   @Test(arguments: hosts) func movingThePCInTheMiddleOfABlock(_ host: String) throws {
     let bench = try Bench(host: host)
     for _ in 0..<4 { _ = bench("step op") }

@@ -22,8 +22,6 @@ x/2wx 0x80000010
 set {long}0x80001000 = 0x1111
 x/gx 0x80001000
 x/wx 0x2004000
-x/gx 0x70000000
-info line *0x80000010
 echo \n[watchpoints]\n
 delete
 watch *(long*)0x80001000
@@ -61,7 +59,7 @@ set var $pc = 0x80000010
 tbreak *0x80000024
 continue
 echo \n[start again, end]\n
-run
+starti
 print/x $pc
 set var $pc = 0x80000038
 continue

@@ -64,7 +64,8 @@ private struct DeviceView {
       + rows.map { row in
         let text = row.value?.hex0x(digits: 2 * row.register.width) ?? "(reading has a side effect)"
         return trimmed(
-          "  +" + padded(row.offset.hex0x(digits: 2), offsetWidth) + "  " + padded(row.name, width) + "  " + text + "  " + fieldText(row))
+          "  +" + padded(row.offset.hex0x(digits: 2), offsetWidth) + "  " + padded(row.name, width) + "  " + text + "  "
+            + fieldText(row))
       }
     fields.append(
       Field(

@@ -92,8 +92,8 @@ extension Monitor {
 
   func count(_ text: String?, else other: Int) throws(MonitorError) -> Int {
     guard let text else { return other }
-    guard let value = Int(text), (1...100_000_000).contains(value) else {
-      throw .refused("'\(text)' is not a count")
+    guard let value = Int(text), (1...1_000_000).contains(value) else {
+      throw .refused("'\(text)' is no count (1 to 1000000)")
     }
     return value
   }

@@ -7,6 +7,8 @@ import IR
 /// within 32 bits, signed, which hosts can encode. A sum of 32-bit addresses wraps as they do.
 enum AddressFolding {
   static func run(_ work: inout Work) {
+    guard work.present.contains(.load) || work.present.contains(.store) else { return }
+    guard work.present.contains(.add) || work.present.contains(.sub) else { return }
     let isWritten = work.scratch.values
     for index in 0..<work.count {
       let op = work.ops[index]

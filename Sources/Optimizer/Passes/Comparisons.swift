@@ -60,8 +60,10 @@ enum Comparisons {
     } else {
       let inner = work.definition(truth)
       guard inner.opcode == .compare else { return }
-      work.ops[index] = Op(
-        .compare, inner.type, result: op.result, a: inner.a, b: inner.b, aux: inner.condition.negated.rawValue)
+      work.replace(
+        index,
+        with: Op(
+          .compare, inner.type, result: op.result, a: inner.a, b: inner.b, aux: inner.condition.negated.rawValue))
     }
   }
 
@@ -71,7 +73,7 @@ enum Comparisons {
     } else if let condition = work.constant(op.a) {
       work.replace(index, by: condition != 0 ? op.b : op.c)
     } else if op.type.isInteger, work.constant(op.b) == 1, work.constant(op.c) == 0 {
-      work.ops[index] = Op(op.type == .i1 ? .copy : .zeroExtend, op.type, result: op.result, a: op.a)
+      work.replace(index, with: Op(op.type == .i1 ? .copy : .zeroExtend, op.type, result: op.result, a: op.a))
     }
   }
 }

@@ -66,7 +66,7 @@ enum ConstantFolding {
     if condition == 0 {
       work.remove(index)
     } else {
-      work.ops[index] = Op(.exit, aux: op.aux, extra: op.extra, imm: op.imm)
+      work.replace(index, with: Op(.exit, aux: op.aux, extra: op.extra, imm: op.imm))
       work.count = index &+ 1
     }
   }

@@ -5,6 +5,9 @@ import IR
 /// Operands that are copies become what was copied. The copies themselves are left to dead-code elimination.
 enum CopyPropagation {
   static func run(_ work: inout Work) {
+    guard work.present.contains(.copy) else { return }
+    // From now on nothing refers to the copies there are.
+    work.present.remove(.copy)
     // By value: what stands for it. Operands are defined before they are used, so no entry is read before it is set.
     let original = work.scratch.values
     original[Int(ValueID.none.index)] = ValueID.none.index

@@ -6,7 +6,7 @@ import IR
 enum DeadCodeElimination {
   static func run(_ work: inout Work) {
     let isUsed = work.scratch.values
-    for index in 0..<work.count { isUsed[Int(work.ops[index].result.index)] = 0 }
+    for value in 0..<work.types.capacity { isUsed[value] = 0 }
     var index = work.count
     while index > 0 {
       index &-= 1

@@ -5,6 +5,11 @@ import IR
 /// Chains of `sext`, `zext` and `trunc` become one op or none, and masks that mask nothing go.
 enum ExtensionSimplification {
   static func run(_ work: inout Work) {
+    let present = work.present
+    guard
+      present.contains(.signExtend) || present.contains(.zeroExtend) || present.contains(.truncate)
+        || present.contains(.and)
+    else { return }
     for index in 0..<work.count {
       let op = work.ops[index]
       switch op.opcode {
@@ -24,7 +29,7 @@ enum ExtensionSimplification {
     let inner = work.definition(op.a)
     switch inner.opcode {
     case .signExtend, .zeroExtend:
-      work.ops[index] = Op(inner.opcode, op.type, result: op.result, a: inner.a)
+      work.replace(index, with: Op(inner.opcode, op.type, result: op.result, a: inner.a))
     case .truncate:
       guard work.type(inner.a) == op.type else { return }
       if signedWidth(&work, work.definition(inner.a)) <= inner.type.bits { work.replace(index, by: inner.a) }
@@ -35,7 +40,7 @@ enum ExtensionSimplification {
   private static func zeroExtend(_ work: inout Work, _ index: Int, _ op: Op) {
     let inner = work.definition(op.a)
     switch inner.opcode {
-    case .zeroExtend: work.ops[index] = Op(.zeroExtend, op.type, result: op.result, a: inner.a)
+    case .zeroExtend: work.replace(index, with: Op(.zeroExtend, op.type, result: op.result, a: inner.a))
     case .truncate:
       guard work.type(inner.a) == op.type else { return }
       if unsignedWidth(&work, work.definition(inner.a)) <= inner.type.bits { work.replace(index, by: inner.a) }
@@ -52,12 +57,12 @@ enum ExtensionSimplification {
         work.replace(index, by: inner.a)
       } else {
         let opcode = source.bits > op.type.bits ? .truncate : inner.opcode
-        work.ops[index] = Op(opcode, op.type, result: op.result, a: inner.a)
+        work.replace(index, with: Op(opcode, op.type, result: op.result, a: inner.a))
       }
-    case .truncate: work.ops[index] = Op(.truncate, op.type, result: op.result, a: inner.a)
+    case .truncate: work.replace(index, with: Op(.truncate, op.type, result: op.result, a: inner.a))
     case .and:
       guard let mask = work.constant(inner.b), op.type.mask & ~mask == 0 else { return }
-      work.ops[index] = Op(.truncate, op.type, result: op.result, a: inner.a)
+      work.replace(index, with: Op(.truncate, op.type, result: op.result, a: inner.a))
     default: break
     }
   }

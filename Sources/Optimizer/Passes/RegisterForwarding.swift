@@ -14,8 +14,8 @@ enum RegisterForwarding {
       case .getRegister:
         if let known = work.noted(op.imm) {
           let value = ValueID(known)
-          work.ops[index] = Op(
-            work.type(value) == op.type ? .copy : .bitcast, op.type, result: op.result, a: value)
+          let opcode: Opcode = work.type(value) == op.type ? .copy : .bitcast
+          work.replace(index, with: Op(opcode, op.type, result: op.result, a: value))
         } else {
           work.note(op.imm, op.result.index)
         }

@@ -17,6 +17,22 @@ enum Port: Equatable {
   }
 }
 
+extension Port: CustomStringConvertible {
+  /// As the user may write it.
+  var description: String {
+    let (text, listens, waits): (String, Bool, Bool) =
+      switch self {
+      case .terminal(let shared): (shared ? "mon:stdio" : "stdio", false, true)
+      case .pty: ("pty", false, true)
+      case .file(let path): ("file:" + path, false, true)
+      case .none: ("none", false, true)
+      case .tcp(let host, let port, let listens, let waits): ("tcp:\(host):\(port)", listens, waits)
+      case .unix(let path, let listens, let waits): ("unix:" + path, listens, waits)
+      }
+    return text + (listens ? waits ? ",server" : ",server,nowait" : "")
+  }
+}
+
 /// Parsers of values. Failures name the flag, the value, and what is understood.
 enum Value {
   /// A decimal or `0x` hexadecimal number.

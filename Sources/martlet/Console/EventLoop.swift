@@ -1,35 +1,13 @@
 // Owns the main thread: it waits for whatever the host has to say, and for the end.
 
 import Glibc
-import Synchronization
 
 /// Waits for input on descriptors, and calls who watches them.
 final class EventLoop {
   private var watchers: [(descriptor: Int32, body: () -> Void)] = []
   private let verdict: Verdict
 
-  private let posted = Posted()
-
   init(_ verdict: Verdict) { self.verdict = verdict }
-
-  /// Lets the main thread do `body`; from any thread.
-  func post(_ body: @escaping () -> Void) {
-    posted.add(body)
-    verdict.wake()
-  }
-
-  /// Work from other threads.
-  private final class Posted: @unchecked Sendable {
-    private let lock = Mutex<Void>(())
-    private var work: [() -> Void] = []
-    func add(_ body: @escaping () -> Void) { lock.withLock { _ in work.append(body) } }
-    func take() -> [() -> Void] {
-      lock.withLock { _ in
-        defer { work = [] }
-        return work
-      }
-    }
-  }
 
   /// Calls `body` whenever the descriptor is readable, or its peer is gone.
   func watch(_ descriptor: Int32, _ body: @escaping () -> Void) {
@@ -50,8 +28,6 @@ final class EventLoop {
       var polls = watchers.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
       polls.append(pollfd(fd: verdict.descriptor, events: Int16(POLLIN), revents: 0))
       guard unsafe poll(&polls, nfds_t(polls.count), timeout) > 0 else { continue }
-      if let wake = polls.last, wake.revents != 0, verdict.reached == nil { verdict.clear() }
-      for body in posted.take() { body() }
       for poll in polls where poll.revents != 0 {
         watchers.first { $0.descriptor == poll.fd }?.body()
       }

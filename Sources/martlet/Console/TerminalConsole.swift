@@ -6,21 +6,21 @@ import Monitor
 
 /// Standard input and output, shared by a serial device and the monitor.
 final class TerminalConsole {
-  enum Focus { case serial, monitor }
+  private enum Focus { case serial, monitor }
 
-  /// A monitor prompt that takes the terminal over.
+  /// The monitor's side of the terminal.
   enum Prompt {
     case none
-    /// With line editing, on a thread of its own.
-    case terminal(Monitor)
+    /// With line editing and completion.
+    case terminal(MonitorPrompt)
     /// For pipes: lines as they come.
     case lines(MonitorConsole)
   }
 
   private let serial: (([UInt8]) -> Void)?
   private let prompt: Prompt
-  private let verdict: Verdict
   private let loop: EventLoop
+  private let verdict: Verdict
   private var focus: Focus
   /// Nil: Ctrl-A is a key like others.
   private var keys: EscapeKeys?
@@ -31,18 +31,15 @@ final class TerminalConsole {
   init(serial: (([UInt8]) -> Void)?, prompt: Prompt, isShared: Bool, _ loop: EventLoop, _ verdict: Verdict) {
     self.serial = serial
     self.prompt = prompt
-    self.verdict = verdict
     self.loop = loop
+    self.verdict = verdict
     focus = serial == nil ? .monitor : .serial
     keys = isShared ? EscapeKeys() : nil
   }
 
   func start() {
     Terminal.enterRaw(keepsSignals: keys == nil)
-    if focus == .monitor { enterMonitor() } else { listen() }
-  }
-
-  private func listen() {
+    if focus == .monitor { enterMonitor() }
     loop.watch(0) { [self] in
       let bytes = Descriptors.read(0)
       // The end of a pipe is no reason to stop: the guest runs on.
@@ -67,67 +64,40 @@ final class TerminalConsole {
   }
 
   private func pass(_ bytes: [UInt8]) {
-    switch focus {
-    case .serial: serial?(bytes)
-    case .monitor: if case .lines(let console) = prompt { console.feed(bytes) }
+    switch (focus, prompt) {
+    case (.serial, _): serial?(bytes)
+    case (.monitor, .terminal(let prompt)): prompt.feed(bytes)
+    case (.monitor, .lines(let console)): console.feed(bytes)
+    case (.monitor, .none): break
     }
   }
 
   private func toggle() {
     guard serial != nil else { return }
-    switch (focus, prompt) {
-    case (_, .none): show("\nthere is no monitor here\n")
-    case (.serial, _): enterMonitor()
-    case (.monitor, _): leaveMonitor()
-    }
+    if focus == .serial { enterMonitor() } else { leaveMonitor() }
   }
 
   private func enterMonitor() {
+    if case .none = prompt { return show("\nthere is no monitor here\n") }
     focus = .monitor
+    if serial != nil { show("\nMonitor; Ctrl-A c goes back, 'help' lists the commands.\n") }
     switch prompt {
     case .none: break
-    case .lines(let console):
-      console.showPrompt()
-      if serial == nil { listen() }
-    case .terminal(let monitor):
-      if serial != nil { show("\nMonitor; Ctrl-A c goes back, 'help' lists the commands.\n") }
-      loop.forget(0)
-      PromptThread.run(monitor) { [loop, verdict] end in
-        loop.post { [self] in
-          switch end {
-          case .quit: verdict.reach(.quit)
-          case .toggle, .endOfInput: if serial == nil { verdict.reach(.quit) } else { leaveMonitor() }
-          }
-        }
-      }
+    case .lines(let console): console.showPrompt()
+    case .terminal(let prompt):
+      prompt.show()
+      loop.watch(prompt.messageDescriptor) { prompt.showMessages() }
     }
   }
 
   private func leaveMonitor() {
     focus = .serial
+    if case .terminal(let prompt) = prompt {
+      loop.forget(prompt.messageDescriptor)
+      prompt.hide()
+    }
     show("\n")
-    if case .terminal = prompt { listen() }
   }
 
   private func show(_ text: String) { Descriptors.write(Array(text.utf8), to: 1) }
-}
-
-/// Runs the monitor's own prompt beside the main thread.
-private enum PromptThread {
-  private final class Work {
-    let body: () -> Void
-    init(_ body: @escaping () -> Void) { self.body = body }
-  }
-
-  static func run(_ monitor: Monitor, _ finished: @escaping (MonitorREPL.End) -> Void) {
-    let work = Work { finished(MonitorREPL(monitor).run()) }
-    var thread = pthread_t()
-    unsafe pthread_create(
-      &thread, nil,
-      { argument in
-        if let argument = unsafe argument { unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body() }
-        return nil
-      }, Unmanaged.passRetained(work).toOpaque())
-    pthread_detach(thread)
-  }
 }

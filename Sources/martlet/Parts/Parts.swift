@@ -4,6 +4,7 @@ import Bus
 import Devices
 import GuestRISCV
 import HostInterpreter
+import HostKit
 import HostX86_64
 import Machine
 
@@ -11,7 +12,10 @@ enum Parts {
   static let registry = Registry(
     guests: [riscv],
     hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
-    devices: standardDevices, fallback: LoggedRegisterFile.self)
+    devices: standardDevices, fallback: LoggedRegisterFile.self,
+    opStepper: { configuration, block, state throws(HostError) in
+      try InterpreterHost.Stepper(configuration, block, state)
+    })
 
   private static let riscv = GuestEntry(
     elfMachines: [243],

@@ -1,0 +1,108 @@
+// Owns the tests of the files a guest opens by semihosting.
+
+import Foundation
+import Testing
+
+@Suite(.enabled(if: Program.path != nil, Program.missing))
+struct SemihostingTests {
+  /// Where the tests put the guest's data: the page behind its code.
+  static let data: UInt32 = 0x8000_1000
+
+  /// `auipc a1, 1; addi a1, a1, …`: an address in the data page, for code at `position` of the program.
+  static func address(_ offset: UInt32, at position: Int) -> [UInt32] {
+    [0x0000_1597, (offset &- UInt32(4 * position)) << 20 | 0x0005_8593]
+  }
+
+  static func append(_ program: inout [UInt32], call operation: UInt32, block: UInt32) {
+    program += Guest.call(operation, address(block, at: program.count + 2))
+  }
+
+  /// `sd a0, offset(a1)`, with a1 the data page plus `block`.
+  static func append(_ program: inout [UInt32], storeAt block: UInt32, _ offset: UInt32) {
+    program += address(block, at: program.count) + [0x00A5_B023 | offset << 7]
+  }
+
+  static func doublewords(_ values: [UInt64]) -> [UInt8] {
+    values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) } }
+  }
+
+  /// The data page: OPEN's block at 0, the exit block at 0x20, READ's block at 0x40, a buffer at 0x80, the name at 0x100.
+  static func page(name: String, mode: UInt64) -> [UInt8] {
+    var page = [UInt8](repeating: 0, count: 0x200)
+    let base = UInt64(data)
+    page.replaceSubrange(0..<24, with: doublewords([base + 0x100, mode, UInt64(name.utf8.count)]))
+    page.replaceSubrange(0x20..<0x30, with: doublewords([0x20026, 0]))
+    page.replaceSubrange(0x40..<0x58, with: doublewords([0, base + 0x80, 64]))
+    page.replaceSubrange(0x100..<0x100 + name.utf8.count, with: Array(name.utf8))
+    return page
+  }
+
+  func run(_ program: [UInt32], name: String, mode: UInt64, root: String?) throws -> Run {
+    let code = try Program.file(Guest.bytes(program))
+    let data = try Program.file(Self.page(name: name, mode: mode), "data.bin")
+    return try Program.run(
+      [
+        "-M", "virt", "-m", "16M", "-bios", code, "-device", "loader,file=\(data),addr=0x80001000", "-timeout", "20",
+        "-semihosting-config", "enable=on" + (root.map { ",root=" + $0 } ?? ""), "--exit-code-from-guest",
+      ])
+  }
+
+  func makeRoot() throws -> String {
+    let file = try Program.file(Array("contents\n".utf8), "in.txt")
+    let root = (file as NSString).deletingLastPathComponent
+    try FileManager.default.createSymbolicLink(atPath: root + "/link", withDestinationPath: "/etc/passwd")
+    try FileManager.default.createSymbolicLink(atPath: root + "/out", withDestinationPath: "/etc")
+    try FileManager.default.createDirectory(atPath: root + "/sub", withIntermediateDirectories: false)
+    return root
+  }
+
+  /// The exit code is what OPEN returned; 255 is −1.
+  @Test(arguments: [
+    ("in.txt", 0, 1), ("/in.txt", 0, 1), ("./in.txt", 0, 1), ("new.txt", 4, 1), ("sub/new.txt", 8, 1),
+    ("nope", 0, 255), ("../in.txt", 0, 255), ("sub/../in.txt", 0, 255), ("link", 0, 255), ("out/passwd", 0, 255),
+    ("sub", 0, 255), ("", 0, 255), ("in.txt", 12, 255), (":tt", 0, 1), (":tt", 4, 1), (":semihosting-features", 0, 1),
+    (":semihosting-features", 4, 255),
+  ])
+  func opensOnlyInsideTheRoot(name: String, mode: UInt64, expected: Int32) throws {
+    var program: [UInt32] = []
+    Self.append(&program, call: 0x01, block: 0)
+    Self.append(&program, storeAt: 0x20, 8)
+    Self.append(&program, call: 0x20, block: 0x20)
+    let ended = try run(program, name: name, mode: mode, root: makeRoot())
+    #expect(ended.code == expected, "\(ended.errors)")
+  }
+
+  @Test func withoutARootNoFileOpens() throws {
+    var program: [UInt32] = []
+    Self.append(&program, call: 0x01, block: 0)
+    Self.append(&program, storeAt: 0x20, 8)
+    Self.append(&program, call: 0x20, block: 0x20)
+    #expect(try run(program, name: "/etc/passwd", mode: 0, root: nil).code == 255)
+    #expect(try run(program, name: ":tt", mode: 4, root: nil).code == 1)
+  }
+
+  @Test func readsWhatIsThere() throws {
+    var program: [UInt32] = []
+    Self.append(&program, call: 0x01, block: 0)
+    Self.append(&program, storeAt: 0x40, 0)
+    Self.append(&program, call: 0x06, block: 0x40)
+    Self.append(&program, storeAt: 0x20, 8)
+    Self.append(&program, call: 0x04, block: 0x80)
+    Self.append(&program, call: 0x20, block: 0x20)
+    let ended = try run(program, name: "in.txt", mode: 0, root: makeRoot())
+    #expect(ended.output == "contents\n")
+    #expect(ended.code == 64 - 9, "\(ended.errors)")
+  }
+
+  @Test func writesWhatIsGiven() throws {
+    var program: [UInt32] = []
+    Self.append(&program, call: 0x01, block: 0)
+    Self.append(&program, storeAt: 0x40, 0)
+    Self.append(&program, call: 0x05, block: 0x40)
+    Self.append(&program, storeAt: 0x20, 8)
+    Self.append(&program, call: 0x20, block: 0x20)
+    let root = try makeRoot()
+    #expect(try run(program, name: "new.bin", mode: 5, root: root).code == 0)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: root + "/new.bin")) == Data(repeating: 0, count: 64))
+  }
+}

@@ -1,0 +1,114 @@
+// Owns a vCPU's state, memory, TLB and jump cache for tests of hosts without an engine.
+
+import Foundation
+import GuestKit
+import HostKit
+import IR
+
+/// A vCPU with the test memory, of the test guest or another.
+@safe final class TestCPU {
+  let state: VCPUState
+  let registers: [GuestRegister]
+  private let memory: UnsafeMutableRawPointer
+  private let tlb: UnsafeMutableRawPointer
+  private let jumpCache: UnsafeMutableRawPointer
+
+  init(_ file: RegisterFile = TestGuest.file, budget: Int64 = 1000) {
+    registers = file.registers
+    let size = file.stateSize
+    unsafe state = VCPUState(.allocate(byteCount: size, alignment: 64))
+    unsafe state.base.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+    unsafe memory = Self.window()
+    unsafe tlb = .allocate(byteCount: SoftTLB.count * SoftTLB.entrySize, alignment: 64)
+    unsafe jumpCache = .allocate(byteCount: JumpCache.count * JumpCache.entrySize, alignment: 64)
+    for index in 0..<JumpCache.count {
+      unsafe jumpCache.storeBytes(of: JumpCache.emptyPC, toByteOffset: index * JumpCache.entrySize, as: UInt64.self)
+    }
+    for entry in 0..<SoftTLB.count {
+      let offset = entry * SoftTLB.entrySize
+      let tag = entry == 0 ? 0 : SoftTLB.invalidTag
+      unsafe tlb.storeBytes(of: tag, toByteOffset: offset + SoftTLB.readTag, as: UInt64.self)
+      unsafe tlb.storeBytes(of: tag, toByteOffset: offset + SoftTLB.writeTag, as: UInt64.self)
+      unsafe tlb.storeBytes(of: Int(bitPattern: memory), toByteOffset: offset + SoftTLB.addend, as: Int.self)
+    }
+    unsafe state.store(memory, at: StateOffset.windowBase)
+    state.store(UInt64(1) << 32, at: StateOffset.windowLimit)
+    unsafe state.store(tlb, at: StateOffset.dataTLB)
+    unsafe state.store(jumpCache, at: StateOffset.jumpCache)
+    state.store(budget, at: StateOffset.budgetStart)
+    state.budget = budget
+  }
+
+  deinit {
+    unsafe state.base.deallocate()
+    unsafe munmap(memory, Self.windowSize)
+    unsafe tlb.deallocate()
+    unsafe jumpCache.deallocate()
+  }
+
+  /// The 32-bit address space and room for the widest access behind it.
+  private static let windowSize = 1 << 32 + 1 << 16
+
+  /// An address space of which only the test memory is there.
+  private static func window() -> UnsafeMutableRawPointer {
+    let window = unsafe mmap(nil, windowSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    unsafe mprotect(window, Int(TestMemory.size), PROT_READ | PROT_WRITE)
+    return unsafe window!
+  }
+
+  func cache(_ pc: UInt64, _ target: UInt64) {
+    let offset = JumpCache.index(pc) * JumpCache.entrySize
+    unsafe jumpCache.storeBytes(of: pc, toByteOffset: offset, as: UInt64.self)
+    unsafe jumpCache.storeBytes(of: target, toByteOffset: offset + 8, as: UInt64.self)
+  }
+
+  subscript(register number: Int) -> UInt64 {
+    get {
+      let register = registers[number]
+      return state.load(register.offset, as: UInt64.self) & register.type.mask
+    }
+    set { state.store(newValue & registers[number].type.mask, at: registers[number].offset) }
+  }
+
+  subscript(memory address: Int) -> UInt8 {
+    get { unsafe memory.load(fromByteOffset: address, as: UInt8.self) }
+    set { unsafe memory.storeBytes(of: newValue, toByteOffset: address, as: UInt8.self) }
+  }
+
+  /// How the last run was left.
+  var outcome: String {
+    let reason = state.exitReason
+    var text = "\(reason?.name ?? "none") pc \(hex(state.pc)) budget \(state.budget)"
+    if reason == .exception { text += " cause \(state.exceptionCause) value \(hex(state.exceptionValue))" }
+    return text
+  }
+
+  /// Every register and byte of memory that differs from `before`, in lines.
+  func changes(since before: TestCPU) -> String {
+    var text = ""
+    for number in registers.indices where self[register: number] != before[register: number] {
+      text += "\(registers[number].name) = \(hex(self[register: number]))\n"
+    }
+    for line in stride(from: 0, to: Int(TestMemory.size), by: 8) {
+      let bytes = (line..<line + 8).map { self[memory: $0] }
+      guard bytes != (line..<line + 8).map({ before[memory: $0] }) else { continue }
+      let row = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+      text += "memory \(hex(UInt64(line))): \(row)\n"
+    }
+    return text
+  }
+
+  /// The same bytes each time, without a short period.
+  func fillMemory() {
+    for address in 0..<Int(TestMemory.size) {
+      self[memory: address] = UInt8(truncatingIfNeeded: address &* 37 ^ address >> 5)
+    }
+  }
+
+  func isEqual(to other: TestCPU) -> Bool {
+    registers.indices.allSatisfy { self[register: $0] == other[register: $0] }
+      && (0..<Int(TestMemory.size)).allSatisfy { self[memory: $0] == other[memory: $0] }
+  }
+}
+
+func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }

@@ -1,0 +1,67 @@
+// Owns the tests that no line, however senseless, harms the monitor, and that logs of translations come.
+
+import GuestKit
+import Machine
+import Monitor
+import Synchronization
+import Testing
+
+@Suite struct FuzzTests {
+  /// A generator whose sequence is always the same (xorshift64).
+  private struct Generator: RandomNumberGenerator {
+    var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+    mutating func next() -> UInt64 {
+      state ^= state << 13
+      state ^= state >> 7
+      state ^= state << 17
+      return state
+    }
+  }
+
+  @Test(arguments: UnharmedTests.hosts) func senselessLines(_ host: String) throws {
+    let bench = try Bench(host: host, harts: 2)
+    var generator = Generator()
+    let words = [
+      "info", "x", "x/3i", "x/2s", "x/9xg", "xp/4b", "print", "p/t", "peek", "poke", "phys", "disassemble", "walk",
+      "break", "watch", "delete", "all", "blocks", "sort", "hot", "size", "block", "#1", "#0", "#99", "ir", "diff",
+      "before", "after", "CopyPropagation", "DeadCodeElimination:9", "unchain", "chain", "forbid", "allow", "flush",
+      "profile", "on", "off", "pass", "step", "op", "finish", "cpu", "0", "1", "8", "-1", "18446744073709551615",
+      "0x80000008", "0xffffffffffffffff", "loop", "done", "$pc", "$sp", "$", "*", "(", ")", "'a'", "<<", "200", "set",
+      "=", "registers", "csr", "mtree", "device", "plic", "tlb", "irq", "symbols", "graph", "help", "reset", "halt",
+      "--json", "\"", "/", "é", "stop", "rw", "status", "cpus", "breakpoints", "jit", "qtree",
+    ]
+    for _ in 0..<3000 {
+      let line = (0..<Int.random(in: 1...4, using: &generator)).map { _ in words.randomElement(using: &generator)! }
+        .joined(separator: " ")
+      let result = bench.monitor.execute(line)
+      #expect(!(result.isError && result.text.isEmpty), "\(line)")
+      #expect(!result.wantsQuit)
+      for length in [0, line.utf8.count / 2, line.utf8.count] {
+        _ = bench.monitor.completions(for: line, cursor: length)
+      }
+    }
+    #expect(bench("info status").contains("guest         riscv64"))
+  }
+
+  private final class Lines: Sendable {
+    let all = Mutex<[LogItem: [String]]>([:])
+    func add(_ item: LogItem, _ line: String) { all.withLock { $0[item, default: []].append(line) } }
+  }
+
+  @Test func translationsAreLogged() throws {
+    let bench = try Bench(host: "jit")
+    let lines = Lines()
+    bench.machine.perform { machine in
+      machine.engine.log.items = [.inAsm, .op, .opOpt, .outAsm]
+      machine.engine.log.sink = { lines.add($0, $1) }
+    }
+    bench.finish()
+    let all = lines.all.withLock { $0 }
+    #expect(all[.inAsm]?.contains("  0x80000008:  addi    a3, a3, 3") == true)
+    #expect(all[.op]?.first == "block 0x80000000, flags 0x10f, 40 ops")
+    #expect(all[.op]?.contains("  %0 = get.i64 a3") == true)
+    #expect(all[.opOpt]?.first == "block 0x80000000, flags 0x10f, 18 ops after the passes")
+    #expect(all[.outAsm]?.first?.hasSuffix(" host bytes") == true)
+    #expect((all[.outAsm]?.count ?? 0) > 30)
+  }
+}
