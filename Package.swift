@@ -64,7 +64,7 @@ let package = Package(
     module(
       "DebugServer",
       [
-        "Machine", "Monitor", "GDBRemote", "Engine", "GuestKit", "Bits",
+        "Machine", "Monitor", "GDBRemote", "Engine", "GuestKit", "Bus", "IR", "Bits",
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
       ]),
     // Floor 7
@@ -96,7 +96,7 @@ let package = Package(
       ["IR", "Optimizer", "GuestKit", "GuestRISCV", "HostKit", "HostX86_64", "HostInterpreter", "Bus", "Bits"]),
     tests("Machine", ["Boards", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter", "Devicetree"]),
     tests("Monitor", ["Machine", "Boards", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
-    tests("DebugServer", ["Machine", "Boards", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
+    tests("DebugServer", ["Machine", "Bus", "Boards", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
     .testTarget(name: "CommandLineTests", swiftSettings: strict),
     .testTarget(
       name: "FileTests",

@@ -128,7 +128,9 @@ extension Engine {
   private func watchedPagesChanged(_ watchpoint: Watchpoint) {
     let end = watchpoint.address &+ (watchpoint.length &- 1)
     for (first, last, _) in space.layout where first <= end && watchpoint.address <= last {
-      for page in stride(from: max(first, watchpoint.address) & ~0xFFF, through: min(last, end, window.size), by: 0x1000) {
+      for page in stride(
+        from: max(first, watchpoint.address) & ~0xFFF, through: min(last, end, window.size), by: 0x1000)
+      {
         protect(page)
       }
     }

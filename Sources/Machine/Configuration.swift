@@ -14,7 +14,8 @@ public struct GuestEntry: Sendable {
   /// Whether a devicetree's cpu `compatible` is of this guest.
   public var serves: @Sendable (_ compatible: [String]) -> Bool
   /// Makes the guest for a CPU model name, or for the ISA properties of a cpu node if no model is chosen.
-  public var make: @Sendable (_ model: String?, _ cpu: any NodeView, _ semihosting: Bool) throws(MachineError) -> any Guest
+  public var make:
+    @Sendable (_ model: String?, _ cpu: any NodeView, _ semihosting: Bool) throws(MachineError) -> any Guest
   /// Writes the guest's choices (ISA string, MMU) into a cpu node of the tree the guest will see.
   public var describe: @Sendable (_ guest: any Guest) -> [(property: String, value: String)]
 

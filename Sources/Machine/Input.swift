@@ -82,10 +82,12 @@ enum MachineThread {
   static func spawn(_ body: @escaping () -> Void) {
     var thread = pthread_t()
     let argument = unsafe Unmanaged.passRetained(Body(body)).toOpaque()
-    unsafe pthread_create(&thread, nil, { argument in
-      if let argument = unsafe argument { unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run() }
-      return nil
-    }, argument)
+    unsafe pthread_create(
+      &thread, nil,
+      { argument in
+        if let argument = unsafe argument { unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run() }
+        return nil
+      }, argument)
     pthread_detach(thread)
   }
 }
