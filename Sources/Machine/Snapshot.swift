@@ -26,6 +26,9 @@ public struct MachineSnapshot: Sendable {
 extension Machine {
   /// A copy of the machine's condition. RAM that was never touched takes no space in it.
   public func saveSnapshot() throws(MachineError) -> MachineSnapshot {
+    guard engine.vcpus.allSatisfy({ engine.opPosition($0) == nil }) else {
+      throw .badInput("a hart stands in the middle of a block; finish it first ('step op finish')")
+    }
     var saved: [[UInt8]] = []
     for (path, device) in devices {
       do throws(SnapshotError) { saved.append(try device.saveState()) } catch {
