@@ -15,7 +15,7 @@ enum CommandTable {
     // IR and passes
     .ir, .irDiff, .passList, .passOff, .passOn,
     // Monitor
-    .help, .saveSnapshot, .loadSnapshot,
+    .help, .saveSnapshot, .loadSnapshot, .infoSnapshots,
   ]
 
   /// The row that the first words of a line mean, and the words that follow. Names may be cut as long as one row fits.

@@ -1,13 +1,34 @@
-// Owns the names of the snapshot commands, which are not there yet and say so.
+// Owns the commands that keep and bring back the condition of the whole machine: savevm, loadvm, info snapshots.
 
 import Machine
 
 extension Command {
   static let saveSnapshot = Command(
-    "savevm", "NAME", .monitor, "Save a snapshot (not implemented).",
-    .look { _ throws(MonitorError) in throw .refused("savevm is not implemented") })
+    "savevm", "NAME", .monitor, "Keep a snapshot of the whole machine, in memory, under NAME.",
+    .look { context throws(MonitorError) in
+      try withSnapshotName(context) { name throws(MachineError) in try context.machine.saveSnapshot(named: name) }
+    })
 
   static let loadSnapshot = Command(
-    "loadvm", "NAME", .monitor, "Go back to a snapshot (not implemented).",
-    .look { _ throws(MonitorError) in throw .refused("loadvm is not implemented") })
+    "loadvm", "NAME", .monitor, "Go back to a snapshot.",
+    .look { context throws(MonitorError) in
+      try withSnapshotName(context) { name throws(MachineError) in try context.machine.restoreSnapshot(named: name) }
+    })
+
+  static let infoSnapshots = Command(
+    "info snapshots", "", .monitor, "Snapshots, with their virtual time in instructions.",
+    .look { context in
+      let kept = context.machine.snapshots.sorted { $0.key < $1.key }
+      return .custom(
+        kept.map { "\($0.key)  at \($0.value.ticks), \($0.value.memoryBytes) bytes of memory" },
+        .list(kept.map { .text($0.key) }))
+    })
+
+  private static func withSnapshotName(
+    _ context: Context, _ body: (String) throws(MachineError) -> Void
+  ) throws(MonitorError) -> Listing {
+    guard let name = context.arguments[0], context.arguments[1] == nil else { throw context.arguments.usage }
+    do throws(MachineError) { try body(name) } catch { throw .refused(error.description) }
+    return .empty
+  }
 }
