@@ -21,7 +21,7 @@ import Testing
     ("x/q _start", "'q' is no format: x d u o t c s i a, no size: b h w g"),
     ("x/2i 0x10", "nothing answers at physical address 0x10"),
     ("step/i", "'step' takes no format after '/'"),
-    ("savevm a", "savevm is not implemented"),
+    ("loadvm nothing", "no snapshot is called 'nothing'; there are: none"),
     ("print \"", "a quote is not closed"),
     ("blocks sort hot", "executions are not counted; switch that on with 'profile on' and let the guest run"),
     ("block twice", "0x80000030 <twice> is in no translated block: it has not run, or was flushed"),
