@@ -101,7 +101,8 @@ let package = Package(
     .testTarget(
       name: "FileTests",
       dependencies: [
-        "IR", "Optimizer", "GuestKit", "GuestRISCV", "HostKit", "HostX86_64", "HostInterpreter", "Engine", "Bus", "Bits",
+        "IR", "Optimizer", "GuestKit", "GuestRISCV", "HostKit", "HostX86_64", "HostInterpreter", "Engine", "Bus",
+        "Bits",
       ],
       exclude: ["cases"],
       swiftSettings: strict),
