@@ -17,7 +17,16 @@ struct KeptCase: Sendable, CustomTestStringConvertible {
 
   static let all = [
     // ctzw s9, a5: QEMU 7.2 goes on counting in the upper half.
-    KeptCase(name: "ctzw of a word of zeros", xlen: 64, words: [0x6017_9C9B], x: [15: 1 << 37], register: 25, value: 32)
+    KeptCase(
+      name: "ctzw of a word of zeros", xlen: 64, words: [0x6017_9C9B], x: [15: 1 << 37], register: 25, value: 32),
+    // The value of slt was lost when divisions claimed its host register.
+    KeptCase(
+      name: "a truth value across divisions", xlen: 64,
+      words: [0x02A9_41BB, 0x0053_5DBB, 0x01F9_AE33, 0x0009_5F93, 0x0361_D53B, 0x03B6_40BB, 0x03C3_DEB3],
+      x: [
+        5: 0xFFFF_FFFF_0000_0000, 6: 0xFF, 7: 2, 10: 0x12BD_6936, 12: 0x3816_5775, 18: 0x8000_0000_0000_0001,
+        19: 0xFFFF_FFFF_FE31_E42D, 22: 0x7F, 31: 0x7AD0_2976_4DC0_AFBD,
+      ], register: 29, value: 2),
   ]
 
   func randomCase(_ guest: RISCVGuest) throws -> RandomCase {
