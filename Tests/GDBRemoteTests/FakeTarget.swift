@@ -141,7 +141,7 @@ final class FullTarget: BareTarget, ReverseTarget, Resettable, BreakpointTarget,
     ThreadDescription(name: "core<\(thread.thread)>", state: "halted", core: Int(thread.thread) - 1)
   }
 
-  func executablePath(process: UInt32) -> String? { process == 1 ? "/tmp/firmware.elf" : nil }
+  func executablePath(process: UInt32) -> String? { process == 1 ? "/firmware.elf" : nil }
 
   func runCommand(_ command: String, output: CommandOutput) {
     log.append("command \(command)")
