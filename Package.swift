@@ -48,7 +48,7 @@ let package = Package(
     // Floor 2
     module("Optimizer", ["IR"]),
     module("GuestKit", ["IR", "Bits"]),
-    module("HostKit", ["IR", "Bits"]),
+    module("HostKit", ["IR", "Bits", "SoftFloat"]),
     module("Devices", ["Bus", "Bits"]),
     // Floor 3
     module("GuestRISCV", ["GuestKit", "IR", "Bits", "SoftFloat"]),

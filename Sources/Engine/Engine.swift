@@ -79,7 +79,8 @@ public struct EngineOptions: Sendable {
     let file = guest.registerFile
     let configuration = unsafe HostConfiguration(
       registers: file.registers.map { RegisterSlot(offset: $0.offset, type: $0.type) }, pinOrder: file.pinOrder,
-      helpers: guest.helpers, slowAccess: slowAccessEntry, codeCacheSize: options.codeCacheSize)
+      helpers: guest.helpers, slowAccess: slowAccessEntry, floatEnvironment: file.floatEnvironment,
+      codeCacheSize: options.codeCacheSize)
     hostConfiguration = configuration
     do { host = try H(configuration) } catch { throw .host(error) }
     do {

@@ -15,6 +15,8 @@ public struct Translator {
   public var length: Int
   /// The current instruction, an EBREAK, is a semihosting call.
   var isSemihostingCall = false
+  /// By f register: the single-precision number it is known to hold, if any.
+  var singles = InlineArray<32, ValueID>(repeating: .none)
 
   init(_ builder: Builder, guest: RISCVGuest, flags: TranslationFlags, pc: UInt64) {
     self.builder = builder

@@ -59,6 +59,7 @@ extension Lowering {
       busy.remove(register)
       evict(register)
     }
+    evictVectors()
     if effects.contains(.writesRegisters) { moveAllMirrors() }
     assembler.call(toAddress: trampoline(all ? trampolines.saveAll : trampolines.saveVolatile))
     if !effects.isDisjoint(with: [.mayRaise, .readsClock]) {
@@ -127,6 +128,7 @@ extension Lowering {
 
   private mutating func spillMirror(_ value: UInt16) {
     guard spillCount < ABI.spillSlots else { return unsupported("a block that keeps over \(ABI.spillSlots) values") }
+    if values[Int(value)].place == .vector { return spill(value, from: values[Int(value)].vector) }
     var register = values[Int(value)].register
     if values[Int(value)].place == .state {
       register = .rax

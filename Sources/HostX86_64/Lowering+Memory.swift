@@ -18,17 +18,20 @@ extension Lowering {
   private struct Datum {
     /// The host register loaded into.
     var destination: Register?
+    var vector: VectorRegister?
     var value = ValueHome.none
   }
 
   private mutating func datum(_ op: Op) -> Datum {
     if op.opcode == .load {
       let isUsed = !op.result.isNone && values[Int(op.result.index)].uses > 0
+      if op.type.isFloat { return Datum(vector: isUsed ? vectorDestination(op.result) : allocateVector()) }
       return Datum(destination: isUsed ? destination(op.result) : allocate())
     }
     if let value = constant(op.b), op.access.size < 8 || Int32(exactly: value) != nil {
       return Datum(value: .constant(Int32(truncatingIfNeeded: value)))
     }
+    if op.type.isFloat { return Datum(value: .vector(vector(op.b))) }
     return Datum(value: .register(register(op.b)))
   }
 
@@ -133,6 +136,11 @@ extension Lowering {
     if let destination = datum.destination {
       site.destination = destination.rawValue
       emitLoad(op, destination, address)
+    } else if let vector = datum.vector {
+      site.destination = 16 + vector.rawValue
+      assembler.vector(op.access.size == 4 ? .movss : .movsd, vector, address)
+    } else if case .vector(let vector) = datum.value {
+      assembler.vectorStore(op.access.size == 4 ? .movss : .movsd, address, vector)
     } else if case .constant(let value) = datum.value {
       assembler.store(accessWidth(op), address, value)
     } else if case .register(let register) = datum.value {
@@ -144,6 +152,7 @@ extension Lowering {
     site.end = UInt32(blockOffset + assembler.count)
     if let stub { cold.append(ColdPart(.slowAccess, stub, argument: UInt32(sites.count))) }
     sites.append(site)
+    if let vector = datum.vector, op.type == .f32 { assembler.vector(.orps, vector, constantOperand(.box)) }
   }
 
   private func accessWidth(_ op: Op) -> Width {
@@ -171,7 +180,10 @@ extension Lowering {
     var site = makeSite(op, base: known == nil ? home(of: op.a) : .none, (known ?? 0) &+ displacement)
     if !op.b.isNone { site.value = home(of: op.b) }
     if !op.c.isNone { site.third = home(of: op.c) }
-    if !op.result.isNone {
+    if !op.result.isNone && op.type.isFloat {
+      let isUsed = values[Int(op.result.index)].uses > 0
+      site.destination = 16 + (isUsed ? vectorDestination(op.result) : allocateVector()).rawValue
+    } else if !op.result.isNone {
       let register = values[Int(op.result.index)].uses == 0 ? allocate() : destination(op.result)
       site.destination = register.rawValue
     }
@@ -183,10 +195,11 @@ extension Lowering {
     sites.append(site)
   }
 
-  private mutating func home(of value: ValueID) -> ValueHome {
+  mutating func home(of value: ValueID) -> ValueHome {
     let state = values[Int(value.index)]
     switch state.place {
     case .register: return .register(register(value))
+    case .vector: return .vector(vector(value))
     case .constant: return Int32(exactly: state.immediate).map { .constant($0) } ?? .register(register(value))
     case .spill: return .spill(Int32(state.slot))
     case .state: return .state(Int32(truncatingIfNeeded: registers[Int(state.slot)].offset))

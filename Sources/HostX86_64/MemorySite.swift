@@ -8,6 +8,7 @@ enum ValueHome {
   /// Nowhere; counts as 0.
   case none
   case register(Register)
+  case vector(VectorRegister)
   case constant(Int32)
   case spill(Int32)
   /// Byte offset in the state.
@@ -32,7 +33,7 @@ struct MemorySite {
   var valueType: Type
   var third = ValueHome.none
   var thirdType: Type
-  /// Number of the host register that takes the result.
+  /// Number of the host register that takes the result; SSE registers count from 16.
   var destination: UInt8 = 0xFF
   /// Whether the instruction was replaced by a jump to the stub.
   var isRedirected = false
@@ -70,6 +71,7 @@ struct SavedRegisters {
       switch home {
       case .none: 0
       case .register(let register): self[register]
+      case .vector(let register): self[register]
       case .constant(let value): UInt64(bitPattern: Int64(value))
       case .spill(let slot): unsafe base[17 + Int(slot)]
       case .state(let offset): cpu.load(Int(offset))
@@ -115,7 +117,7 @@ extension X86_64Host {
       redirect(number)
     case .completed: break
     }
-    if let register = Register(rawValue: site.destination) { saved[register] = result }
+    saved.setResult(site.destination, site.access.type, result)
     return cache.base + UInt64(site.end)
   }
 

@@ -12,3 +12,6 @@ void chost_faults_remove(uint64_t start);
 void chost_set_gs_base(uint64_t base);
 /// Whether the CPU has BMI1, BMI2, LZCNT and POPCNT.
 int chost_cpu_has_bit_instructions(void);
+
+/* Whether the CPU has AVX and FMA3, and the system supports them. */
+int chost_cpu_has_fma(void);
