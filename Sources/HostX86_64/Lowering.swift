@@ -67,8 +67,10 @@ struct Lowering {
   var usesFloat = false
   /// By exit number.
   var exits: RawList<ExitSite>
-  /// For each op of each block the code offset, ascending; behind a block's last op that of its cold parts, marked.
+  /// While a block is lowered for a listing: for each op its offset in the block's code, and behind the last one that
+  /// of the cold parts. Else empty.
   var marks: RawList<UInt32>
+  var takesMarks = false
 
   init(
     _ configuration: HostConfiguration, pins: [Int], vectorPins: [Int], trampolines: Trampolines, cacheBase: UInt64,
@@ -97,15 +99,13 @@ struct Lowering {
     owners = RawTable(capacity: 16)
     cold = RawList(reserving: 256)
     floatCold = RawList(reserving: 64)
-    floatSites = RawList(reserving: 1 << 12)
-    // Room for most programs, so that growing, which copies, is rare.
-    sites = RawList(reserving: 1 << 16)
-    exits = RawList(reserving: 1 << 16)
-    marks = RawList(reserving: 1 << 20)
+    // Room for almost all programs: growing copies everything, and memory not touched costs nothing.
+    sites = RawList(reserving: 1 << 21)
+    floatSites = RawList(reserving: 1 << 16)
+    exits = RawList(reserving: 1 << 21)
+    marks = RawList(reserving: 1 << 12)
   }
 
-  /// Set in `marks` where cold parts begin; no code cache is that large.
-  static var coldMark: UInt32 { 1 << 31 }
   /// Values a block may have.
   private static var valueLimit: Int { Int(ValueID.none.index) }
 
@@ -141,15 +141,15 @@ struct Lowering {
     defer { ops = [] }
     unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
     begin(block, dataPath, firstExit: firstExit, offset: offset)
-    let (oldSites, oldFloatSites, oldMarks) = (sites.count, floatSites.count, marks.count)
+    let (oldSites, oldFloatSites) = (sites.count, floatSites.count)
     findUses()
     for index in ops.indices {
       position = Int32(truncatingIfNeeded: index)
-      marks.append(UInt32(truncatingIfNeeded: blockOffset &+ assembler.count))
+      if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
       lower(ops[index])
       endOp()
     }
-    marks.append(UInt32(truncatingIfNeeded: blockOffset &+ assembler.count) | Self.coldMark)
+    if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
     emitColdParts()
     emitFloatColdParts()
     if failure == nil && assembler.failure != .none {
@@ -158,7 +158,6 @@ struct Lowering {
     if let failure {
       sites.truncate(to: oldSites)
       floatSites.truncate(to: oldFloatSites)
-      marks.truncate(to: oldMarks)
       throw failure
     }
     return CompiledBlock(
