@@ -161,9 +161,10 @@ extension Lowering {
   ///
   /// - Returns: offsets in the block's code, by op, and that of the cold parts; nothing if `ir` is not what was compiled.
   fileprivate mutating func opOffsets(_ ir: Block, _ dataPath: DataPath, offset: Int, limit: Int) -> [UInt32] {
-    let (oldSites, oldExits) = (sites.count, exits.count)
+    let (oldSites, oldFloatSites, oldExits) = (sites.count, floatSites.count, exits.count)
     defer {
       sites.truncate(to: oldSites)
+      floatSites.truncate(to: oldFloatSites)
       exits.truncate(to: oldExits)
       takesMarks = false
       marks.removeAll()

@@ -23,8 +23,8 @@ struct FloatChain: CustomStringConvertible {
   private static let cases = FloatCase.all.filter { $0.opcode != .floatBox && $0.opcode != .floatUnbox }
 
   init(length: Int, using generator: inout some RandomNumberGenerator) {
-    func float() -> Int { Int.random(in: 0..<16, using: &generator) }
-    func integer() -> Int { Int.random(in: 16..<20, using: &generator) }
+    func float() -> Int { Int(generator.next() % 16) }
+    func integer() -> Int { 16 + Int(generator.next() % 4) }
     for _ in 0..<length {
       switch Int.random(in: 0..<20, using: &generator) {
       case 0: steps.append(.move(to: float(), from: float()))
@@ -36,8 +36,9 @@ struct FloatChain: CustomStringConvertible {
       default:
         let test = Self.cases.randomElement(using: &generator)!
         let isFloat = FloatChain.operation(test).result.isFloat
-        let operand = { test.source.isInteger ? integer() : float() }
-        steps.append(.arithmetic(test, to: isFloat ? float() : integer(), a: operand(), b: operand(), c: operand()))
+        let operands = (0..<3).map { _ in test.source.isInteger ? integer() : float() }
+        steps.append(
+          .arithmetic(test, to: isFloat ? float() : integer(), a: operands[0], b: operands[1], c: operands[2]))
       }
     }
   }
