@@ -141,6 +141,7 @@ extension Lowering {
 
   mutating func spill(_ value: UInt16, from register: VectorRegister) {
     guard spillCount < ABI.spillSlots else { return unsupported("a block that keeps over \(ABI.spillSlots) values") }
+    observe(register)
     assembler.vectorStore(.movsd, ABI.spill(spillCount), register)
     values[Int(value)].place = .spill
     values[Int(value)].slot = UInt16(spillCount)
@@ -222,6 +223,10 @@ extension Lowering {
   mutating func loadInto(_ register: VectorRegister, _ value: UInt16) {
     usesFloat = true
     let state = values[Int(value)]
+    if nans.count != 0 {
+      let number = state.place == .vector ? nans.inRegister[Int(state.vector.rawValue)] : 0
+      nans.inRegister[Int(register.rawValue)] = number
+    }
     switch state.place {
     case .vector: if state.vector != register { assembler.vector(.movaps, register, state.vector) }
     case .state: assembler.vector(.movsd, register, ABI.state(registers[Int(state.slot)].offset))
@@ -243,6 +248,7 @@ extension Lowering {
 
   /// The bits of an integer register as a value of `type`.
   mutating func move(_ integer: Register, to register: VectorRegister, _ type: Type) {
+    noteWritten(register)
     if type == .f32 {
       assembler.mov(.dword, register, integer)
       assembler.vector(.orps, register, constantOperand(.box))

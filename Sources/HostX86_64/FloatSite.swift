@@ -14,6 +14,8 @@ struct FloatSite {
   var destination: UInt8
   /// Offset in the code cache at which to go on.
   var resume: UInt32 = 0
+  /// Where no operation is to be carried out: the registers in which NaNs become canonical.
+  var nans = NaNMask()
 }
 
 /// Called by translated code, through a trampoline: carries out an operation and returns the host PC to go on at.
@@ -28,6 +30,10 @@ func completeSlowFloat(_ state: UnsafeMutableRawPointer, _ frame: UnsafeMutableP
 extension X86_64Host {
   func completeFloat(_ cpu: VCPUState, _ saved: SavedRegisters) -> UInt64 {
     let site = lowering.floatSites[Int(saved.siteNumber)]
+    guard site.nans.isEmpty else {
+      saved.canonicalize(site.nans)
+      return cache.base + UInt64(site.resume)
+    }
     guard let environment = lowering.floatEnvironment else {
       preconditionFailure("a floating-point operation was compiled for a guest without any")
     }

@@ -31,6 +31,8 @@ struct ColdPart {
   var exit: UInt32 = 0
   var flags: ExitFlags = []
   var pc: UInt64 = 0
+  /// To be done first, of a `takenExit`.
+  var checks = NaNChecks()
 
   init(_ kind: Kind, _ label: Label, argument: UInt32) {
     self.kind = kind
@@ -60,6 +62,7 @@ extension Lowering {
       evict(register)
     }
     evictVectors()
+    settleNaNs()
     if effects.contains(.writesRegisters) { moveAllMirrors() }
     assembler.call(toAddress: trampoline(all ? trampolines.saveAll : trampolines.saveVolatile))
     if !effects.isDisjoint(with: [.mayRaise, .readsClock]) {
@@ -153,6 +156,7 @@ extension Lowering {
   // MARK: Exits
 
   mutating func lowerExit(_ op: Op) {
+    emit(nanChecks())
     emitExit(retired: op.extra, op.exitFlags, pc: UInt64(bitPattern: op.imm), number: takeNumber(op))
   }
 
@@ -160,13 +164,16 @@ extension Lowering {
     let number = takeNumber(op)
     let pc = UInt64(bitPattern: op.imm)
     if let known = constant(op.a) {
-      if known != 0 { emitExit(retired: op.extra, op.exitFlags, pc: pc, number: number) }
-      return
+      guard known != 0 else { return }
+      emit(nanChecks())
+      return emitExit(retired: op.extra, op.exitFlags, pc: pc, number: number)
     }
+    let checks = nanChecks()
     let condition = emitCondition(op.a)
     if op.exitFlags.contains(.checksBudget) {
       // Likely a loop's end: the taken side stays in line.
       let over = assembler.shortJcc(condition.inverted)
+      emit(checks)
       emitExit(retired: op.extra, op.exitFlags, pc: pc, number: number)
       assembler.land(over)
     } else {
@@ -174,6 +181,7 @@ extension Lowering {
       part.exit = number
       part.flags = op.exitFlags
       part.pc = pc
+      part.checks = checks
       assembler.jcc(condition, part.label)
       cold.append(part)
     }
@@ -225,6 +233,7 @@ extension Lowering {
   }
 
   mutating func lowerExitIndirect(_ op: Op) {
+    emit(nanChecks())
     loadExtended(.rax, op.a)
     retire(op.extra, op.exitFlags)
     if op.exitFlags.contains(.checksBudget) {
@@ -234,6 +243,7 @@ extension Lowering {
   }
 
   mutating func lowerExitWith(_ op: Op) {
+    emit(nanChecks())
     retire(op.extra, [])
     storePC(UInt64(bitPattern: op.imm), at: StateOffset.pc)
     assembler.store(.dword, ABI.state(StateOffset.exitReason), Int32(op.aux))
@@ -241,6 +251,7 @@ extension Lowering {
   }
 
   mutating func lowerRaise(_ op: Op) {
+    emit(nanChecks())
     if op.a.isNone {
       assembler.store(.qword, ABI.state(StateOffset.exceptionValue), 0)
     } else {
@@ -265,6 +276,7 @@ extension Lowering {
       assembler.bind(part.label)
       switch part.kind {
       case .takenExit:
+        emit(part.checks)
         emitExit(retired: part.argument, part.flags, pc: part.pc, number: part.exit)
       case .unlinked:
         exits[Int(part.argument)].stub = UInt32(blockOffset + assembler.count)

@@ -9,7 +9,7 @@ import IR
 /// A part of a block, behind its end, that puts a floating-point result right.
 struct FloatColdPart {
   enum Kind {
-    /// The result is a NaN: make it the canonical one.
+    /// A result is a NaN: make those in the registers of `mask` canonical.
     case nan
     /// Carry out operation number `site` by other means.
     case slow
@@ -23,7 +23,7 @@ struct FloatColdPart {
   /// Where to go on: an offset in the block.
   var resume: Int
   var register = VectorRegister.xmm0
-  var isDouble = false
+  var mask = NaNMask()
   var site = 0
   /// The operands of a minimum or maximum.
   var operands = (VectorRegister.xmm0, VectorRegister.xmm0)
@@ -86,15 +86,6 @@ extension Lowering {
     return VectorSet(right)
   }
 
-  /// Makes a NaN in `register` the canonical one.
-  mutating func canonicalize(_ register: VectorRegister, _ type: Type) {
-    assembler.vector(type == .f64 ? .ucomisd : .ucomiss, register, register)
-    let label = assembler.makeLabel()
-    assembler.jcc(.p, label)
-    floatCold.append(
-      FloatColdPart(kind: .nan, label: label, resume: assembler.count, register: register, isDouble: type == .f64))
-  }
-
   private func isDying(_ value: ValueID) -> Bool { values[Int(value.index)].lastUse == position }
 
   // MARK: Arithmetic
@@ -104,14 +95,16 @@ extension Lowering {
     if commutes, values[Int(a.index)].place != .vector, values[Int(b.index)].place == .vector { (a, b) = (b, a) }
     let left = vector(a)
     let right = vectorSource(b)
+    let (first, second) = (self.result(a), self.result(b))
     let result = vectorDestination(
       op.result, reusing: isDying(a) || !hasFMA ? a : b, avoiding: avoided(left, right))
     emit(op.type == .f64 ? double : single, result, left, right)
-    canonicalize(result, op.type)
+    addResult(result, op.type, from: first, second)
   }
 
   private mutating func lowerSquareRoot(_ op: Op) {
     let operand = vector(op.a)
+    let source = self.result(op.a)
     let result = vectorDestination(op.result, reusing: op.a)
     let operation: VectorOp = op.type == .f64 ? .sqrtsd : .sqrtss
     if hasFMA {
@@ -121,7 +114,7 @@ extension Lowering {
       if result != operand { assembler.vector(.movaps, result, operand) }
       assembler.vector(operation, result, result)
     }
-    canonicalize(result, op.type)
+    addResult(result, op.type, from: source)
   }
 
   /// A quiet NaN added to infinity times zero is no invalid operation for x86, but is for IEEE 754's recommendation that
@@ -140,6 +133,7 @@ extension Lowering {
     case .register(let register): if register != result { assembler.vector(.movaps, result, register) }
     case .memory: loadInto(result, op.c.index)
     }
+    noteWritten(result)
     let operation: FusedOp =
       switch (control.negatesProduct, control.negatesAddend) {
       case (false, false): .vfmadd231
@@ -168,6 +162,7 @@ extension Lowering {
     assembler.vector(op.type == .f64 ? .ucomisd : .ucomiss, first, second)
     assembler.jcc(.e, label)
     emit(operation, result, first, .register(second))
+    noteWritten(result)
     floatSites.append(
       FloatSite(
         operation: FloatOperation(op, source: op.type), a: .vector(first), b: .vector(second), c: .none,
@@ -184,6 +179,7 @@ extension Lowering {
     guard op.floatControl.relation != .equal else {
       let right = vectorSource(op.b)
       let mask = allocateVector()
+      noteWritten(mask)
       assembler.vector(.movaps, mask, first)
       // Predicate 0: equal, ordered, quiet.
       switch right {
@@ -208,17 +204,19 @@ extension Lowering {
     let sign = constantOperand(isDouble ? .signDouble : .signSingle)
     let magnitude = constantOperand(isDouble ? .magnitudeDouble : .magnitudeSingle)
     let kind = op.floatControl.sign
-    if op.a == op.b {
-      if kind == .copy { return aliasVector(op.result, op.a) }
-      let operand = vector(op.a)
-      emit(
-        kind == .copyNegated ? .xorps : .andps, vectorDestination(op.result, reusing: op.a), operand,
-        .memory(kind == .copyNegated ? sign : magnitude))
-      return
-    }
+    if op.a == op.b && kind == .copy { return aliasVector(op.result, op.a) }
+    observe(op.a)
     let first = vector(op.a)
+    if op.a == op.b {
+      let result = vectorDestination(op.result, reusing: op.a)
+      emit(
+        kind == .copyNegated ? .xorps : .andps, result, first, .memory(kind == .copyNegated ? sign : magnitude))
+      return noteWritten(result)
+    }
+    observe(op.b)
     let second = vector(op.b)
     let bit = allocateVector()
+    noteWritten(bit)
     emit(kind == .copyNegated ? .andnps : .andps, bit, second, .memory(sign))
     let result = vectorDestination(op.result, reusing: op.a, avoiding: VectorSet(bit))
     if kind == .exclusiveOr {
@@ -227,6 +225,7 @@ extension Lowering {
       emit(.andps, result, first, .memory(magnitude))
       assembler.vector(.orps, result, bit)
     }
+    noteWritten(result)
   }
 
   // MARK: The slow way
@@ -237,13 +236,19 @@ extension Lowering {
       operation: FloatOperation(op, source: values[Int(op.a.index)].type), a: home(of: op.a),
       b: op.b.isNone ? .none : home(of: op.b), c: op.c.isNone ? .none : home(of: op.c), destination: 0)
     let isFloat = op.type.isFloat && op.opcode != .floatCompare
-    site.destination = isFloat ? 16 + vectorDestination(op.result).rawValue : destination(op.result).rawValue
+    if isFloat {
+      let result = vectorDestination(op.result)
+      noteWritten(result)
+      site.destination = 16 + result.rawValue
+    } else {
+      site.destination = destination(op.result).rawValue
+    }
     emitSlow(floatSites.count)
     site.resume = UInt32(blockOffset + assembler.count)
     floatSites.append(site)
   }
 
-  private mutating func emitSlow(_ site: Int) {
+  mutating func emitSlow(_ site: Int) {
     assembler.push(Int32(truncatingIfNeeded: site))
     assembler.jmp(toAddress: trampoline(trampolines.slowFloat))
   }
@@ -266,7 +271,8 @@ extension Lowering {
       assembler.bind(part.label)
       switch part.kind {
       case .nan:
-        assembler.vector(.movsd, part.register, constantOperand(part.isDouble ? .nanDouble : .nanSingle))
+        emitCanonicalization(part)
+        continue
       case .unboxed:
         assembler.vector(.movsd, part.register, constantOperand(.nanSingle))
       case .slow:

@@ -57,6 +57,7 @@ extension Lowering {
       slow = label
     }
     clear(result, op.type)
+    noteWritten(result)
     assembler.convert(conversion, isUnsigned ? .qword : source.width, result, operand)
     if let slow {
       addSlow(
@@ -76,10 +77,11 @@ extension Lowering {
 
   mutating func lowerConvert(_ op: Op) {
     let operand = vector(op.a)
+    let source = self.result(op.a)
     let result = vectorDestination(op.result, avoiding: VectorSet(operand))
     clear(result, op.type)
     assembler.vector(op.type == .f64 ? .cvtss2sd : .cvtsd2ss, result, operand)
-    canonicalize(result, op.type)
+    addResult(result, op.type, from: source)
   }
 
   /// In a register, an f32 is boxed already.
@@ -89,6 +91,7 @@ extension Lowering {
   }
 
   mutating func lowerUnbox(_ op: Op) {
+    observe(op.a)
     let state = values[Int(op.a.index)]
     let label = assembler.makeLabel()
     let result: VectorRegister
@@ -103,12 +106,13 @@ extension Lowering {
     default:
       let operand = vector(op.a)
       let upper = allocate()
-      assembler.extractUpper(upper, operand)
-      assembler.alu(.cmp, .dword, upper, -1)
       // In a register of its own, since the guest register keeps what is no box.
       result = vectorDestination(op.result, avoiding: VectorSet(operand))
       assembler.vector(.movaps, result, operand)
+      assembler.extractUpper(upper, operand)
+      assembler.alu(.cmp, .dword, upper, -1)
     }
+    noteWritten(result)
     assembler.jcc(.ne, label)
     floatCold.append(FloatColdPart(kind: .unboxed, label: label, resume: assembler.count, register: result))
   }
@@ -126,6 +130,7 @@ extension Lowering {
       let operand = register(op.a)
       move(operand, to: vectorDestination(op.result), op.type)
     } else {
+      observe(op.a)
       let operand = vector(op.a)
       assembler.mov(op.type.width, destination(op.result), operand)
     }
@@ -133,10 +138,13 @@ extension Lowering {
 
   mutating func lowerFloatSelect(_ op: Op) {
     if let known = constant(op.a) { return aliasVector(op.result, known != 0 ? op.b : op.c) }
+    observe(op.b)
+    observe(op.c)
     let chosen = vector(op.b)
     let other = vector(op.c)
     let result = vectorDestination(op.result, reusing: op.c, avoiding: VectorSet(chosen))
     if result != other { assembler.vector(.movaps, result, other) }
+    noteWritten(result)
     let over = assembler.shortJcc(emitCondition(op.a).inverted)
     assembler.vector(.movaps, result, chosen)
     assembler.land(over)
@@ -148,7 +156,10 @@ extension Lowering {
   mutating func lowerVectorGet(_ op: Op, _ pinned: VectorRegister) {
     usesFloat = true
     let guest = Int(op.imm)
-    guard op.type.isFloat else { return assembler.mov(op.type.width, destination(op.result), pinned) }
+    guard op.type.isFloat else {
+      observe(pinned)
+      return assembler.mov(op.type.width, destination(op.result), pinned)
+    }
     give(pinned, to: op.result.index)
     values[Int(op.result.index)].slot = UInt16(guest)
     addMirror(op.result.index, guest)
@@ -173,10 +184,14 @@ extension Lowering {
     guard let pinned = vectorPin(of: guest) else {
       let slot = registers[guest]
       guard slot.type.isFloat else { return unsupported("a floating-point value in an integer register") }
+      observe(op.a)
       assembler.vectorStore(slot.type == .f64 ? .movsd : .movss, ABI.state(slot.offset), vector(op.a))
       return setContents(guest, value)
     }
-    guard state.type.isFloat else { return assembler.mov(.qword, pinned, register(op.a)) }
+    guard state.type.isFloat else {
+      noteWritten(pinned)
+      return assembler.mov(.qword, pinned, register(op.a))
+    }
     loadInto(pinned, value)
     let now = values[Int(value)]
     let isTemporary = now.place == .vector && ABI.isTemporary(now.vector)

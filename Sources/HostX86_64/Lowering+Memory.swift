@@ -31,7 +31,11 @@ extension Lowering {
     if let value = constant(op.b), op.access.size < 8 || Int32(exactly: value) != nil {
       return Datum(value: .constant(Int32(truncatingIfNeeded: value)))
     }
-    if op.type.isFloat { return Datum(value: .vector(vector(op.b))) }
+    if op.type.isFloat {
+      let register = vector(op.b)
+      observe(register)
+      return Datum(value: .vector(register))
+    }
     return Datum(value: .register(register(op.b)))
   }
 
@@ -152,6 +156,7 @@ extension Lowering {
     site.end = UInt32(blockOffset + assembler.count)
     if let stub { cold.append(ColdPart(.slowAccess, stub, argument: UInt32(sites.count))) }
     sites.append(site)
+    if let vector = datum.vector { noteWritten(vector) }
     if let vector = datum.vector, op.type == .f32 { assembler.vector(.orps, vector, constantOperand(.box)) }
   }
 
@@ -177,12 +182,15 @@ extension Lowering {
   private mutating func lowerSlowAccess(_ op: Op) {
     let displacement = isPlain(op) ? op.imm : 0
     let known = constant(op.a)
+    if !op.b.isNone { observe(op.b) }
     var site = makeSite(op, base: known == nil ? home(of: op.a) : .none, (known ?? 0) &+ displacement)
     if !op.b.isNone { site.value = home(of: op.b) }
     if !op.c.isNone { site.third = home(of: op.c) }
     if !op.result.isNone && op.type.isFloat {
       let isUsed = values[Int(op.result.index)].uses > 0
-      site.destination = 16 + (isUsed ? vectorDestination(op.result) : allocateVector()).rawValue
+      let register = isUsed ? vectorDestination(op.result) : allocateVector()
+      noteWritten(register)
+      site.destination = 16 + register.rawValue
     } else if !op.result.isNone {
       let register = values[Int(op.result.index)].uses == 0 ? allocate() : destination(op.result)
       site.destination = register.rawValue
@@ -199,7 +207,9 @@ extension Lowering {
     let state = values[Int(value.index)]
     switch state.place {
     case .register: return .register(register(value))
-    case .vector: return .vector(vector(value))
+    case .vector:
+      observe(value)
+      return .vector(vector(value))
     case .constant: return Int32(exactly: state.immediate).map { .constant($0) } ?? .register(register(value))
     case .spill: return .spill(Int32(state.slot))
     case .state: return .state(Int32(truncatingIfNeeded: registers[Int(state.slot)].offset))
@@ -210,10 +220,12 @@ extension Lowering {
   private func isPlain(_ op: Op) -> Bool { op.opcode == .load || op.opcode == .store }
 
   private func makeSite(_ op: Op, base: ValueHome, _ offset: Int64) -> MemorySite {
-    MemorySite(
+    var site = MemorySite(
       pc: currentPC, retired: retiredBefore, access: SlowAccess(op), base: base, offset: offset,
       addressType: values[Int(op.a.index)].type,
       valueType: op.b.isNone ? .none : values[Int(op.b.index)].type,
       thirdType: op.c.isNone ? .none : values[Int(op.c.index)].type)
+    site.nans = nans.mask
+    return site
   }
 }

@@ -45,6 +45,7 @@ struct Lowering {
   var locked = RegisterSet()
   var spillCount = 0
   var vectors = VectorAllocation()
+  var nans = PendingNaNs()
   /// Index of the op at hand.
   var position: Int32 = 0
   var ops: [Op] = []
@@ -119,6 +120,7 @@ struct Lowering {
     owners.deallocate()
     cold.deallocate()
     floatCold.deallocate()
+    nans.results.deallocate()
     floatSites.deallocate()
     sites.deallocate()
     exits.deallocate()
@@ -177,6 +179,7 @@ struct Lowering {
     locked = RegisterSet()
     spillCount = 0
     vectors = VectorAllocation()
+    nans.begin()
     cold.removeAll()
     floatCold.removeAll()
     for index in 0..<touched.count {

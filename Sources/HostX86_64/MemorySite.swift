@@ -35,6 +35,8 @@ struct MemorySite {
   var thirdType: Type
   /// Number of the host register that takes the result; SSE registers count from 16.
   var destination: UInt8 = 0xFF
+  /// Registers that hold what the guest must not see as it is, if the access ends in an exception.
+  var nans = NaNMask()
   /// Whether the instruction was replaced by a jump to the stub.
   var isRedirected = false
 
@@ -111,6 +113,7 @@ extension X86_64Host {
     saved[ABI.budget] = UInt64(bitPattern: cpu.budget)
     switch cpu.accessOutcome {
     case .left:
+      saved.canonicalize(site.nans)
       saved[ABI.budget] &-= UInt64(site.retired)
       return cache.base + UInt64(lowering.trampolines.leave)
     case .completedOnDevice:
