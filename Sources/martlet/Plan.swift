@@ -2,6 +2,7 @@
 
 import Boards
 import Glibc
+import Engine
 import GuestKit
 import Machine
 import Optimizer
