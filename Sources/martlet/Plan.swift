@@ -1,6 +1,7 @@
 // Owns what a command line comes to: the machine's configuration, its connections, and when the run ends.
 
 import Boards
+import Engine
 import Glibc
 import Engine
 import GuestKit
