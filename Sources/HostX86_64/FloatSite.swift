@@ -7,11 +7,11 @@ import IR
 /// One operation of the kind, perhaps never reached.
 struct FloatSite {
   var operation: FloatOperation
-  var a: ValueHome
-  var b: ValueHome
-  var c: ValueHome
+  var a = SiteOperand()
+  var b = SiteOperand()
+  var c = SiteOperand()
   /// Number of the host register that takes the result; SSE registers count from 16.
-  var destination: UInt8
+  var destination: UInt8 = 0
   /// Offset in the code cache at which to go on.
   var resume: UInt32 = 0
   /// Where no operation is to be carried out: the registers in which NaNs become canonical.
@@ -39,8 +39,7 @@ extension X86_64Host {
     }
     let operation = site.operation
     let result = operation.evaluate(
-      saved.value(site.a, operation.source, cpu), saved.value(site.b, operation.type, cpu),
-      saved.value(site.c, operation.type, cpu), cpu, environment)
+      saved.value(site.a, cpu), saved.value(site.b, cpu), saved.value(site.c, cpu), cpu, environment)
     saved.setResult(site.destination, operation.result, result)
     return cache.base + UInt64(site.resume)
   }

@@ -126,7 +126,8 @@ extension Lowering {
     var factors = VectorSet(first)
     factors.insert(second)
     var site = FloatSite(
-      operation: FloatOperation(op, source: op.type), a: .vector(first), b: .vector(second), c: .none, destination: 0)
+      operation: FloatOperation(op, source: op.type), a: SiteOperand(.vector(first), op.type),
+      b: SiteOperand(.vector(second), op.type))
     let addend = vectorSource(op.c)
     let result = vectorDestination(op.result, reusing: op.c, avoiding: factors)
     switch addend {
@@ -146,7 +147,7 @@ extension Lowering {
     let label = assembler.makeLabel()
     assembler.jcc(.p, label)
     // The NaN delivered stands for the addend: a signalling one has been noticed.
-    site.c = .vector(result)
+    site.c = SiteOperand(.vector(result), op.type)
     site.destination = 16 + result.rawValue
     addSlow(label, site)
   }
@@ -165,8 +166,9 @@ extension Lowering {
     noteWritten(result)
     floatSites.append(
       FloatSite(
-        operation: FloatOperation(op, source: op.type), a: .vector(first), b: .vector(second), c: .none,
-        destination: 16 + result.rawValue, resume: UInt32(blockOffset + assembler.count)))
+        operation: FloatOperation(op, source: op.type), a: SiteOperand(.vector(first), op.type),
+        b: SiteOperand(.vector(second), op.type), destination: 16 + result.rawValue,
+        resume: UInt32(blockOffset + assembler.count)))
     var part = FloatColdPart(kind: kind, label: label, resume: assembler.count, register: result)
     part.site = floatSites.count - 1
     part.operands = (first, second)
@@ -232,9 +234,10 @@ extension Lowering {
 
   /// Any operation, by the SoftFloat module.
   private mutating func lowerSlowFloat(_ op: Op) {
-    var site = FloatSite(
-      operation: FloatOperation(op, source: values[Int(op.a.index)].type), a: home(of: op.a),
-      b: op.b.isNone ? .none : home(of: op.b), c: op.c.isNone ? .none : home(of: op.c), destination: 0)
+    var site = FloatSite(operation: FloatOperation(op, source: values[Int(op.a.index)].type))
+    site.a = operand(op.a)
+    if !op.b.isNone { site.b = operand(op.b) }
+    if !op.c.isNone { site.c = operand(op.c) }
     let isFloat = op.type.isFloat && op.opcode != .floatCompare
     if isFloat {
       let result = vectorDestination(op.result)
@@ -246,6 +249,10 @@ extension Lowering {
     emitSlow(floatSites.count)
     site.resume = UInt32(blockOffset + assembler.count)
     floatSites.append(site)
+  }
+
+  private mutating func operand(_ value: ValueID) -> SiteOperand {
+    SiteOperand(home(of: value), values[Int(value.index)].type)
   }
 
   mutating func emitSlow(_ site: Int) {

@@ -11,7 +11,7 @@ extension Lowering {
     let isDouble = source == .f64
     let operand = vector(op.a)
     var site = FloatSite(
-      operation: FloatOperation(op, source: source), a: .vector(operand), b: .none, c: .none, destination: 0)
+      operation: FloatOperation(op, source: source), a: SiteOperand(.vector(operand), source))
     let truncates = op.floatControl.rounding == .towardZero
     let conversion: ConvertToInteger =
       truncates ? (isDouble ? .cvttsd2si : .cvttss2si) : (isDouble ? .cvtsd2si : .cvtss2si)
@@ -63,7 +63,7 @@ extension Lowering {
       addSlow(
         slow,
         FloatSite(
-          operation: FloatOperation(op, source: source), a: .register(operand), b: .none, c: .none,
+          operation: FloatOperation(op, source: source), a: SiteOperand(.register(operand), source),
           destination: 16 + result.rawValue))
     }
   }

@@ -229,9 +229,7 @@ extension Lowering {
       assembler.jmp(toAddress: assembler.address + UInt64(part.resume))
       return
     }
-    var site = FloatSite(
-      operation: FloatOperation(rawValue: 0), a: .none, b: .none, c: .none, destination: 0,
-      resume: UInt32(blockOffset + part.resume))
+    var site = FloatSite(operation: FloatOperation(rawValue: 0), resume: UInt32(blockOffset + part.resume))
     site.nans = part.mask
     emitSlow(floatSites.count)
     floatSites.append(site)

@@ -5,6 +5,8 @@ import HostKit
 import IR
 
 /// Translates blocks one after the other, reusing its tables. Used by one host.
+///
+/// Methods that change nothing are inlined always: a call would be given a copy of the whole struct.
 struct Lowering {
   // MARK: What does not change
 
@@ -48,14 +50,19 @@ struct Lowering {
   var nans = PendingNaNs()
   /// Index of the op at hand.
   var position: Int32 = 0
-  var ops: [Op] = []
+  /// The block's ops; the block's own array would be checked and counted at every access.
+  let ops: RawTable<Op>
+  var opCount = 0
   var blockPC: UInt64 = 0
   var currentPC: UInt64 = 0
   /// Guest instructions begun since the block's start or the last `retire`, the current one included.
   var begun: UInt32 = 0
   /// Of these, the ones before the current instruction.
   var retiredBefore: UInt32 { begun == 0 ? 0 : begun - 1 }
+  var firstExit: UInt32 = 0
   var nextExit: UInt32 = 0
+  /// Of the block's exits, in order.
+  var exitLabels: RawList<ExitLabels>
   var cold: RawList<ColdPart>
   var floatCold: RawList<FloatColdPart>
   var failure: HostError?
@@ -92,6 +99,7 @@ struct Lowering {
     for (index, register) in vectorPins.enumerated() { map[register] = UInt8(ABI.pinnedCount + index) }
     pinOfRegister = map
     values = RawTable(capacity: Self.valueLimit + 1)
+    ops = RawTable(capacity: 2 * Self.valueLimit)
     mirrors = RawTable(capacity: configuration.registers.count)
     mirrors.fill(ValueState.noValue)
     contents = RawTable(capacity: configuration.registers.count)
@@ -100,6 +108,7 @@ struct Lowering {
     owners = RawTable(capacity: 16)
     cold = RawList(reserving: 256)
     floatCold = RawList(reserving: 64)
+    exitLabels = RawList(reserving: 64)
     // Room for almost all programs: growing copies everything, and memory not touched costs nothing.
     sites = RawList(reserving: 1 << 21)
     floatSites = RawList(reserving: 1 << 16)
@@ -114,6 +123,7 @@ struct Lowering {
   mutating func deallocate() {
     opcodeEffects.deallocate()
     values.deallocate()
+    ops.deallocate()
     mirrors.deallocate()
     contents.deallocate()
     touched.deallocate()
@@ -122,6 +132,7 @@ struct Lowering {
     floatCold.deallocate()
     nans.results.deallocate()
     floatSites.deallocate()
+    exitLabels.deallocate()
     sites.deallocate()
     exits.deallocate()
     marks.deallocate()
@@ -140,12 +151,12 @@ struct Lowering {
     guard block.valueTypes.count <= Self.valueLimit else {
       throw .unsupported("a block of over \(Self.valueLimit) values")
     }
-    defer { ops = [] }
+    guard block.ops.count <= ops.capacity else { throw .unsupported("a block of over \(ops.capacity) ops") }
     unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
     begin(block, dataPath, firstExit: firstExit, offset: offset)
     let (oldSites, oldFloatSites) = (sites.count, floatSites.count)
     findUses()
-    for index in ops.indices {
+    for index in 0..<opCount {
       position = Int32(truncatingIfNeeded: index)
       if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
       lower(ops[index])
@@ -169,8 +180,12 @@ struct Lowering {
   private mutating func begin(_ block: Block, _ dataPath: DataPath, firstExit: UInt32, offset: Int) {
     self.dataPath = dataPath
     blockOffset = offset
-    ops = block.ops
+    opCount = block.ops.count
+    for index in 0..<opCount { ops[index] = block.ops[index] }
+    self.firstExit = firstExit
     nextExit = firstExit
+    exitLabels.removeAll()
+    if exits.count > Int(firstExit) { exits.truncate(to: Int(firstExit)) }
     blockPC = block.pc
     currentPC = block.pc
     begun = 0
@@ -199,7 +214,7 @@ struct Lowering {
     // For each pinned register: the value it is set to next, valid while nothing in between observes it.
     var pending = InlineArray<24, UInt16>(repeating: ValueState.noValue)
     var pendingMask: UInt32 = 0
-    for index in stride(from: ops.count - 1, through: 0, by: -1) {
+    for index in stride(from: opCount - 1, through: 0, by: -1) {
       let op = ops[index]
       let effects = opcodeEffects[Int(op.opcode.rawValue)]
       var wanted = ValueState.noPin
