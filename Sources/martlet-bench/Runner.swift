@@ -1,4 +1,4 @@
-// Runs a program on every machine in turn, again and again, and checks that all print the same.
+// Runs programs on every machine in turn, again and again, and checks that all print the same.
 
 import Foundation
 
@@ -18,7 +18,7 @@ enum Machine {
 
   /// The command that runs `program` here; nil where it cannot run.
   func command(for program: Program) -> [String]? {
-    let board = ["-M", "virt", "-bios", "none", "-kernel", program.elf, "-nographic"]
+    let board = ["-M", "virt", "-bios", program.bios, "-kernel", program.elf, "-nographic"]
     switch self {
     case .native:
       return program.native.map { [$0] }
@@ -26,7 +26,7 @@ enum Machine {
       return [path, "-cpu", program.guest.rawValue] + board + arguments
     case .qemu:
       let name = program.guest == .rv64 ? "qemu-system-riscv64" : "qemu-system-riscv32"
-      return Toolchain.find(name).map { [$0] + board + ["-monitor", "none"] }
+      return Toolchain.find(name).map { [$0] + board + ["-monitor", "none", "-nic", "none"] }
     }
   }
 }
@@ -37,12 +37,14 @@ struct Runner {
   let workFolder: URL
 
   /// Interleaves the machines, so that a change of the host's clock or load meets all of them.
-  func measure(_ program: Program, on machines: [Machine]) -> Row {
-    var row = Row(name: program.name, group: program.group)
+  func measure(_ program: Program, _ suite: Suite?, on machines: [Machine]) -> Row {
+    var row = Row(suite, name: program.name, group: program.group)
+    row.output = program.expected
+    row.figures = program.figures
     for _ in 0..<repeats where row.failure == nil {
       for machine in machines {
         guard let command = machine.command(for: program) else { continue }
-        if let failure = run(command, machine: machine.name, into: &row) {
+        if let failure = run(program, command, machine, into: &row) {
           row.failure = "\(machine.name): \(failure)"
           break
         }
@@ -52,29 +54,73 @@ struct Runner {
   }
 
   /// One run; returns why it failed.
-  private func run(_ command: [String], machine: String, into row: inout Row) -> String? {
+  private func run(_ program: Program, _ command: [String], _ machine: Machine, into row: inout Row) -> String? {
     let output = workFolder.appendingPathComponent("output.txt").path
+    var command = command
+    var endsByItself = false
+    var asksForStatistics = false
+    if case .martlet = machine {
+      if let last = program.prompt?.last {
+        command += ["--expect", last]
+        endsByItself = true
+      }
+      if program.wantsStatistics {
+        asksForStatistics = true
+        let script = workFolder.appendingPathComponent("end-script").path
+        _ = FileManager.default.createFile(atPath: script, contents: Data("info jit --json\n".utf8))
+        command += ["--end-script", script]
+      }
+    }
+    let conversation = program.prompt.map {
+      Conversation(prompt: $0.question, answer: $0.answer, last: $0.last, endsByItself: endsByItself)
+    }
     let result: ChildProcess
     do {
-      result = try ChildProcess.run(command, output: output, timeout: timeout)
+      result = try ChildProcess.run(command, output: output, timeout: timeout, conversation: conversation)
     } catch {
       return error.description
     }
-    let bytes = FileManager.default.contents(atPath: output) ?? Data()
-    let text = String(decoding: bytes, as: UTF8.self)
-    guard result.exit == .code(0) else {
+    var text = String(decoding: FileManager.default.contents(atPath: output) ?? Data(), as: UTF8.self)
+    guard result.exit == .code(0) || result.exit == .finished else {
       return text.isEmpty ? "\(result.exit)" : "\(result.exit), “\(text.suffix(200))”"
+    }
+    if asksForStatistics {
+      guard let start = text.range(of: "{\"translated", options: .backwards)?.lowerBound else {
+        return "told nothing of its translation"
+      }
+      for (name, value) in Self.numbers(in: String(text[start...])) { row.figures["martlet " + name] = value }
+      text = String(text[..<start])
+    }
+    if let failure = check(text, program, &row) { return failure }
+    row.samples[machine.name, default: []].append(Sample(user: result.user, system: result.system))
+    return nil
+  }
+
+  /// Compares what was printed with what should have been, or with the run before.
+  private func check(_ text: String, _ program: Program, _ row: inout Row) -> String? {
+    if let last = program.prompt?.last {
+      return text.contains(last) ? nil : "did not print “\(last)”"
     }
     let printed = row.group == .folder ? text : text.split(whereSeparator: \.isNewline).last.map(String.init) ?? ""
     if let expected = row.output {
-      guard printed == expected else { return "printed “\(printed.suffix(80))” instead of “\(expected.suffix(80))”" }
-    } else {
-      guard row.group == .folder || printed.hasPrefix("\(row.name) checksum=") else {
-        return "printed no checksum: “\(printed.suffix(80))”"
-      }
-      row.output = printed
+      return printed == expected ? nil : "printed “\(printed.suffix(80))” instead of “\(expected.suffix(80))”"
     }
-    row.samples[machine, default: []].append(Sample(user: result.user, system: result.system))
+    guard row.group == .folder || printed.contains(" checksum=") else {
+      return "printed no checksum: “\(printed.suffix(80))”"
+    }
+    row.output = printed
     return nil
+  }
+
+  /// The numbers in a JSON object of objects, by the inner key.
+  private static func numbers(in text: String) -> [String: Double] {
+    guard let object = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: [String: Any]] else {
+      return [:]
+    }
+    var result: [String: Double] = [:]
+    for (key, value) in object.values.flatMap(\.self) {
+      if let number = value as? NSNumber { result[key.replacingOccurrences(of: "_", with: " ")] = number.doubleValue }
+    }
+    return result
   }
 }

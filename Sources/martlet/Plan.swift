@@ -22,6 +22,7 @@ struct Plan {
   var record: String?
   var replay: String?
   var monitorScript: String?
+  var endScript: String?
   /// Things the user should know before the run.
   var notes: [String] = []
 
@@ -175,6 +176,7 @@ struct Plan {
     record = options.record
     replay = options.replay
     monitorScript = options.monitorScript
+    endScript = options.endScript
     if let text = options.maxInstructions {
       configuration.instructionLimit = try Value.number(text, of: "--max-instructions")
     }

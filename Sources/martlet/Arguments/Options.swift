@@ -92,6 +92,8 @@ struct Options: ParsableCommand {
   var replay: String?
   @Option(parsing: .unconditional, help: "Run the monitor commands of a file before the guest starts.")
   var monitorScript: String?
+  @Option(parsing: .unconditional, help: "Run the monitor commands of a file when the run ends.")
+  var endScript: String?
   @Option(parsing: .unconditional, help: "End after so many instructions.")
   var maxInstructions: String?
   @Flag(help: "Show what the flags come to, and run nothing.")
