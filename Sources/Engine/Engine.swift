@@ -59,8 +59,11 @@ public struct EngineOptions: Sendable {
   public internal(set) var forbiddenChains: Set<ChainEdge> = []
   /// Blocks whose one instruction straddles two pages, by the second page.
   var straddlers: [UInt64: [BlockID]] = [:]
-  /// Execution counters by physical PC and flags; stable addresses.
+  /// What generated code counts while executions are counted; stable addresses.
   var counters = CounterTable()
+  /// What the engine counts meanwhile, by guest PC.
+  var slowEvents: [UInt64: SlowEvents] = [:]
+  var observers: [any TranslationObserver] = []
   /// The vCPU that runs now, and the ticks at which it is to come back.
   var current: VCPU?
   var currentDeadline: UInt64 = .max

@@ -64,8 +64,10 @@ extension Engine {
       switch vcpu.state.exitReason {
       case .unlinked:
         source = vcpu.state.exitSite
+        if options.countsExecutions { note(\.unchained, at: store[store.exits[Int(source)].source].key.pc) }
       case .indirectMiss:
         statistics.indirectMisses &+= 1
+        note(\.jumpMisses, at: vcpu.state.pc)
         source = .max
       case let reason:
         if let outcome = handle(vcpu, reason) { return outcome }
@@ -139,6 +141,7 @@ extension Engine {
     prepare(vcpu)
     if log.isOn(.exec) { log.write(.exec, "hart \(vcpu.number): \(hex(state.pc))") }
     statistics.entries &+= 1
+    note(\.entries, at: state.pc)
     host.run(store[id].compiled.entry, state)
     account(vcpu)
     if isStep { vcpu.publish(vcpu.mode) }

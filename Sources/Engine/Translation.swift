@@ -56,10 +56,7 @@ extension Engine {
     let extent = GuestExtent(block)
     let original = log.showsTranslation ? block : nil
     optimizer.run(&block)
-    if options.countsExecutions, key.variant == .normal {
-      let address = counters.address(key.pc)
-      block.ops.insert(Op(.count, imm: Int64(bitPattern: address)), at: 0)
-    }
+    if options.countsExecutions, key.variant == .normal { addCounters(&block) }
     let ready = monotonicNanoseconds()
     let path: DataPath = vcpu.mode.memoryMode == .window ? .window : .tlb
     let compiled = try compile(block, path)
@@ -67,6 +64,7 @@ extension Engine {
     statistics.add(
       extent, opsAfterPasses: block.ops.count, hostBytes: compiled.size,
       times: (start, decoded, ready, monotonicNanoseconds()))
+    for observer in observers { observer.didTranslate(id, in: self) }
     if let original { logTranslation(id, original, block) }
     swap(&block, &spareBlock)
     return id

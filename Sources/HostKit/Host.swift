@@ -174,7 +174,16 @@ public protocol Host: AnyObject, SendableMetatype {
   func reset()
   /// The host code of a compiled block.
   func listing(_ block: CompiledBlock) -> [HostLine]
+  /// Machine code of a compiled block, and where it runs; nil if the host makes none.
+  func machineCode(_ block: CompiledBlock) -> (address: UInt64, bytes: [UInt8])?
+  /// Code that blocks share (ways in and out, slow paths); nil if there is none.
+  var sharedCode: CompiledBlock? { get }
   var codeBytesUsed: Int { get }
   /// Which guest registers live in host registers, by name of the host register, for the monitor.
   var pinnedRegisters: [(register: Int, hostRegister: String)] { get }
+}
+
+extension Host {
+  public func machineCode(_ block: CompiledBlock) -> (address: UInt64, bytes: [UInt8])? { nil }
+  public var sharedCode: CompiledBlock? { nil }
 }

@@ -124,6 +124,13 @@ public final class X86_64Host: Host {
     return lines
   }
 
+  public func machineCode(_ block: CompiledBlock) -> (address: UInt64, bytes: [UInt8])? {
+    let start = Int(block.entry.offset)
+    return (cache.base + UInt64(start), cache.bytes(start..<start + block.size))
+  }
+
+  public var sharedCode: CompiledBlock? { CompiledBlock(entry: CodeAddress(0), size: permanent, exitCount: 0) }
+
   public var pinnedRegisters: [(register: Int, hostRegister: String)] {
     lowering.pins.enumerated().map { ($1, "\(ABI.pinned($0))") }
   }

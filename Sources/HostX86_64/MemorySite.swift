@@ -92,6 +92,7 @@ extension X86_64Host {
     let number: Int
     if saved.siteNumber == Trampolines.faultMark {
       number = site(faultingAt: cpu.load(StateOffset.faultPC))
+      cpu.store(UInt32(1), at: StateOffset.accessFaulted)
     } else {
       number = Int(saved.siteNumber)
     }

@@ -23,6 +23,8 @@ struct Plan {
   var replay: String?
   var monitorScript: String?
   var endScript: String?
+  var perfMap = false
+  var jitDump: String?
   /// Things the user should know before the run.
   var notes: [String] = []
 
@@ -177,6 +179,8 @@ struct Plan {
     replay = options.replay
     monitorScript = options.monitorScript
     endScript = options.endScript
+    perfMap = options.perfMap
+    jitDump = options.jitdump
     if let text = options.maxInstructions {
       configuration.instructionLimit = try Value.number(text, of: "--max-instructions")
     }

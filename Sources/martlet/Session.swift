@@ -35,6 +35,10 @@ final class Session {
       case .setup(let text): throw Failure(code: .internalError, message: text)
       }
     }
+    do throws(MachineError) {
+      if plan.perfMap { try machine.writePerfMap() }
+      if let folder = plan.jitDump { try machine.writeJITDump(inFolder: folder) }
+    } catch { throw .usage("\(plan.perfMap ? "--perf-map" : "--jitdump"): \(error)") }
     machine.engine.log.items = plan.logItems.sorted { $0.rawValue < $1.rawValue }
     if !inputs.isEmpty { machine.setReplay(inputs) }
   }

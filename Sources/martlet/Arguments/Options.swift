@@ -86,6 +86,10 @@ struct Options: ParsableCommand {
   var noPass: [String] = []
   @Flag(help: "Count the executions of every block.")
   var countBlocks = false
+  @Flag(help: "Name translated code for Linux perf, in /tmp/perf-PID.map.")
+  var perfMap = false
+  @Option(parsing: .unconditional, help: "Write jit-PID.dump for 'perf inject --jit' to this folder.")
+  var jitdump: String?
   @Option(parsing: .unconditional, help: "Write the input the guest got, with its times, to a file.")
   var record: String?
   @Option(parsing: .unconditional, help: "Give the guest the input of a recorded file instead.")
