@@ -172,8 +172,8 @@ public protocol Host: AnyObject, SendableMetatype {
   func jumpTarget(_ entry: CodeAddress) -> UInt64
   /// Drops all code.
   func reset()
-  /// The host code of a compiled block.
-  func listing(_ block: CompiledBlock) -> [HostLine]
+  /// The host code of a compiled block; lines know the ops they came from if `ir`, as it was compiled, is given.
+  func listing(_ block: CompiledBlock, of ir: Block?, dataPath: DataPath) -> [HostLine]
   /// Machine code of a compiled block, and where it runs; nil if the host makes none.
   func machineCode(_ block: CompiledBlock) -> (address: UInt64, bytes: [UInt8])?
   /// Code that blocks share (ways in and out, slow paths); nil if there is none.

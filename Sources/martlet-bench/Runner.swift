@@ -85,10 +85,10 @@ struct Runner {
       return text.isEmpty ? "\(result.exit)" : "\(result.exit), “\(text.suffix(200))”"
     }
     if asksForStatistics {
-      guard let start = text.range(of: "{\"translated", options: .backwards)?.lowerBound else {
+      guard let start = text.range(of: "\n{\"", options: .backwards)?.lowerBound else {
         return "told nothing of its translation"
       }
-      for (name, value) in Self.numbers(in: String(text[start...])) { row.figures["martlet " + name] = value }
+      for (name, value) in Self.translation(in: String(text[start...])) { row.figures["martlet " + name] = value }
       text = String(text[..<start])
     }
     if let failure = check(text, program, &row) { return failure }
@@ -112,15 +112,23 @@ struct Runner {
     return nil
   }
 
-  /// The numbers in a JSON object of objects, by the inner key.
-  private static func numbers(in text: String) -> [String: Double] {
-    guard let object = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: [String: Any]] else {
+  /// Sums over the tiers of `info jit --json`: instructions, host bytes by guest byte, nanoseconds by instruction.
+  private static func translation(in text: String) -> [String: Double] {
+    guard let sections = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: [String: Any]] else {
       return [:]
     }
-    var result: [String: Double] = [:]
-    for (key, value) in object.values.flatMap(\.self) {
-      if let number = value as? NSNumber { result[key.replacingOccurrences(of: "_", with: " ")] = number.doubleValue }
+    var (instructions, guestBytes, hostBytes, time) = (0.0, 0.0, 0.0, 0.0)
+    for section in sections.values {
+      func number(_ key: String) -> Double { (section[key] as? NSNumber)?.doubleValue ?? 0 }
+      instructions += number("guest_instructions")
+      guestBytes += number("guest_bytes")
+      hostBytes += number("host_bytes")
+      time += number("ns_in_all") * number("guest_instructions")
     }
-    return result
+    guard instructions > 0, guestBytes > 0 else { return [:] }
+    return [
+      "guest instructions": instructions, "host bytes per guest byte": hostBytes / guestBytes,
+      "ns in all": time / instructions,
+    ]
   }
 }

@@ -1,6 +1,7 @@
 // Owns what a command line comes to: the machine's configuration, its connections, and when the run ends.
 
 import Boards
+import Engine
 import Glibc
 import GuestKit
 import Machine
@@ -95,6 +96,10 @@ struct Plan {
       configuration.engine.disabledPasses.insert(try Self.known(pass, Pass.pipeline.map(\.name), "--no-pass"))
     }
     configuration.engine.countsExecutions = options.countBlocks
+    if let tiers = options.tiers {
+      configuration.engine.tiers =
+        TierPolicy(rawValue: try Self.known(tiers, TierPolicy.allCases.map(\.rawValue), "--tiers")) ?? .adaptive
+    }
     try setSemihosting(options)
     if let way = options.interrupts, way != "budget" {
       let known = ["unchain", "flag", "page"].contains(way)
