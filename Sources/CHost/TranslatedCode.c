@@ -24,6 +24,10 @@ int chost_code_memory(uint64_t size, void **writable, void **executable) {
   return 0;
 }
 
+uint32_t chost_exchange32(void *place, uint32_t value) {
+  return atomic_exchange((_Atomic uint32_t *)place, value);
+}
+
 #if defined(__x86_64__)
 #include <asm/prctl.h>
 #include <cpuid.h>

@@ -40,6 +40,8 @@ extension Engine {
     }
     var source: UInt32 = 0
     while true {
+      // A jump that a kick has turned back ends here too.
+      if let kicks, kicks.pending.isRaised { vcpu.mayInterrupt = true }
       if vcpu.mayInterrupt {
         if let outcome = atInterruptPoint(vcpu) { return outcome }
         source = 0
@@ -109,15 +111,22 @@ extension Engine {
     vcpu.enterMode()
     vcpu.watchHit = nil
     vcpu.state.store(UInt64(0), at: StateOffset.pendingRetired)
+    if kicks != nil {
+      vcpu.hostStart = monotonicNanoseconds()
+      setTimer(vcpu)
+    }
   }
 
   func end(_ vcpu: VCPU) {
     current = nil
     clock.now = time(of: vcpu)
+    vcpu.hostStart = .max
   }
 
   /// Interrupts and the deadline, where both may be seen.
   private func atInterruptPoint(_ vcpu: VCPU) -> RunOutcome? {
+    acknowledgeKicks(vcpu)
+    if stopFlag.isRaised { stopProbe.noteStop() }
     if vcpu.ticks >= currentDeadline || stopFlag.isRaised { return .deadline }
     takeInterrupt(vcpu)
     return nil
@@ -154,6 +163,14 @@ extension Engine {
   /// nothing pending.
   func prepare(_ vcpu: VCPU) {
     let state = vcpu.state
+    if let kicks {
+      if isDue(vcpu) { kicks.kick(state) }
+      state.budget = .max
+      state.store(Int64.max, at: StateOffset.budgetStart)
+      state.store(UInt64(0), at: StateOffset.pendingRetired)
+      state.exitReason = nil
+      return
+    }
     var budget = vcpu.isKicked ? 0 : Int64(clamping: currentDeadline &- min(vcpu.ticks, currentDeadline))
     if options.tiers == .adaptive { budget = min(budget, Self.sampleInterval) }
     state.budget = budget
@@ -167,6 +184,7 @@ extension Engine {
     let state = vcpu.state
     state.store(UInt64(0), at: StateOffset.pendingRetired)
     let executed = vcpu.executedInRun
+    if kicks != nil { vcpu.hostStart &+= executed &* clock.nanosecondsPerInstruction }
     vcpu.ticks &+= executed
     vcpu.retired &+= executed
     state.budget = 0

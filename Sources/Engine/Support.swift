@@ -90,9 +90,13 @@ public struct ChainEdge: Hashable, Sendable {
 /// Raised by any thread, looked at by the one that runs.
 final class StopFlag: Sendable {
   private let flag = Atomic<Bool>(false)
-  func raise() { flag.store(true, ordering: .relaxed) }
+  func raise() { flag.store(true, ordering: .sequentiallyConsistent) }
   func lower() { flag.store(false, ordering: .relaxed) }
   var isRaised: Bool { flag.load(ordering: .relaxed) }
+  /// Lowers it; whether it was raised. What was done before it was raised is seen after.
+  func take() -> Bool {
+    flag.load(ordering: .relaxed) && flag.exchange(false, ordering: .sequentiallyConsistent)
+  }
 }
 
 /// 64-bit counters at addresses that never move.

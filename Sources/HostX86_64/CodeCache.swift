@@ -38,14 +38,21 @@ final class CodeCache {
     unsafe munmap(executable, size)
   }
 
+  /// The last page, which never holds code.
+  var pollPage: UInt64 { base + UInt64(size - PollPage.size) }
+  /// What ``LoopChains`` patches.
+  var writableMemory: UnsafeMutableRawPointer { unsafe writable }
+
   /// The free rest, and where its first byte will run. Valid while the cache lives.
   var free: (memory: UnsafeMutableRawBufferPointer, address: UInt64) {
-    unsafe (UnsafeMutableRawBufferPointer(start: writable + used, count: size - used), base + UInt64(used))
+    unsafe (
+      UnsafeMutableRawBufferPointer(start: writable + used, count: size - PollPage.size - used), base + UInt64(used)
+    )
   }
 
   /// Keeps `count` bytes that were written at the start of `free`; the next ones start at a multiple of 16.
   func commit(_ count: Int) {
-    precondition(count >= 0 && count <= size - used)
+    precondition(count >= 0 && count <= size - PollPage.size - used)
     used = min(size, (used + count + 15) & ~15)
     if used + Self.stride / 2 > populated { populate() }
   }

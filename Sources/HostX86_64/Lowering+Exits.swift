@@ -11,6 +11,14 @@ struct ExitSite {
   var stub: UInt32 = 0
   /// The guest PC it leads to.
   var pc: UInt64 = 0
+  /// Whether interrupts are taken here.
+  var closesLoop = false
+}
+
+/// A read of the poll page, and where to go on if that faults; offsets in the code cache.
+struct PollSite {
+  var start: UInt32
+  var resume: UInt32
 }
 
 /// A part of a block that stands behind its end.
@@ -31,6 +39,8 @@ struct ColdPart {
   var exit: UInt32 = 0
   var flags: ExitFlags = []
   var pc: UInt64 = 0
+  /// Number of the poll site that leads here.
+  var poll: UInt32?
 
   init(_ kind: Kind, _ label: Label, argument: UInt32) {
     self.kind = kind
@@ -194,17 +204,14 @@ extension Lowering {
     guard mayChain(flags, pc) else {
       assembler.mov(.rax, Int64(bitPattern: pc))
       retire(retired, flags)
-      if flags.contains(.checksBudget) {
-        assembler.jcc(.le, toAddress: trampoline(trampolines.leaveBudgetIndirect))
-      }
+      if flags.contains(.checksBudget) { checkInterruptsBeforeLookup() }
       assembler.jmp(toAddress: trampoline(trampolines.lookUp))
       return
     }
     retire(retired, flags)
     if flags.contains(.checksBudget) {
-      let part = ColdPart(.budget, assembler.makeLabel(), argument: number)
-      assembler.jcc(.le, part.label)
-      cold.append(part)
+      exits[Int(number)].closesLoop = true
+      checkInterrupts(at: number)
     }
     let part = ColdPart(.unlinked, assembler.makeLabel(), argument: number)
     assembler.alignDisplacement(after: 1)
@@ -213,8 +220,42 @@ extension Lowering {
     cold.append(part)
   }
 
+  /// Leaves at exit `number` if the engine wants control.
+  private mutating func checkInterrupts(at number: UInt32) {
+    var part = ColdPart(.budget, assembler.makeLabel(), argument: number)
+    switch interrupts {
+    case .unchain: return
+    case .budget: assembler.jcc(.le, part.label)
+    case .flag:
+      assembler.alu(.cmp, .dword, ABI.state(ABI.mayRun), 0)
+      assembler.jcc(.e, part.label)
+    case .page:
+      part.poll = UInt32(polls.count)
+      readPollPage(resume: 0)
+    }
+    cold.append(part)
+  }
+
+  /// Leaves for the PC in rax if the engine wants control.
+  private mutating func checkInterruptsBeforeLookup() {
+    switch interrupts {
+    case .unchain: break
+    case .budget: assembler.jcc(.le, toAddress: trampoline(trampolines.leaveBudgetIndirect))
+    case .flag:
+      assembler.alu(.cmp, .dword, ABI.state(ABI.mayRun), 0)
+      assembler.jcc(.e, toAddress: trampoline(trampolines.leaveBudgetIndirect))
+    case .page: readPollPage(resume: UInt32(trampolines.leaveBudgetIndirect))
+    }
+  }
+
+  private mutating func readPollPage(resume: UInt32) {
+    polls.append(PollSite(start: UInt32(blockOffset + assembler.count), resume: resume))
+    assembler.test(.dword, Memory(codeOffset: Int32(pollPage) - Int32(blockOffset)), .rax)
+  }
+
   /// Takes `count` off the budget; sets the flags by what is left if the exit checks it.
   private mutating func retire(_ count: UInt32, _ flags: ExitFlags) {
+    guard interrupts.isDeterministic else { return }
     if count != 0 {
       assembler.alu(.sub, .qword, ABI.budget, Int32(truncatingIfNeeded: count))
     } else if flags.contains(.checksBudget) {
@@ -225,9 +266,7 @@ extension Lowering {
   mutating func lowerExitIndirect(_ op: Op) {
     loadExtended(.rax, op.a)
     retire(op.extra, op.exitFlags)
-    if op.exitFlags.contains(.checksBudget) {
-      assembler.jcc(.le, toAddress: trampoline(trampolines.leaveBudgetIndirect))
-    }
+    if op.exitFlags.contains(.checksBudget) { checkInterruptsBeforeLookup() }
     assembler.jumpThroughCache(missing: trampoline(trampolines.leaveMiss))
   }
 
@@ -269,6 +308,7 @@ extension Lowering {
         assembler.mov(.rax, Int64(part.argument))
         assembler.jmp(toAddress: trampoline(trampolines.leaveUnlinked))
       case .budget:
+        if let poll = part.poll { polls[Int(poll)].resume = UInt32(blockOffset + assembler.count) }
         assembler.mov(.rax, Int64(part.argument))
         assembler.jmp(toAddress: trampoline(trampolines.leaveBudget))
       case .slowAccess:

@@ -18,6 +18,9 @@ struct Lowering {
   let trampolines: Trampolines
   /// Host address of the code cache.
   let cacheBase: UInt64
+  let interrupts: InterruptStrategy
+  /// Offset in the code cache of the page that `InterruptStrategy.page` reads.
+  let pollPage: UInt32
 
   // MARK: The block at hand
 
@@ -55,14 +58,19 @@ struct Lowering {
   var sites: RawList<MemorySite>
   /// By exit number.
   var exits: RawList<ExitSite>
+  /// Reads of the poll page, in the order of their offsets.
+  var polls: RawList<PollSite>
   /// While a block is lowered for a listing: for each op its offset in the block's code, and behind the last one that
   /// of the cold parts. Else empty.
   var marks: RawList<UInt32>
   var takesMarks = false
 
   init(
-    _ configuration: HostConfiguration, pins: [Int], trampolines: Trampolines, cacheBase: UInt64, assembler: Assembler
+    _ configuration: HostConfiguration, pins: [Int], trampolines: Trampolines, cacheBase: UInt64, pollPage: UInt32,
+    assembler: Assembler
   ) {
+    interrupts = configuration.interrupts
+    self.pollPage = pollPage
     registers = configuration.registers
     helpers = configuration.helpers
     opcodeEffects = Opcode.makeEffectsTable()
@@ -84,6 +92,7 @@ struct Lowering {
     // Room for almost all programs: growing copies everything, and memory not touched costs nothing.
     sites = RawList(reserving: 1 << 21)
     exits = RawList(reserving: 1 << 21)
+    polls = RawList(reserving: 1 << 12)
     marks = RawList(reserving: 1 << 12)
   }
 
@@ -101,6 +110,7 @@ struct Lowering {
     cold.deallocate()
     sites.deallocate()
     exits.deallocate()
+    polls.deallocate()
     marks.deallocate()
   }
 
@@ -120,7 +130,7 @@ struct Lowering {
     defer { ops = [] }
     unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
     begin(block, dataPath, firstExit: firstExit, offset: offset)
-    let oldSites = sites.count
+    let (oldSites, oldPolls) = (sites.count, polls.count)
     findUses()
     for index in ops.indices {
       position = Int32(truncatingIfNeeded: index)
@@ -135,6 +145,7 @@ struct Lowering {
     }
     if let failure {
       sites.truncate(to: oldSites)
+      polls.truncate(to: oldPolls)
       throw failure
     }
     return CompiledBlock(
@@ -248,7 +259,9 @@ struct Lowering {
       currentPC = UInt64(bitPattern: op.imm)
       begun += 1
     case .retire:
-      assembler.alu(.sub, .qword, ABI.budget, Int32(truncatingIfNeeded: op.extra))
+      if interrupts.isDeterministic {
+        assembler.alu(.sub, .qword, ABI.budget, Int32(truncatingIfNeeded: op.extra))
+      }
       begun -= min(begun, op.extra)
     case .count:
       let register = allocate()

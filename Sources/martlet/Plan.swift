@@ -4,6 +4,7 @@ import Boards
 import Engine
 import Glibc
 import GuestKit
+import HostKit
 import Machine
 import Optimizer
 
@@ -101,9 +102,24 @@ struct Plan {
         TierPolicy(rawValue: try Self.known(tiers, TierPolicy.allCases.map(\.rawValue), "--tiers")) ?? .adaptive
     }
     try setSemihosting(options)
-    if let way = options.interrupts, way != "budget" {
-      let known = ["unchain", "flag", "page"].contains(way)
-      throw .usage("--interrupts: '\(way)' \(known ? "is not implemented yet" : "is not understood"); use budget")
+    try setInterrupts(options)
+  }
+
+  private mutating func setInterrupts(_ options: Options) throws(Failure) {
+    guard let word = options.interrupts else { return }
+    let strategy = InterruptStrategy(
+      rawValue: try Self.known(word, InterruptStrategy.allCases.map(\.rawValue), "--interrupts"))
+    guard let strategy, !strategy.isDeterministic else { return }
+    configuration.engine.interrupts = strategy
+    // Input asks for a stop by itself, and one hart need not make way for another.
+    if configuration.cpuCount ?? 1 == 1 { configuration.quantum = 1_000_000 }
+    for (flag, isGiven) in [
+      ("--record", options.record != nil), ("--replay", options.replay != nil),
+      ("--max-instructions", options.maxInstructions != nil), ("--host interpreter", options.host == "interpreter"),
+    ] where isGiven {
+      throw .usage(
+        "--interrupts \(word) lets virtual time follow the host's clock and counts no instructions, which \(flag) needs;"
+          + " use --interrupts budget")
     }
   }
 

@@ -80,7 +80,12 @@ struct Options: ParsableCommand {
   var expect: String?
   @Flag(help: "Give the exit code with which the guest switches itself off.")
   var exitCodeFromGuest = false
-  @Option(parsing: .unconditional, help: "How a running chain of blocks is stopped: budget.")
+  @Option(
+    parsing: .unconditional,
+    help: """
+      How running code is stopped: budget (deterministic; the default), or unchain, flag, page, which are faster but let \
+      virtual time follow the host's clock.
+      """)
   var interrupts: String?
   @Option(parsing: .unconditionalSingleValue, help: "Switch an optimiser pass off.")
   var noPass: [String] = []
