@@ -75,6 +75,8 @@ struct Program {
   var wantsStatistics = false
   /// What it asks for and is given, and the text that ends the run.
   var prompt: (question: String, answer: String, last: String)?
+  /// How often Martlet is to stop it at random moments, after which the run ends.
+  var stops = 0
   /// What is known of it by name.
   var figures: [String: Double] = [:]
 

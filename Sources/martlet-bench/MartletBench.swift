@@ -93,7 +93,16 @@ struct MartletBench: ParsableCommand {
       Log.line("  left out: \(error)")
       return report.skipped.append((suite, error.description))
     }
+    let machines = suite == .interrupts ? strategies(of: machines) : machines
     for program in programs { add(runner.measure(program, suite, on: machines), to: &report) }
+  }
+
+  /// Martlet once for each interrupt strategy.
+  private func strategies(of machines: [Machine]) -> [Machine] {
+    machines.flatMap { machine -> [Machine] in
+      guard case .martlet(let path, let arguments) = machine else { return [] }
+      return Machine.strategies.map { .strategy($0, path: path, arguments: arguments) }
+    }
   }
 
   private func add(_ row: Row, to report: inout Report) {

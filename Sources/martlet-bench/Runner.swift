@@ -6,12 +6,18 @@ import Foundation
 enum Machine {
   case native
   case martlet(path: String, arguments: [String])
+  /// Martlet with one of its interrupt strategies.
+  case strategy(String, path: String, arguments: [String])
   case qemu
+
+  /// The words of `--interrupts`; the last one is what the others are compared with.
+  static let strategies = ["budget", "flag", "page", "unchain"]
 
   var name: String {
     switch self {
     case .native: "native"
     case .martlet: "martlet"
+    case .strategy(let strategy, _, _): strategy
     case .qemu: "qemu"
     }
   }
@@ -24,6 +30,8 @@ enum Machine {
       return program.native.map { [$0] }
     case .martlet(let path, let arguments):
       return [path, "-cpu", program.guest.rawValue] + board + arguments
+    case .strategy(let strategy, let path, let arguments):
+      return [path, "-cpu", program.guest.rawValue] + board + arguments + ["--interrupts", strategy]
     case .qemu:
       let name = program.guest == .rv64 ? "qemu-system-riscv64" : "qemu-system-riscv32"
       return Toolchain.find(name).map { [$0] + board + ["-monitor", "none", "-nic", "none"] }
@@ -71,6 +79,12 @@ struct Runner {
         command += ["--end-script", script]
       }
     }
+    if program.stops > 0 {
+      let script = workFolder.appendingPathComponent("stop-script").path
+      let text = "stops \(program.stops) --json\nquit\n"
+      _ = FileManager.default.createFile(atPath: script, contents: Data(text.utf8))
+      command += ["--monitor-script", script]
+    }
     let conversation = program.prompt.map {
       Conversation(prompt: $0.question, answer: $0.answer, last: $0.last, endsByItself: endsByItself)
     }
@@ -91,8 +105,25 @@ struct Runner {
       for (name, value) in Self.translation(in: String(text[start...])) { row.figures["martlet " + name] = value }
       text = String(text[..<start])
     }
-    if let failure = check(text, program, &row) { return failure }
+    if program.stops > 0 {
+      if let failure = noteStops(text, program, machine, &row) { return failure }
+    } else if let failure = check(text, program, &row) {
+      return failure
+    }
     row.samples[machine.name, default: []].append(Sample(user: result.user, system: result.system))
+    return nil
+  }
+
+  /// Takes the latencies of stops from what `stops` printed; of several runs the last counts.
+  private func noteStops(_ text: String, _ program: Program, _ machine: Machine, _ row: inout Row) -> String? {
+    guard let line = text.split(separator: "\n").last(where: { $0.hasPrefix("{") }),
+      let fields = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
+      let measured = (fields["stops_measured"] as? NSNumber)?.intValue, measured > program.stops / 2
+    else { return "measured no stops: “\(text.suffix(200))”" }
+    for (key, value) in fields {
+      guard let number = value as? NSNumber else { continue }
+      row.figures["\(machine.name) " + key.replacingOccurrences(of: "_", with: " ")] = number.doubleValue
+    }
     return nil
   }
 

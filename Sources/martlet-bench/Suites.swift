@@ -16,6 +16,8 @@ enum Suite: String, CaseIterable, ExpressibleByArgument, Codable {
   case boot
   /// Hot code whose data shares its page.
   case samepage
+  /// Kernels under each of Martlet's interrupt strategies, and how long a stop takes under each.
+  case interrupts
 
   var title: String {
     switch self {
@@ -25,6 +27,7 @@ enum Suite: String, CaseIterable, ExpressibleByArgument, Codable {
     case .flat: "large flat code: what a guest instruction costs that runs a few times"
     case .boot: "OpenSBI and U-Boot, from reset to U-Boot's prompt"
     case .samepage: "code and data in one page"
+    case .interrupts: "interrupt strategies"
     }
   }
 
@@ -63,6 +66,7 @@ struct Workshop {
     case .pagedLarge: return try compile(integerKernels(), .large)
     case .flat: return try flat()
     case .boot: return [try Firmware.program(pressesKey: true), try Firmware.program(pressesKey: false)]
+    case .interrupts: return try interrupts()
     case .samepage:
       let toolchain = try Toolchain(guest: guest, paging: .off, folder: folder)
       let kernel = Kernel(name: "samepage", group: .variant, scale: Self.samepageScale)
@@ -72,6 +76,20 @@ struct Workshop {
         toolchain.compile(kernel, as: "shared", flags: ["-DSHARED"], native: false),
       ]
     }
+  }
+
+  /// The integer kernels, and behind them the same again, long enough to be stopped often.
+  private func interrupts() throws -> [Program] {
+    let toolchain = try Toolchain(guest: guest, paging: .off, folder: folder)
+    var programs = try integerKernels().map { try toolchain.compile($0, native: false) }
+    for name in ["mix", "interpreter"] {
+      guard let kernel = Kernel.all.first(where: { $0.name == name }) else { continue }
+      let long = Kernel(name: name, group: .variant, scale: kernel.scale * 100)
+      var program = try toolchain.compile(long, as: "stops in \(name)", native: false)
+      program.stops = 1000
+      programs.append(program)
+    }
+    return programs
   }
 
   private func integerKernels() throws -> [Kernel] { try Kernel.named(kernels).filter { $0.group == .integer } }

@@ -16,6 +16,7 @@ extension Report {
       case .flat: lines += Self.flat(whole)
       case .boot: lines += Self.boot(whole)
       case .samepage: lines += Self.samepage(whole)
+      case .interrupts: lines += Self.interrupts(whole)
       }
       blocks.append(lines.joined(separator: "\n"))
     }
@@ -100,6 +101,40 @@ extension Report {
       table.add(machine, times.map { number($0, 3) } + [number((shared - empty) / (apart - empty), 2)])
     }
     return table.lines
+  }
+
+  // MARK: Interrupt strategies
+
+  private static func interrupts(_ rows: [Row]) -> [String] {
+    let strategies = Machine.strategies
+    let reference = strategies[strategies.count - 1]
+    var table = Table(
+      first: "kernel", columns: strategies.map { $0 + " s" } + strategies.dropLast().map { $0 + "/" + reference })
+    let kernels = rows.filter { $0.group == .integer }
+    for row in kernels {
+      table.add(
+        row.name,
+        strategies.map { number(row.user($0), 3) }
+          + strategies.dropLast().map { number(row.ratio($0, to: reference), 2) })
+    }
+    table.add(
+      "mean",
+      strategies.map { _ in "" } + strategies.dropLast().map { number(mean(kernels, .integer, $0, to: reference), 2) })
+    var lines = table.lines
+    for row in rows where row.group == .variant {
+      var table = Table(
+        first: row.name,
+        columns: ["median ns", "99th percentile ns", "longest ns", "chains", "turned back", "retained %"])
+      for strategy in strategies {
+        let names = [
+          "median ns", "99th percentile ns", "longest ns", "chains", "chains a stop turns back",
+          "chains retained percent",
+        ]
+        table.add(strategy, names.map { number(row.figures["\(strategy) " + $0], 0) })
+      }
+      lines += [""] + table.lines
+    }
+    return lines
   }
 
   static func number(_ value: Double?, _ decimals: Int) -> String {
