@@ -125,8 +125,8 @@ extension Engine {
 
   /// Interrupts and the deadline, where both may be seen.
   private func atInterruptPoint(_ vcpu: VCPU) -> RunOutcome? {
-    acknowledgeKicks(vcpu)
     if stopFlag.isRaised { stopProbe.noteStop() }
+    acknowledgeKicks(vcpu)
     if vcpu.ticks >= currentDeadline || stopFlag.isRaised { return .deadline }
     takeInterrupt(vcpu)
     return nil

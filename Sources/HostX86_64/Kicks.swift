@@ -107,9 +107,9 @@ final class LoopChains: @unchecked Sendable {
   /// Turns all jumps back, and lets `cpu` find no target in its jump cache.
   func cut(_ cpu: VCPUState) {
     state.withLock { state in
+      unsafe cpu.store(UInt(bitPattern: emptyJumpCache), at: StateOffset.jumpCache)
       if !state.areCut { for chain in state.chains { patch(chain, chain.stub) } }
       state.areCut = true
-      unsafe cpu.store(UInt(bitPattern: emptyJumpCache), at: StateOffset.jumpCache)
     }
   }
 

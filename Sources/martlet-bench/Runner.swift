@@ -99,7 +99,7 @@ struct Runner {
       return text.isEmpty ? "\(result.exit)" : "\(result.exit), “\(text.suffix(200))”"
     }
     if asksForStatistics {
-      guard let start = text.range(of: "\n{\"", options: .backwards)?.lowerBound else {
+      guard let start = Self.lastObject(in: text) else {
         return "told nothing of its translation"
       }
       for (name, value) in Self.translation(in: String(text[start...])) { row.figures["martlet " + name] = value }
@@ -140,6 +140,16 @@ struct Runner {
       return "printed no checksum: “\(printed.suffix(80))”"
     }
     row.output = printed
+    return nil
+  }
+
+  /// Where the JSON object starts that is printed last, perhaps behind a prompt; those within it follow a colon.
+  private static func lastObject(in text: String) -> String.Index? {
+    var end = text.endIndex
+    while let start = text.range(of: "{\"", options: .backwards, range: text.startIndex..<end)?.lowerBound {
+      if start == text.startIndex || text[text.index(before: start)] != ":" { return start }
+      end = start
+    }
     return nil
   }
 
