@@ -71,7 +71,8 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Machine", "Monitor", "DebugServer", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter", "Boards",
+        "Engine", "Machine", "Monitor", "DebugServer", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter",
+        "Boards",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

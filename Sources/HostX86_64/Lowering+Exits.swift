@@ -5,9 +5,10 @@ import IR
 
 /// An exit to a known guest PC.
 struct ExitSite {
-  /// Offset in the code cache of the jump's displacement, a multiple of 4, and of the code it reaches unchained; 0 if
-  /// it is never chained.
+  /// Offset in the code cache of the jump's displacement, a multiple of 4; 0 if it is never chained.
   var displacement: UInt32 = 0
+  /// Offset of the code that leaves by this exit: a call of `Trampolines.leaveUnlinked` and, if the exit checks the
+  /// budget, one of `leaveBudget`. Ascending from exit to exit, so that where they were called from tells the exit.
   var stub: UInt32 = 0
   /// The guest PC it leads to.
   var pc: UInt64 = 0
@@ -21,15 +22,23 @@ struct PollSite {
   var resume: UInt32
 }
 
+/// Where a block's exit goes while it is not chained, and when the budget is used up.
+struct ExitLabels {
+  var unlinked: Label
+  var budget: Label?
+  /// Number of the poll site that goes to `budget` by a fault.
+  var poll: UInt32?
+}
+
 /// A part of a block that stands behind its end.
 struct ColdPart {
   enum Kind {
     /// The taken side of `exitIf`: retire `argument`, go to `pc`.
     case takenExit
-    /// Leave at exit `argument`, which is not chained, or because of the budget.
-    case unlinked, budget
     /// Complete memory access number `argument` by the slow path.
     case slowAccess
+    /// Fault, so that memory access number `argument`, which is outside the window, gets a way to the slow path.
+    case outside
     /// Retire `argument` and leave as the state says.
     case leave
   }
@@ -39,9 +48,6 @@ struct ColdPart {
   var exit: UInt32 = 0
   var flags: ExitFlags = []
   var pc: UInt64 = 0
-  /// Number of the poll site that leads here.
-  var poll: UInt32?
-
   init(_ kind: Kind, _ label: Label, argument: UInt32) {
     self.kind = kind
     self.label = label
@@ -50,6 +56,7 @@ struct ColdPart {
 }
 
 extension Lowering {
+  @inline(__always)
   func trampoline(_ offset: Int) -> UInt64 { cacheBase + UInt64(offset) }
 
   // MARK: Calls
@@ -192,10 +199,12 @@ extension Lowering {
     nextExit += 1
     while exits.count <= Int(number) { exits.append(ExitSite()) }
     exits[Int(number)] = ExitSite(pc: UInt64(bitPattern: op.imm))
+    exitLabels.append(ExitLabels(unlinked: assembler.makeLabel()))
     return number
   }
 
   /// Whether an exit to `pc` may be chained at all: not if its page may come to be mapped elsewhere.
+  @inline(__always)
   private func mayChain(_ flags: ExitFlags, _ pc: UInt64) -> Bool {
     !flags.contains(.unchainable) && (dataPath != .tlb || pc & ~0xFFF == blockPC & ~0xFFF)
   }
@@ -213,27 +222,27 @@ extension Lowering {
       exits[Int(number)].closesLoop = true
       checkInterrupts(at: number)
     }
-    let part = ColdPart(.unlinked, assembler.makeLabel(), argument: number)
     assembler.alignDisplacement(after: 1)
-    assembler.jmp(part.label)
+    assembler.jmp(exitLabels[exitLabels.count - Int(nextExit - number)].unlinked)
     exits[Int(number)].displacement = UInt32(blockOffset + assembler.count - 4)
-    cold.append(part)
   }
 
   /// Leaves at exit `number` if the engine wants control.
   private mutating func checkInterrupts(at number: UInt32) {
-    var part = ColdPart(.budget, assembler.makeLabel(), argument: number)
+    guard interrupts != .unchain else { return }
+    let label = assembler.makeLabel()
+    let index = exitLabels.count - Int(nextExit - number)
+    exitLabels[index].budget = label
     switch interrupts {
-    case .unchain: return
-    case .budget: assembler.jcc(.le, part.label)
+    case .unchain: break
+    case .budget: assembler.jcc(.le, label)
     case .flag:
       assembler.alu(.cmp, .dword, ABI.state(ABI.mayRun), 0)
-      assembler.jcc(.e, part.label)
+      assembler.jcc(.e, label)
     case .page:
-      part.poll = UInt32(polls.count)
+      exitLabels[index].poll = UInt32(polls.count)
       readPollPage(resume: 0)
     }
-    cold.append(part)
   }
 
   /// Leaves for the PC in rax if the engine wants control.
@@ -303,14 +312,6 @@ extension Lowering {
       switch part.kind {
       case .takenExit:
         emitExit(retired: part.argument, part.flags, pc: part.pc, number: part.exit)
-      case .unlinked:
-        exits[Int(part.argument)].stub = UInt32(blockOffset + assembler.count)
-        assembler.mov(.rax, Int64(part.argument))
-        assembler.jmp(toAddress: trampoline(trampolines.leaveUnlinked))
-      case .budget:
-        if let poll = part.poll { polls[Int(poll)].resume = UInt32(blockOffset + assembler.count) }
-        assembler.mov(.rax, Int64(part.argument))
-        assembler.jmp(toAddress: trampoline(trampolines.leaveBudget))
       case .slowAccess:
         sites[Int(part.argument)].stub = UInt32(blockOffset + assembler.count)
         assembler.push(Int32(bitPattern: part.argument))
@@ -318,6 +319,20 @@ extension Lowering {
       case .leave:
         retire(part.argument, [])
         assembler.jmp(toAddress: trampoline(trampolines.leave))
+      case .outside:
+        sites[Int(part.argument)].trap = UInt32(blockOffset + assembler.count)
+        assembler.plain(.hlt)
+      }
+    }
+    for index in 0..<exitLabels.count {
+      exits[Int(firstExit) + index].stub = UInt32(blockOffset + assembler.count)
+      guard exits[Int(firstExit) + index].displacement != 0 else { continue }
+      assembler.bind(exitLabels[index].unlinked)
+      assembler.call(toAddress: trampoline(trampolines.leaveUnlinked))
+      if let label = exitLabels[index].budget {
+        assembler.bind(label)
+        if let poll = exitLabels[index].poll { polls[Int(poll)].resume = UInt32(blockOffset + assembler.count) }
+        assembler.call(toAddress: trampoline(trampolines.leaveBudget))
       }
     }
   }

@@ -3,6 +3,7 @@
 import Boards
 import Engine
 import Glibc
+import Engine
 import GuestKit
 import HostKit
 import Machine
