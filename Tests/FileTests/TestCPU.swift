@@ -41,7 +41,7 @@ import IR
 
   deinit {
     unsafe state.base.deallocate()
-    unsafe munmap(memory, Self.windowSize)
+    unsafe munmap(memory - Self.guardSize, Self.guardSize + Self.windowSize)
     unsafe tlb.deallocate()
     unsafe jumpCache.deallocate()
   }
@@ -49,11 +49,15 @@ import IR
   /// The 32-bit address space and room for the widest access behind it.
   private static let windowSize = 1 << 32 + 1 << 16
 
+  /// Bytes below the window, as far as an offset can lead there: nothing else may be mapped in them.
+  private static let guardSize = 1 << 31
+
   /// An address space of which only the test memory is there.
   private static func window() -> UnsafeMutableRawPointer {
-    let window = unsafe mmap(nil, windowSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    let window = unsafe mmap(nil, guardSize + windowSize, PROT_NONE, flags, -1, 0)! + guardSize
     unsafe mprotect(window, Int(TestMemory.size), PROT_READ | PROT_WRITE)
-    return unsafe window!
+    return unsafe window
   }
 
   func cache(_ pc: UInt64, _ target: UInt64) {
