@@ -52,6 +52,7 @@ let package = Package(
     module("Devices", ["Bus", "Bits"]),
     // Floor 3
     module("GuestRISCV", ["GuestKit", "IR", "Bits", "SoftFloat"]),
+    module("GuestARM", ["GuestKit", "IR", "Bus", "Bits"]),
     module("HostX86_64", ["HostKit", "IR", "Bits", "CHost", "CCapstone"]),
     module("HostInterpreter", ["HostKit", "IR", "Bits"]),
     module("Engine", ["IR", "Optimizer", "GuestKit", "HostKit", "Bus", "CHost", "Bits"]),
@@ -71,7 +72,8 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Machine", "Monitor", "DebugServer", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter", "Boards",
+        "Machine", "Monitor", "DebugServer", "Devices", "GuestARM", "GuestRISCV", "HostX86_64", "HostInterpreter",
+        "Boards",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

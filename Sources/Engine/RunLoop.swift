@@ -62,9 +62,12 @@ extension Engine {
       source = 0
       enter(vcpu, id)
       switch vcpu.state.exitReason {
+      // What ran may have changed the flags of the next instruction (Arm's ITSTATE).
       case .unlinked:
         source = vcpu.state.exitSite
+        vcpu.enterMode()
       case .indirectMiss:
+        vcpu.enterMode()
         statistics.indirectMisses &+= 1
         source = .max
       case let reason:
@@ -224,6 +227,9 @@ extension Engine {
     vcpu.enterMode()
     vcpu.ticks &+= 1
     vcpu.mayInterrupt = true
+    if let reason = guest.lockUp(vcpu.state) {
+      return .lockedUp("hart \(vcpu.number) is locked up: \(reason), at \(hex(pc))")
+    }
     let last = vcpu.repeatedException
     let isRepeated = last.pc == pc && last.retired == vcpu.retired
     vcpu.repeatedException = RepeatedException(
