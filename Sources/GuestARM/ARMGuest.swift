@@ -36,7 +36,16 @@ public final class ARMGuest: Guest {
   /// The instruction groups of a CPU, in the order of the architecture manual's chapter "The Thumb Instruction Set
   /// Encoding".
   static func groups(_ features: Features) -> [InstructionGroup<Translator>] {
-    [Thumb.dataProcessing, Thumb.special, Thumb.memory, Thumb.miscellaneous, Thumb.branches, Thumb.system]
+    var groups = [
+      Thumb.dataProcessing, Thumb.special, Thumb.memory, Thumb.miscellaneous, Thumb.branches, Thumb.system,
+    ]
+    if features.contains(.main) {
+      groups += [
+        Thumb.conditional, WideData.modified, WideData.plain, WideBranches.group, WideMemory.multiple, WideMemory.single,
+        WideData.shifted, WideData.register, WideMultiply.group, Coprocessor.group,
+      ]
+    }
+    return groups
   }
 
   public var architecture: String {

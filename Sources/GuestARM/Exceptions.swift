@@ -41,7 +41,10 @@ extension ARMGuest {
     }
     // SVC returns behind itself. An odd PC is one reached with the T bit clear.
     var resume = UInt32(truncatingIfNeeded: cpu.pc) & ~1
-    if cause.number == ExceptionNumber.svCall.rawValue { resume &+= number == cause.number ? 2 : 0 }
+    if number == ExceptionNumber.svCall.rawValue {
+      resume &+= 2
+      core[.itState] = UInt32(Translator.advance(UInt8(truncatingIfNeeded: core[.itState])))
+    }
     core.enter(number, resume: resume, system)
   }
 }
@@ -88,6 +91,7 @@ extension Core {
 
   /// Stacks the caller-saved registers and enters the handler of exception `number`.
   func enter(_ number: Int, resume: UInt32, _ system: SystemControl) {
+    cpu.context.clearReservation()
     let wasHandler = isHandler
     let onProcessStack = usesProcessStack
     let stack = self[r: ARMRegisters.sp]
@@ -133,6 +137,7 @@ extension Core {
   /// (tail-chaining), else to what the frame holds.
   func returnFromException(_ value: UInt32, _ system: SystemControl) {
     let value = value | 1
+    cpu.context.clearReservation()
     guard isHandler else { return refuse(Cause(.memManage, .instructionAccess), value, system) }
     let number = Int(self[.ipsr])
     let toThread = value & 8 != 0

@@ -12,6 +12,10 @@ enum HelperNumber: Int, CaseIterable {
   case noticeInterrupts
   /// CPSID f
   case setFaultMask
+  /// CLREX
+  case clearExclusive
+  /// Raises the fault of a division by `a` if that is 0.
+  case checkDivisor
 
   var helper: Helper {
     switch self {
@@ -21,6 +25,8 @@ enum HelperNumber: Int, CaseIterable {
     case .noticeInterrupts: unsafe Helper("notice_interrupts", [.readsRegisters, .readsClock], noticeHelper)
     case .setFaultMask:
       unsafe Helper("cpsid_f", [.readsRegisters, .writesRegisters], setFaultMaskHelper)
+    case .clearExclusive: unsafe Helper("clrex", [.writesMemory], clearExclusiveHelper)
+    case .checkDivisor: unsafe Helper("check_divisor", [.mayRaise], checkDivisorHelper)
     }
   }
 }
@@ -132,4 +138,18 @@ extension Core {
   func noticeInterrupts() {
     if let system, system.interruptToTake(self) != nil { cpu.context.stateChanged() }
   }
+}
+
+private let clearExclusiveHelper: HelperFunction = { state, _, _, _, _ in
+  unsafe VCPUState(state).context.clearReservation()
+  return 0
+}
+
+private let checkDivisorHelper: HelperFunction = { state, divisor, _, _, _ in
+  guard divisor == 0 else { return 0 }
+  let cpu = unsafe VCPUState(state)
+  cpu.exceptionCause = Cause(.usageFault, .divideByZero).rawValue
+  cpu.exceptionValue = 0
+  cpu.exitReason = .exception
+  return 0
 }

@@ -19,6 +19,8 @@ public struct Translator {
   var itState: UInt8
   /// The truth value on which the current instruction takes effect; nil if it always does.
   var predicate: ValueID?
+  /// ITSTATE that the current instruction, an IT, gives the next one.
+  var beginsITBlock: UInt8?
   /// What the flags were last computed from in this block.
   var flagSource = FlagSource.unknown
   /// Truth values of the current IT block's conditions, by whether they are of the "else" kind.
@@ -56,13 +58,20 @@ public struct Translator {
 
   /// Ends an instruction that goes on with the next one.
   mutating func finish() {
-    guard inITBlock else { return }
-    itState = nextITState
+    if let state = beginsITBlock {
+      itState = state
+      beginsITBlock = nil
+      cachedConditions = (nil, nil)
+    } else {
+      guard inITBlock else { return }
+      itState = nextITState
+    }
     setSlot(.itState, const(UInt32(itState)))
   }
 
   /// ITSTATE of the following instruction (ARMv7-M manual, ITAdvance()).
-  var nextITState: UInt8 { itState & 7 == 0 ? 0 : itState & 0xE0 | itState << 1 & 0x1F }
+  var nextITState: UInt8 { Self.advance(itState) }
+  static func advance(_ state: UInt8) -> UInt8 { state & 7 == 0 ? 0 : state & 0xE0 | state << 1 & 0x1F }
 
   /// Leaves the block for the next instruction if the current one is not to be executed. From here on it is.
   mutating func execute() {

@@ -108,6 +108,8 @@ open class VCPUContext: PhysicalMemoryPort {
   open func stateChanged() {}
   /// Note something once in the log of what guests do wrong or what is not implemented.
   open func log(_ category: LogItem, _ message: @autoclosure () -> String) {}
+  /// Forget the reservation of load-reserved (Arm: clear the local monitor).
+  open func clearReservation() {}
   /// The device that is part of this CPU, once it has been attached: the guest's own business.
   public final var companion: AnyObject?
   open func readPhysical(_ address: UInt64, size: Int) -> UInt64? { nil }

@@ -52,11 +52,14 @@ extension BoardBuilder {
 
   /// The nodes to make devices of with their models: those that have one, then those that only answer at addresses.
   private func chosenModels() throws -> [(path: String, model: any Device.Type)] {
-    let absorbed = Set(
-      registry.devices.filter { model in tree.paths.contains { serves(model, $0) } }.flatMap(\.absorbs))
+    let paths = orderedPaths()
+    var absorbed: Set<String> = []
+    for model in registry.devices where paths.contains(where: { serves(model, $0) }) {
+      absorbed.formUnion(model.absorbs)
+    }
     var modelled: [(path: String, model: any Device.Type)] = []
     var others: [(path: String, model: any Device.Type)] = []
-    for path in orderedPaths() {
+    for path in paths {
       guard let node = tree[path], node.isEnabled, !node.compatible.isEmpty,
         absorbed.isDisjoint(with: node.compatible)
       else { continue }

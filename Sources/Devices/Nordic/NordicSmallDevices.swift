@@ -173,9 +173,9 @@ public final class NordicADC: NordicPeripheral {
   }
 }
 
-/// Factory information: words that the board gives as `martlet,contents = <offset value>, …`; the rest is erased flash.
+/// Factory information, and other read-only memory: words that the board gives as `martlet,contents = <offset value>, …`; the rest is erased flash.
 public final class NordicFICR: Device {
-  public static var compatible: [String] { ["nordic,nrf-ficr"] }
+  public static var compatible: [String] { ["nordic,nrf-ficr", "martlet,read-only-words"] }
 
   public struct State: Codable, Sendable, Equatable {}
 
