@@ -41,14 +41,6 @@ public protocol CharacterDevice: Device {
   func receive(_ bytes: [UInt8])
 }
 
-/// A device that supplies the `time` counter of the CPUs.
-public protocol TimeSource: AnyObject {
-  /// Frequency of the counter in Hz.
-  var timeFrequency: UInt64 { get }
-  /// The counter now.
-  var time: UInt64 { get }
-}
-
 /// A device that a devicetree node describes wrongly.
 public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
   case missingRegion(device: String, index: Int)

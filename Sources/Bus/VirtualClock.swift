@@ -1,7 +1,24 @@
 /// Guest time: nanoseconds that pass as instructions are executed, never as the host's clock runs.
 
+/// A counter that runs with the virtual clock, at its own frequency: what CPUs show as the time.
+public struct PlatformCounter: Sendable, Equatable {
+  /// Hz
+  public var frequency: UInt64
+  /// Ticks it is ahead of one that started at 0 with the clock.
+  public var offset: UInt64
+
+  public init(frequency: UInt64, offset: UInt64 = 0) {
+    self.frequency = frequency
+    self.offset = offset
+  }
+}
+
 /// The time base of a machine. Its owner advances it; devices only read it.
 public final class VirtualClock {
+  /// The CPUs' counter; nil: they show nanoseconds. The device that keeps it sets it.
+  public var counter: PlatformCounter? { didSet { didChangeCounter?() } }
+  /// Called when `counter` was set.
+  public var didChangeCounter: (() -> Void)?
   /// Nanoseconds since the machine was switched on. Exact whenever a device is called.
   public var now: UInt64
   /// How long one instruction takes.

@@ -63,6 +63,13 @@ public struct BlockStore {
     return id
   }
 
+  /// Notes one more sample of `id`.
+  /// - Returns: how many there are.
+  mutating func heat(_ id: BlockID) -> UInt8 {
+    blocks[Int(id)].heat &+= 1
+    return blocks[Int(id)].heat
+  }
+
   mutating func link(exit: UInt32, to target: BlockID) {
     exits[Int(exit)].linked = target
     exits[Int(exit)].nextIncoming = blocks[Int(target)].firstIncoming
@@ -117,11 +124,13 @@ public struct BlockStore {
     return found
   }
 
+  /// Counts that the code at the physical PC of `id` has to be translated anew.
+  mutating func noteInvalidation(of id: BlockID) { invalidated[blocks[Int(id)].key.physicalPC, default: 0] += 1 }
+
   /// Removes `id` from all lists. Its exits and those into it must have been unlinked.
   mutating func remove(_ id: BlockID) {
     blocks[Int(id)].isValid = false
     let key = blocks[Int(id)].key
-    invalidated[key.physicalPC, default: 0] += 1
     let slot = bucket(key)
     buckets[slot] = listWithout(id, head: buckets[slot], next: \.nextInBucket)
     let page = key.physicalPC & ~0xFFF
@@ -153,7 +162,7 @@ public struct BlockStore {
     blocks.append(
       TranslationBlock(
         key: none, guestSize: 0, instructionCount: 0, irOpCount: 0,
-        compiled: CompiledBlock(entry: CodeAddress(0), size: 0, exitCount: 0), firstExit: 0, isValid: false,
+        compiled: CompiledBlock(entry: CodeAddress(0), size: 0, exitCount: 0), firstExit: 0, isValid: false, tier: .quick,
         retranslations: 0, secondPage: .max, firstIncoming: 0, nextInBucket: 0, nextInPage: 0))
     exits.removeAll(keepingCapacity: true)
     exits.append(BlockExit(source: 0, target: 0, linked: 0, mayChain: false, nextIncoming: 0))

@@ -29,6 +29,7 @@ public struct EngineOptions: Sendable {
   public var countsExecutions = false
   /// Optimiser passes switched off, by name.
   public var disabledPasses: Set<String> = []
+  public var tiers = TierPolicy.adaptive
   public init() {}
 }
 
@@ -41,8 +42,6 @@ public struct EngineOptions: Sendable {
   public let events: EventQueue
   public let log = EngineLog()
   public internal(set) var options: EngineOptions
-  /// Supplies the guests' platform timer.
-  public var timeSource: (any TimeSource)?
   public private(set) var vcpus: [VCPU] = []
 
   public internal(set) var store = BlockStore()
@@ -94,6 +93,8 @@ public struct EngineOptions: Sendable {
     space.didWriteMemory = { [unowned self] address, count in codeMayHaveChanged(address, count) }
     space.didChangeLayout = { [unowned self] region in layoutChanged(region) }
     events.didMoveDeadline = { [unowned self] in deadlineMoved() }
+    clock.didChangeCounter = { [unowned self] in counterChanged() }
+    counterChanged()
   }
 
   /// Virtual time of a vCPU, exact whenever it calls out of translated code.
@@ -101,6 +102,10 @@ public struct EngineOptions: Sendable {
 
   /// Asks the running vCPU to come back soon; from any thread.
   public func requestStop() { stopFlag.raise() }
+
+  private func counterChanged() {
+    for vcpu in vcpus { vcpu.timebase = Timebase(clock.counter, nanosecondsPerTick: clock.nanosecondsPerInstruction) }
+  }
 
   private func deadlineMoved() {
     guard let current else { return }

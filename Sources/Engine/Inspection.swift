@@ -65,7 +65,7 @@ extension Engine {
       view.executions = executions(block.key.pc)
     }
     view.id = id
-    view.host = host.listing(block.compiled)
+    view.host = host.listing(block.compiled, of: view.compiled, dataPath: dataPath(block.key.flags))
     view.incoming = store.incoming(id).map { exit in
       let source = store.exits[Int(exit)].source
       return ChainView(exit: exit, block: source, pc: store[source].key.pc, mayChain: true, isForbidden: false)
@@ -95,7 +95,9 @@ extension Engine {
   private func view(of block: TranslationBlock, _ decoded: Block) -> BlockInspection {
     var stages = [IRStage(name: "decoded", block: decoded)]
     var optimized = decoded
-    optimizer.run(&optimized) { pass, block in stages.append(IRStage(name: pass.name, block: block)) }
+    if block.tier == .thorough {
+      optimizer.run(&optimized) { pass, block in stages.append(IRStage(name: pass.name, block: block)) }
+    }
     return BlockInspection(
       id: 0, block: block, guest: guestListing(block), stages: stages, compiled: optimized, host: [], incoming: [],
       outgoing: [], executions: nil, ending: ending(of: decoded))

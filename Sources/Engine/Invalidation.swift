@@ -27,11 +27,17 @@ extension Engine {
   /// may invalidate itself.
   func invalidate(_ id: BlockID) {
     guard store[id].isValid else { return }
+    store.noteInvalidation(of: id)
+    remove(id)
+    statistics.invalidations &+= 1
+  }
+
+  /// Takes a block out of use.
+  func remove(_ id: BlockID) {
     unchain(id)
     let pc = store[id].key.pc
     for vcpu in vcpus { for mode in vcpu.modes { mode.forgetJump(to: pc) } }
     store.remove(id)
-    statistics.invalidations &+= 1
   }
 
   /// Cuts all chains into and out of a block.

@@ -70,6 +70,9 @@ extension Engine {
         vcpu.enterMode()
         statistics.indirectMisses &+= 1
         source = .max
+      case .budget:
+        _ = handle(vcpu, .budget)
+        sample(vcpu)
       case let reason:
         if let outcome = handle(vcpu, reason) { return outcome }
       }
@@ -151,7 +154,8 @@ extension Engine {
   /// nothing pending.
   func prepare(_ vcpu: VCPU) {
     let state = vcpu.state
-    let budget = vcpu.isKicked ? 0 : Int64(clamping: currentDeadline &- min(vcpu.ticks, currentDeadline))
+    var budget = vcpu.isKicked ? 0 : Int64(clamping: currentDeadline &- min(vcpu.ticks, currentDeadline))
+    if options.tiers == .adaptive { budget = min(budget, Self.sampleInterval) }
     state.budget = budget
     state.store(budget, at: StateOffset.budgetStart)
     state.store(UInt64(0), at: StateOffset.pendingRetired)

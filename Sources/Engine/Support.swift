@@ -5,10 +5,10 @@ import GuestKit
 import IR
 import Synchronization
 
-/// What the translator has done so far, for `info jit`.
-public struct EngineStatistics: Sendable {
-  public var blocksTranslated: UInt64 = 0
-  public var instructionsTranslated: UInt64 = 0
+/// What translation at one tier has cost so far.
+public struct TranslationCost: Sendable {
+  public var blocks: UInt64 = 0
+  public var instructions: UInt64 = 0
   public var guestBytes: UInt64 = 0
   public var hostBytes: UInt64 = 0
   public var opsBeforePasses: UInt64 = 0
@@ -17,6 +17,33 @@ public struct EngineStatistics: Sendable {
   public var decodeTime: UInt64 = 0
   public var optimizeTime: UInt64 = 0
   public var compileTime: UInt64 = 0
+  public init() {}
+
+  /// Host nanoseconds in all.
+  public var time: UInt64 { decodeTime &+ optimizeTime &+ compileTime }
+
+  /// Notes a translation; `times` are those of its start, and of the ends of decoding, of the passes and of the rest.
+  mutating func add(
+    _ extent: GuestExtent, opsAfterPasses: Int, hostBytes: Int, times: (UInt64, UInt64, UInt64, UInt64)
+  ) {
+    blocks &+= 1
+    instructions &+= UInt64(extent.instructions)
+    guestBytes &+= extent.size
+    self.hostBytes &+= UInt64(hostBytes)
+    opsBeforePasses &+= UInt64(extent.ops)
+    self.opsAfterPasses &+= UInt64(opsAfterPasses)
+    decodeTime &+= times.1 &- times.0
+    optimizeTime &+= times.2 &- times.1
+    compileTime &+= times.3 &- times.2
+  }
+}
+
+/// What the translator has done so far, for `info jit`.
+public struct EngineStatistics: Sendable {
+  public var quick = TranslationCost()
+  public var thorough = TranslationCost()
+  /// Times a sample of the running code was taken.
+  public var samples: UInt64 = 0
   public var invalidations: UInt64 = 0
   public var flushes: UInt64 = 0
   public var chainsMade: UInt64 = 0
@@ -28,19 +55,9 @@ public struct EngineStatistics: Sendable {
   public var tlbFills: UInt64 = 0
   public init() {}
 
-  /// Notes a translation; `times` are those of its start, and of the ends of decoding, of the passes and of the rest.
-  mutating func add(
-    _ extent: GuestExtent, opsAfterPasses: Int, hostBytes: Int, times: (UInt64, UInt64, UInt64, UInt64)
-  ) {
-    blocksTranslated &+= 1
-    instructionsTranslated &+= UInt64(extent.instructions)
-    guestBytes &+= extent.size
-    self.hostBytes &+= UInt64(hostBytes)
-    opsBeforePasses &+= UInt64(extent.ops)
-    self.opsAfterPasses &+= UInt64(opsAfterPasses)
-    decodeTime &+= times.1 &- times.0
-    optimizeTime &+= times.2 &- times.1
-    compileTime &+= times.3 &- times.2
+  public subscript(tier: Tier) -> TranslationCost {
+    _read { yield tier == .quick ? quick : thorough }
+    _modify { if tier == .quick { yield &quick } else { yield &thorough } }
   }
 }
 

@@ -32,7 +32,8 @@ extension Engine {
     let known = store.find(key)
     if known != 0, wholePage, isCurrent(vcpu, known) { return known }
     if known != 0 { invalidate(known) }
-    return try translate(vcpu, key, single: variant == .step || !wholePage)
+    return try translate(
+      vcpu, key, options.tiers == .thorough ? .thorough : .quick, single: variant == .step || !wholePage)
   }
 
   /// Whether a block that straddles pages still sees the second page where it was.
@@ -43,7 +44,9 @@ extension Engine {
     return (try? physicalPC(vcpu, next))?.address == second
   }
 
-  private func translate(_ vcpu: VCPU, _ key: BlockKey, single: Bool) throws(TranslationFailure) -> BlockID {
+  func translate(
+    _ vcpu: VCPU, _ key: BlockKey, _ tier: Tier, single: Bool
+  ) throws(TranslationFailure) -> BlockID {
     let start = monotonicNanoseconds()
     // One block's memory serves all translations, one after the other.
     var block = Block(pc: key.pc)
@@ -55,16 +58,15 @@ extension Engine {
     let decoded = monotonicNanoseconds()
     let extent = GuestExtent(block)
     let original = log.showsTranslation ? block : nil
-    optimizer.run(&block)
+    if tier == .thorough { optimizer.run(&block) }
     if options.countsExecutions, key.variant == .normal {
       let address = counters.address(key.pc)
       block.ops.insert(Op(.count, imm: Int64(bitPattern: address)), at: 0)
     }
     let ready = monotonicNanoseconds()
-    let path: DataPath = vcpu.mode.memoryMode == .window ? .window : .tlb
-    let compiled = try compile(block, path)
-    let id = register(key, extent, block, compiled, vcpu)
-    statistics.add(
+    let compiled = try compile(block, dataPath(key.flags))
+    let id = register(key, tier, extent, block, compiled, vcpu)
+    statistics[tier].add(
       extent, opsAfterPasses: block.ops.count, hostBytes: compiled.size,
       times: (start, decoded, ready, monotonicNanoseconds()))
     if let original { logTranslation(id, original, block) }
@@ -116,6 +118,8 @@ extension Engine {
     }
   }
 
+  func dataPath(_ flags: TranslationFlags) -> DataPath { guest.memoryMode(flags) == .window ? .window : .tlb }
+
   private func compile(_ block: Block, _ path: DataPath) throws(TranslationFailure) -> CompiledBlock {
     do throws(HostError) {
       do throws(HostError) {
@@ -129,7 +133,7 @@ extension Engine {
   }
 
   private func register(
-    _ key: BlockKey, _ extent: GuestExtent, _ block: Block, _ compiled: CompiledBlock, _ vcpu: VCPU
+    _ key: BlockKey, _ tier: Tier, _ extent: GuestExtent, _ block: Block, _ compiled: CompiledBlock, _ vcpu: VCPU
   ) -> BlockID {
     let room = 0x1000 - (key.physicalPC & 0xFFF)
     var second = UInt64.max
@@ -139,7 +143,7 @@ extension Engine {
     let id = store.insert(
       TranslationBlock(
         key: key, guestSize: UInt32(min(max(extent.size, 1), room)), instructionCount: extent.instructions,
-        irOpCount: UInt32(block.ops.count), compiled: compiled, firstExit: store.nextExit, isValid: true,
+        irOpCount: UInt32(block.ops.count), compiled: compiled, firstExit: store.nextExit, isValid: true, tier: tier,
         retranslations: store.retranslations(at: key.physicalPC), secondPage: second, firstIncoming: 0,
         nextInBucket: 0, nextInPage: 0), block.ops)
     if store[id].nextInPage == 0 { denyWrites(key.physicalPC & ~0xFFF) }

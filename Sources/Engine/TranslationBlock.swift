@@ -32,6 +32,9 @@ public struct TranslationBlock: Sendable {
   public var compiled: CompiledBlock
   public var firstExit: UInt32
   public var isValid: Bool
+  public var tier: Tier
+  /// How often a sample found the vCPU about to enter the block.
+  var heat: UInt8 = 0
   /// How often it was translated before, at the same key.
   public var retranslations: UInt32
   /// Physical address of the second page, if its only instruction straddles two; else `.max`.

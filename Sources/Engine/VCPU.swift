@@ -84,6 +84,8 @@ import IR
   unowned let engine: Engine
   private let stateMemory: UnsafeMutableRawPointer
   let stateSize: Int
+  /// How the platform's counter follows from the vCPU's time. A copy: guests that poll the time read it very often.
+  var timebase = Timebase(nil, nanosecondsPerTick: 1)
   var modes: [ModeContext] = []
   var mode: ModeContext
   /// A jump cache that stays empty, for single-stepping.
@@ -140,11 +142,7 @@ import IR
   public var now: UInt64 { ticks &+ executedInRun }
   public override var retiredInstructions: UInt64 { retired &+ executedInRun }
 
-  public override var platformTime: UInt64 {
-    let engine = engine
-    engine.clock.now = engine.time(of: self)
-    return engine.timeSource?.time ?? engine.clock.now
-  }
+  public override var platformTime: UInt64 { timebase.count(at: now) }
 
   public override func stateChanged() { kick() }
   public override func clearReservation() { reservation = nil }

@@ -122,6 +122,12 @@ extension VCPUState {
     unsafe Unmanaged<VCPUContext>.fromOpaque(load(StateOffset.context, as: UnsafeRawPointer.self))
       .takeUnretainedValue()
   }
+
+  /// The context's platform time, without counting references to it: guests poll the time.
+  @inlinable public var platformTime: UInt64 {
+    unsafe Unmanaged<VCPUContext>.fromOpaque(load(StateOffset.context, as: UnsafeRawPointer.self))
+      ._withUnsafeGuaranteedRef { $0.platformTime }
+  }
 }
 
 /// The categories of `-d` that guests and the engine write to.

@@ -128,11 +128,15 @@ extension Hart {
     case .none: return true
     case .float: return status.fs != 0
     case .translation: return !(privilege == .supervisor && status.contains(.tvm))
-    case .counter:
-      let bit = UInt64(row.number & 31)
-      if privilege == .machine { return true }
-      guard self[.mcounteren] >> bit & 1 != 0 else { return false }
-      return privilege == .supervisor || !features.contains(.supervisor) || self[.scounteren] >> bit & 1 != 0
+    case .counter: return allowsCounter(row.number)
     }
+  }
+
+  /// Whether the privilege mode may read counter CSR `number`.
+  func allowsCounter(_ number: Int) -> Bool {
+    let bit = UInt64(number & 31)
+    if privilege == .machine { return true }
+    guard self[.mcounteren] >> bit & 1 != 0 else { return false }
+    return privilege == .supervisor || !features.contains(.supervisor) || self[.scounteren] >> bit & 1 != 0
   }
 }

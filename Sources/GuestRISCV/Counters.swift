@@ -5,16 +5,17 @@ import GuestKit
 import IR
 
 extension CSR {
+  static var time: Int { 0xC01 }
   static let counters: [CSR] = timers + hardwareCounters
 
   private static let timers: [CSR] = [
     CSR(0xC00, "cycle", needs: .counters, guard: .counter, read: { $0.counter(.cycleBase) }),
-    CSR(0xC01, "time", needs: .counters, guard: .counter, read: { $0.cpu.context.platformTime }),
+    CSR(time, "time", needs: .counters, guard: .counter, read: { $0.cpu.platformTime }),
     CSR(0xC02, "instret", needs: .counters, guard: .counter, read: { $0.counter(.instretBase) }),
     CSR(
       0xC80, "cycleh", needs: [.counters, .rv32], guard: .counter, read: { $0.counter(.cycleBase) >> 32 }),
     CSR(
-      0xC81, "timeh", needs: [.counters, .rv32], guard: .counter, read: { $0.cpu.context.platformTime >> 32 }),
+      0xC81, "timeh", needs: [.counters, .rv32], guard: .counter, read: { $0.cpu.platformTime >> 32 }),
     CSR(
       0xC82, "instreth", needs: [.counters, .rv32], guard: .counter, read: { $0.counter(.instretBase) >> 32 }),
     CSR(

@@ -8,6 +8,8 @@ import IR
 enum PrivilegedHelper: Int, CaseIterable {
   /// CSR instruction `imm` with source value `a`; the result is the CSR's old value.
   case accessCSR
+  /// The counter that CSR instruction `imm` reads, which changes no register but the one it reads to.
+  case readCounter
   /// The PC to go on at after MRET or SRET; mode and status are restored.
   case machineReturn, supervisorReturn
   /// Raises illegal-instruction if WFI is not allowed to supervisor mode.
@@ -22,6 +24,7 @@ enum PrivilegedHelper: Int, CaseIterable {
     let effects: Effects = [.readsRegisters, .writesRegisters, .mayRaise, .readsClock]
     return switch self {
     case .accessCSR: unsafe Helper("csr", effects, accessCSRHelper)
+    case .readCounter: unsafe Helper("csr_counter", [.mayRaise, .readsClock], readCounterHelper)
     case .machineReturn: unsafe Helper("mret", effects, machineReturnHelper)
     case .supervisorReturn: unsafe Helper("sret", effects, supervisorReturnHelper)
     case .checkWait: unsafe Helper("check_wfi", [.readsRegisters, .mayRaise], checkWaitHelper)
@@ -44,6 +47,16 @@ private let accessCSRHelper: HelperFunction = { state, operand, _, _, encoding i
     return 0
   }
   return old
+}
+
+private let readCounterHelper: HelperFunction = { state, _, _, _, encoding in
+  let hart = unsafe Hart(VCPUState(state))
+  let instruction = CSRInstruction(encoding: UInt32(truncatingIfNeeded: encoding))
+  // Polled so often that the way through the table of CSRs would show.
+  if instruction.number == CSR.time, hart.features.contains(.counters), hart.allowsCounter(CSR.time) {
+    return hart.cpu.platformTime & hart.mask
+  }
+  return unsafe accessCSRHelper(state, 0, 0, 0, encoding)
 }
 
 private let machineReturnHelper: HelperFunction = { state, _, _, _, encoding in

@@ -19,6 +19,9 @@ enum Zicsr {
     let instruction = CSRInstruction(encoding: i.bits)
     guard let row = CSR.row(instruction.number) else { return t.illegal(i.bits) }
     t.builder.retireBeforeCurrent()
+    if row.guard == .counter, !instruction.writes {
+      return t.setX(i.d, t.builder.call(PrivilegedHelper.readCounter.number, t.xlen, imm: Int64(i.bits)))
+    }
     let source = instruction.isImmediate ? t.const(i.i) : t.x(i.s)
     let old = t.builder.call(PrivilegedHelper.accessCSR.number, t.xlen, source, imm: Int64(i.bits))
     t.setX(i.d, old)

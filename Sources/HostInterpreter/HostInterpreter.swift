@@ -90,7 +90,7 @@ public final class InterpreterHost: Host {
 
   public func reset() { used = 1 }
 
-  public func listing(_ block: CompiledBlock) -> [HostLine] {
+  public func listing(_ block: CompiledBlock, of ir: Block?, dataPath: DataPath) -> [HostLine] {
     let first = Int(block.entry.offset)
     return (0..<block.size / MemoryLayout<Instruction>.stride).map { index in
       let op = code[first + index].op

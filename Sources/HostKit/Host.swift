@@ -172,8 +172,8 @@ public protocol Host: AnyObject, SendableMetatype {
   func jumpTarget(_ entry: CodeAddress) -> UInt64
   /// Drops all code.
   func reset()
-  /// The host code of a compiled block.
-  func listing(_ block: CompiledBlock) -> [HostLine]
+  /// The host code of a compiled block; lines know the ops they came from if `ir`, as it was compiled, is given.
+  func listing(_ block: CompiledBlock, of ir: Block?, dataPath: DataPath) -> [HostLine]
   var codeBytesUsed: Int { get }
   /// Which guest registers live in host registers, by name of the host register, for the monitor.
   var pinnedRegisters: [(register: Int, hostRegister: String)] { get }

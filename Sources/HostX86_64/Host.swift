@@ -112,14 +112,18 @@ public final class X86_64Host: Host {
 
   // MARK: Looking at code
 
-  public func listing(_ block: CompiledBlock) -> [HostLine] {
+  public func listing(_ block: CompiledBlock, of ir: Block?, dataPath: DataPath) -> [HostLine] {
     guard let disassembler = try? HostDisassembler() else { return [] }
     let start = Int(block.entry.offset)
     let code = cache.bytes(start..<start + block.size)
     var lines = disassembler.lines(code.span, at: cache.base + UInt64(start))
+    guard let ir else { return lines }
+    let marks = lowering.opOffsets(ir, dataPath, offset: start, limit: block.size)
+    var op = -1
     for index in lines.indices {
-      lines[index].op = lowering.op(
-        at: UInt32(truncatingIfNeeded: lines[index].address &- cache.base), inBlockAt: block.entry.offset)
+      let offset = UInt32(truncatingIfNeeded: lines[index].address &- cache.base) &- block.entry.offset
+      while op + 1 < marks.count, marks[op + 1] <= offset { op += 1 }
+      lines[index].op = op < 0 || op >= marks.count - 1 ? nil : op
     }
     return lines
   }
@@ -133,25 +137,24 @@ extension Lowering {
   mutating func forgetBlocks() {
     sites.removeAll()
     exits.removeAll()
-    marks.removeAll()
   }
 
-  /// The index of the op that the code at `offset`, in the block at `start`, came from; nil for the cold parts.
-  func op(at offset: UInt32, inBlockAt start: UInt32) -> Int? {
-    // The cold parts before may be empty, and then have the offset of this block.
-    var first = markCount(below: start)
-    if marks[first] & Self.coldMark != 0 { first += 1 }
-    let mark = markCount(below: offset + 1) - 1
-    return mark < first || marks[mark] & Self.coldMark != 0 ? nil : mark - first
-  }
-
-  /// How many marks have an offset below `offset`.
-  private func markCount(below offset: UInt32) -> Int {
-    var (low, high) = (0, marks.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if marks[middle] & ~Self.coldMark < offset { low = middle + 1 } else { high = middle }
+  /// Lowers a block once more, away from the code cache, to see where each op's code starts.
+  ///
+  /// - Returns: offsets in the block's code, by op, and that of the cold parts; nothing if `ir` is not what was compiled.
+  fileprivate mutating func opOffsets(_ ir: Block, _ dataPath: DataPath, offset: Int, limit: Int) -> [UInt32] {
+    let (oldSites, oldExits) = (sites.count, exits.count)
+    defer {
+      sites.truncate(to: oldSites)
+      exits.truncate(to: oldExits)
+      takesMarks = false
+      marks.removeAll()
     }
-    return low
+    takesMarks = true
+    // Room for branches and numbers that take more bytes than in their own place.
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: limit * 2 + 256, alignment: 16)
+    defer { unsafe memory.deallocate() }
+    let lowered = try? unsafe lower(ir, dataPath, firstExit: UInt32(oldExits), into: memory, offset: offset)
+    return lowered == nil ? [] : (0..<marks.count).map { marks[$0] }
   }
 }

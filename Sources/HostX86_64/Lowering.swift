@@ -55,8 +55,10 @@ struct Lowering {
   var sites: RawList<MemorySite>
   /// By exit number.
   var exits: RawList<ExitSite>
-  /// For each op of each block the code offset, ascending; behind a block's last op that of its cold parts, marked.
+  /// While a block is lowered for a listing: for each op its offset in the block's code, and behind the last one that
+  /// of the cold parts. Else empty.
   var marks: RawList<UInt32>
+  var takesMarks = false
 
   init(
     _ configuration: HostConfiguration, pins: [Int], trampolines: Trampolines, cacheBase: UInt64, assembler: Assembler
@@ -79,14 +81,12 @@ struct Lowering {
     touched = RawList(reserving: 64)
     owners = RawTable(capacity: 16)
     cold = RawList(reserving: 256)
-    // Room for most programs, so that growing, which copies, is rare.
-    sites = RawList(reserving: 1 << 16)
-    exits = RawList(reserving: 1 << 16)
-    marks = RawList(reserving: 1 << 20)
+    // Room for almost all programs: growing copies everything, and memory not touched costs nothing.
+    sites = RawList(reserving: 1 << 21)
+    exits = RawList(reserving: 1 << 21)
+    marks = RawList(reserving: 1 << 12)
   }
 
-  /// Set in `marks` where cold parts begin; no code cache is that large.
-  static var coldMark: UInt32 { 1 << 31 }
   /// Values a block may have.
   private static var valueLimit: Int { Int(ValueID.none.index) }
 
@@ -120,22 +120,21 @@ struct Lowering {
     defer { ops = [] }
     unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
     begin(block, dataPath, firstExit: firstExit, offset: offset)
-    let (oldSites, oldMarks) = (sites.count, marks.count)
+    let oldSites = sites.count
     findUses()
     for index in ops.indices {
       position = Int32(truncatingIfNeeded: index)
-      marks.append(UInt32(truncatingIfNeeded: blockOffset &+ assembler.count))
+      if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
       lower(ops[index])
       endOp()
     }
-    marks.append(UInt32(truncatingIfNeeded: blockOffset &+ assembler.count) | Self.coldMark)
+    if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
     emitColdParts()
     if failure == nil && assembler.failure != .none {
       failure = assembler.failure == .bufferFull ? .codeCacheFull : .unsupported("a block of over 2 GiB")
     }
     if let failure {
       sites.truncate(to: oldSites)
-      marks.truncate(to: oldMarks)
       throw failure
     }
     return CompiledBlock(

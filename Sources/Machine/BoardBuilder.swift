@@ -87,7 +87,6 @@ struct BoardBuilder {
     engine.log.sink = log
     engine.opStepper = registry.opStepper
     controller.engine = engine
-    engine.timeSource = devices.lazy.compactMap { $0.device as? any TimeSource }.first
     let machine = Machine(
       configuration: configuration, guest: guest, engine: engine, space: space, clock: clock, events: events,
       tree: tree, controller: controller)

@@ -92,6 +92,10 @@ struct Plan {
       configuration.engine.disabledPasses.insert(try Self.known(pass, Pass.pipeline.map(\.name), "--no-pass"))
     }
     configuration.engine.countsExecutions = options.countBlocks
+    if let tiers = options.tiers {
+      configuration.engine.tiers =
+        TierPolicy(rawValue: try Self.known(tiers, TierPolicy.allCases.map(\.rawValue), "--tiers")) ?? .adaptive
+    }
     try setSemihosting(options)
     if let way = options.interrupts, way != "budget" {
       let known = ["unchain", "flag", "page"].contains(way)

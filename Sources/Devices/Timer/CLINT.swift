@@ -5,7 +5,7 @@
 import Bits
 import Bus
 
-public final class CLINT: Device, TimeSource {
+public final class CLINT: Device {
   public static var compatible: [String] { ["sifive,clint0", "riscv,clint0"] }
 
   public struct State: Codable, Sendable, Equatable {
@@ -16,7 +16,7 @@ public final class CLINT: Device, TimeSource {
   }
 
   public let context: DeviceContext
-  public var state: State
+  public var state: State { didSet { if state.offset != oldValue.offset { showTime() } } }
   public let registers: [RegisterMap]
   public let timeFrequency: UInt64
   private let software: [IRQLine?]
@@ -55,6 +55,12 @@ public final class CLINT: Device, TimeSource {
         Register("mtime", 0xbff8, width: 8),
       ])
     ]
+    showTime()
+  }
+
+  /// `mtime` is what the CPUs show as the time.
+  private func showTime() {
+    context.clock.counter = PlatformCounter(frequency: timeFrequency, offset: state.offset)
   }
 
   public var time: UInt64 { context.clock.ticks(frequency: timeFrequency) &+ state.offset }

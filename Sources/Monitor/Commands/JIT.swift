@@ -10,39 +10,11 @@ extension Command {
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
       let statistics = engine.statistics
-      let instructions = Double(max(1, statistics.instructionsTranslated))
-      let each = { (total: UInt64) -> Value in .real(Double(total) / instructions, decimals: 1) }
       let chained = engine.store.exits.filter { $0.linked != 0 }.count
       let used = engine.host.codeBytesUsed
       let size = engine.options.codeCacheSize
-      let total = statistics.decodeTime &+ statistics.optimizeTime &+ statistics.compileTime
-      return .sections([
-        (
-          "translated (host \(engine.hostName))",
-          .fields([
-            Field("blocks", .count(statistics.blocksTranslated)),
-            Field("guest instructions", .count(statistics.instructionsTranslated)),
-            Field(
-              "instructions per block",
-              .real(instructions / Double(max(1, statistics.blocksTranslated)), decimals: 1)),
-            Field("guest bytes", .count(statistics.guestBytes)),
-            Field("host bytes", .count(statistics.hostBytes)),
-            Field(
-              "host bytes per guest byte",
-              .real(Double(statistics.hostBytes) / Double(max(1, statistics.guestBytes)), decimals: 2)),
-          ])
-        ),
-        (
-          "per guest instruction",
-          .fields([
-            Field("IR ops decoded", each(statistics.opsBeforePasses)),
-            Field("IR ops after passes", each(statistics.opsAfterPasses)),
-            Field("ns to decode", each(statistics.decodeTime)),
-            Field("ns in passes", each(statistics.optimizeTime)),
-            Field("ns to compile", each(statistics.compileTime)),
-            Field("ns in all", each(total)),
-          ])
-        ),
+      let tiers = Tier.allCases.filter { statistics[$0].blocks > 0 }
+      return .sections(tiers.map { ("\($0) tier, host \(engine.hostName)", .fields(cost(statistics[$0]))) } + [
         (
           "code cache",
           .fields([
@@ -59,6 +31,7 @@ extension Command {
           "running",
           .fields([
             Field("entries into translated code", .count(statistics.entries)),
+            Field("samples for hot code", .count(statistics.samples)),
             Field("chains made", .count(statistics.chainsMade)),
             Field("jump-cache misses", .count(statistics.indirectMisses)),
             Field("exceptions", .count(statistics.exceptions)),
@@ -69,4 +42,24 @@ extension Command {
         ),
       ])
     })
+}
+
+private func cost(_ cost: TranslationCost) -> [Field] {
+  let each = { (total: UInt64) -> Value in
+    .real(Double(total) / Double(max(1, cost.instructions)), decimals: 1)
+  }
+  return [
+    Field("blocks", .count(cost.blocks)),
+    Field("guest instructions", .count(cost.instructions)),
+    Field("instructions per block", .real(Double(cost.instructions) / Double(max(1, cost.blocks)), decimals: 1)),
+    Field("guest bytes", .count(cost.guestBytes)),
+    Field("host bytes", .count(cost.hostBytes)),
+    Field("host bytes per guest byte", .real(Double(cost.hostBytes) / Double(max(1, cost.guestBytes)), decimals: 2)),
+    Field("IR ops decoded per instruction", each(cost.opsBeforePasses)),
+    Field("IR ops compiled per instruction", each(cost.opsAfterPasses)),
+    Field("ns to decode an instruction", each(cost.decodeTime)),
+    Field("ns in passes", each(cost.optimizeTime)),
+    Field("ns to compile", each(cost.compileTime)),
+    Field("ns in all", each(cost.time)),
+  ]
 }

@@ -84,6 +84,8 @@ struct Options: ParsableCommand {
   var interrupts: String?
   @Option(parsing: .unconditionalSingleValue, help: "Switch an optimiser pass off.")
   var noPass: [String] = []
+  @Option(parsing: .unconditional, help: "How code is translated: quick, thorough, or adaptive (hot code again).")
+  var tiers: String?
   @Flag(help: "Count the executions of every block.")
   var countBlocks = false
   @Option(parsing: .unconditional, help: "Write the input the guest got, with its times, to a file.")
