@@ -96,7 +96,8 @@ let package = Package(
     tests(
       "Engine",
       ["IR", "Optimizer", "GuestKit", "GuestRISCV", "HostKit", "HostX86_64", "HostInterpreter", "Bus", "Bits"]),
-    tests("Machine", ["Boards", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter", "Devicetree"]),
+    tests("GuestARM", ["GuestKit", "IR", "Engine", "Optimizer", "HostKit", "HostX86_64", "HostInterpreter", "Bus"]),
+    tests("Machine", ["Boards", "Devices", "GuestARM", "GuestRISCV", "HostX86_64", "HostInterpreter", "Devicetree"]),
     tests("Monitor", ["Machine", "Boards", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
     tests("DebugServer", ["Machine", "Bus", "Boards", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
     .testTarget(name: "CommandLineTests", swiftSettings: strict),

@@ -41,7 +41,8 @@ public final class ARMGuest: Guest {
     ]
     if features.contains(.main) {
       groups += [
-        Thumb.conditional, WideData.modified, WideData.plain, WideBranches.group, WideMemory.multiple, WideMemory.single,
+        Thumb.conditional, WideData.modified, WideData.plain, WideBranches.group, WideMemory.multiple,
+        WideMemory.single,
         WideData.shifted, WideData.register, WideMultiply.group, Coprocessor.group,
       ]
     }

@@ -36,13 +36,16 @@ extension ARMGuest {
   }
 
   static let conditionNames = [
-    "eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", "", "",
+    "eq", "ne", "hs", "lo", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", "", "",
+  ]
+  static let barrierKinds = [
+    2: "oshst", 3: "osh", 6: "nshst", 7: "nsh", 10: "ishst", 11: "ish", 14: "st", 15: "sy",
   ]
   static let registerNames = (0..<13).map { "r\($0)" } + ["sp", "lr", "pc"]
 
   /// An operand by its letter: `a d n m t u` registers, `l` a list of them, other small letters the field as a number.
   /// `P` is the PC, `A` the address a literal is at, `B` and `T` where a branch leads, `Z` an amount of shift whose 0
-  /// stands for 32, `X` a number in hexadecimal, `M` a special register, `O` a barrier's kind, `F` CPS's flags, `W` an
+  /// stands for 32, `X` a number in hexadecimal, `J` an offset other than 0, `M` a special register, `O` and `N` a barrier's kind, `F` CPS's flags, `W` an
   /// exclamation mark for a base that is not in the list. `I` is an expanded immediate, `H` the shift of a register operand
   /// and `G` that of an index, `Q` a base with a signed offset and its way of writing back, `V` a literal with a signed
   /// offset, `E` a number one less than shown, `K` the width of a field up to bit `e`, `C` a condition, `R` a rotation,
@@ -60,8 +63,12 @@ extension ARMGuest {
     case "Z": return String(instruction.i == 0 ? 32 : instruction.i)
     case "X": return hex(instruction.i)
     case "M": return SpecialRegister.name(instruction.i)
-    case "O": return value == 15 ? "sy" : String(value)
-    case "F": return (instruction["e"] != 0 ? "i" : "") + (instruction["f"] != 0 ? "f" : "")
+    case "J": return instruction.i == 0 ? "" : ", #\(instruction.i)"
+    case "O": return Self.barrierKinds[value & 15] ?? "#\(value)"
+    case "N": return instruction["o"] == 15 ? "sy" : "#\(instruction["o"])"
+    case "F":
+      let flags = (instruction["e"] != 0 ? "i" : "") + (instruction["f"] != 0 ? "f" : "")
+      return flags.isEmpty ? "none" : flags
     case "I": return String(ModifiedImmediate(instruction.i).value)
     case "H": return shiftText(instruction["k"], instruction.i)
     case "G": return instruction.i == 0 ? "" : ", lsl #\(instruction.i)"
@@ -96,7 +103,8 @@ extension ARMGuest {
   /// `[r1, #4]`, `[r1, #-4]!` or `[r1], #4`.
   private func indexed(_ instruction: Instruction) -> String {
     let base = Self.registerNames[instruction.n & 15]
-    let offset = instruction["p"] == 0 || instruction.i != 0 || instruction["w"] != 0
+    let offset =
+      instruction["p"] == 0 || instruction.i != 0 || instruction["w"] != 0
       ? "#" + (instruction["u"] != 0 ? "" : "-") + String(instruction.i) : nil
     if instruction["p"] == 0 { return "[\(base)], \(offset ?? "")" }
     return "[\(base)" + (offset.map { ", " + $0 } ?? "") + "]" + (instruction["w"] != 0 ? "!" : "")
@@ -111,5 +119,12 @@ extension ARMGuest {
 
 private let aliases: [InstructionAlias] = [
   .init("push.w", of: "stmdb", "n=13 w=1", "{l}"),
-  .init("pop.w", of: "ldmia.w", "n=13 w=1", "{l}"),
+  .init("pop.w", of: "ldm.w", "n=13 w=1", "{l}"),
+  .init("add", of: "add", "m=13", "d, m, d"),
+  .init("pld", of: "ldrb.index", "t=15", "[n, mG]"),
+  .init("pld", of: "ldrb.literal", "t=15", "V"),
+  .init("pld", of: "ldrb.w", "t=15", "Q"),
+  .init("pli", of: "ldrsb.index", "t=15", "[n, mG]"),
+  .init("pli", of: "ldrsb.literal", "t=15", "V"),
+  .init("pli", of: "ldrsb.w", "t=15", "Q"),
 ]

@@ -43,7 +43,7 @@ enum SpecialRegister: Int {
     case .apsr: "APSR"
     case .iapsr: "IAPSR"
     case .eapsr: "EAPSR"
-    case .xpsr: "PSR"
+    case .xpsr: "XPSR"
     case .ipsr: "IPSR"
     case .epsr: "EPSR"
     case .iepsr: "IEPSR"
@@ -54,7 +54,7 @@ enum SpecialRegister: Int {
     case .basepriMax: "BASEPRI_MAX"
     case .faultmask: "FAULTMASK"
     case .control: "CONTROL"
-    case nil: "special\(number)"
+    case nil: String(number)
     }
   }
 }

@@ -35,7 +35,7 @@ enum Thumb {
     .init("cmp", "0100001010 mmm nnn", "n, m", cmpRegister),
     .init("cmn", "0100001011 mmm nnn", "n, m", cmn),
     .init("orrs", "0100001100 mmm ddd; n=d", "d, m", orr),
-    .init("muls", "0100001101 nnn ddd; m=d", "d, n", mul),
+    .init("muls", "0100001101 nnn ddd; m=d", "d, n, m", mul),
     .init("bics", "0100001110 mmm ddd; n=d", "d, m", bic),
     .init("mvns", "0100001111 mmm ddd", "d, m", mvn),
   ]
@@ -70,7 +70,7 @@ extension Thumb {
 
   static func movsRegister(_ t: inout Translator, _ i: Instruction) {
     let value = t.r(i.m)
-    t.setNZ(value)
+    if t.setsFlags { t.setNZ(value) }
     t.setR(i.d, value)
   }
 

@@ -16,23 +16,23 @@ extension Thumb {
     .init("ldrh", "0101101 mmm nnn ttt", "t, [n, m]", ldrhRegister),
     .init("ldrb", "0101110 mmm nnn ttt", "t, [n, m]", ldrbRegister),
     .init("ldrsh", "0101111 mmm nnn ttt", "t, [n, m]", ldrshRegister),
-    .init("str", "01100 iiiii nnn ttt; i=6:2", "t, [n, #i]", strImmediate),
-    .init("ldr", "01101 iiiii nnn ttt; i=6:2", "t, [n, #i]", ldrImmediate),
-    .init("strb", "01110 iiiii nnn ttt", "t, [n, #i]", strbImmediate),
-    .init("ldrb", "01111 iiiii nnn ttt", "t, [n, #i]", ldrbImmediate),
-    .init("strh", "10000 iiiii nnn ttt; i=5:1", "t, [n, #i]", strhImmediate),
-    .init("ldrh", "10001 iiiii nnn ttt; i=5:1", "t, [n, #i]", ldrhImmediate),
-    .init("str", "10010 ttt iiiiiiii; i=9:2 n=13", "t, [n, #i]", strImmediate),
-    .init("ldr", "10011 ttt iiiiiiii; i=9:2 n=13", "t, [n, #i]", ldrImmediate),
-    .init("add", "10100 ddd iiiiiiii; i=9:2", "d, P, #iA", adr),
+    .init("str", "01100 iiiii nnn ttt; i=6:2", "t, [nJ]", strImmediate),
+    .init("ldr", "01101 iiiii nnn ttt; i=6:2", "t, [nJ]", ldrImmediate),
+    .init("strb", "01110 iiiii nnn ttt", "t, [nJ]", strbImmediate),
+    .init("ldrb", "01111 iiiii nnn ttt", "t, [nJ]", ldrbImmediate),
+    .init("strh", "10000 iiiii nnn ttt; i=5:1", "t, [nJ]", strhImmediate),
+    .init("ldrh", "10001 iiiii nnn ttt; i=5:1", "t, [nJ]", ldrhImmediate),
+    .init("str", "10010 ttt iiiiiiii; i=9:2 n=13", "t, [nJ]", strImmediate),
+    .init("ldr", "10011 ttt iiiiiiii; i=9:2 n=13", "t, [nJ]", ldrImmediate),
+    .init("adr", "10100 ddd iiiiiiii; i=9:2", "d, #iA", adr),
     .init("add", "10101 ddd iiiiiiii; i=9:2 n=13", "d, n, #i", addSP),
   ]
 
   private static let multiple: [InstructionRow<Translator>] = [
     .init("push", "1011010 l llllllll; l=14|7:0", "{l}", push),
     .init("pop", "1011110 l llllllll; l=15|7:0", "{l}", pop),
-    .init("stmia", "11000 nnn llllllll", "n!, {l}", stm),
-    .init("ldmia", "11001 nnn llllllll", "nW, {l}", ldm),
+    .init("stm", "11000 nnn llllllll", "n!, {l}", stm),
+    .init("ldm", "11001 nnn llllllll", "nW, {l}", ldm),
   ]
 }
 

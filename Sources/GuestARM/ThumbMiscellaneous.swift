@@ -44,7 +44,7 @@ extension Thumb {
       .init("mrs", "111100111110 1111 1000 dddd iiiiiiii", "d, M", mrs),
       .init("dsb", "1111001110111111 10001111 0100 oooo", "O", barrier),
       .init("dmb", "1111001110111111 10001111 0101 oooo", "O", barrier),
-      .init("isb", "1111001110111111 10001111 0110 oooo", "O", isb),
+      .init("isb", "1111001110111111 10001111 0110 oooo", "N", isb),
       .init("udf.w", "111101111111 iiii 1010 iiiiiiiiiiii", "#i", udf),
     ])
 }

@@ -71,7 +71,8 @@ enum WideData {
 
   /// A result whose C, if it is wanted, comes from making the operand.
   private static func logical(
-    _ t: inout Translator, _ i: Instruction, _ opcode: Opcode?, _ operand: (ValueID, carry: ValueID?), writes: Bool = true
+    _ t: inout Translator, _ i: Instruction, _ opcode: Opcode?, _ operand: (ValueID, carry: ValueID?),
+    writes: Bool = true
   ) {
     let result = opcode.map { t.builder.binary($0, t.r(i.n), operand.0) } ?? operand.0
     if i["f"] != 0 { t.setNZC(result, operand.carry) }
@@ -261,11 +262,11 @@ enum WideData {
       .init("uxth.w", "111110100001 1111 1111 dddd 10 ii mmmm; i=4:3 k=3", "d, mR", uxth),
       .init("sxtb.w", "111110100100 1111 1111 dddd 10 ii mmmm; i=4:3 k=3", "d, mR", sxtb),
       .init("uxtb.w", "111110100101 1111 1111 dddd 10 ii mmmm; i=4:3 k=3", "d, mR", uxtb),
-      .init("rev.w", "111110101001 .... 1111 dddd 1000 mmmm", "d, m", Thumb.rev),
-      .init("rev16.w", "111110101001 .... 1111 dddd 1001 mmmm", "d, m", Thumb.rev16),
-      .init("rbit", "111110101001 .... 1111 dddd 1010 mmmm", "d, m", rbit),
-      .init("revsh.w", "111110101001 .... 1111 dddd 1011 mmmm", "d, m", Thumb.revsh),
-      .init("clz", "111110101011 .... 1111 dddd 1000 mmmm", "d, m", clz),
+      .init("rev.w", "111110101001 nnnn 1111 dddd 1000 mmmm", "d, m", Thumb.rev),
+      .init("rev16.w", "111110101001 nnnn 1111 dddd 1001 mmmm", "d, m", Thumb.rev16),
+      .init("rbit", "111110101001 nnnn 1111 dddd 1010 mmmm", "d, m", rbit),
+      .init("revsh.w", "111110101001 nnnn 1111 dddd 1011 mmmm", "d, m", Thumb.revsh),
+      .init("clz", "111110101011 nnnn 1111 dddd 1000 mmmm", "d, m", clz),
     ])
 
   private static func shift(_ t: inout Translator, _ i: Instruction, _ kind: Shift) {
@@ -322,9 +323,9 @@ enum WideMultiply {
       .init("mla", "111110110000 nnnn aaaa dddd 0000 mmmm", "d, n, m, a", mla),
       .init("mls", "111110110000 nnnn aaaa dddd 0001 mmmm", "d, n, m, a", mls),
       .init("smull", "111110111000 nnnn dddd hhhh 0000 mmmm", "d, h, n, m", smull),
-      .init("sdiv", "111110111001 nnnn .... dddd 1111 mmmm", "d, n, m", sdiv),
+      .init("sdiv", "111110111001 nnnn 1111 dddd 1111 mmmm", "d, n, m", sdiv),
       .init("umull", "111110111010 nnnn dddd hhhh 0000 mmmm", "d, h, n, m", umull),
-      .init("udiv", "111110111011 nnnn .... dddd 1111 mmmm", "d, n, m", udiv),
+      .init("udiv", "111110111011 nnnn 1111 dddd 1111 mmmm", "d, n, m", udiv),
       .init("smlal", "111110111100 nnnn dddd hhhh 0000 mmmm", "d, h, n, m", smlal),
       .init("umlal", "111110111110 nnnn dddd hhhh 0000 mmmm", "d, h, n, m", umlal),
     ])

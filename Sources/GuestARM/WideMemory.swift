@@ -7,8 +7,8 @@ enum WideMemory {
   static let multiple = InstructionGroup<Translator>(
     "32-bit load and store: multiple, dual, exclusive, table branch",
     [
-      .init("stmia.w", "1110100010 w 0 nnnn llllllllllllllll", "nw, {l}", stm),
-      .init("ldmia.w", "1110100010 w 1 nnnn llllllllllllllll", "nw, {l}", ldm),
+      .init("stm.w", "1110100010 w 0 nnnn llllllllllllllll", "nw, {l}", stm),
+      .init("ldm.w", "1110100010 w 1 nnnn llllllllllllllll", "nw, {l}", ldm),
       .init("stmdb", "1110100100 w 0 nnnn llllllllllllllll", "nw, {l}", stmdb),
       .init("ldmdb", "1110100100 w 1 nnnn llllllllllllllll", "nw, {l}", ldmdb),
       .init("strd", "1110100 p u 1 w 0 nnnn tttt hhhh iiiiiiii; i=9:2", "t, h, Q", strd),
@@ -115,7 +115,7 @@ enum WideMemory {
   // MARK: Single
 
   static let single = InstructionGroup<Translator>(
-    "32-bit load and store: single", stores + loads + literals + preloads)
+    "32-bit load and store: single", stores + loads + literals)
 
   private static let stores: [InstructionRow<Translator>] = [
     .init("strb.w", "111110001000 nnnn tttt iiiiiiiiiiii; u=1 p=1", "t, Q", strb),
@@ -133,47 +133,46 @@ enum WideMemory {
   ]
 
   private static let loads: [InstructionRow<Translator>] = [
-    .init("ldrb.w", "111110001001 nnnn tttt iiiiiiiiiiii; u=1 p=1", "t, Q", ldrb),
-    .init("ldrb.w", "111110000001 nnnn tttt 1puw iiiiiiii", "t, Q", ldrb),
-    .init("ldrbt", "111110000001 nnnn tttt 1110 iiiiiiii", "t, [n, #i]", ldrbt),
-    .init("ldrb.w", "111110000001 nnnn tttt 000000 ii mmmm", "t, [n, mG]", ldrbIndex),
-    .init("ldrsb.w", "111110011001 nnnn tttt iiiiiiiiiiii; u=1 p=1", "t, Q", ldrsb),
-    .init("ldrsb.w", "111110010001 nnnn tttt 1puw iiiiiiii", "t, Q", ldrsb),
-    .init("ldrsbt", "111110010001 nnnn tttt 1110 iiiiiiii", "t, [n, #i]", ldrsbt),
-    .init("ldrsb.w", "111110010001 nnnn tttt 000000 ii mmmm", "t, [n, mG]", ldrsbIndex),
-    .init("ldrh.w", "111110001011 nnnn tttt iiiiiiiiiiii; u=1 p=1", "t, Q", ldrh),
-    .init("ldrh.w", "111110000011 nnnn tttt 1puw iiiiiiii", "t, Q", ldrh),
-    .init("ldrht", "111110000011 nnnn tttt 1110 iiiiiiii", "t, [n, #i]", ldrht),
-    .init("ldrh.w", "111110000011 nnnn tttt 000000 ii mmmm", "t, [n, mG]", ldrhIndex),
-    .init("ldrsh.w", "111110011011 nnnn tttt iiiiiiiiiiii; u=1 p=1", "t, Q", ldrsh),
-    .init("ldrsh.w", "111110010011 nnnn tttt 1puw iiiiiiii", "t, Q", ldrsh),
-    .init("ldrsht", "111110010011 nnnn tttt 1110 iiiiiiii", "t, [n, #i]", ldrsht),
-    .init("ldrsh.w", "111110010011 nnnn tttt 000000 ii mmmm", "t, [n, mG]", ldrshIndex),
-    .init("ldr.w", "111110001101 nnnn tttt iiiiiiiiiiii; u=1 p=1", "t, Q", ldr),
-    .init("ldr.w", "111110000101 nnnn tttt 1puw iiiiiiii", "t, Q", ldr),
-    .init("ldrt", "111110000101 nnnn tttt 1110 iiiiiiii", "t, [n, #i]", ldrt),
-    .init("ldr.w", "111110000101 nnnn tttt 000000 ii mmmm", "t, [n, mG]", ldrIndex),
+    .init("ldrb.w", "111110001001 nnnn tttt iiiiiiiiiiii; u=1 p=1 n!=15", "t, Q", ldrb),
+    .init("ldrb.w", "111110000001 nnnn tttt 1puw iiiiiiii; n!=15", "t, Q", ldrb),
+    .init("ldrbt", "111110000001 nnnn tttt 1110 iiiiiiii; n!=15", "t, [n, #i]", ldrbt),
+    .init("ldrb.index", "111110000001 nnnn tttt 000000 ii mmmm; n!=15", "t, [n, mG]", ldrbIndex, shows: "ldrb.w"),
+    .init("ldrsb.w", "111110011001 nnnn tttt iiiiiiiiiiii; u=1 p=1 n!=15", "t, Q", ldrsb),
+    .init("ldrsb.w", "111110010001 nnnn tttt 1puw iiiiiiii; n!=15", "t, Q", ldrsb),
+    .init("ldrsbt", "111110010001 nnnn tttt 1110 iiiiiiii; n!=15", "t, [n, #i]", ldrsbt),
+    .init("ldrsb.index", "111110010001 nnnn tttt 000000 ii mmmm; n!=15", "t, [n, mG]", ldrsbIndex, shows: "ldrsb.w"),
+    .init("ldrh.w", "111110001011 nnnn tttt iiiiiiiiiiii; u=1 p=1 n!=15", "t, Q", ldrh),
+    .init("ldrh.w", "111110000011 nnnn tttt 1puw iiiiiiii; n!=15", "t, Q", ldrh),
+    .init("ldrht", "111110000011 nnnn tttt 1110 iiiiiiii; n!=15", "t, [n, #i]", ldrht),
+    .init("ldrh.index", "111110000011 nnnn tttt 000000 ii mmmm; n!=15", "t, [n, mG]", ldrhIndex, shows: "ldrh.w"),
+    .init("ldrsh.w", "111110011011 nnnn tttt iiiiiiiiiiii; u=1 p=1 n!=15", "t, Q", ldrsh),
+    .init("ldrsh.w", "111110010011 nnnn tttt 1puw iiiiiiii; n!=15", "t, Q", ldrsh),
+    .init("ldrsht", "111110010011 nnnn tttt 1110 iiiiiiii; n!=15", "t, [n, #i]", ldrsht),
+    .init("ldrsh.index", "111110010011 nnnn tttt 000000 ii mmmm; n!=15", "t, [n, mG]", ldrshIndex, shows: "ldrsh.w"),
+    .init("ldr.w", "111110001101 nnnn tttt iiiiiiiiiiii; u=1 p=1 n!=15", "t, Q", ldr),
+    .init("ldr.w", "111110000101 nnnn tttt 1puw iiiiiiii; n!=15", "t, Q", ldr),
+    .init("ldrt", "111110000101 nnnn tttt 1110 iiiiiiii; n!=15", "t, [n, #i]", ldrt),
+    .init("ldr.index", "111110000101 nnnn tttt 000000 ii mmmm; n!=15", "t, [n, mG]", ldrIndex, shows: "ldr.w"),
   ]
 
   private static let literals: [InstructionRow<Translator>] = [
-    .init("ldrb.w", "11111000 u 001 1111 tttt iiiiiiiiiiii; n=15 p=1", "t, V", ldrb),
-    .init("ldrh.w", "11111000 u 011 1111 tttt iiiiiiiiiiii; n=15 p=1", "t, V", ldrh),
-    .init("ldr.w", "11111000 u 101 1111 tttt iiiiiiiiiiii; n=15 p=1", "t, V", ldr),
-    .init("ldrsb.w", "11111001 u 001 1111 tttt iiiiiiiiiiii; n=15 p=1", "t, V", ldrsb),
-    .init("ldrsh.w", "11111001 u 011 1111 tttt iiiiiiiiiiii; n=15 p=1", "t, V", ldrsh),
+    .init("ldrb.literal", "11111000 u 001 1111 tttt iiiiiiiiiiii; n=15 p=1", "t, V", ldrb, shows: "ldrb.w"),
+    .init("ldrh.literal", "11111000 u 011 1111 tttt iiiiiiiiiiii; n=15 p=1", "t, V", ldrh, shows: "ldrh.w"),
+    .init("ldr.literal", "11111000 u 101 1111 tttt iiiiiiiiiiii; n=15 p=1", "t, V", ldr, shows: "ldr.w"),
+    .init("ldrsb.literal", "11111001 u 001 1111 tttt iiiiiiiiiiii; n=15 p=1", "t, V", ldrsb, shows: "ldrsb.w"),
+    .init("ldrsh.literal", "11111001 u 011 1111 tttt iiiiiiiiiiii; n=15 p=1", "t, V", ldrsh, shows: "ldrsh.w"),
   ]
 
-  /// Hints that bring memory into caches.
-  private static let preloads: [InstructionRow<Translator>] = [
-    .init("pld", "1111100 s 1001 nnnn 1111 iiiiiiiiiiii; u=1 p=1", "Q", Thumb.nop),
-    .init("pld", "1111100 s 0001 nnnn 1111 1100 iiiiiiii; u=0 p=1", "Q", Thumb.nop),
-    .init("pld", "1111100 s 0001 nnnn 1111 000000 ii mmmm", "[n, mG]", Thumb.nop),
-    .init("pld", "1111100 s u 001 1111 1111 iiiiiiiiiiii; n=15 p=1", "V", Thumb.nop),
-  ]
+  /// Loads of less than a word to the PC are hints that bring memory into caches.
+  private static func isPreload(_ i: Instruction, _ transfer: Transfer) -> Bool {
+    i.t == ARMRegisters.pc && transfer != .word
+  }
 
   private static func immediate(
     _ t: inout Translator, _ i: Instruction, load: Bool, _ transfer: Transfer, _ space: AccessSpace = .current
   ) {
+    if load, isPreload(i, transfer) { return }
+    guard i["p"] != 0 || i["w"] != 0 else { return t.undefined() }
     t.execute()
     let (base, offset, writeBack) = indexed(&t, i)
     guard load else {
@@ -201,6 +200,7 @@ enum WideMemory {
   }
 
   private static func index(_ t: inout Translator, _ i: Instruction, load: Bool, _ transfer: Transfer) {
+    if load, isPreload(i, transfer) { return }
     t.execute()
     let index = i.i == 0 ? t.r(i.m) : t.binary(.shiftLeft, t.r(i.m), i.i)
     let address = t.builder.binary(.add, t.r(i.n), index)
@@ -237,7 +237,8 @@ enum WideBranches {
   static let group = InstructionGroup<Translator>(
     "32-bit branches and control",
     [
-      .init("b<c>.w", "11110 j cccc jjjjjj 10 j 0 j jjjjjjjjjjj; j=20|17:12|18|19|11:1 c!=14 c!=15", "B", Thumb.branchIf),
+      .init(
+        "b<c>.w", "11110 j cccc jjjjjj 10 j 0 j jjjjjjjjjjj; j=20|17:12|18|19|11:1 c!=14 c!=15", "B", Thumb.branchIf),
       .init("b.w", "11110 s iiiiiiiiii 10 x 1 y iiiiiiiiiii; i=21:12|11:1", "T", branch),
       .init("nop.w", "111100111010 .... 10.0 .000 hhhhhhhh", "", Thumb.nop),
       .init("wfe.w", "111100111010 .... 10.0 .000 00000010", "", Thumb.wfe),
