@@ -126,6 +126,27 @@ private struct UserMode {
     let folder = FileManager.default.temporaryDirectory
     let name = "martlet-arm-\(UUID().uuidString)"
     let (file, result) = (folder.appendingPathComponent(name), folder.appendingPathComponent(name + ".out"))
+    defer { for url in [file, result] { try? FileManager.default.removeItem(at: url) } }
+    let manager = FileManager.default
+    _ = manager.createFile(
+      atPath: file.path, contents: Data(elf(program)), attributes: [.posixPermissions: 0o755])
+    _ = manager.createFile(atPath: result.path, contents: nil)
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["timeout", "100", executable, "-cpu", "cortex-a15", file.path]
+    process.standardOutput = try FileHandle(forWritingTo: result)
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    var written = [UInt8](try Data(contentsOf: result))
+    let scratch = Int(Place.scratch - Place.outputs)
+    guard written.count == scratch + Place.scratchSize else { return [] }
+    // CPSR has more than the flags: they are in the highest byte of word 6.
+    for number in 0..<program.caseCount {
+      let flags = number * Int(Place.record) + 24
+      for byte in flags..<flags + 3 { written[byte] = 0 }
+      written[flags + 3] &= 0xF8
+    }
     return Array(written.prefix(program.caseCount * Int(Place.record))) + written[scratch...]
   }
 
