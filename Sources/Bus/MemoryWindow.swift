@@ -2,8 +2,8 @@
 import Bits
 import Glibc
 
-/// What translated code may do with a page of the window.
-public enum PageAccess: Sendable, Equatable {
+/// What translated code may do with a page of the window; the smaller case allows less.
+public enum PageAccess: Sendable, Comparable {
   case none, readOnly, readWrite
 }
 

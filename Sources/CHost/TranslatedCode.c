@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
 #include <asm/prctl.h>
+#include <asm/hwcap2.h>
 #include <cpuid.h>
 
 /* Slots are filled before `end` is published, so that the handler never sees half of one. */
@@ -79,7 +81,12 @@ void chost_faults_remove(uint64_t start) {
 void chost_set_gs_base(uint64_t base) {
   static _Thread_local uint64_t current;
   if (current == base) return;
-  if (syscall(SYS_arch_prctl, ARCH_SET_GS, base) == 0) current = base;
+  if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) {
+    __asm__ volatile("wrgsbase %0" ::"r"(base));
+    current = base;
+  } else if (syscall(SYS_arch_prctl, ARCH_SET_GS, base) == 0) {
+    current = base;
+  }
 }
 
 int chost_cpu_has_bit_instructions(void) {

@@ -8,9 +8,13 @@ import IR
 public struct BlockStore {
   public private(set) var blocks: [TranslationBlock] = []
   public private(set) var exits: [BlockExit] = []
-  private var buckets = [BlockID](repeating: 0, count: 1 << 14)
-  /// First block of each physical page that holds translated code.
-  private var pages: [UInt64: BlockID] = [:]
+  /// A power of two, at least as many as blocks.
+  private var buckets = [BlockID](repeating: 0, count: 1 << 12)
+  /// Physical pages that hold translated code, or did: the place in `pageHeads` of the page's first block.
+  private var pages: [UInt64: Int] = [:]
+  private var pageHeads: [BlockID] = []
+  /// The page last added to; the next block is likely in it too.
+  private var lastPage: (page: UInt64, place: Int) = (.max, 0)
   /// How often a physical PC's block was thrown away.
   private var invalidated: [UInt64: UInt32] = [:]
 
@@ -29,7 +33,7 @@ public struct BlockStore {
   private func bucket(_ key: BlockKey) -> Int {
     var hash = key.pc &* 0x9E37_79B9_7F4A_7C15
     hash ^= UInt64(key.flags) &* 0xC2B2_AE3D_27D4_EB4F
-    return Int(hash >> 50) & (buckets.count - 1)
+    return Int(hash >> 32) & (buckets.count - 1)
   }
 
   func find(_ key: BlockKey) -> BlockID {
@@ -41,19 +45,44 @@ public struct BlockStore {
     return 0
   }
 
-  func hasCode(inPage page: UInt64) -> Bool { pages[page] != nil }
-  func retranslations(at physicalPC: UInt64) -> UInt32 {
-    invalidated.isEmpty ? 0 : invalidated[physicalPC] ?? 0
+  func hasCode(inPage page: UInt64) -> Bool { firstBlock(inPage: page) != 0 }
+  /// How often the code at the PC of `id` was translated before.
+  public func retranslations(_ id: BlockID) -> UInt32 { invalidated[blocks[Int(id)].key.physicalPC] ?? 0 }
+
+  private func firstBlock(inPage page: UInt64) -> BlockID { pages[page].map { pageHeads[$0] } ?? 0 }
+
+  /// The place of a page in `pageHeads`.
+  private mutating func place(ofPage page: UInt64) -> Int {
+    if lastPage.page == page { return lastPage.place }
+    let place = pages[page] ?? pageHeads.count
+    if place == pageHeads.count {
+      pages[page] = place
+      pageHeads.append(0)
+    }
+    lastPage = (page, place)
+    return place
+  }
+
+  private mutating func growBuckets() {
+    buckets = [BlockID](repeating: 0, count: buckets.count * 2)
+    for id in 1..<blocks.count where blocks[id].isValid {
+      let slot = bucket(blocks[id].key)
+      blocks[id].nextInBucket = buckets[slot]
+      buckets[slot] = BlockID(id)
+    }
   }
 
   /// Adds a block and the chainable exits among the ops it was compiled from, numbered from `block.firstExit`.
   mutating func insert(_ block: TranslationBlock, _ ops: [Op]) -> BlockID {
+    if blocks.count > buckets.count { growBuckets() }
     let id = BlockID(blocks.count)
     var block = block
     let slot = bucket(block.key)
     block.nextInBucket = buckets[slot]
     buckets[slot] = id
-    block.nextInPage = pages.updateValue(id, forKey: block.key.physicalPC & ~0xFFF) ?? 0
+    let place = place(ofPage: block.key.physicalPC & ~0xFFF)
+    block.nextInPage = pageHeads[place]
+    pageHeads[place] = id
     blocks.append(block)
     for op in ops where op.opcode == .exit || op.opcode == .exitIf {
       let mayChain = block.key.variant == .normal && !op.exitFlags.contains(.unchainable)
@@ -116,7 +145,7 @@ public struct BlockStore {
   /// Valid blocks whose code overlaps the physical range, which lies in one page.
   func overlapping(_ range: Range<UInt64>) -> [BlockID] {
     var found: [BlockID] = []
-    var id = pages[range.lowerBound & ~0xFFF] ?? 0
+    var id = firstBlock(inPage: range.lowerBound & ~0xFFF)
     while id != 0 {
       if blocks[Int(id)].physicalRange.overlaps(range) { found.append(id) }
       id = blocks[Int(id)].nextInPage
@@ -133,9 +162,8 @@ public struct BlockStore {
     let key = blocks[Int(id)].key
     let slot = bucket(key)
     buckets[slot] = listWithout(id, head: buckets[slot], next: \.nextInBucket)
-    let page = key.physicalPC & ~0xFFF
-    let head = listWithout(id, head: pages[page] ?? 0, next: \.nextInPage)
-    pages[page] = head == 0 ? nil : head
+    let place = place(ofPage: key.physicalPC & ~0xFFF)
+    pageHeads[place] = listWithout(id, head: pageHeads[place], next: \.nextInPage)
   }
 
   /// Takes `id` out of a list; returns the list's new head.
@@ -162,14 +190,17 @@ public struct BlockStore {
     blocks.append(
       TranslationBlock(
         key: none, guestSize: 0, instructionCount: 0, irOpCount: 0,
-        compiled: CompiledBlock(entry: CodeAddress(0), size: 0, exitCount: 0), firstExit: 0, isValid: false, tier: .quick,
-        retranslations: 0, secondPage: .max, firstIncoming: 0, nextInBucket: 0, nextInPage: 0))
+        compiled: CompiledBlock(entry: CodeAddress(0), size: 0, exitCount: 0), firstExit: 0, isValid: false,
+        tier: .quick,
+        secondPage: .max, firstIncoming: 0, nextInBucket: 0, nextInPage: 0))
     exits.removeAll(keepingCapacity: true)
     exits.append(BlockExit(source: 0, target: 0, linked: 0, mayChain: false, nextIncoming: 0))
     for index in buckets.indices { buckets[index] = 0 }
     pages.removeAll()
+    pageHeads.removeAll()
+    lastPage = (.max, 0)
   }
 
   /// Physical pages that hold translated code.
-  var codePages: some Sequence<UInt64> { pages.keys }
+  var codePages: [UInt64] { pages.compactMap { pageHeads[$0.value] != 0 ? $0.key : nil } }
 }

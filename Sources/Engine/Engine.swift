@@ -48,12 +48,17 @@ public struct EngineOptions: Sendable {
   public internal(set) var statistics = EngineStatistics()
   public let debug = DebugPoints()
   let window: MemoryWindow
+  /// A window with nothing in it: every access takes the slow path.
+  let emptyWindow: MemoryWindow
+  var restrictedWindows: [RestrictedWindow] = []
+  /// Counts the changes after which vCPUs must look for their windows anew.
+  var windowGeneration: UInt64 = 1
   let hostConfiguration: HostConfiguration
   /// Makes the walkers through a block op by op; nil where none is registered.
   public var opStepper: OpStepperFactory?
   var optimizer: Optimizer
-  /// Memory for the next block to be translated.
-  var spareBlock = Block(pc: 0)
+  /// Builds one block after the other in the same memory.
+  var builder = Builder(pc: 0)
   /// Exits that may not be chained by order of the user: (source PC, target PC).
   public internal(set) var forbiddenChains: Set<ChainEdge> = []
   /// Blocks whose one instruction straddles two pages, by the second page.
@@ -83,6 +88,7 @@ public struct EngineOptions: Sendable {
     do { host = try H(configuration) } catch { throw .host(error) }
     do {
       window = try MemoryWindow()
+      emptyWindow = try MemoryWindow()
       try window.mapAll(of: space)
     } catch { throw .memory(error) }
     vcpus = (0..<vcpuCount).map { VCPU(number: $0, engine: self) }
@@ -137,20 +143,5 @@ public struct EngineOptions: Sendable {
       try space.write(address, size: size, value)
       return true
     } catch { return false }
-  }
-
-  private func layoutChanged(_ region: Region) {
-    do { try window.remap(region, of: space) } catch { log.write(.guestErrors, "memory window: \(error)") }
-    for page in store.codePages where page <= region.last && page &+ 0xFFF >= region.base { protect(page) }
-    for vcpu in vcpus { vcpu.flushTLB(address: nil, addressSpace: nil) }
-  }
-
-  /// Sets the window's protection of a page from what is known of it: watched, code, ROM, RAM.
-  func protect(_ page: UInt64) {
-    guard window.covers(page, count: 0x1000), let direct = space.directPage(at: page) else { return }
-    let access: PageAccess =
-      debug.watchesPage(page)
-      ? .none : !direct.isWritable || store.hasCode(inPage: page) || straddlers[page] != nil ? .readOnly : .readWrite
-    do { try window.protect(page, count: 0x1000, access) } catch { log.write(.guestErrors, "memory window: \(error)") }
   }
 }

@@ -39,7 +39,7 @@ public struct BlockInspection: Sendable {
   public var id: BlockID
   public var block: TranslationBlock
   public var guest: [GuestLine]
-  /// The IR as decoded, then after each pass that is on, in order.
+  /// The IR as decoded, then after each pass that is on, in order; passes that the block's tier leaves out included.
   public var stages: [IRStage]
   /// The IR the host compiled; lines of `host` name ops of it by index.
   public var compiled: Block
@@ -95,9 +95,8 @@ extension Engine {
   private func view(of block: TranslationBlock, _ decoded: Block) -> BlockInspection {
     var stages = [IRStage(name: "decoded", block: decoded)]
     var optimized = decoded
-    if block.tier == .thorough {
-      optimizer.run(&optimized) { pass, block in stages.append(IRStage(name: pass.name, block: block)) }
-    }
+    optimizer.run(&optimized) { pass, block in stages.append(IRStage(name: pass.name, block: block)) }
+    if block.tier == .quick { optimized = decoded }
     return BlockInspection(
       id: 0, block: block, guest: guestListing(block), stages: stages, compiled: optimized, host: [], incoming: [],
       outgoing: [], executions: nil, ending: ending(of: decoded))

@@ -75,7 +75,7 @@ extension Engine {
 
   /// Drops all translated code. Not while translated code runs.
   public func flush() {
-    let pages = Array(store.codePages) + Array(straddlers.keys)
+    let pages = store.codePages + Array(straddlers.keys)
     host.reset()
     store.clear()
     straddlers.removeAll()

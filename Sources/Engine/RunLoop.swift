@@ -178,7 +178,7 @@ extension Engine {
     let block = store[id]
     guard block.isValid, block.key.variant == .normal, block.key.flags == vcpu.mode.flags else { return }
     guard exit != .max, store.exits.indices.contains(Int(exit)), store.exits[Int(exit)].mayChain else {
-      if block.secondPage == .max || vcpu.mode.memoryMode == .window {
+      if block.secondPage == .max || vcpu.mode.memoryMode != .tlb {
         vcpu.mode.setJump(
           JumpCache.index(block.key.pc), pc: block.key.pc, target: host.jumpTarget(block.compiled.entry))
       }
@@ -187,7 +187,7 @@ extension Engine {
     let from = store.exits[Int(exit)]
     guard from.linked == 0, from.target == block.key.pc, store[from.source].isValid,
       store[from.source].key.flags == block.key.flags,
-      block.secondPage == .max || vcpu.mode.memoryMode == .window,
+      block.secondPage == .max || vcpu.mode.memoryMode != .tlb,
       !forbiddenChains.contains(ChainEdge(source: store[from.source].key.pc, target: from.target))
     else { return }
     host.link(exit: exit, to: block.compiled.entry)

@@ -13,19 +13,23 @@ public struct TranslationCost: Sendable {
   public var hostBytes: UInt64 = 0
   public var opsBeforePasses: UInt64 = 0
   public var opsAfterPasses: UInt64 = 0
-  /// Host nanoseconds by stage.
+  /// Instructions of the blocks whose translation was timed: every eighth, since reading the clock takes a while.
+  public var timedInstructions: UInt64 = 0
+  /// Host nanoseconds by stage for those.
   public var decodeTime: UInt64 = 0
   public var optimizeTime: UInt64 = 0
   public var compileTime: UInt64 = 0
   public init() {}
 
-  /// Host nanoseconds in all.
-  public var time: UInt64 { decodeTime &+ optimizeTime &+ compileTime }
+  /// Whether the next translation is timed.
+  var isTimed: Bool { blocks & 7 == 0 }
 
-  /// Notes a translation; `times` are those of its start, and of the ends of decoding, of the passes and of the rest.
+  /// Notes a translation; `times` are those of its start, and of the ends of decoding, of the passes and of the rest,
+  /// all 0 if it was not timed.
   mutating func add(
     _ extent: GuestExtent, opsAfterPasses: Int, hostBytes: Int, times: (UInt64, UInt64, UInt64, UInt64)
   ) {
+    if isTimed { timedInstructions &+= UInt64(extent.instructions) }
     blocks &+= 1
     instructions &+= UInt64(extent.instructions)
     guestBytes &+= extent.size

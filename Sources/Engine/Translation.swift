@@ -47,15 +47,14 @@ extension Engine {
   func translate(
     _ vcpu: VCPU, _ key: BlockKey, _ tier: Tier, single: Bool
   ) throws(TranslationFailure) -> BlockID {
-    let start = monotonicNanoseconds()
-    // One block's memory serves all translations, one after the other.
+    let isTimed = statistics[tier].isTimed
+    let start = isTimed ? monotonicNanoseconds() : 0
+    do { try build(vcpu, key, single ? 1 : options.maximumInstructions, &builder) } catch { throw .guest(error) }
+    // Taken out and put back, so that one block's memory serves all translations.
     var block = Block(pc: key.pc)
-    swap(&block, &spareBlock)
-    do {
-      block = try decode(
-        vcpu, key, maximumInstructions: single ? 1 : options.maximumInstructions, reusing: consume block)
-    } catch { throw .guest(error) }
-    let decoded = monotonicNanoseconds()
+    swap(&block, &builder.block)
+    defer { swap(&block, &builder.block) }
+    let decoded = isTimed ? monotonicNanoseconds() : 0
     let extent = GuestExtent(block)
     let original = log.showsTranslation ? block : nil
     if tier == .thorough { optimizer.run(&block) }
@@ -63,26 +62,30 @@ extension Engine {
       let address = counters.address(key.pc)
       block.ops.insert(Op(.count, imm: Int64(bitPattern: address)), at: 0)
     }
-    let ready = monotonicNanoseconds()
+    let ready = isTimed ? monotonicNanoseconds() : 0
     let compiled = try compile(block, dataPath(key.flags))
     let id = register(key, tier, extent, block, compiled, vcpu)
     statistics[tier].add(
       extent, opsAfterPasses: block.ops.count, hostBytes: compiled.size,
-      times: (start, decoded, ready, monotonicNanoseconds()))
+      times: (start, decoded, ready, isTimed ? monotonicNanoseconds() : 0))
     if let original { logTranslation(id, original, block) }
-    swap(&block, &spareBlock)
     return id
   }
 
   /// Decodes the guest code at `key` into IR, before any pass.
   ///
-  /// - Parameters:
-  ///   - secondPage: where the code goes on beyond the page, if that is known; else it is looked up.
-  ///   - storage: a block that is no longer needed, whose memory the new one takes over.
+  /// - Parameter secondPage: where the code goes on beyond the page, if that is known; else it is looked up.
   func decode(
-    _ vcpu: VCPU, _ key: BlockKey, maximumInstructions: Int, secondPage: UInt64? = nil,
-    reusing storage: consuming Block = Block(pc: 0)
+    _ vcpu: VCPU, _ key: BlockKey, maximumInstructions: Int, secondPage: UInt64? = nil
   ) throws(GuestException) -> Block {
+    var builder = Builder(pc: key.pc)
+    try build(vcpu, key, maximumInstructions, secondPage: secondPage, &builder)
+    return builder.block
+  }
+
+  private func build(
+    _ vcpu: VCPU, _ key: BlockKey, _ maximumInstructions: Int, secondPage: UInt64? = nil, _ builder: inout Builder
+  ) throws(GuestException) {
     let page = space.directPage(at: key.physicalPC & ~0xFFF)
     guard let direct = page ?? space.ram(at: key.physicalPC, count: 1) else {
       throw guest.accessFault(.execute, key.pc)
@@ -92,18 +95,26 @@ extension Engine {
     var count = 0x1000 - Int(key.physicalPC & 0xFFF)
     if !whole { while space.ram(at: key.physicalPC, count: count) == nil { count -= 1 } }
     let bytes = unsafe UnsafeRawBufferPointer(start: direct.memory.alias + direct.offset + offset, count: count)
-    let code = unsafe CodeBytes(bytes) { [self] in
-      if let secondPage, let next = space.ram(at: secondPage, count: 8) {
-        return .success(next.memory.load(next.offset, size: 8))
+    // Far from the page's end the next one is out of reach, and nothing need be remembered for it.
+    let isFar = whole && count > 16 * maximumInstructions
+    let code =
+      unsafe isFar
+      ? CodeBytes(bytes, nextPage: Self.noNextPage)
+      : CodeBytes(bytes) { [self] in
+        if let secondPage, let next = space.ram(at: secondPage, count: 8) {
+          return .success(next.memory.load(next.offset, size: 8))
+        }
+        return nextPageBytes(vcpu, after: key.pc, whole: whole)
       }
-      return nextPageBytes(vcpu, after: key.pc, whole: whole)
-    }
-    var builder = Builder(pc: key.pc, reusing: storage)
+    builder.restart(pc: key.pc)
     let stops = key.variant == .normal ? debug.breakpoints : []
     let request = TranslationRequest(
       pc: key.pc, flags: key.flags, code: code, maximumInstructions: maximumInstructions, stopBefore: stops)
     guest.translate(request, into: &builder)
-    return builder.block
+  }
+
+  private static let noNextPage: @Sendable () -> Result<UInt64, GuestException> = {
+    preconditionFailure("no instruction takes over 16 bytes")
   }
 
   private func nextPageBytes(_ vcpu: VCPU, after pc: UInt64, whole: Bool) -> Result<UInt64, GuestException> {
@@ -118,7 +129,7 @@ extension Engine {
     }
   }
 
-  func dataPath(_ flags: TranslationFlags) -> DataPath { guest.memoryMode(flags) == .window ? .window : .tlb }
+  func dataPath(_ flags: TranslationFlags) -> DataPath { guest.memoryMode(flags) == .tlb ? .tlb : .window }
 
   private func compile(_ block: Block, _ path: DataPath) throws(TranslationFailure) -> CompiledBlock {
     do throws(HostError) {
@@ -144,7 +155,7 @@ extension Engine {
       TranslationBlock(
         key: key, guestSize: UInt32(min(max(extent.size, 1), room)), instructionCount: extent.instructions,
         irOpCount: UInt32(block.ops.count), compiled: compiled, firstExit: store.nextExit, isValid: true, tier: tier,
-        retranslations: store.retranslations(at: key.physicalPC), secondPage: second, firstIncoming: 0,
+        secondPage: second, firstIncoming: 0,
         nextInBucket: 0, nextInPage: 0), block.ops)
     if store[id].nextInPage == 0 { denyWrites(key.physicalPC & ~0xFFF) }
     if second < TranslationBlock.unreachablePage {
@@ -156,6 +167,6 @@ extension Engine {
 
   private func denyWrites(_ page: UInt64) {
     protect(page)
-    for vcpu in vcpus { for mode in vcpu.modes { mode.denyWrites(toPhysicalPage: page) } }
+    for vcpu in vcpus { for mode in vcpu.modes where mode.memoryMode == .tlb { mode.denyWrites(toPhysicalPage: page) } }
   }
 }

@@ -35,8 +35,6 @@ public struct TranslationBlock: Sendable {
   public var tier: Tier
   /// How often a sample found the vCPU about to enter the block.
   var heat: UInt8 = 0
-  /// How often it was translated before, at the same key.
-  public var retranslations: UInt32
   /// Physical address of the second page, if its only instruction straddles two; else `.max`.
   /// ``unreachablePage`` if fetching from there raised: the block does nothing but raise that, once.
   public var secondPage: UInt64

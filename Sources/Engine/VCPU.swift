@@ -14,6 +14,10 @@ import IR
   /// Virtual page to physical page of executed code: tag and address, direct-mapped.
   var codePages = [(tag: UInt64, physical: UInt64)](repeating: (.max, 0), count: 64)
 
+  /// Base of the window for this mode, as of the engine's generation of windows.
+  var windowBase: UInt = 0
+  var windowGeneration: UInt64 = 0
+
   init(flags: TranslationFlags, memoryMode: MemoryMode) {
     self.flags = flags
     self.memoryMode = memoryMode
@@ -163,6 +167,7 @@ import IR
       mode.clearTLB()
       mode.clearJumpCache()
     }
+    engine.windowGeneration &+= 1
     engine.unchainAll()
   }
 
@@ -200,6 +205,12 @@ import IR
       }
     }
     publish(mode)
+    if mode.windowGeneration != engine.windowGeneration {
+      unsafe mode.windowBase = UInt(bitPattern: engine.window(for: self).base)
+      // Making one window may have ended another.
+      mode.windowGeneration = engine.windowGeneration
+    }
+    state.store(mode.windowBase, at: StateOffset.windowBase)
   }
 
   func publish(_ mode: ModeContext) {
@@ -232,6 +243,7 @@ extension Engine {
     vcpu.repeatedException = RepeatedException()
     vcpu.passedBreakpoint = nil
     vcpu.opSession = nil
+    windowGeneration &+= 1
     vcpu.flushTLB(address: nil, addressSpace: nil)
   }
 }

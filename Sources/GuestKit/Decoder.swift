@@ -70,6 +70,13 @@ public struct InstructionGroup<Translator>: Sendable {
   }
 }
 
+/// Holds the translator function of a row.
+@usableFromInline final class TranslatorBox<Translator> {
+  @usableFromInline let translate: InstructionRow<Translator>.Translate
+
+  init(_ translate: @escaping InstructionRow<Translator>.Translate) { self.translate = translate }
+}
+
 /// Rows compiled for decoding. Immutable.
 @safe public final class DecodeTable<Translator>: @unchecked Sendable {
   @usableFromInline struct Candidate: BitwiseCopyable {
@@ -97,7 +104,8 @@ public struct InstructionGroup<Translator>: Sendable {
   @usableFromInline let candidates: RawTable<Candidate>
   @usableFromInline let exclusions: RawTable<Exclusion>
   @usableFromInline let runs: UnsafeMutableBufferPointer<FieldRun>
-  @usableFromInline let translators: [InstructionRow<Translator>.Translate]
+  /// By row. Unmanaged, since counting references would take longer than the rest of the call.
+  @usableFromInline let translators: RawTable<Unmanaged<TranslatorBox<Translator>>>
 
   /// - Parameters:
   ///   - width: the register width; rows for another are left out.
@@ -159,11 +167,13 @@ public struct InstructionGroup<Translator>: Sendable {
     self.patterns = patterns
     self.candidates = RawTable(copying: candidates)
     self.exclusions = RawTable(copying: exclusions)
-    translators = rows.map(\.translate)
+    unsafe translators = RawTable(copying: rows.map { unsafe Unmanaged.passRetained(TranslatorBox($0.translate)) })
     unsafe runs = Self.pool(patterns)
   }
 
   deinit {
+    for row in unsafe 0..<translators.capacity { unsafe translators[row].release() }
+    unsafe translators.deallocate()
     unsafe runs.deallocate()
     candidates.deallocate()
     exclusions.deallocate()
@@ -221,7 +231,7 @@ public struct InstructionGroup<Translator>: Sendable {
   }
 
   @inlinable public func translate(_ instruction: Instruction, with translator: inout Translator) {
-    translators[instruction.row](&translator, instruction)
+    unsafe translators[instruction.row]._withUnsafeGuaranteedRef { $0.translate(&translator, instruction) }
   }
 
   /// Numbers of the rows of the group called `name`.

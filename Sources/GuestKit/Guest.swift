@@ -18,8 +18,25 @@ public enum AccessKind: UInt8, Sendable { case read, write, execute }
 public enum MemoryMode: UInt8, Sendable {
   /// Guest addresses are physical and unrestricted: through the memory window.
   case window
+  /// Guest addresses are physical, but memory protection denies some: through a window that lacks them, see
+  /// ``Guest/memoryRestrictions(_:)``.
+  case restrictedWindow
   /// Addresses are translated or restricted page by page: through the inline TLB.
   case tlb
+}
+
+/// Memory below 4 GiB that loads and stores may not reach freely: whole pages, `first` to `last` byte.
+public struct MemoryRestriction: Sendable, Equatable {
+  public var first: UInt64
+  public var last: UInt64
+  /// Loads are allowed all the same.
+  public var readable: Bool
+
+  public init(first: UInt64, last: UInt64, readable: Bool) {
+    self.first = first
+    self.last = last
+    self.readable = readable
+  }
 }
 
 /// The part of vCPU state that translation depends on, packed by the guest; blocks are looked up by it.
@@ -174,6 +191,10 @@ public protocol Guest: AnyObject, Sendable {
   /// The state that translation depends on.
   func translationFlags(_ cpu: VCPUState) -> TranslationFlags
   func memoryMode(_ flags: TranslationFlags) -> MemoryMode
+  /// What the current mode's loads and stores may not reach, ascending, in `MemoryMode.restrictedWindow`. Where rights
+  /// differ within a page, none of it may be reached. Accesses that are denied so come to
+  /// ``translateAddress(_:_:_:size:space:memory:)``, which has the last word.
+  func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction]
 
   /// Translates from `request.pc` on until a block end; always at least one instruction, or an op that raises.
   func translate(_ request: TranslationRequest, into builder: inout Builder)
@@ -215,4 +236,5 @@ public protocol Guest: AnyObject, Sendable {
 extension Guest {
   public var bootProtocol: BootProtocol { .devicetree }
   public func lockUp(_ cpu: VCPUState) -> String? { nil }
+  public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] { [] }
 }

@@ -51,6 +51,11 @@ extension RISCVGuest {
 
   public func memoryMode(_ flags: TranslationFlags) -> MemoryMode {
     let mode = Flags(rawValue: flags)
-    return mode.dataPaged || mode.dataRestricted ? .tlb : .window
+    return mode.dataPaged ? .tlb : mode.dataRestricted ? .restrictedWindow : .window
+  }
+
+  public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] {
+    let hart = Hart(cpu)
+    return hart.pmpRestrictions(hart.dataPrivilege)
   }
 }

@@ -95,6 +95,28 @@ extension Hart {
     return pmpMatch(address & ~0xFFF...address | 0xFFF)?.whole ?? true
   }
 
+  /// What PMP denies to `privilege` below 4 GiB, page by page.
+  func pmpRestrictions(_ privilege: Privilege) -> [MemoryRestriction] {
+    let end: UInt64 = 1 << 32
+    var cuts: Set<UInt64> = [0]
+    for entry in 0..<Hart.pmpEntries {
+      guard let region = pmpRegion(entry) else { continue }
+      // A boundary within a page sets that page apart.
+      for boundary in [region.lowerBound, region.upperBound &+ 1] where boundary < end {
+        cuts.formUnion([boundary & ~0xFFF, (boundary &+ 0xFFF) & ~0xFFF])
+      }
+    }
+    let starts = cuts.filter { $0 < end }.sorted()
+    var found: [MemoryRestriction] = []
+    for (index, start) in starts.enumerated() {
+      let last = (index + 1 < starts.count ? starts[index + 1] : end) - 1
+      let rights = pmpRights(start...start | 0xFFF, privilege)
+      guard !rights.isSuperset(of: [.read, .write]) else { continue }
+      found.append(MemoryRestriction(first: start, last: last, readable: rights.contains(.read)))
+    }
+    return found
+  }
+
   // MARK: CSRs
 
   /// `pmpcfg` register `index` as this XLEN packs it: 8 entries from an even index on RV64, 4 on RV32.

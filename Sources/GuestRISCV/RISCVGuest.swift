@@ -43,7 +43,7 @@ public final class RISCVGuest: Guest {
       + FloatHelper.allCases.map(\.helper)
     do throws(PatternError) {
       decoder = try DecodeTable(
-        Self.groups(xlen: xlen, extensions) + custom, width: xlen, shortIndex: [0..<2, 10..<16],
+        Self.groups(xlen: xlen, extensions) + custom, width: xlen, shortIndex: [0..<2, 5..<7, 10..<16],
         longIndex: [2..<7, 12..<15, 27..<32])
     } catch {
       throw .rows(error.description)

@@ -26,13 +26,16 @@ public struct Translator {
   }
 
   /// The address after the current instruction.
+  @inline(__always)
   var nextPC: UInt64 { address(pc &+ UInt64(length)) }
 
   /// `value` as an address: cut to XLEN.
+  @inline(__always)
   func address(_ value: UInt64) -> UInt64 { value & xlen.mask }
 
   // MARK: Values
 
+  @inline(__always)
   func isWide() -> Bool { xlen == .i64 }
 
   mutating func const(_ value: Int) -> ValueID { builder.const(xlen, Int64(value)) }
@@ -102,6 +105,7 @@ public struct Translator {
   }
 
   /// What a direct jump from the current instruction to `target` must say about itself.
+  @inline(__always)
   func directFlags(to target: UInt64, taken: Bool) -> ExitFlags {
     var result: ExitFlags = []
     if taken, target <= pc { result.insert(.checksBudget) }
@@ -125,5 +129,6 @@ extension Instruction {
 
 extension Translator {
   /// Whether `target` is aligned as instructions must be.
+  @inline(__always)
   func isTarget(_ target: UInt64) -> Bool { extensions.contains(.c) || target & 2 == 0 }
 }

@@ -110,13 +110,15 @@ public struct RegisterSlot: Sendable {
 /// `firstExit ..< firstExit + exitCount`, in the order of the ops.
 public struct CompiledBlock: Sendable {
   public var entry: CodeAddress
+  private var packedSize: UInt32
+  private var packedExitCount: UInt32
   /// Host bytes, cold parts included.
-  public var size: Int
-  public var exitCount: Int
+  public var size: Int { Int(packedSize) }
+  public var exitCount: Int { Int(packedExitCount) }
   public init(entry: CodeAddress, size: Int, exitCount: Int) {
     self.entry = entry
-    self.size = size
-    self.exitCount = exitCount
+    packedSize = UInt32(size)
+    packedExitCount = UInt32(exitCount)
   }
 }
 
@@ -140,7 +142,7 @@ public protocol Host: AnyObject, SendableMetatype {
   static var name: String { get }
   init(_ configuration: HostConfiguration) throws(HostError)
 
-  /// Compiles `block`; its chainable exits are numbered from `firstExit`.
+  /// Compiles `block`; its chainable exits are numbered from `firstExit`, which is above the exits of all blocks in use.
   func compile(_ block: Block, dataPath: DataPath, firstExit: UInt32) throws(HostError) -> CompiledBlock
   /// Runs translated code from `entry` until something leaves it; the state's header says what and where.
   ///

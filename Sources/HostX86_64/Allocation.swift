@@ -379,6 +379,7 @@ extension Lowering {
   }
 
   /// Whether no value found in `guest` is needed after this op.
+  @inline(__always)
   private func canOverwrite(_ guest: Int) -> Bool {
     var value = mirrors[guest]
     while value != ValueState.noValue {

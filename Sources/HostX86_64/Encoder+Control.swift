@@ -12,6 +12,7 @@ public enum Plain: UInt32, Sendable, CaseIterable {
   case stc = 0xF9
   case cmc = 0xF5
   case ud2 = 0x0F0B
+  case hlt = 0xF4
   case pause = 0xF390
   case mfence = 0x0FAEF0
   case lfence = 0x0FAEE8

@@ -94,8 +94,11 @@ public final class X86_64Host: Host {
       UInt(cache.base) + UInt(lowering.trampolines.enter),
       to: (@convention(c) (UnsafeMutableRawPointer, UInt64) -> Void).self)
     unsafe enter(cpu.base, cache.base + UInt64(entry.offset))
-    let exit = cpu.exitSite
-    if exit != ABI.noSite { cpu.pc = lowering.exits[Int(exit)].pc }
+    let caller = cpu.exitSite
+    guard caller != ABI.noSite else { return }
+    let exit = lowering.exit(calledFrom: caller)
+    cpu.exitSite = exit
+    cpu.pc = lowering.exits[Int(exit)].pc
   }
 
   public func link(exit: UInt32, to entry: CodeAddress) { setTarget(of: exit, entry.offset) }
@@ -134,6 +137,16 @@ public final class X86_64Host: Host {
 }
 
 extension Lowering {
+  /// The number of the exit whose stub made a call that returns to `offset`.
+  func exit(calledFrom offset: UInt32) -> UInt32 {
+    var (low, high) = (0, exits.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if exits[middle].stub < offset { low = middle + 1 } else { high = middle }
+    }
+    return UInt32(low - 1)
+  }
+
   mutating func forgetBlocks() {
     sites.removeAll()
     exits.removeAll()

@@ -5,12 +5,19 @@ import IR
 
 /// An exit to a known guest PC.
 struct ExitSite {
-  /// Offset in the code cache of the jump's displacement, a multiple of 4, and of the code it reaches unchained; 0 if
-  /// it is never chained.
+  /// Offset in the code cache of the jump's displacement, a multiple of 4; 0 if it is never chained.
   var displacement: UInt32 = 0
+  /// Offset of the code that leaves by this exit: a call of `Trampolines.leaveUnlinked` and, if the exit checks the
+  /// budget, one of `leaveBudget`. Ascending from exit to exit, so that where they were called from tells the exit.
   var stub: UInt32 = 0
   /// The guest PC it leads to.
   var pc: UInt64 = 0
+}
+
+/// Where a block's exit goes while it is not chained, and when the budget is used up.
+struct ExitLabels {
+  var unlinked: Label
+  var budget: Label?
 }
 
 /// A part of a block that stands behind its end.
@@ -18,10 +25,10 @@ struct ColdPart {
   enum Kind {
     /// The taken side of `exitIf`: retire `argument`, go to `pc`.
     case takenExit
-    /// Leave at exit `argument`, which is not chained, or because of the budget.
-    case unlinked, budget
     /// Complete memory access number `argument` by the slow path.
     case slowAccess
+    /// Fault, so that memory access number `argument`, which is outside the window, gets a way to the slow path.
+    case outside
     /// Retire `argument` and leave as the state says.
     case leave
   }
@@ -40,6 +47,7 @@ struct ColdPart {
 }
 
 extension Lowering {
+  @inline(__always)
   func trampoline(_ offset: Int) -> UInt64 { cacheBase + UInt64(offset) }
 
   // MARK: Calls
@@ -182,10 +190,12 @@ extension Lowering {
     nextExit += 1
     while exits.count <= Int(number) { exits.append(ExitSite()) }
     exits[Int(number)] = ExitSite(pc: UInt64(bitPattern: op.imm))
+    exitLabels.append(ExitLabels(unlinked: assembler.makeLabel()))
     return number
   }
 
   /// Whether an exit to `pc` may be chained at all: not if its page may come to be mapped elsewhere.
+  @inline(__always)
   private func mayChain(_ flags: ExitFlags, _ pc: UInt64) -> Bool {
     !flags.contains(.unchainable) && (dataPath != .tlb || pc & ~0xFFF == blockPC & ~0xFFF)
   }
@@ -202,15 +212,13 @@ extension Lowering {
     }
     retire(retired, flags)
     if flags.contains(.checksBudget) {
-      let part = ColdPart(.budget, assembler.makeLabel(), argument: number)
-      assembler.jcc(.le, part.label)
-      cold.append(part)
+      let label = assembler.makeLabel()
+      exitLabels[exitLabels.count - Int(nextExit - number)].budget = label
+      assembler.jcc(.le, label)
     }
-    let part = ColdPart(.unlinked, assembler.makeLabel(), argument: number)
     assembler.alignDisplacement(after: 1)
-    assembler.jmp(part.label)
+    assembler.jmp(exitLabels[exitLabels.count - Int(nextExit - number)].unlinked)
     exits[Int(number)].displacement = UInt32(blockOffset + assembler.count - 4)
-    cold.append(part)
   }
 
   /// Takes `count` off the budget; sets the flags by what is left if the exit checks it.
@@ -264,13 +272,6 @@ extension Lowering {
       switch part.kind {
       case .takenExit:
         emitExit(retired: part.argument, part.flags, pc: part.pc, number: part.exit)
-      case .unlinked:
-        exits[Int(part.argument)].stub = UInt32(blockOffset + assembler.count)
-        assembler.mov(.rax, Int64(part.argument))
-        assembler.jmp(toAddress: trampoline(trampolines.leaveUnlinked))
-      case .budget:
-        assembler.mov(.rax, Int64(part.argument))
-        assembler.jmp(toAddress: trampoline(trampolines.leaveBudget))
       case .slowAccess:
         sites[Int(part.argument)].stub = UInt32(blockOffset + assembler.count)
         assembler.push(Int32(bitPattern: part.argument))
@@ -278,6 +279,19 @@ extension Lowering {
       case .leave:
         retire(part.argument, [])
         assembler.jmp(toAddress: trampoline(trampolines.leave))
+      case .outside:
+        sites[Int(part.argument)].trap = UInt32(blockOffset + assembler.count)
+        assembler.plain(.hlt)
+      }
+    }
+    for index in 0..<exitLabels.count {
+      exits[Int(firstExit) + index].stub = UInt32(blockOffset + assembler.count)
+      guard exits[Int(firstExit) + index].displacement != 0 else { continue }
+      assembler.bind(exitLabels[index].unlinked)
+      assembler.call(toAddress: trampoline(trampolines.leaveUnlinked))
+      if let label = exitLabels[index].budget {
+        assembler.bind(label)
+        assembler.call(toAddress: trampoline(trampolines.leaveBudget))
       }
     }
   }

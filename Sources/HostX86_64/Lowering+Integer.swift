@@ -5,11 +5,13 @@ import IR
 
 extension Lowering {
   /// The host registers that hold operands of `op` now, to keep a result out of.
+  @inline(__always)
   func registersOf(_ op: Op) -> RegisterSet {
     registerSet(of: op.a).union(registerSet(of: op.b)).union(registerSet(of: op.c))
   }
 
   /// The host register that holds `value`, if one does.
+  @inline(__always)
   private func registerSet(of value: ValueID) -> RegisterSet {
     guard !value.isNone, values[Int(value.index)].place == .register else { return RegisterSet() }
     return RegisterSet(values[Int(value.index)].register)
@@ -89,6 +91,7 @@ extension Lowering {
   }
 
   /// Whether `value` is found in `register`.
+  @inline(__always)
   func holds(_ register: Register, _ value: ValueID) -> Bool {
     let state = values[Int(value.index)]
     return state.place == .register && state.register == register
@@ -296,6 +299,7 @@ extension Lowering {
     settle(op.result, in: copy)
   }
 
+  @inline(__always)
   private func bitCount(_ opcode: Opcode) -> BitCount {
     switch opcode {
     case .countLeadingZeros: .lzcnt

@@ -37,7 +37,7 @@ extension Lowering {
   /// One instruction relative to GS, after a comparison with the window's size if addresses may exceed it.
   private mutating func lowerWindowAccess(_ op: Op) {
     let is32 = values[Int(op.a.index)].type != .i64
-    var stub: Label?
+    var (stub, outside): (Label?, Label?)
     if let known = constant(op.a) {
       let target = UInt64(bitPattern: known &+ op.imm) & (is32 ? 0xFFFF_FFFF : .max)
       guard target <= 0xFFFF_FFFF else { return lowerSlowAccess(op) }
@@ -52,13 +52,13 @@ extension Lowering {
     checkAlignment(op, &stub)
     if !is32 {
       // An offset from a base within the window ends in it or in one of the guards around it.
-      let label = stub ?? assembler.makeLabel()
+      let label = assembler.makeLabel()
       assembler.alu(.cmp, .qword, base, ABI.state(StateOffset.windowLimit))
       assembler.jcc(.ae, label)
-      stub = label
+      outside = label
     }
     let address = is32 ? Memory(base, offset).wrapping32.inGS : Memory(base, offset).inGS
-    emitAccess(op, datum, at: address, makeSite(op, base: .register(base), op.imm), stub)
+    emitAccess(op, datum, at: address, makeSite(op, base: .register(base), op.imm), stub, outside: outside)
   }
 
   /// Jumps to `stub` if the access must be aligned and is not. To come before any other jump there.
@@ -116,19 +116,24 @@ extension Lowering {
     assembler.alu(.cmp, .qword, page, Memory(entry, Int32(isLoad ? SoftTLB.readTag : SoftTLB.writeTag)))
     assembler.jcc(.ne, label)
     assembler.load(.qword, entry, Memory(entry, Int32(SoftTLB.addend)))
-    var site = makeSite(op, base: .register(address), 0)
-    site.addressType = is32 ? .i32 : .i64
+    var site = makeSite(op, base: .none, 0)
+    site.base = SiteOperand(.register(address), is32 ? .i32 : .i64)
     emitAccess(op, datum, at: Memory(entry, address), site, label)
   }
 
   // MARK: The access itself
 
-  /// Emits the load or store at `address` and records the site, which `stub` leads to.
+  /// Emits the load or store at `address` and records the site.
+  ///
+  /// - Parameters:
+  ///   - stub: leads to the slow path.
+  ///   - outside: target of the branch just emitted, for addresses outside the window: so seldom taken that it leads to
+  ///     a trap of one byte, until it first is.
   private mutating func emitAccess(
-    _ op: Op, _ datum: Datum, at address: Memory, _ described: MemorySite, _ stub: Label?
+    _ op: Op, _ datum: Datum, at address: Memory, _ described: MemorySite, _ stub: Label?, outside: Label? = nil
   ) {
     var site = described
-    site.value = datum.value
+    if !op.b.isNone { site.value = SiteOperand(datum.value, values[Int(op.b.index)].type) }
     site.start = UInt32(blockOffset + assembler.count)
     if let destination = datum.destination {
       site.destination = destination.rawValue
@@ -141,11 +146,13 @@ extension Lowering {
     // The instruction may be replaced by a jump of five bytes.
     let length = blockOffset + assembler.count - Int(site.start)
     if length < 5 { assembler.nop(5 - length) }
-    site.end = UInt32(blockOffset + assembler.count)
+    site.length = UInt8(truncatingIfNeeded: blockOffset + assembler.count - Int(site.start))
     if let stub { cold.append(ColdPart(.slowAccess, stub, argument: UInt32(sites.count))) }
+    if let outside { cold.append(ColdPart(.outside, outside, argument: UInt32(sites.count))) }
     sites.append(site)
   }
 
+  @inline(__always)
   private func accessWidth(_ op: Op) -> Width {
     switch op.access.size {
     case 1: .byte
@@ -169,8 +176,8 @@ extension Lowering {
     let displacement = isPlain(op) ? op.imm : 0
     let known = constant(op.a)
     var site = makeSite(op, base: known == nil ? home(of: op.a) : .none, (known ?? 0) &+ displacement)
-    if !op.b.isNone { site.value = home(of: op.b) }
-    if !op.c.isNone { site.third = home(of: op.c) }
+    if !op.b.isNone { site.value = SiteOperand(home(of: op.b), values[Int(op.b.index)].type) }
+    if !op.c.isNone { site.third = SiteOperand(home(of: op.c), values[Int(op.c.index)].type) }
     if !op.result.isNone {
       let register = values[Int(op.result.index)].uses == 0 ? allocate() : destination(op.result)
       site.destination = register.rawValue
@@ -178,7 +185,7 @@ extension Lowering {
     site.start = UInt32(blockOffset + assembler.count)
     let label = assembler.makeLabel()
     assembler.jmp(label)
-    site.end = UInt32(blockOffset + assembler.count)
+    site.length = UInt8(truncatingIfNeeded: blockOffset + assembler.count - Int(site.start))
     cold.append(ColdPart(.slowAccess, label, argument: UInt32(sites.count)))
     sites.append(site)
   }
@@ -194,13 +201,13 @@ extension Lowering {
     }
   }
 
+  @inline(__always)
   private func isPlain(_ op: Op) -> Bool { op.opcode == .load || op.opcode == .store }
 
+  @inline(__always)
   private func makeSite(_ op: Op, base: ValueHome, _ offset: Int64) -> MemorySite {
     MemorySite(
-      pc: currentPC, retired: retiredBefore, access: SlowAccess(op), base: base, offset: offset,
-      addressType: values[Int(op.a.index)].type,
-      valueType: op.b.isNone ? .none : values[Int(op.b.index)].type,
-      thirdType: op.c.isNone ? .none : values[Int(op.c.index)].type)
+      pc: currentPC, retired: retiredBefore, access: SlowAccess(op),
+      base: SiteOperand(base, values[Int(op.a.index)].type), offset: offset)
   }
 }

@@ -4,6 +4,8 @@ import HostKit
 import IR
 
 /// Translates blocks one after the other, reusing its tables. Used by one host.
+///
+/// Methods that change nothing are inlined always: a call would be given a copy of the whole struct.
 struct Lowering {
   // MARK: What does not change
 
@@ -39,14 +41,19 @@ struct Lowering {
   var spillCount = 0
   /// Index of the op at hand.
   var position: Int32 = 0
-  var ops: [Op] = []
+  /// The block's ops; the block's own array would be checked and counted at every access.
+  let ops: RawTable<Op>
+  var opCount = 0
   var blockPC: UInt64 = 0
   var currentPC: UInt64 = 0
   /// Guest instructions begun since the block's start or the last `retire`, the current one included.
   var begun: UInt32 = 0
   /// Of these, the ones before the current instruction.
   var retiredBefore: UInt32 { begun == 0 ? 0 : begun - 1 }
+  var firstExit: UInt32 = 0
   var nextExit: UInt32 = 0
+  /// Of the block's exits, in order.
+  var exitLabels: RawList<ExitLabels>
   var cold: RawList<ColdPart>
   var failure: HostError?
 
@@ -74,6 +81,7 @@ struct Lowering {
     for (index, register) in pins.enumerated() { map[register] = UInt8(index) }
     pinOfRegister = map
     values = RawTable(capacity: Self.valueLimit + 1)
+    ops = RawTable(capacity: 2 * Self.valueLimit)
     mirrors = RawTable(capacity: configuration.registers.count)
     mirrors.fill(ValueState.noValue)
     contents = RawTable(capacity: configuration.registers.count)
@@ -81,6 +89,7 @@ struct Lowering {
     touched = RawList(reserving: 64)
     owners = RawTable(capacity: 16)
     cold = RawList(reserving: 256)
+    exitLabels = RawList(reserving: 64)
     // Room for almost all programs: growing copies everything, and memory not touched costs nothing.
     sites = RawList(reserving: 1 << 21)
     exits = RawList(reserving: 1 << 21)
@@ -94,11 +103,13 @@ struct Lowering {
   mutating func deallocate() {
     opcodeEffects.deallocate()
     values.deallocate()
+    ops.deallocate()
     mirrors.deallocate()
     contents.deallocate()
     touched.deallocate()
     owners.deallocate()
     cold.deallocate()
+    exitLabels.deallocate()
     sites.deallocate()
     exits.deallocate()
     marks.deallocate()
@@ -117,12 +128,12 @@ struct Lowering {
     guard block.valueTypes.count <= Self.valueLimit else {
       throw .unsupported("a block of over \(Self.valueLimit) values")
     }
-    defer { ops = [] }
+    guard block.ops.count <= ops.capacity else { throw .unsupported("a block of over \(ops.capacity) ops") }
     unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
     begin(block, dataPath, firstExit: firstExit, offset: offset)
     let oldSites = sites.count
     findUses()
-    for index in ops.indices {
+    for index in 0..<opCount {
       position = Int32(truncatingIfNeeded: index)
       if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
       lower(ops[index])
@@ -144,8 +155,12 @@ struct Lowering {
   private mutating func begin(_ block: Block, _ dataPath: DataPath, firstExit: UInt32, offset: Int) {
     self.dataPath = dataPath
     blockOffset = offset
-    ops = block.ops
+    opCount = block.ops.count
+    for index in 0..<opCount { ops[index] = block.ops[index] }
+    self.firstExit = firstExit
     nextExit = firstExit
+    exitLabels.removeAll()
+    if exits.count > Int(firstExit) { exits.truncate(to: Int(firstExit)) }
     blockPC = block.pc
     currentPC = block.pc
     begun = 0
@@ -171,7 +186,7 @@ struct Lowering {
     // For each pinned register: the value it is set to next, valid while nothing in between observes it.
     var pending = InlineArray<9, UInt16>(repeating: ValueState.noValue)
     var pendingMask: UInt16 = 0
-    for index in stride(from: ops.count - 1, through: 0, by: -1) {
+    for index in stride(from: opCount - 1, through: 0, by: -1) {
       let op = ops[index]
       let effects = opcodeEffects[Int(op.opcode.rawValue)]
       var wanted = ValueState.noPin

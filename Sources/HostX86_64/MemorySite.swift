@@ -14,41 +14,72 @@ enum ValueHome {
   case state(Int32)
 }
 
-/// One access: its instruction, which host PC it may fault at, and all that is needed to do it by other means.
+/// An operand of an access: its home and type, in 8 bytes with room to spare.
+struct SiteOperand {
+  private var payload: Int32 = 0
+  private var kind: UInt8 = 0
+  private(set) var type = Type.none
+
+  init() {}
+
+  init(_ home: ValueHome, _ type: Type) {
+    self.type = type
+    switch home {
+    case .none: break
+    case .register(let register): (kind, payload) = (1, Int32(register.rawValue))
+    case .constant(let value): (kind, payload) = (2, value)
+    case .spill(let slot): (kind, payload) = (3, slot)
+    case .state(let offset): (kind, payload) = (4, offset)
+    }
+  }
+
+  var home: ValueHome {
+    switch kind {
+    case 1: Register(rawValue: UInt8(truncatingIfNeeded: payload)).map { .register($0) } ?? .none
+    case 2: .constant(payload)
+    case 3: .spill(payload)
+    case 4: .state(payload)
+    default: .none
+    }
+  }
+}
+
+/// One access: its instruction, which host PC it may fault at, and all that is needed to do it by other means. There are
+/// several in every block, so it is kept small.
 struct MemorySite {
-  /// Offsets in the code cache of the instruction and of the one after it.
+  /// Offset in the code cache of the instruction.
   var start: UInt32 = 0
-  var end: UInt32 = 0
   /// Where to jump to so that the access goes the slow path; 0 before that exists.
   var stub: UInt32 = 0
-  /// Guest instructions of the block before this one that are not yet taken off the budget.
-  var retired: UInt32
+  /// The trap that the branch just before the instruction leads to; 0 for none.
+  var trap: UInt32 = 0
+  var base: SiteOperand
+  var value = SiteOperand()
+  var third = SiteOperand()
   var pc: UInt64
-  var access: SlowAccess
   var offset: Int64
-  var base: ValueHome
-  var addressType: Type
-  var value = ValueHome.none
-  var valueType: Type
-  var third = ValueHome.none
-  var thirdType: Type
+  private var accessLow: UInt32
+  private var accessHigh: UInt8
   /// Number of the host register that takes the result.
   var destination: UInt8 = 0xFF
+  /// Bytes of the instruction.
+  var length: UInt8 = 0
   /// Whether the instruction was replaced by a jump to the stub.
   var isRedirected = false
+  /// Guest instructions of the block before this one that are not yet taken off the budget.
+  var retired: UInt16
 
-  init(
-    pc: UInt64, retired: UInt32, access: SlowAccess, base: ValueHome, offset: Int64, addressType: Type,
-    valueType: Type, thirdType: Type
-  ) {
+  var access: SlowAccess { SlowAccess(rawValue: UInt64(accessLow) | UInt64(accessHigh) << 32) }
+  /// Offset of the instruction behind it.
+  var end: UInt32 { start + UInt32(length) }
+
+  init(pc: UInt64, retired: UInt32, access: SlowAccess, base: SiteOperand, offset: Int64) {
     self.pc = pc
-    self.retired = retired
-    self.access = access
+    self.retired = UInt16(truncatingIfNeeded: retired)
+    accessLow = UInt32(truncatingIfNeeded: access.rawValue)
+    accessHigh = UInt8(truncatingIfNeeded: access.rawValue >> 32)
     self.base = base
     self.offset = offset
-    self.addressType = addressType
-    self.valueType = valueType
-    self.thirdType = thirdType
   }
 }
 
@@ -65,16 +96,16 @@ struct SavedRegisters {
 
   var siteNumber: Int32 { unsafe Int32(truncatingIfNeeded: base[16]) }
 
-  func value(_ home: ValueHome, _ type: Type, _ cpu: VCPUState) -> UInt64 {
+  func value(_ operand: SiteOperand, _ cpu: VCPUState) -> UInt64 {
     let raw: UInt64 =
-      switch home {
+      switch operand.home {
       case .none: 0
       case .register(let register): self[register]
       case .constant(let value): UInt64(bitPattern: Int64(value))
       case .spill(let slot): unsafe base[17 + Int(slot)]
       case .state(let offset): cpu.load(Int(offset))
       }
-    return raw & type.mask
+    return raw & operand.type.mask
   }
 }
 
@@ -97,14 +128,13 @@ extension X86_64Host {
     }
     let site = lowering.sites[number]
     let address =
-      (saved.value(site.base, site.addressType, cpu) &+ UInt64(bitPattern: site.offset)) & site.addressType.mask
+      (saved.value(site.base, cpu) &+ UInt64(bitPattern: site.offset)) & site.base.type.mask
     cpu.pc = site.pc
     cpu.budget = Int64(bitPattern: saved[ABI.budget])
     cpu.store(UInt64(site.retired), at: StateOffset.pendingRetired)
     cpu.store(site.pc, at: StateOffset.currentPC)
     let result = unsafe slowAccess(
-      cpu.base, address, saved.value(site.value, site.valueType, cpu), saved.value(site.third, site.thirdType, cpu),
-      site.access.rawValue)
+      cpu.base, address, saved.value(site.value, cpu), saved.value(site.third, cpu), site.access.rawValue)
     cpu.store(UInt64(0), at: StateOffset.pendingRetired)
     saved[ABI.budget] = UInt64(bitPattern: cpu.budget)
     switch cpu.accessOutcome {
@@ -119,7 +149,7 @@ extension X86_64Host {
     return cache.base + UInt64(site.end)
   }
 
-  /// The site whose instruction is at host PC `pc`.
+  /// The site whose instruction, or whose trap, is at host PC `pc`.
   private func site(faultingAt pc: UInt64) -> Int {
     let offset = UInt32(truncatingIfNeeded: pc &- cache.base)
     var (low, high) = (0, lowering.sites.count)
@@ -127,23 +157,38 @@ extension X86_64Host {
       let middle = (low + high) / 2
       if lowering.sites[middle].start < offset { low = middle + 1 } else { high = middle }
     }
-    guard low < lowering.sites.count, lowering.sites[low].start == offset else {
-      fatalError("translated code faulted outside any memory access, at code offset \(offset)")
+    if low < lowering.sites.count, lowering.sites[low].start == offset { return low }
+    // A block's traps stand behind its instructions and before those of the next one.
+    while low > 0 {
+      low -= 1
+      if lowering.sites[low].trap == offset {
+        leadOutside(low)
+        return low
+      }
     }
-    return low
+    fatalError("translated code faulted outside any memory access, at code offset \(offset)")
+  }
+
+  /// Offset of the code that sends site `number` the slow way; nil if there is no room for it.
+  private func slowStub(_ number: Int) -> Int? {
+    let known = Int(lowering.sites[number].stub)
+    return known != 0 ? known : makeSlowStub(number)
+  }
+
+  /// Lets the branch to the trap of site `number` go to the slow path from now on.
+  private func leadOutside(_ number: Int) {
+    guard let stub = slowStub(number) else { return }
+    let start = Int(lowering.sites[number].start)
+    cache.patchBytes(Self.bytes(Int32(truncatingIfNeeded: stub - start)), at: start - 4)
   }
 
   /// Makes site `number` go the slow path without faulting first.
   private func redirect(_ number: Int) {
-    let site = lowering.sites[number]
-    guard !site.isRedirected else { return }
+    guard !lowering.sites[number].isRedirected, let stub = slowStub(number) else { return }
     lowering.sites[number].isRedirected = true
-    var stub = Int(site.stub)
-    if stub == 0 {
-      guard let made = makeSlowStub(number) else { return }
-      stub = made
-    }
-    let distance = Int32(truncatingIfNeeded: stub - (Int(site.start) + 5))
-    cache.patchBytes([0xE9] + (0..<4).map { UInt8(truncatingIfNeeded: distance >> ($0 * 8)) }, at: Int(site.start))
+    let start = Int(lowering.sites[number].start)
+    cache.patchBytes([0xE9] + Self.bytes(Int32(truncatingIfNeeded: stub - (start + 5))), at: start)
   }
+
+  private static func bytes(_ value: Int32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } }
 }

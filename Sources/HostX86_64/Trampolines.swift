@@ -10,9 +10,10 @@ struct Trampolines {
   private(set) var enter = 0
   /// Back to the caller of `enter`; the state says why.
   private(set) var leave = 0
-  /// Leave at exit number `eax`, which is not chained.
+  /// Called by an exit that is not chained: leave, with the return address, as an offset in the code cache, as the
+  /// exit site.
   private(set) var leaveUnlinked = 0
-  /// Leave at exit number `eax` with the budget used up.
+  /// Likewise with the budget used up.
   private(set) var leaveBudget = 0
   /// Leave for the PC in `rax`, which the jump cache does not know.
   private(set) var leaveMiss = 0
@@ -65,8 +66,14 @@ struct Trampolines {
     }
     let site = ABI.state(StateOffset.exitSite)
     let pc = ABI.state(StateOffset.pc)
-    leaveUnlinked = leaving(.unlinked, &assembler) { $0.store(.dword, site, .rax) }
-    leaveBudget = leaving(.budget, &assembler) { $0.store(.dword, site, .rax) }
+    let base = Int32(truncatingIfNeeded: assembler.address)
+    func recordCaller(_ assembler: inout Assembler) {
+      assembler.pop(.rax)
+      assembler.alu(.sub, .dword, .rax, base)
+      assembler.store(.dword, site, .rax)
+    }
+    leaveUnlinked = leaving(.unlinked, &assembler, recordCaller)
+    leaveBudget = leaving(.budget, &assembler, recordCaller)
     leaveMiss = leaving(.indirectMiss, &assembler) { $0.store(.qword, pc, .rax) }
     leaveBudgetIndirect = leaving(.budget, &assembler) { $0.store(.qword, pc, .rax) }
 

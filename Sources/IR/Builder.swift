@@ -8,7 +8,7 @@ public struct Builder: Sendable {
   public private(set) var pendingRetired: UInt32 = 0
   private(set) var instructionNumber: UInt32 = 0
   /// By register number: the value last read or written, if it is still there.
-  @usableFromInline var contents = RegisterContents()
+  @usableFromInline var contents = [UInt16](repeating: 0xFFFF, count: 128)
 
   @inlinable public init(pc: UInt64, reserving count: Int = 256) {
     block = Block(pc: pc)
@@ -16,12 +16,22 @@ public struct Builder: Sendable {
     block.valueTypes.reserveCapacity(count)
   }
 
-  /// Builds into the memory of a block that is no longer needed.
-  @inlinable public init(pc: UInt64, reusing storage: consuming Block) {
-    block = storage
+  /// Begins another block in the memory of the one there is.
+  public mutating func restart(pc: UInt64) {
     block.pc = pc
     block.ops.removeAll(keepingCapacity: true)
     block.valueTypes.removeAll(keepingCapacity: true)
+    pendingRetired = 0
+    instructionNumber = 0
+    forgetRegisters()
+  }
+
+  @inlinable mutating func note(_ value: ValueID, in register: Int) {
+    if register < contents.count { contents[register] = value.index }
+  }
+
+  @inlinable mutating func forgetRegisters() {
+    for register in contents.indices { contents[register] = 0xFFFF }
   }
 
   /// Marks the start of the guest instruction at `pc`.
@@ -51,15 +61,15 @@ public struct Builder: Sendable {
   }
 
   @inlinable public mutating func getRegister(_ register: Int, _ type: Type) -> ValueID {
-    let known = contents[register]
+    let known = register < contents.count ? ValueID(contents[register]) : .none
     if !known.isNone, block.type(of: known) == type { return known }
     let value = emit(Op(.getRegister, type, imm: Int64(register)), result: type)
-    contents[register] = value
+    note(value, in: register)
     return value
   }
 
   @inlinable public mutating func setRegister(_ register: Int, _ value: ValueID) {
-    contents[register] = value
+    note(value, in: register)
     block.ops.append(Op(.setRegister, block.type(of: value), a: value, imm: Int64(register)))
   }
 
@@ -119,7 +129,7 @@ public struct Builder: Sendable {
     _ helper: Int, _ type: Type, _ a: ValueID = .none, _ b: ValueID = .none, _ c: ValueID = .none, imm: Int64 = 0
   ) -> ValueID {
     // It may write any register.
-    contents = RegisterContents()
+    forgetRegisters()
     return emit(Op(.call, type, a: a, b: b, c: c, aux: UInt16(helper), imm: imm), result: type)
   }
 
@@ -152,17 +162,5 @@ public struct Builder: Sendable {
   @inlinable public var isTerminated: Bool {
     guard let last = block.ops.last else { return false }
     return last.opcode.endsBlock
-  }
-}
-
-/// What the first registers of a guest hold; of the others nothing is known.
-@usableFromInline struct RegisterContents: Sendable {
-  @usableFromInline var values = InlineArray<96, UInt16>(repeating: 0xFFFF)
-
-  @inlinable init() {}
-
-  @inlinable subscript(register: Int) -> ValueID {
-    @inline(__always) get { register < 96 ? ValueID(values[register]) : .none }
-    @inline(__always) set { if register < 96 { values[register] = newValue.index } }
   }
 }

@@ -1,7 +1,9 @@
 // Owns what a command line comes to: the machine's configuration, its connections, and when the run ends.
 
 import Boards
+import Engine
 import Glibc
+import Engine
 import GuestKit
 import Machine
 import Optimizer

@@ -111,7 +111,7 @@ struct Case: CustomTestStringConvertible, Sendable {
       ])
     #expect(rig.run(50_000) == .deadline)
     #expect(rig.x(5) == 6000)
-    #expect(rig.engine.statistics.blocksTranslated < 8)
+    #expect(rig.engine.statistics.quick.blocks < 8)
     #expect(rig.engine.statistics.invalidations == 0)
   }
 

@@ -13,12 +13,24 @@ struct FileKind: Sendable {
   let folder: String
   let run: @Sendable (FileCase) throws -> String
 
-  static let all: [FileKind] = [
+  /// Kinds whose results are the same everywhere.
+  static let portable: [FileKind] = [
+    FileKind(folder: "decode", run: decodeGuestCode),
     FileKind(folder: "ir", run: runText),
     FileKind(folder: "optimize", run: runPasses),
     FileKind(folder: "run", run: runBlocks),
   ]
 
+  static let x86_64 = FileKind(folder: "codegen/x86_64", run: compileForX86_64)
+
+  /// Whether this machine can list and run x86-64 code.
+  static var isX86_64: Bool {
+    #if arch(x86_64)
+      true
+    #else
+      false
+    #endif
+  }
 }
 
 /// A host that can run here and a way to memory; whatever runs must do the same on each.
@@ -135,13 +147,13 @@ private func startState(_ file: FileCase) throws -> TestCPU {
   return cpu
 }
 
-private func sides(_ directive: String) throws -> (String, String) {
+func sides(_ directive: String) throws -> (String, String) {
   let parts = directive.split(separator: "=").map { $0.trimmingCharacters(in: .whitespaces) }
   try #require(parts.count == 2, "`\(directive)` is no assignment")
   return (parts[0], parts[1])
 }
 
-private func number64(_ text: String) throws -> UInt64 {
+func number64(_ text: String) throws -> UInt64 {
   if text.hasPrefix("-") { return UInt64(bitPattern: try #require(Int64(text))) }
   return try #require(text.hasPrefix("0x") ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text))
 }

@@ -50,7 +50,7 @@ import Testing
     host.reset()
     #expect(host.codeBytesUsed == 0)
     let compiled = try host.compile(block, dataPath: .slow, firstExit: 0)
-    #expect(host.listing(compiled).map(\.text).last == "exit -> 0x4 retired 0")
+    #expect(host.listing(compiled, of: nil, dataPath: .slow).map(\.text).last == "exit -> 0x4 retired 0")
   }
 
   @Test func saysWhatItCannotDo() throws {

@@ -33,8 +33,15 @@ import Testing
     #expect(hart.cause(0x8000_1004, .read, size: 8) == 5)
     #expect(hart.cause(0x8000_1008, .write, size: 8) == nil)
     #expect(hart.cause(0x8000_2000, .read) == 5)
-    #expect(hart.guest.memoryMode(hart.guest.translationFlags(hart.cpu)) == .tlb)
+    #expect(hart.guest.memoryMode(hart.guest.translationFlags(hart.cpu)) == .restrictedWindow)
     #expect(try hart.translate(0x8000_1100, .read).get().wholePage == false)
+    // Rights change within the page at 0x80001000, and 0x80000000 is read-only, if matched at all.
+    #expect(
+      hart.guest.memoryRestrictions(hart.cpu) == [
+        MemoryRestriction(first: 0, last: 0x8000_0FFF, readable: false),
+        MemoryRestriction(first: 0x8000_1000, last: 0x8000_1FFF, readable: false),
+        MemoryRestriction(first: 0x8000_2000, last: 0xFFFF_FFFF, readable: false),
+      ])
     // TOR entry 1 starts where entry 0's address ends.
     #expect(hart.cause(0x8000_0F00, .read) == 5)
   }
@@ -46,6 +53,9 @@ import Testing
     hart["priv"] = 1
     let page = try hart.translate(0x8000_0010, .read).get()
     #expect(page.wholePage && page.readable && !page.writable && !page.executable)
+    let restrictions = hart.guest.memoryRestrictions(hart.cpu)
+    #expect(restrictions.contains(MemoryRestriction(first: 0x8000_0000, last: 0x8000_0FFF, readable: true)))
+    #expect(restrictions.allSatisfy { $0.readable == ($0.first == 0x8000_0000) })
   }
 
   @Test func lockedEntriesBindMachineModeAndStay() throws {
@@ -54,7 +64,7 @@ import Testing
     hart["pmpcfg0"] = 0x91
     #expect(hart.cause(0x8000_1000, .write) == 7)
     #expect(hart.cause(0x8000_1004, .write) == nil)
-    #expect(hart.guest.memoryMode(hart.guest.translationFlags(hart.cpu)) == .tlb)
+    #expect(hart.guest.memoryMode(hart.guest.translationFlags(hart.cpu)) == .restrictedWindow)
     hart["pmpcfg0"] = 0
     hart["pmpaddr0"] = 0
     #expect(hart["pmpcfg0"] == 0x91)

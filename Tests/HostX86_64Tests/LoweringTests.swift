@@ -122,11 +122,11 @@ import Testing
     builder.exit(with: .step, pc: 0x104)
     let block = try rig.host.compile(builder.block, dataPath: .window, firstExit: 0)
     rig[2] = GuestMap.deviceBase
-    let before = rig.host.listing(block).map(\.text)
+    let before = rig.host.listing(block, of: nil, dataPath: .window).map(\.text)
     for _ in 0..<3 { rig.host.run(block.entry, rig.cpu) }
     #expect(rig[5] == GuestMap.deviceBase && rig.cpu.exitReason == .step)
     #expect(unsafe backing.slowAccesses == 3)
-    #expect(rig.host.listing(block).map(\.text) != before)
+    #expect(rig.host.listing(block, of: nil, dataPath: .window).map(\.text) != before)
     // The same site still reads RAM.
     rig[2] = GuestMap.ramBase
     rig.host.run(block.entry, rig.cpu)
@@ -162,7 +162,7 @@ import Testing
       1, builder.load(.i64, MemoryAccess(size: 4, signed: true), at: builder.getRegister(2, .i64), offset: 8))
     builder.exit(to: 0x200)
     let block = try rig.host.compile(builder.block, dataPath: .window, firstExit: 0)
-    let texts = rig.host.listing(block).filter { $0.op != nil }.map(\.text)
+    let texts = rig.host.listing(block, of: builder.block, dataPath: .window).filter { $0.op != nil }.map(\.text)
     #expect(
       texts.filter { !$0.hasPrefix("nop") && !$0.hasPrefix("j") } == [
         "add ebx, r13d", "movsxd rbx, ebx", "cmp r8, qword ptr [rbp + 0x30]",

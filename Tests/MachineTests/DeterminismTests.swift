@@ -136,12 +136,17 @@ struct Ending: Equatable {
   @Test func translationChoicesDoNotShow() throws {
     let plain = try ending()
     let file = try TemporaryFile(words: program)
-    for (length, passes) in [(1, Set<String>()), (3, []), (64, ["RegisterForwarding", "DeadCodeElimination"])] {
+    let choices: [(Int, Set<String>, TierPolicy)] = [
+      (1, [], .thorough), (3, [], .adaptive), (64, [], .quick),
+      (64, ["RegisterForwarding", "DeadCodeElimination"], .thorough),
+    ]
+    for (length, passes, tiers) in choices {
       let machine = try machine("virt") {
         $0.bios = file.path
         $0.instructionLimit = 700_000
         $0.engine.maximumInstructions = length
         $0.engine.disabledPasses = passes
+        $0.engine.tiers = tiers
         $0.engine.codeCacheSize = 1 << 16
       }
       #expect(machine.run(ticks: .max) == .requested)

@@ -49,7 +49,7 @@ import Testing
   }
 
   @Test func translationsAreLogged() throws {
-    let bench = try Bench(host: "jit")
+    let bench = try Bench(host: "jit", tiers: .thorough)
     let lines = Lines()
     bench.machine.perform { machine in
       machine.engine.log.items = [.inAsm, .op, .opOpt, .outAsm]
@@ -58,7 +58,7 @@ import Testing
     bench.finish()
     let all = lines.all.withLock { $0 }
     #expect(all[.inAsm]?.contains("  0x80000008:  addi    a3, a3, 3") == true)
-    #expect(all[.op]?.first == "block 0x80000000, flags 0x10f, 40 ops")
+    #expect(all[.op]?.first == "block 0x80000000, flags 0x10f, 35 ops")
     #expect(all[.op]?.contains("  %0 = get.i64 a3") == true)
     #expect(all[.opOpt]?.first == "block 0x80000000, flags 0x10f, 18 ops after the passes")
     #expect(all[.outAsm]?.first?.hasSuffix(" host bytes") == true)

@@ -5,7 +5,7 @@ import Testing
 @Suite struct GoldenTests {
   /// Stopped at `done`, after five turns of the loop; nothing has dropped a block.
   static func atDone(_ host: String) throws -> Bench {
-    let bench = try Bench(host: host)
+    let bench = try Bench(host: host, tiers: .thorough)
     _ = bench("profile on")
     _ = bench("break done")
     bench.finish()
@@ -54,33 +54,33 @@ import Testing
     expect(
       bench, "ir loop before",
       """
-      block 0x0000000080000008 <loop>, as decoded: 20 ops
+      block 0x0000000080000008 <loop>, as decoded: 18 ops
         0x80000008  addi    a3, a3, 3
           %0 = get.i64 a3
           %1 = const.i64 3
           %2 = add.i64 %0, %1
           set a3, %2
         0x8000000c  sd      a3, 0(sp)
-          %3 = get.i64 a3
-          %4 = get.i64 sp
-          store u8 [%4], %3
+          %3 = get.i64 sp
+          store u8 [%3], %2
         0x80000010  addi    a0, a0, -1
-          %5 = get.i64 a0
-          %6 = const.i64 -1
-          %7 = add.i64 %5, %6
-          set a0, %7
+          %4 = get.i64 a0
+          %5 = const.i64 -1
+          %6 = add.i64 %4, %5
+          set a0, %6
         0x80000014  bnez    a0, 0x80000008
-          %8 = get.i64 a0
-          %9 = const.i64 0
-          %10 = compare.i64 ne %8, %9
-          exit.if %10 -> 0x80000008 budget retired 4
+          %7 = const.i64 0
+          %8 = compare.i64 ne %6, %7
+          exit.if %8 -> 0x80000008 budget retired 4
           exit -> 0x80000018 retired 4
       """)
-    let difference = bench.lines("ir diff loop RegisterForwarding")
-    #expect(difference.first == "RegisterForwarding: 20 -> 20 ops, 2 lines out, 2 in")
+    let start = bench.lines("ir diff _start ConstantFolding")
+    #expect(start.first == "ConstantFolding: 22 -> 21 ops, 4 lines out, 3 in")
     #expect(
-      difference.filter { !$0.hasPrefix(" ") }.dropFirst() == [
-        "- %3 = get.i64 a3", "+ %3 = copy.i64 %2", "- %8 = get.i64 a0", "+ %8 = copy.i64 %7",
+      start.filter { !$0.hasPrefix(" ") }.dropFirst() == [
+        "- %6 = add.i64 %1, %5", "+ %6 = const.i64 4", "- %8 = compare.i64 ne %6, %7",
+        "- exit.if %8 -> 0x80000008 budget retired 6", "- exit -> 0x80000018 retired 6", "+ %8 = const.i1 1",
+        "+ exit -> 0x80000008 budget retired 6",
       ])
     #expect(bench("ir after").hasPrefix("block 0x0000000080000018 <done>, as compiled: "))
   }
@@ -115,6 +115,7 @@ import Testing
     #expect(
       columns.joined(separator: "\n") == """
         block 2 at 0x0000000080000008 <loop>
+          tier          thorough
           flags         0x10f
           physical      0x0000000080000008
           ends with     conditional branch
@@ -123,30 +124,30 @@ import Testing
           reached from  #2 0x80000008 <loop> #1 0x80000000 <_start>
           exit 0        -> 0x80000008 <loop>  chained to #2
           exit 1        -> 0x80000018 <done>  not chained
-          guest                            | IR                                         |
-          ---------------------------------+--------------------------------------------
-          ---------------------------------+--------------------------------------------
-          80000008  addi    a3, a3, 3      |                                            |
-                                           | %0 = get.i64 a3                            |
-                                           | %1 = const.i64 3                           |
-                                           | %2 = add.i64 %0, %1                        |
-                                           | set a3, %2                                 |
-          ---------------------------------+--------------------------------------------
-          8000000c  sd      a3, 0(sp)      |                                            |
-                                           | %4 = get.i64 sp                            |
-                                           | store u8 [%4], %2                          |
-          ---------------------------------+--------------------------------------------
-          80000010  addi    a0, a0, -1     |                                            |
-                                           | %5 = get.i64 a0                            |
-                                           | %6 = const.i64 -1                          |
-                                           | %7 = add.i64 %5, %6                        |
-                                           | set a0, %7                                 |
-          ---------------------------------+--------------------------------------------
-          80000014  bnez    a0, 0x80000008 |                                            |
-                                           | %9 = const.i64 0                           |
-                                           | %10 = compare.i64 ne %7, %9                |
-                                           | exit.if %10 -> 0x80000008 budget retired 4 |
-                                           | exit -> 0x80000018 retired 4               |
+          guest                            | IR                                        |
+          ---------------------------------+-------------------------------------------
+          ---------------------------------+-------------------------------------------
+          80000008  addi    a3, a3, 3      |                                           |
+                                           | %0 = get.i64 a3                           |
+                                           | %1 = const.i64 3                          |
+                                           | %2 = add.i64 %0, %1                       |
+                                           | set a3, %2                                |
+          ---------------------------------+-------------------------------------------
+          8000000c  sd      a3, 0(sp)      |                                           |
+                                           | %3 = get.i64 sp                           |
+                                           | store u8 [%3], %2                         |
+          ---------------------------------+-------------------------------------------
+          80000010  addi    a0, a0, -1     |                                           |
+                                           | %4 = get.i64 a0                           |
+                                           | %5 = const.i64 -1                         |
+                                           | %6 = add.i64 %4, %5                       |
+                                           | set a0, %6                                |
+          ---------------------------------+-------------------------------------------
+          80000014  bnez    a0, 0x80000008 |                                           |
+                                           | %7 = const.i64 0                          |
+                                           | %8 = compare.i64 ne %6, %7                |
+                                           | exit.if %8 -> 0x80000008 budget retired 4 |
+                                           | exit -> 0x80000018 retired 4              |
         """)
   }
 

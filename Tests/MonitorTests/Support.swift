@@ -2,6 +2,7 @@
 
 import Bus
 import Devices
+import Engine
 import Foundation
 import GuestRISCV
 import HostInterpreter
@@ -85,7 +86,7 @@ struct Bench {
   let machine: Machine
   let monitor: Monitor
 
-  init(host: String, harts: Int = 1) throws {
+  init(host: String, harts: Int = 1, tiers: TierPolicy = .adaptive) throws {
     let path = NSTemporaryDirectory() + "/martlet-monitor-\(UUID().uuidString).elf"
     try Data(Program.elf).write(to: URL(fileURLWithPath: path))
     defer { try? FileManager.default.removeItem(atPath: path) }
@@ -94,6 +95,7 @@ struct Bench {
     configuration.kernel = path
     configuration.host = host
     configuration.cpuCount = harts
+    configuration.engine.tiers = tiers
     machine = try Machine.make(configuration, registry: registry, backends: []) { _, _ in }
     machine.start()
     machine.perform { $0.engine.insertBreakpoint(Program.base + 44) }

@@ -85,10 +85,11 @@ struct BlockReport {
         .text(
           "\(block.instructionCount) instructions, \(block.guestSize) guest bytes, "
             + "\(before) -> \(view.compiled.ops.count) IR ops, \(block.compiled.size) host bytes")),
+      Field("tier", .text("\(block.tier)")),
       Field("flags", .hex(UInt64(block.key.flags))),
       Field("physical", memory.address(block.key.physicalPC)),
       Field("ends with", .text(view.ending)),
-      Field("retranslated", .count(block.retranslations)),
+      Field("retranslated", .count(machine.engine.store.retranslations(view.id))),
       Field("executions", view.executions.map { .count($0) } ?? .text("not counted ('profile on')")),
       Field(
         "reached from",

@@ -24,7 +24,7 @@ extension Command {
       switch order {
       case "pc": ids.sort { (store[$0].key.pc, $0) < (store[$1].key.pc, $1) }
       case "size": ids.sort { (store[$0].compiled.size, $1) > (store[$1].compiled.size, $0) }
-      case "retranslated": ids.sort { (store[$0].retranslations, $1) > (store[$1].retranslations, $0) }
+      case "retranslated": ids.sort { (store.retranslations($0), $1) > (store.retranslations($1), $0) }
       case "hot":
         guard engine.options.countsExecutions else {
           throw .refused("executions are not counted; switch that on with 'profile on' and let the guest run")
@@ -56,7 +56,7 @@ extension Command {
         .count(id), memory.address(block.key.pc), memory.symbol(block.key.pc), .count(block.instructionCount),
         .count(block.guestSize), .count(block.irOpCount), .count(block.compiled.size),
         .real(Double(block.compiled.size) / Double(max(1, block.guestSize)), decimals: 1), .text(links),
-        .count(block.retranslations),
+        .count(engine.store.retranslations(id)),
       ]
       if let runs = engine.executions(block.key.pc) {
         let share = Double(runs) * Double(block.instructionCount) / Double(max(1, executed)) * 100

@@ -8,7 +8,6 @@ import HostInterpreter
 import HostKit
 import HostX86_64
 import IR
-import Optimizer
 
 /// How the engine is set up for a run.
 struct EngineSetup: Sendable, CustomStringConvertible {
@@ -57,7 +56,7 @@ final class EngineRunner {
     try space.map("scratch", at: Place.scratch & ~0xFFF, size: 0x2000, .ram(scratch, offset: 0))
     try space.map("tables", at: Place.tables, size: UInt64(tables.size), .ram(tables, offset: 0))
     var options = EngineOptions()
-    if !setup.hasPasses { options.disabledPasses = Set(Pass.allCases.map(\.name)) }
+    options.tiers = setup.hasPasses ? .thorough : .quick
     let (clock, events) = (VirtualClock(), EventQueue())
     engine =
       setup.isJIT
