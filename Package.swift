@@ -72,11 +72,8 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-<<<<<<< HEAD
-        "Machine", "Monitor", "DebugServer", "Devices", "GuestARM", "GuestRISCV", "HostX86_64", "HostInterpreter",
-=======
-        "Engine", "Machine", "Monitor", "DebugServer", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter",
->>>>>>> main
+        "Engine", "Machine", "Monitor", "DebugServer", "Devices", "GuestARM", "GuestRISCV", "HostX86_64",
+        "HostInterpreter",
         "Boards",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
