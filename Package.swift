@@ -19,6 +19,15 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
     swiftSettings: strict)
 }
 
+/// All folders of `Sources` but that of the target whose folder is the whole package.
+let otherSources = [
+  "Sources/Bits", "Sources/Bus", "Sources/CCapstone", "Sources/CFDT", "Sources/CHost", "Sources/CReadline",
+  "Sources/DebugServer", "Sources/Devices", "Sources/Devicetree", "Sources/Engine", "Sources/GDBRemote",
+  "Sources/GuestARM", "Sources/GuestKit", "Sources/GuestRISCV", "Sources/HostInterpreter", "Sources/HostKit",
+  "Sources/HostX86_64", "Sources/IR", "Sources/Machine", "Sources/Monitor", "Sources/Optimizer",
+  "Sources/SoftFloat", "Sources/martlet", "Sources/martlet-bench",
+]
+
 let package = Package(
   name: "martlet",
   products: [
@@ -52,6 +61,7 @@ let package = Package(
     module("Devices", ["Bus", "Bits"]),
     // Floor 3
     module("GuestRISCV", ["GuestKit", "IR", "Bits", "SoftFloat"]),
+    module("GuestARM", ["GuestKit", "IR", "Bus", "Bits"]),
     module("HostX86_64", ["HostKit", "IR", "Bits", "CHost", "CCapstone"]),
     module("HostInterpreter", ["HostKit", "IR", "Bits"]),
     module("Engine", ["IR", "Optimizer", "GuestKit", "HostKit", "Bus", "CHost", "Bits"]),
@@ -59,7 +69,7 @@ let package = Package(
     // Its folder is the whole package, because SwiftPM copies only what is inside a target's folder, and no links.
     .target(
       name: "Boards", path: ".",
-      exclude: ["CONTRIBUTING.md", "LICENSE", "README.md", "Sources/martlet-bench", "Tests", "gdb"],
+      exclude: ["CONTRIBUTING.md", "LICENSE", "README.md", "Tests", "gdb"] + otherSources,
       sources: ["Sources/Boards"], resources: [.copy("boards")], swiftSettings: strict),
     module("Machine", ["Engine", "Bus", "Devicetree", "GuestKit", "HostKit", "Bits"]),
     // Floor 5
@@ -75,7 +85,8 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Engine", "Machine", "Monitor", "DebugServer", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter",
+        "Engine", "Machine", "Monitor", "DebugServer", "Devices", "GuestARM", "GuestRISCV", "HostX86_64",
+        "HostInterpreter",
         "Boards",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -100,7 +111,8 @@ let package = Package(
     tests(
       "Engine",
       ["IR", "Optimizer", "GuestKit", "GuestRISCV", "HostKit", "HostX86_64", "HostInterpreter", "Bus", "Bits"]),
-    tests("Machine", ["Boards", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter", "Devicetree"]),
+    tests("GuestARM", ["GuestKit", "IR", "Engine", "Optimizer", "HostKit", "HostX86_64", "HostInterpreter", "Bus"]),
+    tests("Machine", ["Boards", "Devices", "GuestARM", "GuestRISCV", "HostX86_64", "HostInterpreter", "Devicetree"]),
     tests("Monitor", ["Machine", "Boards", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
     tests("DebugServer", ["Machine", "Bus", "Boards", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
     .testTarget(name: "CommandLineTests", swiftSettings: strict),

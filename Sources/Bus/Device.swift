@@ -11,8 +11,13 @@ public protocol Device: MMIOTarget, SendableMetatype {
   /// The `compatible` strings this model serves.
   static var compatible: [String] { get }
 
+  /// `compatible` strings of nodes that describe a part of this device; they get no device of their own.
+  static var absorbs: [String] { get }
+
   var context: DeviceContext { get }
   var state: State { get set }
+  /// Where the device answers, the node's `reg` unless it knows better.
+  var regions: [AddressRange] { get }
   /// The declared registers of each region; regions past the end of the list have none.
   var registers: [RegisterMap] { get }
 
@@ -54,6 +59,8 @@ public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension Device {
+  public static var absorbs: [String] { [] }
+  public var regions: [AddressRange] { context.node.regions }
   public var registers: [RegisterMap] { [] }
   public func memory(region: Int) -> RAMRegion? { nil }
   public func event(_ token: UInt64) {}

@@ -73,6 +73,28 @@ public protocol MachineControl: AnyObject {
   func reset()
 }
 
+/// The devices of a board by the paths of their nodes, for those that work together: a flash memory and its controller,
+/// peripherals and what connects their events. Filled as devices are made, so devices look there when they run.
+public final class DeviceDirectory {
+  private var devices: [String: any MMIOTarget] = [:]
+
+  public init() {}
+
+  /// The device of a node, or of the node that stands at its address; nil if there is none.
+  public subscript(path: String) -> (any MMIOTarget)? {
+    get { devices[path] }
+    set { devices[path] = newValue }
+  }
+
+  /// The device that answers at an address.
+  public func device(at address: UInt64, in space: AddressSpace) -> (any MMIOTarget)? {
+    switch space.region(at: address)?.backing {
+    case .device(let target, _), .romDevice(_, let target, _): target
+    default: nil
+    }
+  }
+}
+
 /// What a log line is about.
 public enum LogCategory: Sendable, Equatable {
   /// The guest did something hardware does not define.
@@ -94,11 +116,14 @@ public struct DeviceContext {
   public let control: any MachineControl
   /// Where characters go; nil for a device that is connected to nothing.
   public let characters: (any CharacterBackend)?
+  /// The board's other devices.
+  public let directory: DeviceDirectory
   private let sink: (LogCategory, String) -> Void
 
   public init(
     id: Int, node: any NodeView, interrupts: [InterruptOutput] = [], clock: VirtualClock, events: EventQueue,
     space: AddressSpace, control: any MachineControl, characters: (any CharacterBackend)? = nil,
+    directory: DeviceDirectory = DeviceDirectory(),
     log: @escaping (LogCategory, String) -> Void = { _, _ in }
   ) {
     self.id = id
@@ -109,6 +134,7 @@ public struct DeviceContext {
     self.space = space
     self.control = control
     self.characters = characters
+    self.directory = directory
     sink = log
   }
 

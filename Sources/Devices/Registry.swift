@@ -11,5 +11,18 @@ public var standardDevices: [any Device.Type] {
     GoldfishRTC.self,
     CFIFlash.self,
     HTIF.self,
+    FlashMemory.self,
+    NordicUART.self,
+    NordicClock.self,
+    NordicRTC.self,
+    NordicTimer.self,
+    NordicGPIO.self,
+    NordicGPIOTE.self,
+    NordicTWI.self,
+    NordicRNG.self,
+    NordicTemperature.self,
+    NordicADC.self,
+    NordicFICR.self,
+    NordicFlashController.self,
   ]
 }

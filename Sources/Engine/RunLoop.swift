@@ -64,10 +64,13 @@ extension Engine {
       source = 0
       enter(vcpu, id)
       switch vcpu.state.exitReason {
+      // What ran may have changed the flags of the next instruction (Arm's ITSTATE).
       case .unlinked:
         source = vcpu.state.exitSite
         if options.countsExecutions { note(\.unchained, at: store[store.exits[Int(source)].source].key.pc) }
+        vcpu.enterMode()
       case .indirectMiss:
+        vcpu.enterMode()
         statistics.indirectMisses &+= 1
         note(\.jumpMisses, at: vcpu.state.pc)
         source = .max
@@ -249,6 +252,9 @@ extension Engine {
     vcpu.enterMode()
     vcpu.ticks &+= 1
     vcpu.mayInterrupt = true
+    if let reason = guest.lockUp(vcpu.state) {
+      return .lockedUp("hart \(vcpu.number) is locked up: \(reason), at \(hex(pc))")
+    }
     let last = vcpu.repeatedException
     let isRepeated = last.pc == pc && last.retired == vcpu.retired
     vcpu.repeatedException = RepeatedException(

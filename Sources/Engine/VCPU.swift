@@ -160,6 +160,7 @@ import IR
   public override var platformTime: UInt64 { timebase.count(at: now) }
 
   public override func stateChanged() { kick() }
+  public override func clearReservation() { reservation = nil }
 
   public override func log(_ item: LogItem, _ message: @autoclosure () -> String) {
     engine.log.write(item, message())

@@ -125,6 +125,10 @@ open class VCPUContext: PhysicalMemoryPort {
   open func stateChanged() {}
   /// Note something once in the log of what guests do wrong or what is not implemented.
   open func log(_ category: LogItem, _ message: @autoclosure () -> String) {}
+  /// Forget the reservation of load-reserved (Arm: clear the local monitor).
+  open func clearReservation() {}
+  /// The device that is part of this CPU, once it has been attached: the guest's own business.
+  public final var companion: AnyObject?
   open func readPhysical(_ address: UInt64, size: Int) -> UInt64? { nil }
   open func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool { false }
 }
@@ -148,6 +152,20 @@ public enum LogItem: String, Sendable, CaseIterable {
   case inAsm = "in_asm", op, opOpt = "op_opt", outAsm = "out_asm", exec, int, unimp, guestErrors = "guest_errors"
 }
 
+/// A device of the board that is part of a CPU (Arm's NVIC with its system control space).
+public protocol CoreDevice: AnyObject {
+  /// Told once which vCPU it is part of, before anything runs.
+  func attach(to cpu: VCPUState)
+}
+
+/// How a guest starts.
+public enum BootProtocol: Sendable {
+  /// At an image's first instruction, with a devicetree in memory.
+  case devicetree
+  /// At what a table of vectors in memory says; nothing else is put into memory.
+  case vectorTable
+}
+
 /// A guest ISA, configured as one CPU model. Immutable once made; all vCPU state lives in the state block.
 public protocol Guest: AnyObject, Sendable {
   /// `riscv32`, `riscv64`, `armv7e-m`…
@@ -160,7 +178,10 @@ public protocol Guest: AnyObject, Sendable {
   /// Register number of the stack pointer, and how to reach a return address, for backtraces.
   var stackPointer: Int { get }
 
-  /// Puts `cpu` in its reset state, about to run at `pc`, as hart number `number`.
+  var bootProtocol: BootProtocol { get }
+
+  /// Puts `cpu` in its reset state, about to run at `pc` (or at what the vector table there says), as hart number
+  /// `number`.
   func reset(_ cpu: VCPUState, number: Int, pc: UInt64)
 
   /// Puts what boot firmware is handed into registers: the devicetree's address, and that of a block of parameters for
@@ -193,6 +214,8 @@ public protocol Guest: AnyObject, Sendable {
 
   /// Enters the guest's handler for `exception`, raised by the instruction at `cpu.pc`.
   func enterException(_ cpu: VCPUState, _ exception: GuestException)
+  /// Why the CPU cannot go on, if it cannot: a fault that the architecture has no handler for.
+  func lockUp(_ cpu: VCPUState) -> String?
   /// The interrupt to take now, if any is pending and enabled.
   func pendingInterrupt(_ cpu: VCPUState) -> GuestException?
   /// Whether a waiting vCPU goes on (an interrupt is pending, whether or not it would be taken).
@@ -211,5 +234,7 @@ public protocol Guest: AnyObject, Sendable {
 }
 
 extension Guest {
+  public var bootProtocol: BootProtocol { .devicetree }
+  public func lockUp(_ cpu: VCPUState) -> String? { nil }
   public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] { [] }
 }

@@ -174,7 +174,16 @@ public struct Pattern: Sendable {
   public func conflicts(with other: Pattern) -> Bool {
     let shared = mask & other.mask
     guard length == other.length, (value ^ other.value) & shared == 0 else { return false }
+    if excludes(other) || other.excludes(self) { return false }
     return mask == other.mask || (shared != mask && shared != other.mask)
+  }
+
+  /// Whether every encoding of `other` has a value that a field here must not have.
+  private func excludes(_ other: Pattern) -> Bool {
+    exclusions.contains { field, value in
+      let bits = fields[field.index].reduce(UInt32(0)) { $0 | $1.encodingMask }
+      return bits & ~other.mask == 0 && extract(field, from: other.value) == value
+    }
   }
 
   /// An encoding with random fields; ignored bits are 0.
@@ -188,6 +197,8 @@ public struct Pattern: Sendable {
 }
 
 extension FieldRun {
+  /// The run's bits in the encoding.
+  var encodingMask: UInt32 { UInt32(truncatingIfNeeded: ((UInt64(1) << UInt64(width)) - 1) << UInt64(from)) }
   @inlinable func bits(of encoding: UInt32) -> Int {
     Int((UInt64(encoding) &>> UInt64(from)) & ((1 &<< UInt64(width)) &- 1)) &<< Int(to)
   }

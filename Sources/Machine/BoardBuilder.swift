@@ -97,6 +97,9 @@ struct BoardBuilder {
         (0..<8).compactMap { entry.device.memory(region: $0) }
       }
     machine.interruptLines = lines
+    for (_, device) in devices {
+      if let part = device as? any CoreDevice, let cpu = engine.vcpus.first { part.attach(to: cpu.state) }
+    }
     try connect(lines, machine)
     machine.boot = try BootPlan(images, tree: &machine.tree, configuration, guest)
     machine.symbols.add(images.symbols)

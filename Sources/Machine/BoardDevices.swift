@@ -13,12 +13,16 @@ extension BoardBuilder {
   ) throws -> [(path: String, device: any Device)] {
     var devices: [(path: String, device: any Device)] = []
     var left = backends[...]
-    for path in orderedPaths() {
-      guard let node = tree[path], node.isEnabled, !node.compatible.isEmpty,
-        let view = try TreeView(tree, path)
-      else { continue }
-      let model = registry.devices.first { !Set($0.compatible).isDisjoint(with: node.compatible) }
-      guard let model = model ?? (view.regions.isEmpty ? nil : registry.fallback) else { continue }
+    let directory = DeviceDirectory()
+    for (path, model) in try chosenModels() {
+      guard let node = tree[path], let view = try TreeView(tree, path) else { continue }
+      // One model serves all the nodes at an address.
+      if let base = view.regions.first?.base, space.region(at: base)?.base == base,
+        let owner = directory.device(at: base, in: space)
+      {
+        directory[path] = owner
+        continue
+      }
       let outputs = try tree.interrupts(of: path).enumerated().map { index, specifier in
         let line = IRQLine(name: "\(path)#\(index)")
         lines.append(line)
@@ -27,11 +31,13 @@ extension BoardBuilder {
       let takesCharacters = model is any CharacterDevice.Type
       let context = DeviceContext(
         id: devices.count, node: view, interrupts: outputs, clock: clock, events: events, space: space,
-        control: control, characters: takesCharacters ? left.popFirst() : nil,
+        control: control, characters: takesCharacters ? left.popFirst() : nil, directory: directory,
         log: { [log] category, text in log(category == .guestError ? .guestErrors : .unimp, text) })
       let device = try model.init(context: context)
-      for (index, range) in view.regions.enumerated() where range.size > 0 {
-        let name = view.regions.count == 1 ? node.name : "\(node.name)#\(index)"
+      directory[path] = device
+      let regions = device.regions
+      for (index, range) in regions.enumerated() where range.size > 0 {
+        let name = regions.count == 1 ? node.name : "\(node.name)#\(index)"
         let isInMemory = space.ram(at: range.base, count: Int(clamping: range.size)) != nil
         if let memory = device.memory(region: index) {
           try space.map(name, at: range.base, size: range.size, .romDevice(memory, device, index: index))
@@ -44,10 +50,37 @@ extension BoardBuilder {
     return devices
   }
 
+  /// The nodes to make devices of with their models: those that have one, then those that only answer at addresses.
+  private func chosenModels() throws -> [(path: String, model: any Device.Type)] {
+    let paths = orderedPaths()
+    var absorbed: Set<String> = []
+    for model in registry.devices where paths.contains(where: { serves(model, $0) }) {
+      absorbed.formUnion(model.absorbs)
+    }
+    var modelled: [(path: String, model: any Device.Type)] = []
+    var others: [(path: String, model: any Device.Type)] = []
+    for path in paths {
+      guard let node = tree[path], node.isEnabled, !node.compatible.isEmpty,
+        absorbed.isDisjoint(with: node.compatible)
+      else { continue }
+      if let model = registry.devices.first(where: { serves($0, path) }) {
+        modelled.append((path, model))
+      } else if let fallback = registry.fallback, let view = try TreeView(tree, path), !view.regions.isEmpty {
+        others.append((path, fallback))
+      }
+    }
+    return modelled + others
+  }
+
+  private func serves(_ model: any Device.Type, _ path: String) -> Bool {
+    !Set(model.compatible).isDisjoint(with: tree[path]?.compatible ?? [])
+  }
+
   /// All paths, that of the console first.
   private func orderedPaths() -> [String] {
     let console = tree["/chosen"]?.string("stdout-path").flatMap { tree.fullPath($0) }
-    let paths = tree.paths.filter { !$0.hasPrefix("/cpus") && !$0.hasPrefix("/memory@") }
+    let memories = Set(tree.memoryPaths)
+    let paths = tree.paths.filter { !$0.hasPrefix("/cpus") && !$0.hasPrefix("/memory@") && !memories.contains($0) }
     guard let console, paths.contains(console) else { return paths }
     return [console] + paths.filter { $0 != console }
   }

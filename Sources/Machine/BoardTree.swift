@@ -12,9 +12,15 @@ extension Devicetree {
       .map { "/cpus/" + $0.name }
   }
 
-  /// Paths of the memory nodes.
+  /// Paths of the memory nodes: those of the root, then the on-chip memories of microcontrollers.
   var memoryPaths: [String] {
-    root.children.filter { $0.string("device_type") == "memory" || $0.name.hasPrefix("memory@") }.map { "/" + $0.name }
+    let main = root.children.filter { $0.string("device_type") == "memory" || $0.name.hasPrefix("memory@") }
+      .map { "/" + $0.name }
+    return main
+      + paths.filter { path in
+        guard !main.contains(path), let node = self[path] else { return false }
+        return node.isEnabled && node.compatible.contains("mmio-sram")
+      }
   }
 
   /// Makes `count` CPUs out of the first one, and gives each the interrupts that the first one gets.

@@ -50,7 +50,10 @@ public struct BootPlan: Sendable {
   init(
     _ images: BootImages, tree: inout Devicetree, _ configuration: MachineConfiguration, _ guest: any Guest
   ) throws {
-    guard let path = tree.memoryPaths.first, let memory = try tree.regions(of: path).first else { return }
+    guard let path = tree.memoryPaths.first, let main = try tree.regions(of: path).first else { return }
+    let vectors = tree["/chosen"]?.number("martlet,reset-vector")
+    let memory =
+      guest.bootProtocol == .vectorTable ? Devicetree.Range(base: vectors ?? 0, size: main.size) : main
     let word: UInt64 = guest.addressBits == 64 ? 2 << 20 : 4 << 20
     var start: UInt64?
     func place(_ entry: BootImages.Entry, at base: UInt64?) -> [Image.Segment] {
@@ -84,8 +87,12 @@ public struct BootPlan: Sendable {
     if let arguments = configuration.bootArguments {
       try tree.setChosen { $0.set("bootargs", .strings([arguments])) }
     }
-    let flashStart = tree["/chosen"]?.number("martlet,reset-vector")
-    entry = start ?? flashStart ?? memory.base
+    guard guest.bootProtocol == .devicetree else {
+      entry = memory.base
+      try refuseOverlaps()
+      return
+    }
+    entry = start ?? vectors ?? memory.base
     let blob = try tree.blob(padding: 0x1000)
     let limit = guest.addressBits == 32 ? min(memory.base + 3 << 30, 1 << 32) : memory.base + 3 << 30
     let end = min(memory.base + memory.size, limit)

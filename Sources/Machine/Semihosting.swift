@@ -15,7 +15,7 @@ struct SemihostingConvention {
   /// Bytes of the calling instruction.
   var instructionSize: UInt64
 
-  private static let names: [(operation: String, parameter: String, size: UInt64)] = [("a0", "a1", 4)]
+  private static let names: [(operation: String, parameter: String, size: UInt64)] = [("a0", "a1", 4), ("r0", "r1", 2)]
 
   /// The convention whose registers the guest has; nil if it has none.
   init?(_ guest: any Guest) {

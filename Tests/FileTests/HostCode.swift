@@ -76,6 +76,7 @@ private struct HostListing {
       configuration.registers = registers.map { RegisterSlot(offset: $0.offset, type: $0.type) }
       configuration.pinOrder = guest.registerFile.pinOrder
       configuration.helpers = guest.helpers
+      configuration.floatEnvironment = guest.registerFile.floatEnvironment
     }
     host = try X86_64Host(configuration)
     pins = host.pinnedRegisters.map { "\(registers[$0.register].name)=\($0.hostRegister)" }.joined(separator: " ")

@@ -6,6 +6,7 @@ import Devices
 import Foundation
 import Glibc
 import GuestKit
+import GuestARM
 import GuestRISCV
 import HostInterpreter
 import HostX86_64
@@ -28,9 +29,18 @@ let riscv = GuestEntry(
     } catch { throw .badInput("\(error)") }
   }, describe: { _ in [] })
 
+let arm = GuestEntry(
+  elfMachines: [40], models: [("cortex-m0", "")], serves: { $0.contains { $0.hasPrefix("arm,cortex-m") } },
+  make: { model, cpu, semihosting throws(MachineError) in
+    do throws(ARMModelError) {
+      let name = model ?? cpu.compatible.first.map { String($0.dropFirst(4)) } ?? "cortex-m0"
+      return try ARMGuest(model: name, semihosting: semihosting)
+    } catch { throw .badInput("\(error)") }
+  }, describe: { _ in [] })
+
 let registry = Registry(
-  guests: [riscv], hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)], devices: standardDevices,
-  fallback: LoggedRegisterFile.self)
+  guests: [riscv, arm], hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
+  devices: standardDevices + [SystemControl.self], fallback: LoggedRegisterFile.self)
 
 /// Both host back ends.
 let hosts = ["jit", "interpreter"]
@@ -109,10 +119,10 @@ func elf(
 
 /// A machine of one of the repository's boards, with `edit` applied to its configuration.
 func machine(
-  _ board: String, host: String = "jit", console: Collector? = nil,
+  _ board: String, of architecture: String = "riscv", host: String = "jit", console: Collector? = nil,
   _ edit: (inout MachineConfiguration) -> Void = { _ in }
 ) throws(MachineError) -> Machine {
-  var configuration = MachineConfiguration(board: boardsFolder + "riscv/\(board).dts")
+  var configuration = MachineConfiguration(board: boardsFolder + "\(architecture)/\(board).dts")
   configuration.host = host
   edit(&configuration)
   return try Machine.make(configuration, registry: registry, backends: console.map { [$0] } ?? []) { _, _ in }
@@ -144,6 +154,7 @@ extension Machine {
 
 /// Files that Debian's packages install.
 enum Files {
+  static let microbit = "/usr/share/firmware-microbit-micropython/firmware.hex"
   static let openSBI = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"
   static let openSBIExecutable = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.elf"
   static let machineModeUBoot = "/usr/lib/u-boot/qemu-riscv64/u-boot.bin"

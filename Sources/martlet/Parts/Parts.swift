@@ -2,6 +2,7 @@
 
 import Bus
 import Devices
+import GuestARM
 import GuestRISCV
 import HostInterpreter
 import HostKit
@@ -10,9 +11,9 @@ import Machine
 
 enum Parts {
   static let registry = Registry(
-    guests: [riscv],
+    guests: [riscv, arm],
     hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
-    devices: standardDevices, fallback: LoggedRegisterFile.self,
+    devices: standardDevices + [SystemControl.self], fallback: LoggedRegisterFile.self,
     opStepper: { configuration, block, state throws(HostError) in
       try InterpreterHost.Stepper(configuration, block, state)
     })
@@ -41,4 +42,20 @@ enum Parts {
         ("riscv,isa", base + guest.extensions.isa), ("mmu-type", guest.xlen == 32 ? "riscv,sv32" : "riscv,sv48"),
       ]
     })
+
+  private static let arm = GuestEntry(
+    elfMachines: [40],
+    models: CPUModel.all.map { ($0.name, $0.note) },
+    serves: { $0.contains { $0.hasPrefix("arm,cortex-m") } },
+    make: { model, cpu, semihosting throws(MachineError) in
+      let named = cpu.compatible.first { $0.hasPrefix("arm,cortex-m") }.map { String($0.dropFirst(4)) } ?? "cortex-m3"
+      // Trees add an `f` to the names of cores that have a floating-point unit.
+      let name = model ?? (named.hasSuffix("f") ? String(named.dropLast()) : named)
+      do throws(ARMModelError) {
+        return try ARMGuest(model: name, semihosting: semihosting)
+      } catch {
+        throw .badInput("\(model == nil ? "\(cpu.path): compatible" : "-cpu"): \(error); see '-cpu help'")
+      }
+    },
+    describe: { _ in [] })
 }

@@ -1,0 +1,191 @@
+/// The timer of the nRF51 and nRF52: 8 to 32 bits at 16 MHz over a power of two, or a counter of tasks.
+///
+/// Source: nRF51 Series Reference Manual v3.0, chapter 18.
+import Bits
+import Bus
+
+public final class NordicTimer: NordicPeripheral {
+  public static var compatible: [String] { ["nordic,nrf-timer"] }
+
+  public struct State: Codable, Sendable, Equatable {
+    var events = NordicEvents()
+    var mode: UInt32 = 0
+    var bitMode: UInt32 = 0
+    var prescaler: UInt32 = 4
+    var compare: [UInt32]
+    var isRunning = false
+    /// Ticks of the timer: when the counter showed 0, or what it shows while it stands.
+    var origin: UInt64 = 0
+    var seen: UInt64 = 0
+  }
+
+  public let context: DeviceContext
+  public var state: State
+  public let registers: [RegisterMap]
+  var events: NordicEvents {
+    get { state.events }
+    set { state.events = newValue }
+  }
+
+  public init(context: DeviceContext) throws(DeviceError) {
+    let count = Int(context.node.u32("cc-num") ?? 4)
+    guard (1...6).contains(count) else {
+      throw .badProperty(device: context.node.name, property: "cc-num", reason: "\(count) is not 1 to 6")
+    }
+    self.context = context
+    state = State(compare: Array(repeating: 0, count: count))
+    registers = [
+      RegisterMap(
+        NordicRegisters.declare(
+          tasks: [("START", 0), ("STOP", 4), ("COUNT", 8), ("CLEAR", 12), ("SHUTDOWN", 16)]
+            + (0..<count).map { ("CAPTURE\($0)", 0x40 + 4 * UInt64($0)) },
+          events: (0..<count).map { ("COMPARE\($0)", 0x140 + 4 * UInt64($0)) }, hasShorts: true)
+          + [
+            Register("MODE", 0x504), Register("BITMODE", 0x508), Register("PRESCALER", 0x510, reset: 4),
+            Register("CC", 0x540, count: count),
+          ])
+    ]
+  }
+
+  // MARK: Counting
+
+  private var frequency: UInt64 { 16_000_000 >> UInt64(min(state.prescaler, 9)) }
+  private var clock: UInt64 { context.clock.ticks(frequency: frequency) }
+  private var mask: UInt64 { [0xFFFF, 0xFF, 0xFF_FFFF, 0xFFFF_FFFF][Int(state.bitMode & 3)] }
+  private var counts: Bool { state.isRunning && state.mode & 1 == 0 }
+  /// Counts since the counter was 0, not cut to its width.
+  private var count: UInt64 { counts ? clock &- state.origin : state.origin }
+
+  private func setRunning(_ runs: Bool) {
+    guard runs != state.isRunning else { return }
+    if !runs { catchUp() }
+    if state.mode & 1 == 0 { state.origin = clock &- state.origin }
+    state.isRunning = runs
+    state.seen = count
+    schedule()
+  }
+
+  private func setCount(_ value: UInt64) {
+    state.origin = counts ? clock &- value : value
+    state.seen = value
+    schedule()
+  }
+
+  private func next(_ number: Int, after count: UInt64) -> UInt64 {
+    let distance = (UInt64(state.compare[number]) &- count) & mask
+    return count &+ (distance == 0 ? mask + 1 : distance)
+  }
+
+  /// Compare registers that somebody wants to hear of.
+  private var wanted: [Int] {
+    state.compare.indices.filter { number in
+      events.mask >> UInt32(16 + number) & 1 != 0 || isShorted(number) || isShorted(8 + number)
+        || !hasHappened(16 + number)
+    }
+  }
+
+  private func catchUp() {
+    guard counts else { return }
+    // A match can clear or stop the counter, so one at a time.
+    for _ in 0..<1000 {
+      let now = count
+      guard now > state.seen,
+        let first = state.compare.indices.map({ (number: $0, count: next($0, after: state.seen)) })
+          .min(by: { $0.count < $1.count }), first.count <= now
+      else { break }
+      let late = now &- first.count
+      state.seen = first.count
+      matched(at: first.count, late: late)
+      if !counts { return }
+    }
+    state.seen = count
+  }
+
+  /// The counter reached `count`, `late` ticks ago.
+  private func matched(at count: UInt64, late: UInt64) {
+    var clears = false
+    var stops = false
+    for number in state.compare.indices where (UInt64(state.compare[number]) ^ count) & mask == 0 {
+      raise(16 + number)
+      clears = clears || isShorted(number)
+      stops = stops || isShorted(8 + number)
+    }
+    if clears {
+      state.origin = clock &- late
+      state.seen = 0
+    }
+    if stops {
+      state.origin = clears ? 0 : count
+      state.isRunning = false
+    }
+  }
+
+  private func schedule() {
+    context.cancel(token: 0)
+    guard counts, let first = wanted.map({ next($0, after: state.seen) }).min() else { return }
+    context.schedule(
+      at: VirtualClock.nanoseconds(ticks: state.origin &+ first, frequency: frequency), token: 0)
+  }
+
+  public func event(_ token: UInt64) {
+    catchUp()
+    schedule()
+  }
+
+  // MARK: Registers
+
+  func trigger(_ task: Int) {
+    switch task {
+    case 0: setRunning(true)
+    case 1, 4: setRunning(false)
+    case 2:
+      guard state.isRunning, state.mode & 1 != 0 else { return }
+      state.origin = (state.origin &+ 1) & mask
+      matched(at: state.origin, late: 0)
+    case 3:
+      catchUp()
+      setCount(0)
+    case 16..<16 + state.compare.count:
+      catchUp()
+      state.compare[task - 16] = UInt32(truncatingIfNeeded: count & mask)
+      schedule()
+    default: break
+    }
+  }
+
+  func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
+    if !isPeek { catchUp() }
+    switch offset {
+    case 0x504: return state.mode
+    case 0x508: return state.bitMode
+    case 0x510: return state.prescaler
+    case 0x540..<0x540 + 4 * UInt64(state.compare.count): return state.compare[Int(offset - 0x540) / 4]
+    default: return nil
+    }
+  }
+
+  func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
+    catchUp()
+    switch offset {
+    case 0x504: state.mode = value & 3
+    case 0x508: state.bitMode = value & 3
+    case 0x510:
+      let shown = count
+      state.prescaler = value & 15
+      setCount(shown)
+    case 0x540..<0x540 + 4 * UInt64(state.compare.count): state.compare[Int(offset - 0x540) / 4] = value
+    case 0x200: events.shorts = value
+    default: return false
+    }
+    schedule()
+    return true
+  }
+
+  func maskChanged() { schedule() }
+
+  public func reset() {
+    context.cancel(token: 0)
+    state = State(compare: Array(repeating: 0, count: state.compare.count))
+    updateInterrupt()
+  }
+}

@@ -1,0 +1,215 @@
+// Owns the interrupt controller with its priorities: what is pending, what is active, what comes next.
+//
+// Source: ARMv7-M Architecture Reference Manual, B1.5 "ARMv7-M exception model" and B3.4 "Nested Vectored Interrupt
+// Controller"; ARMv6-M Architecture Reference Manual, B1.5 and B3.4.
+
+import Bits
+import Bus
+import GuestKit
+import IR
+
+/// The system control space of one CPU: interrupt controller, system control block, SysTick. A device of the board, since
+/// the board says how many interrupts and priority bits there are.
+public final class SystemControl: Device, IRQSink, CoreDevice {
+  public static var compatible: [String] { ["arm,v6m-nvic", "arm,v7m-nvic", "arm,v8m-nvic"] }
+  public static var absorbs: [String] {
+    [
+      "arm,armv6m-systick", "arm,armv7m-systick", "arm,armv8m-systick", "arm,armv6m-mpu", "arm,armv7m-mpu",
+      "arm,armv8m-mpu", "arm,armv7m-itm", "arm,armv8m-itm",
+    ]
+  }
+
+  public struct State: Codable, Sendable, Equatable {
+    var pending = ExceptionSet()
+    var active = ExceptionSet()
+    /// System exceptions are always in it.
+    var enabled = ExceptionSet()
+    /// Interrupt lines that are high.
+    var level = ExceptionSet()
+    /// By exception number.
+    var priority = [UInt8](repeating: 0, count: 512)
+    var vectorTable: UInt32 = 0
+    /// AIRCR.PRIGROUP
+    var priorityGroup: UInt32 = 0
+    var systemControl: UInt32 = 0
+    var configuration: UInt32 = 0
+    /// SHCSR's enables: bits 16 to 18.
+    var handlerControl: UInt32 = 0
+    var faultStatus: UInt32 = 0
+    var hardFaultStatus: UInt32 = 0
+    var debugFaultStatus: UInt32 = 0
+    var memManageAddress: UInt32 = 0
+    var busFaultAddress: UInt32 = 0
+    var debugControl: UInt32 = 0
+    var traceControl: UInt32 = 0
+    /// CYCCNT less the CPU's clock.
+    var cycleBase: UInt64 = 0
+    var tick = SysTickState()
+  }
+
+  public let context: DeviceContext
+  public var state = State()
+  public let registers: [RegisterMap]
+  public let regions: [AddressRange]
+  let features: Features
+  let identifier: UInt32
+  /// How many external interrupts there are.
+  let interruptCount: Int
+  /// The bits of a priority that exist.
+  let priorityMask: UInt32
+  /// Of the CPU, in Hz.
+  let frequency: UInt64
+  var unimplemented = UnimplementedLog()
+  private var core: Core?
+
+  /// Properties: `arm,num-irq-priority-bits`, and `arm,num-irqs`, how many external interrupts there are.
+  public init(context: DeviceContext) throws(DeviceError) {
+    self.context = context
+    let node = context.node
+    let cpu = node.node(path: "/cpus/cpu@0")
+    let names = (cpu?.compatible ?? []).map { $0.split(separator: ",").last.map(String.init) ?? "" }
+    let model = CPUModel.all.first { names.contains($0.name) || names.contains($0.name + "f") } ?? CPUModel.all[2]
+    features = model.features
+    identifier = model.identifier
+    let bits = node.u32("arm,num-irq-priority-bits").map(Int.init) ?? model.priorityBits
+    guard (2...8).contains(bits) else {
+      throw .badProperty(device: node.name, property: "arm,num-irq-priority-bits", reason: "\(bits) is not 2 to 8")
+    }
+    let count = node.u32("arm,num-irqs").map(Int.init) ?? (features.contains(.main) ? 240 : 32)
+    guard (1...496).contains(count) else {
+      throw .badProperty(device: node.name, property: "arm,num-irqs", reason: "\(count) is not 1 to 496")
+    }
+    interruptCount = count
+    priorityMask = 0xFF << UInt32(8 - bits) & 0xFF
+    frequency = cpu?.u64("clock-frequency") ?? 1_000_000_000 / context.clock.nanosecondsPerInstruction
+    guard (1...10_000_000_000).contains(frequency) else {
+      throw .badProperty(device: "cpu@0", property: "clock-frequency", reason: "\(frequency) Hz is out of range")
+    }
+    registers = [RegisterMap(Self.declare(features, interrupts: count))]
+    regions = [AddressRange(base: Self.base, size: 0x10_0000)]
+    reset(vectorTable: 0)
+  }
+
+  /// The start of the Private Peripheral Bus.
+  static let base: UInt64 = 0xE000_0000
+
+  public func attach(to cpu: VCPUState) {
+    core = Core(cpu)
+    cpu.context.companion = self
+  }
+
+  public func reset() { reset(vectorTable: state.vectorTable) }
+
+  func reset(vectorTable: UInt32) {
+    context.cancel(token: 0)
+    let level = state.level
+    state = State()
+    state.level = level
+    state.vectorTable = vectorTable
+    for number in 0..<ExceptionNumber.firstInterrupt { state.enabled[number] = true }
+    // STKALIGN; ARMv6-M has unaligned accesses trap besides.
+    state.configuration = features.contains(.main) ? 0x200 : 0x208
+    publishConfiguration()
+  }
+
+  // MARK: Lines
+
+  /// An interrupt line changed. While it is high its interrupt becomes pending again when its handler returns.
+  public func setLevel(_ line: Int, _ level: Bool) {
+    guard (0..<interruptCount).contains(line) else { return }
+    let number = ExceptionNumber.firstInterrupt + line
+    state.level[number] = level
+    if level { setPending(number) }
+  }
+
+  func setPending(_ number: Int) {
+    state.pending[number] = true
+    notice()
+  }
+
+  /// Has the CPU look for what to do next.
+  func notice() { core?.cpu.context.stateChanged() }
+
+  // MARK: Priorities
+
+  /// The priority of an exception: lower is more urgent, −3 to 255.
+  func priority(_ number: Int) -> Int {
+    switch number {
+    case 1: -3
+    case 2: -2
+    case 3: -1
+    default: Int(state.priority[number])
+    }
+  }
+
+  /// The part of a priority that decides about preemption.
+  func groupPriority(_ priority: Int) -> Int {
+    priority < 0 ? priority : priority & ~((2 << Int(state.priorityGroup)) - 1)
+  }
+
+  /// The priority the CPU executes at; 256 when nothing holds interrupts off (ExecutionPriority()).
+  func executionPriority(_ core: Core) -> Int {
+    var result = 256
+    state.active.forEach(with: state.active) { result = min(result, groupPriority(priority($0))) }
+    let base = core[.basepri]
+    if base != 0 { result = min(result, groupPriority(Int(base))) }
+    if core[.primask] != 0 { result = min(result, 0) }
+    if core[.faultmask] != 0 { result = min(result, -1) }
+    return result
+  }
+
+  /// The most urgent exception that is pending and enabled; the lowest number of equal ones.
+  var mostUrgent: Int? {
+    guard state.pending.intersects(state.enabled) else { return nil }
+    var best: Int?
+    var bestPriority = Int.max
+    state.pending.forEach(with: state.enabled) { number in
+      let priority = priority(number)
+      if priority < bestPriority { (best, bestPriority) = (number, priority) }
+    }
+    return best
+  }
+
+  /// The exception to take now, if any preempts what runs.
+  func interruptToTake(_ core: Core) -> Int? {
+    guard let number = mostUrgent, groupPriority(priority(number)) < executionPriority(core) else { return nil }
+    return number
+  }
+
+  /// Whether a pending exception ends WFI: as if PRIMASK were clear (B1.5.19).
+  func wakes(_ core: Core) -> Bool {
+    guard let number = mostUrgent else { return false }
+    let mask = core[.primask]
+    core[.primask] = 0
+    defer { core[.primask] = mask }
+    return groupPriority(priority(number)) < executionPriority(core)
+  }
+
+  /// Moves an exception from pending to active.
+  func activate(_ number: Int) {
+    state.pending[number] = false
+    state.active[number] = true
+  }
+
+  /// An exception's handler is done.
+  func deactivate(_ number: Int) {
+    state.active[number] = false
+    if state.level[number] { state.pending[number] = true }
+  }
+
+  /// IPSR
+  var currentException: UInt32 { core?[.ipsr] ?? 0 }
+
+  func publishConfiguration() {
+    guard let core else { return }
+    var configuration: Configuration = []
+    if state.configuration & 8 != 0 { configuration.insert(.trapsUnaligned) }
+    if state.configuration & 16 != 0 { configuration.insert(.trapsDivideByZero) }
+    guard core.configuration != configuration else { return }
+    core.configuration = configuration
+    notice()
+  }
+
+  /// Resets the board.
+  func requestReset() { context.control.reset() }
+}

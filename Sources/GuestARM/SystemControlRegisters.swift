@@ -1,0 +1,248 @@
+// Owns the registers of the system control space: their declaration and what accesses do (ARMv7-M manual, B3.2 to B3.4).
+
+import Bits
+import Bus
+import GuestKit
+
+extension SystemControl {
+  /// Offsets are from the start of the Private Peripheral Bus.
+  static func declare(_ features: Features, interrupts: Int) -> [Register] {
+    let words = (interrupts + 31) / 32
+    var list: [Register] = [
+      Register(
+        "SYST_CSR", 0xE010, sideEffectOnRead: true,
+        [.field("ENABLE", 0), .field("TICKINT", 1), .field("CLKSOURCE", 2), .field("COUNTFLAG", 16)]),
+      Register("SYST_RVR", 0xE014),
+      Register("SYST_CVR", 0xE018),
+      Register("SYST_CALIB", 0xE01C, .readOnly),
+      Register("NVIC_ISER", 0xE100, count: words),
+      Register("NVIC_ICER", 0xE180, count: words),
+      Register("NVIC_ISPR", 0xE200, count: words),
+      Register("NVIC_ICPR", 0xE280, count: words),
+      Register("NVIC_IPR", 0xE400, width: 1, count: interrupts),
+      Register("CPUID", 0xED00, .readOnly),
+      Register(
+        "ICSR", 0xED04,
+        [
+          .field("VECTACTIVE", 0..<9), .field("VECTPENDING", 12..<21), .field("ISRPENDING", 22),
+          .field("PENDSTSET", 26), .field("PENDSVSET", 28), .field("NMIPENDSET", 31),
+        ]),
+      Register("VTOR", 0xED08),
+      Register("AIRCR", 0xED0C, [.field("SYSRESETREQ", 2), .field("PRIGROUP", 8..<11)]),
+      Register("SCR", 0xED10, [.unimplemented("SLEEPONEXIT", 1), .field("SLEEPDEEP", 2), .field("SEVONPEND", 4)]),
+      Register("CCR", 0xED14, [.field("UNALIGN_TRP", 3), .field("DIV_0_TRP", 4), .field("STKALIGN", 9)]),
+      Register("SHPR", 0xED18, width: 1, count: 12),
+      Register("SHCSR", 0xED24, [.field("MEMFAULTENA", 16), .field("BUSFAULTENA", 17), .field("USGFAULTENA", 18)]),
+      Register("DFSR", 0xED30),
+      Register("DHCSR", 0xEDF0),
+      Register("DEMCR", 0xEDFC),
+    ]
+    guard features.contains(.main) else { return list }
+    list += [
+      Register("ICTR", 0xE004, .readOnly),
+      Register("NVIC_IABR", 0xE300, .readOnly, count: words),
+      Register("CFSR", 0xED28),
+      Register("HFSR", 0xED2C),
+      Register("MMFAR", 0xED34),
+      Register("BFAR", 0xED38),
+      Register("CPACR", 0xED88, [.unimplemented("CP10", 20..<22), .unimplemented("CP11", 22..<24)]),
+      Register("MPU_TYPE", 0xED90, .readOnly),
+      Register("STIR", 0xEF00, .writeOnly),
+      Register("DWT_CTRL", 0x1000),
+      Register("DWT_CYCCNT", 0x1004),
+    ]
+    return list
+  }
+
+  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
+    let shift = 8 * (offset & 3)
+    if (0xE400..<0xE800).contains(offset) || (0xED18..<0xED24).contains(offset) {
+      return (0..<UInt64(size)).reduce(0) { value, byte in
+        value | UInt64(prioritized(offset + byte).map { state.priority[$0] } ?? 0) << (8 * byte)
+      }
+    }
+    return UInt64(word(offset & ~3, isPeek: false)) >> shift & .mask(8 * size)
+  }
+
+  public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? {
+    if (0xE400..<0xE800).contains(offset) || (0xED18..<0xED24).contains(offset) {
+      return read(region: region, offset: offset, size: size)
+    }
+    return UInt64(word(offset & ~3, isPeek: true)) >> (8 * (offset & 3)) & .mask(8 * size)
+  }
+
+  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
+    if (0xE400..<0xE800).contains(offset) || (0xED18..<0xED24).contains(offset) {
+      for byte in 0..<UInt64(size) {
+        guard let number = prioritized(offset + byte) else { continue }
+        state.priority[number] = UInt8(truncatingIfNeeded: value >> (8 * byte)) & UInt8(priorityMask)
+      }
+      return notice()
+    }
+    // Other registers are of words; of a smaller access the rest is as it reads, if the register holds a value.
+    var value = UInt32(truncatingIfNeeded: value)
+    if size < 4 {
+      let isAction = (0xE100..<0xE400).contains(offset) || (0xED28..<0xED34).contains(offset)
+      let old = isAction ? 0 : UInt64(word(offset & ~3, isPeek: true))
+      let first = 8 * Int(offset & 3)
+      value = UInt32(truncatingIfNeeded: old.replacingBits(first..<first + 8 * size, with: UInt64(value)))
+    }
+    write(offset & ~3, value)
+  }
+
+  /// The exception whose priority a byte of the priority registers holds.
+  private func prioritized(_ offset: UInt64) -> Int? {
+    let number = Int(offset >= 0xED18 ? offset - 0xED18 + 4 : offset - 0xE400 + 16)
+    if number >= 16 { return number < 16 + interruptCount ? number : nil }
+    // ARMv6-M has those of SVCall, PendSV and SysTick alone.
+    return features.contains(.main) || number == 11 || number >= 14 ? number : nil
+  }
+
+  // MARK: Reading
+
+  private func word(_ offset: UInt64, isPeek: Bool) -> UInt32 {
+    switch offset {
+    case 0xE004: return UInt32((interruptCount - 1) / 32)
+    case 0xE008: return 0
+    case 0xE010: return readTickControl(isPeek: isPeek)
+    case 0xE014: return state.tick.reload
+    case 0xE018: return tickValue
+    case 0xE01C: return 0x8000_0000
+    case 0xE100..<0xE140: return state.enabled.interrupts(Int(offset - 0xE100) / 4)
+    case 0xE180..<0xE1C0: return state.enabled.interrupts(Int(offset - 0xE180) / 4)
+    case 0xE200..<0xE240: return state.pending.interrupts(Int(offset - 0xE200) / 4)
+    case 0xE280..<0xE2C0: return state.pending.interrupts(Int(offset - 0xE280) / 4)
+    case 0xE300..<0xE340: return state.active.interrupts(Int(offset - 0xE300) / 4)
+    case 0xED00: return identifier
+    case 0xED04: return interruptControl
+    case 0xED08: return state.vectorTable
+    case 0xED0C: return 0xFA05_0000 | state.priorityGroup << 8
+    case 0xED10: return state.systemControl
+    case 0xED14: return state.configuration
+    case 0xED24: return handlerControl
+    case 0xED28: return state.faultStatus
+    case 0xED2C: return state.hardFaultStatus
+    case 0xED30: return state.debugFaultStatus
+    case 0xED34: return state.memManageAddress
+    case 0xED38: return state.busFaultAddress
+    case 0xED3C, 0xED88, 0xED90: return 0
+    case 0xED40..<0xED80: return 0
+    case 0xEDF0: return 0
+    case 0xEDFC: return state.debugControl
+    case 0x1000 where features.contains(.main): return 0x4000_0000 | state.traceControl
+    case 0x1004 where features.contains(.main): return UInt32(truncatingIfNeeded: cycles &- state.cycleBase)
+    // Identification registers and the debug components, which are not there.
+    case 0xEFD0..<0xF000, 0x0000..<0xE000, 0xF000...: return 0
+    default:
+      if !isPeek { unimplemented.unknown(offset: offset, isWrite: false, of: context) }
+      return 0
+    }
+  }
+
+  /// The CPU's clock.
+  var cycles: UInt64 { context.clock.ticks(frequency: frequency) }
+
+  private var interruptControl: UInt32 {
+    var value = currentException
+    if let pending = mostUrgent { value |= UInt32(pending) << 12 }
+    for index in 0..<16 where state.pending.interrupts(index) != 0 { value |= 1 << 22 }
+    var active = 0
+    state.active.forEach(with: state.active) { _ in active += 1 }
+    if active <= 1 { value |= 1 << 11 }
+    if state.pending[ExceptionNumber.sysTick.rawValue] { value |= 1 << 26 }
+    if state.pending[ExceptionNumber.pendSV.rawValue] { value |= 1 << 28 }
+    if state.pending[ExceptionNumber.nmi.rawValue] { value |= 1 << 31 }
+    return value
+  }
+
+  /// SHCSR's places of active and pending exceptions.
+  private static let handlerBits: [(bit: UInt32, number: ExceptionNumber, isPending: Bool)] = [
+    (0, .memManage, false), (1, .busFault, false), (3, .usageFault, false), (7, .svCall, false),
+    (8, .debugMonitor, false), (10, .pendSV, false), (11, .sysTick, false), (12, .usageFault, true),
+    (13, .memManage, true), (14, .busFault, true), (15, .svCall, true),
+  ]
+
+  private var handlerControl: UInt32 {
+    guard features.contains(.main) else { return state.pending[ExceptionNumber.svCall.rawValue] ? 1 << 15 : 0 }
+    return Self.handlerBits.reduce(state.handlerControl) { value, place in
+      let set = place.isPending ? state.pending : state.active
+      return set[place.number.rawValue] ? value | 1 << place.bit : value
+    }
+  }
+
+  // MARK: Writing
+
+  private func write(_ offset: UInt64, _ value: UInt32) {
+    switch offset {
+    case 0xE010: writeTickControl(value)
+    case 0xE014: writeTickReload(value)
+    case 0xE018: clearTickValue()
+    case 0xE100..<0xE140: forInterrupts(Int(offset - 0xE100) / 4, value) { state.enabled[$0] = true }
+    case 0xE180..<0xE1C0: forInterrupts(Int(offset - 0xE180) / 4, value) { state.enabled[$0] = false }
+    case 0xE200..<0xE240: forInterrupts(Int(offset - 0xE200) / 4, value) { state.pending[$0] = true }
+    case 0xE280..<0xE2C0:
+      forInterrupts(Int(offset - 0xE280) / 4, value) { state.pending[$0] = state.level[$0] && !state.active[$0] }
+    case 0xED04: writeInterruptControl(value)
+    case 0xED08: state.vectorTable = value & (features.contains(.main) ? ~0x7F : ~0xFF)
+    case 0xED0C: writeReset(value)
+    case 0xED10:
+      state.systemControl = value & 0x16
+      if value & 2 != 0 { unimplemented.once("SCR.SLEEPONEXIT is not implemented", context) }
+    case 0xED14 where features.contains(.main):
+      state.configuration = value & 0x31B
+      publishConfiguration()
+    case 0xED24: writeHandlerControl(value)
+    case 0xED28: state.faultStatus &= ~value
+    case 0xED2C: state.hardFaultStatus &= ~value
+    case 0xED30: state.debugFaultStatus &= ~value
+    case 0xED34: state.memManageAddress = value
+    case 0xED38: state.busFaultAddress = value
+    case 0xED88: if value & 0xF0_0000 != 0 { unimplemented.once("the floating-point unit is not implemented", context) }
+    case 0xED90..<0xEDC0: unimplemented.once("the MPU is not implemented", context)
+    case 0xEF00: forInterrupts(Int(value & 0x1FF) / 32, 1 << (value & 31)) { state.pending[$0] = true }
+    case 0xEDF0: break
+    case 0xEDFC: state.debugControl = value
+    case 0x1000: state.traceControl = value & 1
+    case 0x1004: state.cycleBase = cycles &- UInt64(value)
+    case 0xED14, 0xED3C, 0xED00: break
+    default: unimplemented.unknown(offset: offset, isWrite: true, of: context)
+    }
+  }
+
+  private func forInterrupts(_ index: Int, _ bits: UInt32, _ body: (Int) -> Void) {
+    for bit in 0..<32 where bits >> UInt32(bit) & 1 != 0 && 32 * index + bit < interruptCount {
+      body(ExceptionNumber.firstInterrupt + 32 * index + bit)
+    }
+    notice()
+  }
+
+  private func writeInterruptControl(_ value: UInt32) {
+    if value >> 31 != 0 { state.pending[ExceptionNumber.nmi.rawValue] = true }
+    if value >> 28 & 1 != 0 { state.pending[ExceptionNumber.pendSV.rawValue] = true }
+    if value >> 27 & 1 != 0 { state.pending[ExceptionNumber.pendSV.rawValue] = false }
+    if value >> 26 & 1 != 0 { state.pending[ExceptionNumber.sysTick.rawValue] = true }
+    if value >> 25 & 1 != 0 { state.pending[ExceptionNumber.sysTick.rawValue] = false }
+    notice()
+  }
+
+  /// AIRCR: needs the key 0x05FA.
+  private func writeReset(_ value: UInt32) {
+    guard value >> 16 == 0x05FA else { return }
+    if features.contains(.main) { state.priorityGroup = value >> 8 & 7 }
+    if value & 4 != 0 { requestReset() }
+    notice()
+  }
+
+  private func writeHandlerControl(_ value: UInt32) {
+    if features.contains(.main) { state.handlerControl = value & 0x7_0000 }
+    for place in Self.handlerBits where features.contains(.main) || place.bit == 15 {
+      let isSet = value >> place.bit & 1 != 0
+      if place.isPending {
+        state.pending[place.number.rawValue] = isSet
+      } else {
+        state.active[place.number.rawValue] = isSet
+      }
+    }
+    notice()
+  }
+}

@@ -1,0 +1,178 @@
+// Owns what every Arm translator function works with: registers, conditional execution and ways to leave the block.
+
+import GuestKit
+import IR
+
+/// The state of one translation. Translator functions take it and the decoded ``Instruction``.
+///
+/// In an IT block, writes of registers select between new and old value. What cannot be undone (memory accesses,
+/// branches, calls, exceptions) comes after ``execute()``, which leaves the block if the condition does not hold.
+public struct Translator {
+  public var builder: Builder
+  public let features: Features
+  public let semihosting: Bool
+  public let flags: Flags
+  /// Address and length (bytes) of the current instruction.
+  public var pc: UInt64
+  public var length: Int
+  /// ITSTATE of the current instruction; 0 outside IT blocks.
+  var itState: UInt8
+  /// The truth value on which the current instruction takes effect; nil if it always does.
+  var predicate: ValueID?
+  /// ITSTATE that the current instruction, an IT, gives the next one.
+  var beginsITBlock: UInt8?
+  /// What the flags were last computed from in this block.
+  var flagSource = FlagSource.unknown
+  /// Truth values of the current IT block's conditions, by whether they are of the "else" kind.
+  var cachedConditions: (ValueID?, ValueID?) = (nil, nil)
+
+  init(_ builder: Builder, guest: ARMGuest, flags: TranslationFlags, pc: UInt64) {
+    self.builder = builder
+    features = guest.model.features
+    semihosting = guest.semihosting
+    self.flags = Flags(rawValue: flags)
+    itState = self.flags.itState
+    self.pc = pc
+    length = 2
+  }
+
+  /// The address after the current instruction.
+  var nextPC: UInt64 { (pc &+ UInt64(length)) & 0xFFFF_FFFF }
+  var inITBlock: Bool { itState & 15 != 0 }
+  /// What instructions see as the PC: 4 bytes on.
+  var readPC: UInt32 { UInt32(truncatingIfNeeded: pc) &+ 4 }
+  /// As a base of literals and addresses.
+  var alignedPC: UInt32 { readPC & ~3 }
+
+  // MARK: Instructions
+
+  /// Begins the instruction at `pc`.
+  mutating func begin(pc: UInt64, length: Int) {
+    self.pc = pc
+    self.length = length
+    builder.instruction(pc: pc, length: length)
+    predicate = nil
+    guard inITBlock, itState >> 4 < 14 else { return }
+    predicate = condition(Int(itState >> 4))
+  }
+
+  /// Ends an instruction that goes on with the next one.
+  mutating func finish() {
+    if let state = beginsITBlock {
+      itState = state
+      beginsITBlock = nil
+      cachedConditions = (nil, nil)
+    } else {
+      guard inITBlock else { return }
+      itState = nextITState
+    }
+    setSlot(.itState, const(UInt32(itState)))
+  }
+
+  /// ITSTATE of the following instruction (ARMv7-M manual, ITAdvance()).
+  var nextITState: UInt8 { Self.advance(itState) }
+  static func advance(_ state: UInt8) -> UInt8 { state & 7 == 0 ? 0 : state & 0xE0 | state << 1 & 0x1F }
+
+  /// Leaves the block for the next instruction if the current one is not to be executed. From here on it is.
+  mutating func execute() {
+    guard let predicate else { return }
+    self.predicate = nil
+    setSlot(.itState, const(UInt32(nextITState)))
+    let skips = builder.compare(.equal, predicate, builder.const(.i1, 0))
+    builder.exitIf(skips, to: nextPC)
+    setSlot(.itState, const(UInt32(itState)))
+  }
+
+  // MARK: Values
+
+  mutating func const(_ value: UInt32) -> ValueID { builder.const(.i32, Int64(Int32(bitPattern: value))) }
+  mutating func const(_ value: Int) -> ValueID { builder.const(.i32, Int64(Int32(truncatingIfNeeded: value))) }
+
+  /// Register `number`; the PC reads as two instructions on.
+  mutating func r(_ number: Int) -> ValueID {
+    number == ARMRegisters.pc ? const(readPC) : builder.getRegister(number, .i32)
+  }
+
+  /// Writes register `number`, not the PC. Comes after everything in the instruction that may raise.
+  mutating func setR(_ number: Int, _ value: ValueID) {
+    set(number, number == ARMRegisters.sp ? builder.binary(.and, value, const(~3 as UInt32)) : value)
+  }
+
+  /// Writes the stack pointer with a value known to be a multiple of 4.
+  mutating func setStack(_ value: ValueID) { set(ARMRegisters.sp, value) }
+
+  mutating func slot(_ slot: Slot) -> ValueID { builder.getRegister(slot.register, .i32) }
+  /// Writes a slot, whatever the condition.
+  mutating func setSlot(_ slot: Slot, _ value: ValueID) { builder.setRegister(slot.register, value) }
+
+  /// Writes a register if the current condition holds.
+  mutating func set(_ register: Int, _ value: ValueID) {
+    guard let predicate else { return builder.setRegister(register, value) }
+    builder.setRegister(register, builder.select(predicate, value, builder.getRegister(register, .i32)))
+  }
+
+  mutating func not(_ value: ValueID) -> ValueID { builder.binary(.xor, value, const(~0 as UInt32)) }
+  mutating func binary(_ opcode: Opcode, _ a: ValueID, _ b: Int) -> ValueID { builder.binary(opcode, a, const(b)) }
+
+  // MARK: Ends
+
+  /// Raises a synchronous exception at the current instruction.
+  mutating func raise(_ exception: ExceptionNumber, _ status: FaultStatus = [], address: ValueID? = nil) {
+    execute()
+    builder.raise(Int64(bitPattern: Cause(exception, status).rawValue), value: address ?? const(0))
+  }
+
+  mutating func raise(_ exception: GuestException) {
+    builder.raise(
+      Int64(bitPattern: exception.cause), value: const(UInt32(truncatingIfNeeded: exception.value)))
+  }
+
+  mutating func undefined() { raise(.usageFault, .undefinedInstruction) }
+
+  /// Ends the block before the instruction at `pc`, which has not begun.
+  mutating func stop(before pc: UInt64) { builder.exit(to: pc) }
+
+  /// A direct branch, taken on `condition` or always.
+  mutating func branch(to target: UInt32, if condition: ValueID? = nil, isCall: Bool = false) {
+    var exit: ExitFlags = isCall ? [.isCall] : []
+    if UInt64(target) <= pc { exit.insert(.checksBudget) }
+    if let condition {
+      builder.exitIf(condition, to: UInt64(target), exit)
+    } else {
+      leaveITBlock()
+      builder.exit(to: UInt64(target), exit)
+    }
+  }
+
+  /// A branch to what a register or memory holds: bit 0 goes to the T bit (BXWritePC). Clear, it makes the address odd
+  /// to the engine; see ``ARMGuest/translate(_:into:)``.
+  mutating func branch(toInterworking target: ValueID, _ exit: ExitFlags = []) {
+    leaveITBlock()
+    builder.exitIndirect(builder.binary(.xor, target, const(1)), exit.union(.checksBudget))
+  }
+
+  /// A branch to a computed address whose bit 0 is ignored (BranchWritePC).
+  mutating func branch(toAddress target: ValueID) {
+    leaveITBlock()
+    builder.exitIndirect(builder.binary(.and, target, const(~1 as UInt32)), [.checksBudget])
+  }
+
+  /// What ends a block is the last of its IT block.
+  mutating func leaveITBlock() {
+    if inITBlock { setSlot(.itState, const(0)) }
+  }
+}
+
+extension Instruction {
+  /// Register fields and immediates, by their letters in the rows.
+  @inline(__always) var d: Int { self["d"] }
+  @inline(__always) var n: Int { self["n"] }
+  @inline(__always) var m: Int { self["m"] }
+  @inline(__always) var t: Int { self["t"] }
+  @inline(__always) var a: Int { self["a"] }
+  @inline(__always) var i: Int { self["i"] }
+  /// A branch's signed offset.
+  @inline(__always) var j: Int { self["j"] }
+  /// A list of registers, a bit each.
+  @inline(__always) var list: Int { self["l"] }
+}
