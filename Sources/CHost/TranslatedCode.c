@@ -117,6 +117,15 @@ int chost_cpu_has_bit_instructions(void) {
   return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_POPCNT) != 0;
 }
 
+int chost_cpu_has_fma(void) {
+  unsigned a, b, c, d, low, high;
+  unsigned needed = bit_FMA | bit_AVX | bit_OSXSAVE;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || (c & needed) != needed) return 0;
+  /* The system must keep the SSE and AVX parts of registers. */
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (low & 6) == 6;
+}
+
 #else
 
 int chost_faults_install(void) { return -ENOSYS; }
@@ -124,5 +133,6 @@ int chost_faults_add(uint64_t start, uint64_t end, uint32_t pc_offset, uint32_t 
 void chost_faults_remove(uint64_t start) {}
 void chost_set_gs_base(uint64_t base) {}
 int chost_cpu_has_bit_instructions(void) { return 0; }
+int chost_cpu_has_fma(void) { return 0; }
 
 #endif

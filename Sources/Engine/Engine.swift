@@ -91,8 +91,8 @@ public struct EngineOptions: Sendable {
     let file = guest.registerFile
     let configuration = unsafe HostConfiguration(
       registers: file.registers.map { RegisterSlot(offset: $0.offset, type: $0.type) }, pinOrder: file.pinOrder,
-      helpers: guest.helpers, slowAccess: slowAccessEntry, codeCacheSize: options.codeCacheSize,
-      interrupts: options.interrupts)
+      helpers: guest.helpers, slowAccess: slowAccessEntry, floatEnvironment: file.floatEnvironment,
+      codeCacheSize: options.codeCacheSize, interrupts: options.interrupts)
     hostConfiguration = configuration
     do { host = try H(configuration) } catch { throw .host(error) }
     do {

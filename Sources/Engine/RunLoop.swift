@@ -283,5 +283,4 @@ extension Engine {
 
   /// Lowers the flag that ``requestStop()`` raised.
   public func clearStopRequest() { stopFlag.lower() }
-  public var isStopRequested: Bool { stopFlag.isRaised }
 }

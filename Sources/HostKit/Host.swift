@@ -91,18 +91,22 @@ public struct RegisterSlot: Sendable {
   public var pinOrder: [Int]
   public var helpers: [Helper]
   public var slowAccess: SlowAccessFunction
+  /// Where the guest keeps its floating-point environment; nil if it has none, and then its IR has no such ops.
+  public var floatEnvironment: FloatEnvironment?
   /// Bytes of code cache.
   public var codeCacheSize: Int
   public var interrupts: InterruptStrategy
 
   public init(
     registers: [RegisterSlot], pinOrder: [Int], helpers: [Helper], slowAccess: @escaping SlowAccessFunction,
-    codeCacheSize: Int = 64 << 20, interrupts: InterruptStrategy = .budget
+    floatEnvironment: FloatEnvironment? = nil, codeCacheSize: Int = 64 << 20,
+    interrupts: InterruptStrategy = .budget
   ) {
     self.registers = registers
     self.pinOrder = pinOrder
     self.helpers = helpers
     unsafe self.slowAccess = slowAccess
+    self.floatEnvironment = floatEnvironment
     self.codeCacheSize = codeCacheSize
     self.interrupts = interrupts
   }

@@ -30,20 +30,26 @@ public final class X86_64Host: Host {
     unsafe slowAccess = configuration.slowAccess
     let pins = Array(
       configuration.pinOrder.filter { configuration.registers[$0].type.isInteger }.prefix(ABI.pinnedCount))
+    let vectorPins = Array(
+      configuration.pinOrder.filter { configuration.registers[$0].type == .f64 }.prefix(ABI.vectorPinnedCount))
     let (memory, address) = unsafe cache.free
     var assembler = unsafe Assembler(memory, runningAt: address)
     // The first bytes stay unused: no code has address 0.
     assembler.nop(16)
     let function: @convention(c) (UnsafeMutableRawPointer, UnsafeMutablePointer<UInt64>) -> UInt64 =
       unsafe completeSlowAccess
+    let floatFunction: @convention(c) (UnsafeMutableRawPointer, UnsafeMutablePointer<UInt64>) -> UInt64 =
+      unsafe completeSlowFloat
     let trampolines = Trampolines(
       &assembler, pins: pins.map { configuration.registers[$0] },
-      slowFunction: unsafe UInt64(unsafeBitCast(function, to: UInt.self)))
+      vectorPins: vectorPins.map { configuration.registers[$0] }, environment: configuration.floatEnvironment,
+      slowFunction: unsafe UInt64(unsafeBitCast(function, to: UInt.self)),
+      slowFloatFunction: unsafe UInt64(unsafeBitCast(floatFunction, to: UInt.self)))
     guard assembler.failure == .none else { throw .setup("the code cache is too small") }
     cache.commit(assembler.count)
     permanent = cache.used
     lowering = Lowering(
-      configuration, pins: pins, trampolines: trampolines, cacheBase: cache.base,
+      configuration, pins: pins, vectorPins: vectorPins, trampolines: trampolines, cacheBase: cache.base,
       pollPage: UInt32(cache.pollPage - cache.base), assembler: assembler)
     let added = chost_faults_add(
       cache.base, cache.base + UInt64(cache.size), UInt32(StateOffset.faultPC), UInt32(StateOffset.faultTrampoline))
@@ -96,8 +102,10 @@ public final class X86_64Host: Host {
     cpu.store(ABI.noSite, at: StateOffset.exitSite)
     cpu.exitReason = nil
     chost_set_gs_base(cpu.load(StateOffset.windowBase))
+    if lowering.usesFloat { prepareFloat(cpu) }
+    let trampolines = lowering.trampolines
     let enter = unsafe unsafeBitCast(
-      UInt(cache.base) + UInt(lowering.trampolines.enter),
+      UInt(cache.base) + UInt(lowering.usesFloat ? trampolines.floats.enter : trampolines.enter),
       to: (@convention(c) (UnsafeMutableRawPointer, UInt64) -> Void).self)
     unsafe enter(cpu.base, cache.base + UInt64(entry.offset))
     let caller = cpu.exitSite
@@ -105,6 +113,13 @@ public final class X86_64Host: Host {
     let exit = lowering.exit(calledFrom: caller)
     cpu.exitSite = exit
     cpu.pc = lowering.exits[Int(exit)].pc
+  }
+
+  private func prepareFloat(_ cpu: VCPUState) {
+    let rounding: UInt8 = lowering.floatEnvironment.map { cpu.load($0.rounding) } ?? 0
+    cpu.store(UInt32(1), at: ABI.floatInUse)
+    cpu.store(ABI.mxcsr(rounding), at: ABI.guestMXCSR)
+    cpu.store(ABI.plainMXCSR, at: ABI.defaultMXCSR)
   }
 
   public func link(exit: UInt32, to entry: CodeAddress) {
@@ -162,6 +177,7 @@ public final class X86_64Host: Host {
 
   public var pinnedRegisters: [(register: Int, hostRegister: String)] {
     lowering.pins.enumerated().map { ($1, "\(ABI.pinned($0))") }
+      + lowering.vectorPins.enumerated().map { ($1, "\(ABI.pinnedVector($0))") }
   }
 }
 
@@ -178,6 +194,7 @@ extension Lowering {
 
   mutating func forgetBlocks() {
     sites.removeAll()
+    floatSites.removeAll()
     exits.removeAll()
     polls.removeAll()
   }
@@ -186,9 +203,10 @@ extension Lowering {
   ///
   /// - Returns: offsets in the block's code, by op, and that of the cold parts; nothing if `ir` is not what was compiled.
   fileprivate mutating func opOffsets(_ ir: Block, _ dataPath: DataPath, offset: Int, limit: Int) -> [UInt32] {
-    let (oldSites, oldExits, oldPolls) = (sites.count, exits.count, polls.count)
+    let (oldSites, oldFloatSites, oldExits, oldPolls) = (sites.count, floatSites.count, exits.count, polls.count)
     defer {
       sites.truncate(to: oldSites)
+      floatSites.truncate(to: oldFloatSites)
       exits.truncate(to: oldExits)
       polls.truncate(to: oldPolls)
       takesMarks = false

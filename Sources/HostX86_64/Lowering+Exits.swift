@@ -48,6 +48,9 @@ struct ColdPart {
   var exit: UInt32 = 0
   var flags: ExitFlags = []
   var pc: UInt64 = 0
+  /// To be done first, of a `takenExit`.
+  var checks = NaNChecks()
+
   init(_ kind: Kind, _ label: Label, argument: UInt32) {
     self.kind = kind
     self.label = label
@@ -76,6 +79,8 @@ extension Lowering {
       busy.remove(register)
       evict(register)
     }
+    evictVectors()
+    settleNaNs()
     if effects.contains(.writesRegisters) { moveAllMirrors() }
     assembler.call(toAddress: trampoline(all ? trampolines.saveAll : trampolines.saveVolatile))
     if !effects.isDisjoint(with: [.mayRaise, .readsClock]) {
@@ -144,6 +149,7 @@ extension Lowering {
 
   private mutating func spillMirror(_ value: UInt16) {
     guard spillCount < ABI.spillSlots else { return unsupported("a block that keeps over \(ABI.spillSlots) values") }
+    if values[Int(value)].place == .vector { return spill(value, from: values[Int(value)].vector) }
     var register = values[Int(value)].register
     if values[Int(value)].place == .state {
       register = .rax
@@ -168,6 +174,7 @@ extension Lowering {
   // MARK: Exits
 
   mutating func lowerExit(_ op: Op) {
+    emit(nanChecks())
     emitExit(retired: op.extra, op.exitFlags, pc: UInt64(bitPattern: op.imm), number: takeNumber(op))
   }
 
@@ -175,13 +182,16 @@ extension Lowering {
     let number = takeNumber(op)
     let pc = UInt64(bitPattern: op.imm)
     if let known = constant(op.a) {
-      if known != 0 { emitExit(retired: op.extra, op.exitFlags, pc: pc, number: number) }
-      return
+      guard known != 0 else { return }
+      emit(nanChecks())
+      return emitExit(retired: op.extra, op.exitFlags, pc: pc, number: number)
     }
+    let checks = nanChecks()
     let condition = emitCondition(op.a)
     if op.exitFlags.contains(.checksBudget) {
       // Likely a loop's end: the taken side stays in line.
       let over = assembler.shortJcc(condition.inverted)
+      emit(checks)
       emitExit(retired: op.extra, op.exitFlags, pc: pc, number: number)
       assembler.land(over)
     } else {
@@ -189,6 +199,7 @@ extension Lowering {
       part.exit = number
       part.flags = op.exitFlags
       part.pc = pc
+      part.checks = checks
       assembler.jcc(condition, part.label)
       cold.append(part)
     }
@@ -273,6 +284,7 @@ extension Lowering {
   }
 
   mutating func lowerExitIndirect(_ op: Op) {
+    emit(nanChecks())
     loadExtended(.rax, op.a)
     retire(op.extra, op.exitFlags)
     if op.exitFlags.contains(.checksBudget) { checkInterruptsBeforeLookup() }
@@ -280,6 +292,7 @@ extension Lowering {
   }
 
   mutating func lowerExitWith(_ op: Op) {
+    emit(nanChecks())
     retire(op.extra, [])
     storePC(UInt64(bitPattern: op.imm), at: StateOffset.pc)
     assembler.store(.dword, ABI.state(StateOffset.exitReason), Int32(op.aux))
@@ -287,6 +300,7 @@ extension Lowering {
   }
 
   mutating func lowerRaise(_ op: Op) {
+    emit(nanChecks())
     if op.a.isNone {
       assembler.store(.qword, ABI.state(StateOffset.exceptionValue), 0)
     } else {
@@ -311,6 +325,7 @@ extension Lowering {
       assembler.bind(part.label)
       switch part.kind {
       case .takenExit:
+        emit(part.checks)
         emitExit(retired: part.argument, part.flags, pc: part.pc, number: part.exit)
       case .slowAccess:
         sites[Int(part.argument)].stub = UInt32(blockOffset + assembler.count)

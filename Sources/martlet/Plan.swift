@@ -95,7 +95,7 @@ struct Plan {
     if let host = options.host { configuration.host = try Self.known(host, Parts.registry.hosts.map(\.name), "--host") }
     configuration.noReboot = options.noReboot
     for pass in options.noPass {
-      configuration.engine.disabledPasses.insert(try Self.known(pass, Pass.pipeline.map(\.name), "--no-pass"))
+      configuration.engine.disabledPasses.insert(try Self.known(pass, Pass.allCases.map(\.name), "--no-pass"))
     }
     configuration.engine.countsExecutions = options.countBlocks
     if let tiers = options.tiers {

@@ -14,6 +14,7 @@ final class Session {
   private let lines: [SerialLine]
   private let recordFile: Int32?
   private var server: DebugServer?
+  private var console: TerminalConsole?
 
   init(_ plan: Plan) throws(Failure) {
     self.plan = plan
@@ -91,6 +92,7 @@ final class Session {
     let connections = Connections(loop)
     var conditions: [() -> Bool] = []
     var terminalInput: (([UInt8]) -> Void)?
+    var terminalLine: SerialLine?
     var isShared = false
     for (index, port) in plan.serial.enumerated() {
       let path = paths.indices.contains(index) ? paths[index] : nil
@@ -100,6 +102,7 @@ final class Session {
       }
       if case .terminal(let shared) = port {
         lines[index].connect(1)
+        terminalLine = lines[index]
         terminalInput = input
         isShared = shared
       }
@@ -109,7 +112,10 @@ final class Session {
     }
     if plan.monitor.isTerminal || terminalInput != nil {
       let prompt = terminalPrompt(monitor, isWanted: plan.monitor.isTerminal || isShared)
-      TerminalConsole(serial: terminalInput, prompt: prompt, isShared: isShared, loop, verdict).start()
+      let console = TerminalConsole(
+        serial: terminalInput, terminalLine, prompt: prompt, isShared: isShared, loop, verdict)
+      console.start()
+      self.console = console
     }
     if !plan.monitor.isTerminal, plan.monitor != .none {
       conditions.append(try serveMonitor(monitor, connections))
@@ -153,7 +159,7 @@ final class Session {
       InputRecord.save(machine.perform { $0.recorded }, to: recordFile)
       close(recordFile)
     }
-    Terminal.restore()
+    console?.end()
     if case .signal(let number) = ending { Terminal.die(of: number) }
     let (code, message) = ending.conclusion(plan)
     if let message { Log.note(message) }

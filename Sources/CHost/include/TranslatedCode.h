@@ -17,3 +17,6 @@ uint32_t chost_exchange32(void *place, uint32_t value);
 void chost_set_gs_base(uint64_t base);
 /// Whether the CPU has BMI1, BMI2, LZCNT and POPCNT.
 int chost_cpu_has_bit_instructions(void);
+
+/* Whether the CPU has AVX and FMA3, and the system supports them. */
+int chost_cpu_has_fma(void);
