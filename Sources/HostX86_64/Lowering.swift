@@ -1,6 +1,5 @@
 // Lowering of one IR block to machine code: the backward pass over its ops, and the dispatch by opcode.
 
-import CHost
 import HostKit
 import IR
 
@@ -81,7 +80,8 @@ struct Lowering {
   var takesMarks = false
 
   init(
-    _ configuration: HostConfiguration, pins: [Int], vectorPins: [Int], trampolines: Trampolines, cacheBase: UInt64,
+    _ configuration: HostConfiguration, pins: [Int], vectorPins: [Int], hasFMA: Bool, trampolines: Trampolines,
+    cacheBase: UInt64,
     assembler: Assembler
   ) {
     registers = configuration.registers
@@ -90,7 +90,7 @@ struct Lowering {
     self.pins = pins
     self.vectorPins = vectorPins
     floatEnvironment = configuration.floatEnvironment
-    hasFMA = chost_cpu_has_fma() != 0
+    self.hasFMA = hasFMA
     self.trampolines = trampolines
     self.cacheBase = cacheBase
     self.assembler = assembler
