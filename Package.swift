@@ -15,7 +15,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources:
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
   .testTarget(
-    name: name + "Tests", dependencies: [.byName(name: name)] + dependencies, resources: resources,
+    name: name + "Tests", dependencies: [.byName(name: name), "TestSupport"] + dependencies, resources: resources,
     swiftSettings: strict)
 }
 
@@ -56,7 +56,11 @@ let package = Package(
     module("HostInterpreter", ["HostKit", "IR", "Bits"]),
     module("Engine", ["IR", "Optimizer", "GuestKit", "HostKit", "Bus", "CHost", "Bits"]),
     // Floor 4
-    module("Boards", resources: [.copy("boards")]),
+    // Its folder is the whole package, because SwiftPM copies only what is inside a target's folder, and no links.
+    .target(
+      name: "Boards", path: ".",
+      exclude: ["CONTRIBUTING.md", "LICENSE", "README.md", "Sources/martlet-bench", "Tests", "gdb"],
+      sources: ["Sources/Boards"], resources: [.copy("boards")], swiftSettings: strict),
     module("Machine", ["Engine", "Bus", "Devicetree", "GuestKit", "HostKit", "Bits"]),
     // Floor 5
     module("Monitor", ["Machine", "Engine", "IR", "GuestKit", "HostKit", "Bus", "CReadline", "Bits"]),
@@ -85,6 +89,7 @@ let package = Package(
       resources: [.copy("kernels")],
       swiftSettings: strict),
     // Tests
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     tests("SoftFloat", ["CHost"]),
     tests("GDBRemote", []),
     tests("Devicetree", []),
@@ -103,7 +108,7 @@ let package = Package(
       name: "FileTests",
       dependencies: [
         "IR", "Optimizer", "GuestKit", "GuestRISCV", "HostKit", "HostX86_64", "HostInterpreter", "Engine", "Bus",
-        "Bits",
+        "Bits", "TestSupport",
       ],
       exclude: ["cases"],
       swiftSettings: strict),

@@ -4,9 +4,30 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
+
+int chost_code_memory(uint64_t size, void **writable, void **executable) {
+  void *first = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (first == MAP_FAILED) return -errno;
+  /* An old size of 0 maps shared memory once more (mremap(2)). */
+  void *second = mremap(first, 0, size, MREMAP_MAYMOVE);
+  if (second == MAP_FAILED || mprotect(second, size, PROT_READ | PROT_EXEC) < 0) {
+    int error = errno;
+    munmap(first, size);
+    if (second != MAP_FAILED) munmap(second, size);
+    return -error;
+  }
+  *writable = first;
+  *executable = second;
+  return 0;
+}
+
+uint32_t chost_exchange32(void *place, uint32_t value) {
+  return atomic_exchange((_Atomic uint32_t *)place, value);
+}
 
 #if defined(__x86_64__)
 #include <asm/prctl.h>

@@ -37,9 +37,6 @@ public struct Translator {
 
   // MARK: Values
 
-  @inline(__always)
-  func isWide() -> Bool { xlen == .i64 }
-
   mutating func const(_ value: Int) -> ValueID { builder.const(xlen, Int64(value)) }
 
   /// An address as a value.

@@ -20,6 +20,9 @@ public final class InterpreterHost: Host {
   static var valueSlots: Int { 1 << 16 }
 
   public init(_ configuration: HostConfiguration) throws(HostError) {
+    guard configuration.interrupts.isDeterministic else {
+      throw .unsupported("--interrupts \(configuration.interrupts): the interpreter counts instructions; use budget")
+    }
     self.configuration = configuration
     let capacity = configuration.codeCacheSize / MemoryLayout<Instruction>.stride
     code = RawTable(capacity: max(2, capacity))

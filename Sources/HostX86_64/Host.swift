@@ -13,6 +13,8 @@ public final class X86_64Host: Host {
   let slowAccess: SlowAccessFunction
   /// Translates blocks, and keeps what is known of those in the cache.
   var lowering: Lowering
+  let pollPage: PollPage
+  let loopChains: LoopChains
   /// Bytes of the code cache that `reset` keeps.
   private let permanent: Int
 
@@ -28,6 +30,8 @@ public final class X86_64Host: Host {
     let error = chost_faults_install()
     guard error == 0 else { throw .setup("installing the handler of memory faults: error \(-error)") }
     cache = try CodeCache(size: configuration.codeCacheSize)
+    pollPage = PollPage(at: cache.pollPage)
+    loopChains = unsafe LoopChains(patching: cache.writableMemory)
     unsafe slowAccess = configuration.slowAccess
     let pins = Array(
       configuration.pinOrder.filter { configuration.registers[$0].type.isInteger }.prefix(ABI.pinnedCount))
@@ -51,8 +55,7 @@ public final class X86_64Host: Host {
     permanent = cache.used
     lowering = Lowering(
       configuration, pins: pins, vectorPins: vectorPins, hasFMA: hasFMA, trampolines: trampolines,
-      cacheBase: cache.base,
-      assembler: assembler)
+      cacheBase: cache.base, pollPage: UInt32(cache.pollPage - cache.base), assembler: assembler)
     let added = chost_faults_add(
       cache.base, cache.base + UInt64(cache.size), UInt32(StateOffset.faultPC), UInt32(StateOffset.faultTrampoline))
     guard added == 0 else { throw .setup("too many code caches in one process") }
@@ -77,6 +80,7 @@ public final class X86_64Host: Host {
   public func reset() {
     cache.rewind(to: permanent)
     lowering.forgetBlocks()
+    loopChains.removeAll()
   }
 
   public var codeBytesUsed: Int { cache.used }
@@ -123,14 +127,30 @@ public final class X86_64Host: Host {
     cpu.store(ABI.plainMXCSR, at: ABI.defaultMXCSR)
   }
 
-  public func link(exit: UInt32, to entry: CodeAddress) { setTarget(of: exit, entry.offset) }
+  public func link(exit: UInt32, to entry: CodeAddress) {
+    let site = lowering.exits[Int(exit)]
+    guard site.closesLoop, lowering.interrupts == .unchain, site.displacement != 0 else {
+      return setTarget(of: exit, entry.offset)
+    }
+    loopChains.link(
+      exit: exit, displacement: site.displacement, linked: Self.displacement(from: site, to: entry.offset),
+      stub: Self.displacement(from: site, to: site.stub))
+  }
 
-  public func unlink(exit: UInt32) { setTarget(of: exit, lowering.exits[Int(exit)].stub) }
+  public func unlink(exit: UInt32) {
+    let site = lowering.exits[Int(exit)]
+    if site.closesLoop, lowering.interrupts == .unchain { return loopChains.unlink(exit: exit) }
+    setTarget(of: exit, site.stub)
+  }
 
   private func setTarget(of exit: UInt32, _ target: UInt32) {
-    let displacement = lowering.exits[Int(exit)].displacement
-    guard displacement != 0 else { return }
-    cache.patch(Int32(truncatingIfNeeded: Int(target) - Int(displacement) - 4), at: Int(displacement))
+    let site = lowering.exits[Int(exit)]
+    guard site.displacement != 0 else { return }
+    cache.patch(Self.displacement(from: site, to: target), at: Int(site.displacement))
+  }
+
+  private static func displacement(from site: ExitSite, to target: UInt32) -> Int32 {
+    Int32(truncatingIfNeeded: Int(target) - Int(site.displacement) - 4)
   }
 
   public func jumpTarget(_ entry: CodeAddress) -> UInt64 { cache.base + UInt64(entry.offset) }
@@ -153,6 +173,13 @@ public final class X86_64Host: Host {
     return lines
   }
 
+  public func machineCode(_ block: CompiledBlock) -> (address: UInt64, bytes: [UInt8])? {
+    let start = Int(block.entry.offset)
+    return (cache.base + UInt64(start), cache.bytes(start..<start + block.size))
+  }
+
+  public var sharedCode: CompiledBlock? { CompiledBlock(entry: CodeAddress(0), size: permanent, exitCount: 0) }
+
   public var pinnedRegisters: [(register: Int, hostRegister: String)] {
     lowering.pins.enumerated().map { ($1, "\(ABI.pinned($0))") }
       + lowering.vectorPins.enumerated().map { ($1, "\(ABI.pinnedVector($0))") }
@@ -174,17 +201,19 @@ extension Lowering {
     sites.removeAll()
     floatSites.removeAll()
     exits.removeAll()
+    polls.removeAll()
   }
 
   /// Lowers a block once more, away from the code cache, to see where each op's code starts.
   ///
   /// - Returns: offsets in the block's code, by op, and that of the cold parts; nothing if `ir` is not what was compiled.
   fileprivate mutating func opOffsets(_ ir: Block, _ dataPath: DataPath, offset: Int, limit: Int) -> [UInt32] {
-    let (oldSites, oldFloatSites, oldExits) = (sites.count, floatSites.count, exits.count)
+    let (oldSites, oldFloatSites, oldExits, oldPolls) = (sites.count, floatSites.count, exits.count, polls.count)
     defer {
       sites.truncate(to: oldSites)
       floatSites.truncate(to: oldFloatSites)
       exits.truncate(to: oldExits)
+      polls.truncate(to: oldPolls)
       takesMarks = false
       marks.removeAll()
     }

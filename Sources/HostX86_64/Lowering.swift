@@ -26,6 +26,9 @@ struct Lowering {
   let hasFMA: Bool
   /// Host address of the code cache.
   let cacheBase: UInt64
+  let interrupts: InterruptStrategy
+  /// Offset in the code cache of the page that `InterruptStrategy.page` reads.
+  let pollPage: UInt32
 
   // MARK: The block at hand
 
@@ -74,6 +77,8 @@ struct Lowering {
   var usesFloat = false
   /// By exit number.
   var exits: RawList<ExitSite>
+  /// Reads of the poll page, in the order of their offsets.
+  var polls: RawList<PollSite>
   /// While a block is lowered for a listing: for each op its offset in the block's code, and behind the last one that
   /// of the cold parts. Else empty.
   var marks: RawList<UInt32>
@@ -81,9 +86,10 @@ struct Lowering {
 
   init(
     _ configuration: HostConfiguration, pins: [Int], vectorPins: [Int], hasFMA: Bool, trampolines: Trampolines,
-    cacheBase: UInt64,
-    assembler: Assembler
+    cacheBase: UInt64, pollPage: UInt32, assembler: Assembler
   ) {
+    interrupts = configuration.interrupts
+    self.pollPage = pollPage
     registers = configuration.registers
     helpers = configuration.helpers
     opcodeEffects = Opcode.makeEffectsTable()
@@ -113,6 +119,7 @@ struct Lowering {
     sites = RawList(reserving: 1 << 21)
     floatSites = RawList(reserving: 1 << 16)
     exits = RawList(reserving: 1 << 21)
+    polls = RawList(reserving: 1 << 12)
     marks = RawList(reserving: 1 << 12)
   }
 
@@ -135,6 +142,7 @@ struct Lowering {
     exitLabels.deallocate()
     sites.deallocate()
     exits.deallocate()
+    polls.deallocate()
     marks.deallocate()
   }
 
@@ -154,7 +162,7 @@ struct Lowering {
     guard block.ops.count <= ops.capacity else { throw .unsupported("a block of over \(ops.capacity) ops") }
     unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
     begin(block, dataPath, firstExit: firstExit, offset: offset)
-    let (oldSites, oldFloatSites) = (sites.count, floatSites.count)
+    let (oldSites, oldFloatSites, oldPolls) = (sites.count, floatSites.count, polls.count)
     findUses()
     for index in 0..<opCount {
       position = Int32(truncatingIfNeeded: index)
@@ -171,6 +179,7 @@ struct Lowering {
     if let failure {
       sites.truncate(to: oldSites)
       floatSites.truncate(to: oldFloatSites)
+      polls.truncate(to: oldPolls)
       throw failure
     }
     return CompiledBlock(
@@ -293,7 +302,9 @@ struct Lowering {
       currentPC = UInt64(bitPattern: op.imm)
       begun += 1
     case .retire:
-      assembler.alu(.sub, .qword, ABI.budget, Int32(truncatingIfNeeded: op.extra))
+      if interrupts.isDeterministic {
+        assembler.alu(.sub, .qword, ABI.budget, Int32(truncatingIfNeeded: op.extra))
+      }
       begun -= min(begun, op.extra)
     case .count:
       let register = allocate()

@@ -128,7 +128,10 @@ extension X86_64Host {
   func completeAccess(_ cpu: VCPUState, _ saved: SavedRegisters) -> UInt64 {
     let number: Int
     if saved.siteNumber == Trampolines.faultMark {
-      number = site(faultingAt: cpu.load(StateOffset.faultPC))
+      let faultPC: UInt64 = cpu.load(StateOffset.faultPC)
+      if let resume = poll(faultingAt: faultPC) { return cache.base + UInt64(resume) }
+      number = site(faultingAt: faultPC)
+      cpu.store(UInt32(1), at: StateOffset.accessFaulted)
     } else {
       number = Int(saved.siteNumber)
     }
@@ -154,6 +157,18 @@ extension X86_64Host {
     }
     saved.setResult(site.destination, site.access.type, result)
     return cache.base + UInt64(site.end)
+  }
+
+  /// Where a read of the poll page at host PC `pc` goes on; nil if there is none.
+  private func poll(faultingAt pc: UInt64) -> UInt32? {
+    let offset = UInt32(truncatingIfNeeded: pc &- cache.base)
+    var (low, high) = (0, lowering.polls.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if lowering.polls[middle].start < offset { low = middle + 1 } else { high = middle }
+    }
+    guard low < lowering.polls.count, lowering.polls[low].start == offset else { return nil }
+    return lowering.polls[low].resume
   }
 
   /// The site whose instruction, or whose trap, is at host PC `pc`.

@@ -46,8 +46,8 @@ import IR
     unsafe jumpCache.deallocate()
   }
 
-  /// More than any displacement of an instruction, and the widest access.
-  private static let guardSize = 1 << 16
+  /// As far as an offset can lead beyond the window: nothing else may be mapped there.
+  private static let guardSize = 1 << 31
   /// The 32-bit address space between guards.
   private static let windowSize = 1 << 32 + 2 * guardSize
 
