@@ -15,7 +15,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources:
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
   .testTarget(
-    name: name + "Tests", dependencies: [.byName(name: name)] + dependencies, resources: resources,
+    name: name + "Tests", dependencies: [.byName(name: name), "TestSupport"] + dependencies, resources: resources,
     swiftSettings: strict)
 }
 
@@ -48,7 +48,7 @@ let package = Package(
     // Floor 2
     module("Optimizer", ["IR"]),
     module("GuestKit", ["IR", "Bits"]),
-    module("HostKit", ["IR", "Bits"]),
+    module("HostKit", ["IR", "Bits", "SoftFloat"]),
     module("Devices", ["Bus", "Bits"]),
     // Floor 3
     module("GuestRISCV", ["GuestKit", "IR", "Bits", "SoftFloat"]),
@@ -57,7 +57,11 @@ let package = Package(
     module("HostInterpreter", ["HostKit", "IR", "Bits"]),
     module("Engine", ["IR", "Optimizer", "GuestKit", "HostKit", "Bus", "CHost", "Bits"]),
     // Floor 4
-    module("Boards", resources: [.copy("boards")]),
+    // Its folder is the whole package, because SwiftPM copies only what is inside a target's folder, and no links.
+    .target(
+      name: "Boards", path: ".",
+      exclude: ["CONTRIBUTING.md", "LICENSE", "README.md", "Sources/martlet-bench", "Tests", "gdb"],
+      sources: ["Sources/Boards"], resources: [.copy("boards")], swiftSettings: strict),
     module("Machine", ["Engine", "Bus", "Devicetree", "GuestKit", "HostKit", "Bits"]),
     // Floor 5
     module("Monitor", ["Machine", "Engine", "IR", "GuestKit", "HostKit", "Bus", "CReadline", "Bits"]),
@@ -87,6 +91,7 @@ let package = Package(
       resources: [.copy("kernels")],
       swiftSettings: strict),
     // Tests
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     tests("SoftFloat", ["CHost"]),
     tests("GDBRemote", []),
     tests("Devicetree", []),
@@ -106,7 +111,7 @@ let package = Package(
       name: "FileTests",
       dependencies: [
         "IR", "Optimizer", "GuestKit", "GuestRISCV", "HostKit", "HostX86_64", "HostInterpreter", "Engine", "Bus",
-        "Bits",
+        "Bits", "TestSupport",
       ],
       exclude: ["cases"],
       swiftSettings: strict),

@@ -4,12 +4,12 @@ import Glibc
 
 /// The boards of the package: devicetree sources by name, and files beside them.
 public enum Boards {
-  /// The folder that holds them: `$MARTLET_BOARDS`, else beside the running program, else in the source tree.
+  /// The folder that holds them: `$MARTLET_BOARDS`, else what was built with the running program and stands beside it,
+  /// else what was installed with it.
   public static let folder: String? = {
-    let source = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined() + "/boards"
     let variable = unsafe getenv("MARTLET_BOARDS").map { unsafe String(cString: $0) }
     let installed = programFolder.map { [$0 + "/martlet_Boards.resources/boards", $0 + "/../share/martlet/boards"] }
-    let candidates: [String] = (variable.map { [$0] } ?? []) + (installed ?? []) + [source]
+    let candidates: [String] = (variable.map { [$0] } ?? []) + (installed ?? [])
     return candidates.first { unsafe access($0, R_OK | X_OK) == 0 }
   }()
 

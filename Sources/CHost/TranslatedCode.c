@@ -4,9 +4,30 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
+
+int chost_code_memory(uint64_t size, void **writable, void **executable) {
+  void *first = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (first == MAP_FAILED) return -errno;
+  /* An old size of 0 maps shared memory once more (mremap(2)). */
+  void *second = mremap(first, 0, size, MREMAP_MAYMOVE);
+  if (second == MAP_FAILED || mprotect(second, size, PROT_READ | PROT_EXEC) < 0) {
+    int error = errno;
+    munmap(first, size);
+    if (second != MAP_FAILED) munmap(second, size);
+    return -error;
+  }
+  *writable = first;
+  *executable = second;
+  return 0;
+}
+
+uint32_t chost_exchange32(void *place, uint32_t value) {
+  return atomic_exchange((_Atomic uint32_t *)place, value);
+}
 
 #if defined(__x86_64__)
 #include <asm/prctl.h>
@@ -96,6 +117,15 @@ int chost_cpu_has_bit_instructions(void) {
   return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_POPCNT) != 0;
 }
 
+int chost_cpu_has_fma(void) {
+  unsigned a, b, c, d, low, high;
+  unsigned needed = bit_FMA | bit_AVX | bit_OSXSAVE;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || (c & needed) != needed) return 0;
+  /* The system must keep the SSE and AVX parts of registers. */
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (low & 6) == 6;
+}
+
 #else
 
 int chost_faults_install(void) { return -ENOSYS; }
@@ -103,5 +133,6 @@ int chost_faults_add(uint64_t start, uint64_t end, uint32_t pc_offset, uint32_t 
 void chost_faults_remove(uint64_t start) {}
 void chost_set_gs_base(uint64_t base) {}
 int chost_cpu_has_bit_instructions(void) { return 0; }
+int chost_cpu_has_fma(void) { return 0; }
 
 #endif

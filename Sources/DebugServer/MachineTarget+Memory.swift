@@ -1,16 +1,13 @@
 // Owns the debugger's view of memory: virtual or physical, without side effects when read.
 
-import Bus
 import GDBRemote
-import GuestKit
-import IR
 import Machine
 
 extension MachineTarget {
   func readMemory(at address: UInt64, count: Int, thread: ThreadID) throws(TargetError) -> [UInt8] {
     let hart = try hart(thread)
     let bytes = machine.perform { [usesPhysicalAddresses] machine in
-      GuestMemory(machine, hart: hart, isPhysical: usesPhysicalAddresses).read(address, count)
+      GuestMemory(machine, machine.engine.vcpus[hart], isPhysical: usesPhysicalAddresses).read(address, count)
     }
     guard !bytes.isEmpty || count == 0 else { throw .badAddress(address) }
     return bytes
@@ -19,7 +16,7 @@ extension MachineTarget {
   func writeMemory(_ bytes: [UInt8], at address: UInt64, thread: ThreadID) throws(TargetError) {
     let hart = try hart(thread)
     let failure = machine.perform { [usesPhysicalAddresses] machine in
-      GuestMemory(machine, hart: hart, isPhysical: usesPhysicalAddresses).write(bytes, at: address)
+      GuestMemory(machine, machine.engine.vcpus[hart], isPhysical: usesPhysicalAddresses).write(bytes, at: address)
     }
     if let failure { throw .badAddress(failure) }
   }
@@ -32,122 +29,5 @@ extension MachineTarget: BreakpointTarget {
 
   func remove(_ breakpoint: Breakpoint) throws(TargetError) {
     machine.perform { [side] machine in side.remove(breakpoint, machine) }
-  }
-}
-
-/// Memory as a hart's debugger sees it. Used on the machine's thread only.
-struct GuestMemory {
-  /// Page tables, read without side effects.
-  private final class TablePort: PhysicalMemoryPort {
-    let space: AddressSpace
-    init(_ space: AddressSpace) { self.space = space }
-    func readPhysical(_ address: UInt64, size: Int) -> UInt64? { space.peek(address, size: size) }
-    func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool { false }
-  }
-
-  /// A stretch of one page.
-  private typealias Piece = (virtual: UInt64, physical: UInt64, offset: Int, count: Int)
-
-  private static let pageSize: UInt64 = 0x1000
-
-  private let guest: any Guest
-  private let state: VCPUState
-  private let space: AddressSpace
-  private let port: TablePort
-  private let isPhysical: Bool
-
-  init(_ machine: Machine, hart: Int, isPhysical: Bool) {
-    guest = machine.guest
-    state = machine.engine.vcpus[hart].state
-    space = machine.space
-    port = TablePort(machine.space)
-    self.isPhysical = isPhysical
-  }
-
-  /// The bytes up to the first that cannot be read.
-  func read(_ address: UInt64, _ count: Int) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(count)
-    for piece in pieces(address, count).list {
-      let part = readPhysical(piece.physical, piece.count)
-      bytes += part
-      if part.count < piece.count { break }
-    }
-    return bytes
-  }
-
-  /// - Returns: the first address that cannot be written, if any; then nothing was written to unmapped pages.
-  func write(_ bytes: [UInt8], at address: UInt64) -> UInt64? {
-    let (list, unmapped) = pieces(address, bytes.count)
-    if let unmapped { return unmapped }
-    for piece in list {
-      let part = bytes[piece.offset..<piece.offset + piece.count]
-      if let failure = writePhysical(part, at: piece.physical) { return piece.virtual &+ failure }
-    }
-    return nil
-  }
-
-  /// The pages of a range with their places, up to the first that is not mapped.
-  private func pieces(_ address: UInt64, _ count: Int) -> (list: [Piece], unmapped: UInt64?) {
-    let limit: UInt64 = guest.addressBits == 64 ? .max : (1 << UInt64(guest.addressBits)) - 1
-    var list: [Piece] = []
-    var offset = 0
-    while offset < count {
-      let virtual = address &+ UInt64(offset)
-      guard virtual >= address, virtual <= limit, let physical = translate(virtual) else { return (list, virtual) }
-      let size = min(count - offset, Int(Self.pageSize - virtual % Self.pageSize))
-      list.append((virtual, physical, offset, size))
-      offset += size
-    }
-    return (list, nil)
-  }
-
-  private func translate(_ address: UInt64) -> UInt64? {
-    isPhysical ? address : guest.debugTranslate(state, address, memory: port)
-  }
-
-  // MARK: Physical memory
-
-  private func readPhysical(_ address: UInt64, _ count: Int) -> [UInt8] {
-    if let direct = space.ram(at: address, count: count) { return direct.memory.bytes(at: direct.offset, count: count) }
-    var bytes: [UInt8] = []
-    while bytes.count < count {
-      let position = address &+ UInt64(bytes.count)
-      guard let (size, value) = peek(position, upTo: count - bytes.count) else { break }
-      for index in 0..<size { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * index))) }
-    }
-    return bytes
-  }
-
-  /// The widest aligned access of at most a word that answers.
-  private func peek(_ address: UInt64, upTo count: Int) -> (size: Int, value: UInt64)? {
-    for size in [4, 2, 1] where size <= count && address % UInt64(size) == 0 {
-      if let value = space.peek(address, size: size) { return (size, value) }
-    }
-    return nil
-  }
-
-  /// - Returns: the distance to the first byte that cannot be written.
-  private func writePhysical(_ bytes: ArraySlice<UInt8>, at address: UInt64) -> UInt64? {
-    let layout = space.layout
-    var rest = bytes
-    while !rest.isEmpty {
-      let done = UInt64(bytes.count - rest.count)
-      let position = address &+ done
-      guard let segment = layout.first(where: { $0.first <= position && position <= $0.last }) else { return done }
-      let room = Int(min(UInt64(rest.count - 1), segment.last - position)) + 1
-      do throws(BusError) {
-        if case .device = segment.region.backing {
-          let size: Int = [4, 2, 1].first(where: { $0 <= room && position % UInt64($0) == 0 }) ?? 1
-          let value = rest.prefix(size).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-          try space.write(position, size: size, value)
-          rest = rest.dropFirst(size)
-        } else {
-          try space.copyIn(Array(rest.prefix(room)), at: position)
-          rest = rest.dropFirst(room)
-        }
-      } catch { return done }
-    }
-    return nil
   }
 }

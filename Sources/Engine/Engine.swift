@@ -25,6 +25,8 @@ public struct EngineOptions: Sendable {
   /// Longest translation block, in guest instructions.
   public var maximumInstructions = 64
   public var codeCacheSize = 64 << 20
+  /// How running code is stopped, and what virtual time follows.
+  public var interrupts = InterruptStrategy.budget
   /// Give every block an execution counter.
   public var countsExecutions = false
   /// Optimiser passes switched off, by name.
@@ -63,12 +65,18 @@ public struct EngineOptions: Sendable {
   public internal(set) var forbiddenChains: Set<ChainEdge> = []
   /// Blocks whose one instruction straddles two pages, by the second page.
   var straddlers: [UInt64: [BlockID]] = [:]
-  /// Execution counters by physical PC and flags; stable addresses.
+  /// What generated code counts while executions are counted; stable addresses.
   var counters = CounterTable()
+  /// What the engine counts meanwhile, by guest PC.
+  var slowEvents: [UInt64: SlowEvents] = [:]
+  var observers: [any TranslationObserver] = []
   /// The vCPU that runs now, and the ticks at which it is to come back.
   var current: VCPU?
   var currentDeadline: UInt64 = .max
   let stopFlag = StopFlag()
+  let stopProbe = StopProbe()
+  /// Nil where the budget stops code.
+  private(set) var kicks: Kicks?
 
   public init<H: Host>(
     guest: any Guest, host hostType: H.Type, space: AddressSpace, clock: VirtualClock, events: EventQueue,
@@ -83,7 +91,8 @@ public struct EngineOptions: Sendable {
     let file = guest.registerFile
     let configuration = unsafe HostConfiguration(
       registers: file.registers.map { RegisterSlot(offset: $0.offset, type: $0.type) }, pinOrder: file.pinOrder,
-      helpers: guest.helpers, slowAccess: slowAccessEntry, codeCacheSize: options.codeCacheSize)
+      helpers: guest.helpers, slowAccess: slowAccessEntry, floatEnvironment: file.floatEnvironment,
+      codeCacheSize: options.codeCacheSize, interrupts: options.interrupts)
     hostConfiguration = configuration
     do { host = try H(configuration) } catch { throw .host(error) }
     do {
@@ -96,6 +105,7 @@ public struct EngineOptions: Sendable {
       vcpu.state.store(unsafe UInt(bitPattern: window.base), at: StateOffset.windowBase)
       vcpu.state.store(window.size, at: StateOffset.windowLimit)
     }
+    if !options.interrupts.isDeterministic { kicks = Kicks(host, vcpus.map(\.state)) }
     space.didWriteMemory = { [unowned self] address, count in codeMayHaveChanged(address, count) }
     space.didChangeLayout = { [unowned self] region in layoutChanged(region) }
     events.didMoveDeadline = { [unowned self] in deadlineMoved() }
@@ -103,11 +113,16 @@ public struct EngineOptions: Sendable {
     counterChanged()
   }
 
+  deinit { kicks?.timer.stop() }
+
   /// Virtual time of a vCPU, exact whenever it calls out of translated code.
   func time(of vcpu: VCPU) -> UInt64 { vcpu.now &* clock.nanosecondsPerInstruction }
 
   /// Asks the running vCPU to come back soon; from any thread.
-  public func requestStop() { stopFlag.raise() }
+  public func requestStop() {
+    stopFlag.raise()
+    kicks?.kickAll()
+  }
 
   private func counterChanged() {
     for vcpu in vcpus { vcpu.timebase = Timebase(clock.counter, nanosecondsPerTick: clock.nanosecondsPerInstruction) }
@@ -120,6 +135,7 @@ public struct EngineOptions: Sendable {
     let ticks = ticks(until: deadline)
     guard ticks < currentDeadline else { return }
     currentDeadline = ticks
+    if kicks != nil { return setTimer(current) }
     current.shortenBudget(to: Int64(clamping: ticks) &- Int64(clamping: current.now))
   }
 

@@ -61,7 +61,7 @@ extension Engine {
       vcpus[0], block.key, maximumInstructions: max(1, Int(block.instructionCount)), secondPage: second)
     var view = view(of: block, decoded)
     if options.countsExecutions, block.key.variant == .normal {
-      view.compiled.ops.insert(Op(.count, imm: Int64(bitPattern: counters.address(block.key.pc))), at: 0)
+      addCounters(&view.compiled)
       view.executions = executions(block.key.pc)
     }
     view.id = id

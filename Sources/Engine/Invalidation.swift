@@ -82,6 +82,7 @@ extension Engine {
     for page in pages { protect(page) }
     for vcpu in vcpus { for mode in vcpu.modes { mode.clearJumpCache() } }
     statistics.flushes &+= 1
+    for observer in observers { observer.didFlush() }
   }
 
   /// Drops the blocks whose guest PCs touch the range; returns how many.
@@ -100,11 +101,14 @@ extension Engine {
     guard options.countsExecutions != counts else { return }
     options.countsExecutions = counts
     counters.resetAll()
+    slowEvents.removeAll()
     flush()
   }
 
   /// Executions of the block at `pc`, while counting is on.
-  public func executions(_ pc: UInt64) -> UInt64? { options.countsExecutions ? counters.value(pc) ?? 0 : nil }
+  public func executions(_ pc: UInt64) -> UInt64? {
+    options.countsExecutions ? counters.value(CounterKey(pc: pc, event: .execution)) ?? 0 : nil
+  }
 
   public func insertBreakpoint(_ pc: UInt64) {
     if debug.insertBreakpoint(pc) { dropBlocks(containing: pc) }

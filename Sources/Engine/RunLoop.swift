@@ -40,6 +40,8 @@ extension Engine {
     }
     var source: UInt32 = 0
     while true {
+      // A jump that a kick has turned back ends here too.
+      if let kicks, kicks.pending.isRaised { vcpu.mayInterrupt = true }
       if vcpu.mayInterrupt {
         if let outcome = atInterruptPoint(vcpu) { return outcome }
         source = 0
@@ -66,9 +68,11 @@ extension Engine {
       case .unlinked:
         source = vcpu.state.exitSite
         vcpu.enterMode()
+        if options.countsExecutions { note(\.unchained, at: store[store.exits[Int(source)].source].key.pc) }
       case .indirectMiss:
         vcpu.enterMode()
         statistics.indirectMisses &+= 1
+        note(\.jumpMisses, at: vcpu.state.pc)
         source = .max
       case .budget:
         _ = handle(vcpu, .budget)
@@ -110,15 +114,22 @@ extension Engine {
     vcpu.enterMode()
     vcpu.watchHit = nil
     vcpu.state.store(UInt64(0), at: StateOffset.pendingRetired)
+    if kicks != nil {
+      vcpu.hostStart = monotonicNanoseconds()
+      setTimer(vcpu)
+    }
   }
 
   func end(_ vcpu: VCPU) {
     current = nil
     clock.now = time(of: vcpu)
+    vcpu.hostStart = .max
   }
 
   /// Interrupts and the deadline, where both may be seen.
   private func atInterruptPoint(_ vcpu: VCPU) -> RunOutcome? {
+    if stopFlag.isRaised { stopProbe.noteStop() }
+    acknowledgeKicks(vcpu)
     if vcpu.ticks >= currentDeadline || stopFlag.isRaised { return .deadline }
     takeInterrupt(vcpu)
     return nil
@@ -145,6 +156,7 @@ extension Engine {
     prepare(vcpu)
     if log.isOn(.exec) { log.write(.exec, "hart \(vcpu.number): \(hex(state.pc))") }
     statistics.entries &+= 1
+    note(\.entries, at: state.pc)
     host.run(store[id].compiled.entry, state)
     account(vcpu)
     if isStep { vcpu.publish(vcpu.mode) }
@@ -154,6 +166,14 @@ extension Engine {
   /// nothing pending.
   func prepare(_ vcpu: VCPU) {
     let state = vcpu.state
+    if let kicks {
+      if isDue(vcpu) { kicks.kick(state) }
+      state.budget = .max
+      state.store(Int64.max, at: StateOffset.budgetStart)
+      state.store(UInt64(0), at: StateOffset.pendingRetired)
+      state.exitReason = nil
+      return
+    }
     var budget = vcpu.isKicked ? 0 : Int64(clamping: currentDeadline &- min(vcpu.ticks, currentDeadline))
     if options.tiers == .adaptive { budget = min(budget, Self.sampleInterval) }
     state.budget = budget
@@ -167,6 +187,7 @@ extension Engine {
     let state = vcpu.state
     state.store(UInt64(0), at: StateOffset.pendingRetired)
     let executed = vcpu.executedInRun
+    if kicks != nil { vcpu.hostStart &+= executed &* clock.nanosecondsPerInstruction }
     vcpu.ticks &+= executed
     vcpu.retired &+= executed
     state.budget = 0
@@ -265,5 +286,4 @@ extension Engine {
 
   /// Lowers the flag that ``requestStop()`` raised.
   public func clearStopRequest() { stopFlag.lower() }
-  public var isStopRequested: Bool { stopFlag.isRaised }
 }

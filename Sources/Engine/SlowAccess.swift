@@ -24,6 +24,7 @@ private enum AccessFailure: Error {
 extension Engine {
   func slowAccess(_ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ third: UInt64, _ request: SlowAccess) -> UInt64 {
     statistics.slowAccesses &+= 1
+    if options.countsExecutions { noteSlowAccess(vcpu) }
     let address = guest.addressBits == 32 ? address & 0xFFFF_FFFF : address
     vcpu.state.accessOutcome = .completed
     let reservation = vcpu.reservation
@@ -138,6 +139,7 @@ extension Engine {
     let virtual = address & ~0xFFF
     guard let direct = space.directPage(at: page), !debug.watchesPage(virtual) else { return }
     statistics.tlbFills &+= 1
+    note(\.tlbFills, at: vcpu.state.load(StateOffset.currentPC))
     let index = Int(virtual >> 12) & (SoftTLB.count - 1)
     let hostPage = unsafe UInt64(UInt(bitPattern: direct.memory.alias + direct.offset))
     let mayWrite =

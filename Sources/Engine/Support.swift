@@ -94,27 +94,35 @@ public struct ChainEdge: Hashable, Sendable {
 /// Raised by any thread, looked at by the one that runs.
 final class StopFlag: Sendable {
   private let flag = Atomic<Bool>(false)
-  func raise() { flag.store(true, ordering: .relaxed) }
+  func raise() { flag.store(true, ordering: .sequentiallyConsistent) }
   func lower() { flag.store(false, ordering: .relaxed) }
   var isRaised: Bool { flag.load(ordering: .relaxed) }
+  /// Lowers it; whether it was raised. What was done before it was raised is seen after.
+  func take() -> Bool {
+    flag.load(ordering: .relaxed) && flag.exchange(false, ordering: .sequentiallyConsistent)
+  }
 }
 
-/// 64-bit counters at addresses that never move, one per guest PC.
+/// 64-bit counters at addresses that never move.
 @safe struct CounterTable {
-  private var slots = unsafe [UInt64: UnsafeMutablePointer<UInt64>]()
+  private var slots = unsafe [CounterKey: UnsafeMutablePointer<UInt64>]()
 
-  /// The host address of the counter of `pc`.
-  mutating func address(_ pc: UInt64) -> UInt64 {
-    if let slot = unsafe slots[pc] { return UInt64(UInt(bitPattern: slot)) }
+  /// The host address of a counter.
+  mutating func address(_ key: CounterKey) -> UInt64 {
+    if let slot = unsafe slots[key] { return UInt64(UInt(bitPattern: slot)) }
     let slot = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
     unsafe slot.initialize(to: 0)
-    unsafe slots[pc] = slot
+    unsafe slots[key] = slot
     return UInt64(UInt(bitPattern: slot))
   }
 
-  func value(_ pc: UInt64) -> UInt64? {
-    guard let slot = unsafe slots[pc] else { return nil }
+  func value(_ key: CounterKey) -> UInt64? {
+    guard let slot = unsafe slots[key] else { return nil }
     return unsafe slot.pointee
+  }
+
+  func forEach(_ body: (CounterKey, UInt64) -> Void) {
+    unsafe slots.forEach { unsafe body($0.key, $0.value.pointee) }
   }
 
   func resetAll() { unsafe slots.values.forEach { unsafe $0.pointee = 0 } }

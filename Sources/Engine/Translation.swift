@@ -58,16 +58,14 @@ extension Engine {
     let extent = GuestExtent(block)
     let original = log.showsTranslation ? block : nil
     if tier == .thorough { optimizer.run(&block) }
-    if options.countsExecutions, key.variant == .normal {
-      let address = counters.address(key.pc)
-      block.ops.insert(Op(.count, imm: Int64(bitPattern: address)), at: 0)
-    }
+    if options.countsExecutions, key.variant == .normal { addCounters(&block) }
     let ready = isTimed ? monotonicNanoseconds() : 0
     let compiled = try compile(block, dataPath(key.flags))
     let id = register(key, tier, extent, block, compiled, vcpu)
     statistics[tier].add(
       extent, opsAfterPasses: block.ops.count, hostBytes: compiled.size,
       times: (start, decoded, ready, isTimed ? monotonicNanoseconds() : 0))
+    for observer in observers { observer.didTranslate(id, in: self) }
     if let original { logTranslation(id, original, block) }
     return id
   }

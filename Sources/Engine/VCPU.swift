@@ -121,6 +121,9 @@ import IR
   /// The PC whose breakpoint the next run passes over.
   var passedBreakpoint: UInt64?
 
+  /// While the vCPU runs by the host's clock: the time (ns) up to which ``ticks`` counts. Else `.max`.
+  var hostStart = UInt64.max
+
   init(number: Int, engine: Engine) {
     self.number = number
     self.engine = engine
@@ -137,9 +140,17 @@ import IR
   deinit { unsafe stateMemory.deallocate() }
 
   /// Instructions executed since translated code was last entered, exact at a call out of it.
+  /// Where virtual time follows the host's clock: ticks that have passed since.
   var executedInRun: UInt64 {
+    if engine.kicks != nil { return hostTicks }
     let start: Int64 = state.load(StateOffset.budgetStart)
     return UInt64(bitPattern: start &- state.budget) &+ state.load(StateOffset.pendingRetired, as: UInt64.self)
+  }
+
+  private var hostTicks: UInt64 {
+    guard hostStart != .max else { return 0 }
+    let now = monotonicNanoseconds()
+    return (now &- min(hostStart, now)) / engine.clock.nanosecondsPerInstruction
   }
 
   /// Instructions and steps so far: the vCPU's time, exact at a call out of translated code.
@@ -182,6 +193,7 @@ import IR
   /// Makes the vCPU come back at the next exit that checks the budget, without changing what has been counted.
   func kick() {
     isKicked = true
+    if let kicks = engine.kicks { return kicks.kick(state) }
     shortenBudget(to: 0)
   }
 
@@ -214,7 +226,7 @@ import IR
   }
 
   func publish(_ mode: ModeContext) {
-    unsafe state.store(UInt(bitPattern: mode.jumpCache), at: StateOffset.jumpCache)
+    unsafe engine.host.publish(jumpCache: UInt(bitPattern: mode.jumpCache), state)
     unsafe state.store(UInt(bitPattern: self.mode.dataTLB), at: StateOffset.dataTLB)
   }
 

@@ -41,6 +41,8 @@ public struct RegisterFile: Sendable {
   public let registers: [GuestRegister]
   /// Bytes of a whole state block, header included.
   public let stateSize: Int
+  /// Set by guests that have floating point.
+  public var floatEnvironment: FloatEnvironment?
 
   /// Lays the registers out after the header, 8 bytes each (16 for vectors), in the order given.
   public init(_ list: [GuestRegister]) {
@@ -60,6 +62,11 @@ public struct RegisterFile: Sendable {
   public var pinOrder: [Int] {
     registers.indices.filter { registers[$0].pinPriority != nil }
       .sorted { registers[$0].pinPriority! < registers[$1].pinPriority! }
+  }
+
+  /// Names the registers that hold sticky flags and rounding mode.
+  public mutating func setFloatEnvironment(flags: Int, rounding: Int) {
+    floatEnvironment = FloatEnvironment(flags: registers[flags].offset, rounding: registers[rounding].offset)
   }
 
   /// The number of the register called `name` (or by an alias).

@@ -22,10 +22,12 @@ public struct Flags: RawRepresentable, Equatable, Sendable {
   var floatOff: Bool { bit(8) }
   /// `mstatus.FS` is dirty already.
   var floatDirty: Bool { bit(9) }
+  /// `frm`, while floating point is on.
+  var rounding: Int { Int(rawValue >> 10 & 7) }
   /// `frm` holds a reserved value: dynamically rounding instructions are illegal.
-  var roundingInvalid: Bool { bit(10) }
+  var roundingInvalid: Bool { rounding > 4 }
   /// PMP restricts some loads and stores.
-  var dataRestricted: Bool { bit(11) }
+  var dataRestricted: Bool { bit(13) }
 
   init(_ hart: Hart) {
     let status = hart.status
@@ -40,8 +42,8 @@ public struct Flags: RawRepresentable, Equatable, Sendable {
     if paged, privilege != .machine { bits |= 1 << 5 }
     if status.fs == 0 { bits |= 1 << 8 }
     if status.fs == 3 { bits |= 1 << 9 }
-    if hart[.frm] > 4 { bits |= 1 << 10 }
-    if hart.isRestricted(data) { bits |= 1 << 11 }
+    if status.fs != 0 { bits |= (hart[.frm] & 7) << 10 }
+    if hart.isRestricted(data) { bits |= 1 << 13 }
     rawValue = TranslationFlags(truncatingIfNeeded: bits)
   }
 }

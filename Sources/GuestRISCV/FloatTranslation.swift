@@ -3,36 +3,43 @@
 import GuestKit
 import IR
 
+/// The two formats, as instructions name them.
+enum FloatOperandFormat {
+  case single, double
+
+  var type: Type { self == .single ? .f32 : .f64 }
+}
+
 extension Translator {
-  /// The whole of f register `number`.
-  mutating func f(_ number: Int) -> ValueID { builder.getRegister(RISCVRegisters.f(number), .i64) }
+  /// The whole of f register `number`, as `f64`.
+  mutating func f(_ number: Int) -> ValueID { builder.getRegister(RISCVRegisters.f(number), .f64) }
 
-  mutating func setF(_ number: Int, _ value: ValueID) { builder.setRegister(RISCVRegisters.f(number), value) }
+  /// The whole of f register `number`, as `i64`.
+  mutating func bits(_ number: Int) -> ValueID { builder.unary(.bitcast, f(number), to: .i64) }
 
-  /// The single-precision number (`i32`) in f register `number`: the canonical NaN if it is not NaN-boxed.
+  mutating func setF(_ number: Int, _ value: ValueID) {
+    singles[number] = .none
+    builder.setRegister(RISCVRegisters.f(number), value)
+  }
+
+  /// The single-precision number in f register `number`: the canonical NaN if it is not NaN-boxed.
   mutating func single(_ number: Int) -> ValueID {
-    let whole = f(number)
-    let upper = builder.binary(.shiftRight, whole, builder.const(.i64, 32))
-    let isBoxed = builder.compare(.equal, upper, builder.const(.i64, 0xFFFF_FFFF))
-    return builder.select(isBoxed, builder.unary(.truncate, whole, to: .i32), builder.const(.i32, 0x7FC0_0000))
+    if singles[number].isNone { singles[number] = builder.unary(.floatUnbox, f(number), to: .f32) }
+    return singles[number]
   }
 
-  /// Writes `value` (`i32`, or `i64` with a clear upper half) NaN-boxed.
+  /// Writes `value`, an `f32`, NaN-boxed.
   mutating func setSingle(_ number: Int, _ value: ValueID) {
-    let wide = builder.block.type(of: value) == .i64 ? value : builder.unary(.zeroExtend, value, to: .i64)
-    setF(number, builder.binary(.or, wide, builder.const(.i64, -1 << 32)))
+    setF(number, builder.unary(.floatBox, value, to: .f64))
+    singles[number] = value
   }
 
-  /// A constant with only the highest bit of `value`'s type set.
-  mutating func signBit(like value: ValueID) -> ValueID {
-    builder.block.type(of: value) == .i32 ? builder.const(.i32, Int64(Int32.min)) : builder.const(.i64, .min)
+  mutating func operand(_ number: Int, _ format: FloatOperandFormat) -> ValueID {
+    format == .single ? single(number) : f(number)
   }
 
-  /// `magnitude` with the sign of `sign`.
-  mutating func copySign(from sign: ValueID, to magnitude: ValueID) -> ValueID {
-    let bit = signBit(like: sign)
-    return builder.binary(
-      .or, builder.binary(.andNot, magnitude, bit), builder.binary(.and, sign, bit))
+  mutating func setOperand(_ number: Int, _ format: FloatOperandFormat, _ value: ValueID) {
+    if format == .single { setSingle(number, value) } else { setF(number, value) }
   }
 
   /// Marks the floating-point state dirty after an instruction changed it. Code that has to do so ends there, to go on
@@ -60,10 +67,11 @@ extension Translator {
     return false
   }
 
-  mutating func callFloat(
-    _ helper: FloatHelper, _ type: Type, _ a: ValueID, _ b: ValueID = .none, _ c: ValueID = .none, imm: Int = 0
-  ) -> ValueID {
-    builder.call(helper.number, type, a, b, c, imm: Int64(imm))
+  /// How an instruction with a rounding mode rounds: blocks are translated for the current value of `frm`.
+  func rounding(_ i: Instruction) -> FloatRounding {
+    let mode = i["m"] == 7 ? flags.rounding : i["m"]
+    if mode == flags.rounding, mode < 4 { return .dynamic }
+    return FloatRounding(rawValue: UInt16(mode)) ?? .nearestEven
   }
 }
 
@@ -72,47 +80,71 @@ enum FloatForm {
   typealias Translate = InstructionRow<Translator>.Translate
 
   /// `fd = fs1 op fs2`, rounded.
-  static func binary(_ helper: FloatHelper) -> Translate {
+  static func binary(_ opcode: Opcode, _ format: FloatOperandFormat) -> Translate {
     { t, i in
       guard t.roundingIsValid(i) else { return }
-      t.setF(i.d, t.callFloat(helper, .i64, t.f(i.s), t.f(i.t), imm: i["m"]))
+      let (a, b) = (t.operand(i.s, format), t.operand(i.t, format))
+      t.setOperand(i.d, format, t.builder.float(opcode, FloatControl(t.rounding(i)), a, b))
       t.finishFloat()
     }
   }
 
-  /// `fd = op fs1`, rounded.
-  static func unary(_ helper: FloatHelper) -> Translate {
+  /// `fd = √fs1`, rounded.
+  static func squareRoot(_ format: FloatOperandFormat) -> Translate {
     { t, i in
       guard t.roundingIsValid(i) else { return }
-      t.setF(i.d, t.callFloat(helper, .i64, t.f(i.s), imm: i["m"]))
+      let a = t.operand(i.s, format)
+      t.setOperand(i.d, format, t.builder.float(.floatSqrt, FloatControl(t.rounding(i)), a))
       t.finishFloat()
     }
   }
 
   /// `fd = ±(fs1 * fs2) ± fs3`, rounded once.
-  static func fused(_ helper: FloatHelper, negateProduct: Bool = false, negateAddend: Bool = false) -> Translate {
-    let signs = (negateProduct ? 8 : 0) | (negateAddend ? 16 : 0)
-    return { t, i in
+  static func fused(
+    _ format: FloatOperandFormat, negateProduct: Bool = false, negateAddend: Bool = false
+  ) -> Translate {
+    { t, i in
       guard t.roundingIsValid(i) else { return }
-      t.setF(i.d, t.callFloat(helper, .i64, t.f(i.s), t.f(i.t), t.f(i["r"]), imm: i["m"] | signs))
+      var control = FloatControl(t.rounding(i))
+      control.negatesProduct = negateProduct
+      control.negatesAddend = negateAddend
+      let (a, b, c) = (t.operand(i.s, format), t.operand(i.t, format), t.operand(i["r"], format))
+      t.setOperand(i.d, format, t.builder.float(.floatFused, control, a, b, c))
       t.finishFloat()
     }
   }
 
   /// `fd = op(fs1, fs2)` without rounding.
-  static func exact(_ helper: FloatHelper) -> Translate {
+  static func exact(_ opcode: Opcode, _ format: FloatOperandFormat) -> Translate {
     { t, i in
       guard t.floatIsOn(i) else { return }
-      t.setF(i.d, t.callFloat(helper, .i64, t.f(i.s), t.f(i.t)))
+      let (a, b) = (t.operand(i.s, format), t.operand(i.t, format))
+      t.setOperand(i.d, format, t.builder.float(opcode, FloatControl(), a, b))
       t.finishFloat()
     }
   }
 
-  /// `rd = fs1 op fs2`, a truth value.
-  static func comparison(_ helper: FloatHelper) -> Translate {
+  /// `fd` = the magnitude of `fs1` with a sign made of those of `fs1` and `fs2`. `fmv` is such a one.
+  static func sign(_ sign: FloatSign, _ format: FloatOperandFormat) -> Translate {
     { t, i in
       guard t.floatIsOn(i) else { return }
-      t.setX(i.d, t.callFloat(helper, t.xlen, t.f(i.s), t.f(i.t)))
+      let a = t.operand(i.s, format)
+      if sign == .copy, i.s == i.t {
+        t.setOperand(i.d, format, a)
+      } else {
+        let b = t.operand(i.t, format)
+        t.setOperand(i.d, format, t.builder.float(.floatSign, FloatControl(sign), a, b))
+      }
+      t.finishFloat()
+    }
+  }
+
+  /// `rd = fs1 relation fs2`, a truth value.
+  static func comparison(_ relation: FloatRelation, _ format: FloatOperandFormat) -> Translate {
+    { t, i in
+      guard t.floatIsOn(i) else { return }
+      let (a, b) = (t.operand(i.s, format), t.operand(i.t, format))
+      t.setTruth(i.d, t.builder.floatCompare(relation, a, b))
       t.finishFloat()
     }
   }
@@ -121,24 +153,41 @@ enum FloatForm {
   static func classification(_ helper: FloatHelper) -> Translate {
     { t, i in
       guard t.floatIsOn(i) else { return }
-      t.setX(i.d, t.callFloat(helper, t.xlen, t.f(i.s)))
+      t.setX(i.d, t.builder.call(helper.number, t.xlen, t.bits(i.s)))
     }
   }
 
-  /// `rd` = the integer nearest to `fs1`.
-  static func toInteger(_ helper: FloatHelper) -> Translate {
+  /// `rd` = the integer nearest to `fs1`, one of 32 bits sign-extended.
+  static func toInteger(_ format: FloatOperandFormat, _ type: Type, unsigned: Bool = false) -> Translate {
     { t, i in
       guard t.roundingIsValid(i) else { return }
-      t.setX(i.d, t.callFloat(helper, t.xlen, t.f(i.s), imm: i["m"]))
+      var control = FloatControl(t.rounding(i))
+      control.isUnsigned = unsigned
+      let value = t.builder.float(.floatToInteger, control, to: type, t.operand(i.s, format))
+      if type == .i32 { t.setWord(i.d, value) } else { t.setX(i.d, value) }
       t.finishFloat()
     }
   }
 
   /// `fd` = the number nearest to `rs1`.
-  static func fromInteger(_ helper: FloatHelper) -> Translate {
+  static func fromInteger(_ format: FloatOperandFormat, _ type: Type, unsigned: Bool = false) -> Translate {
     { t, i in
       guard t.roundingIsValid(i) else { return }
-      t.setF(i.d, t.callFloat(helper, .i64, t.x(i.s), imm: i["m"]))
+      var control = FloatControl(t.rounding(i))
+      control.isUnsigned = unsigned
+      let value = type == .i32 ? t.word(i.s) : t.x(i.s)
+      t.setOperand(i.d, format, t.builder.float(.floatFromInteger, control, to: format.type, value))
+      t.finishFloat()
+    }
+  }
+
+  /// `fd = fs1` in the other format.
+  static func convert(from source: FloatOperandFormat, to format: FloatOperandFormat) -> Translate {
+    { t, i in
+      guard t.roundingIsValid(i) else { return }
+      let a = t.operand(i.s, source)
+      t.setOperand(
+        i.d, format, t.builder.float(.floatConvert, FloatControl(t.rounding(i)), to: format.type, a))
       t.finishFloat()
     }
   }

@@ -16,6 +16,12 @@ public enum RISCVRegisters {
     15, 14, 10, 13, 2, 8, 11, 12, 9, 1, 16, 17, 6, 28, 29, 18, 19, 5, 30, 31, 20, 21, 7, 22, 23, 24, 25, 26, 27, 4, 3,
   ]
 
+  /// f registers likewise: fa5–fa0, ft0–ft7, fa6, fa7, fs0, fs1, ft8–ft11, fs2–fs11, as compilers take them.
+  private static let hottestFloat = [
+    15, 14, 13, 12, 11, 10, 0, 1, 2, 3, 4, 5, 8, 9, 6, 7, 16, 17, 18, 19, 28, 29, 30, 31, 20, 21, 22, 23, 24, 25, 26,
+    27,
+  ]
+
   /// - Parameter xlen: 32 or 64.
   public static func make(xlen: Int, _ extensions: Extensions) -> RegisterFile {
     let word: Type = xlen == 64 ? .i64 : .i32
@@ -37,8 +43,9 @@ public enum RISCVRegisters {
     for number in 0..<32 {
       list.append(
         GuestRegister(
-          "f\(number)", aliases: [RISCVGuest.floatNames[number]], .i64,
-          feature: hasFloat ? "org.gnu.gdb.riscv.fpu" : nil, gdbNumber: hasFloat ? 33 + number : nil,
+          "f\(number)", aliases: [RISCVGuest.floatNames[number]], .f64,
+          pin: hasFloat ? hottestFloat.firstIndex(of: number) : nil, feature: hasFloat ? "org.gnu.gdb.riscv.fpu" : nil,
+          gdbNumber: hasFloat ? 33 + number : nil,
           gdbType: "ieee_double", group: hasFloat ? "float" : "internal"))
     }
     let shown = CSR.rows.filter { features.isSuperset(of: $0.needs) }
@@ -53,7 +60,9 @@ public enum RISCVRegisters {
       }
     }
     for row in shown where !list.contains(where: { $0.name == row.name }) { list.append(csr(row, word)) }
-    return RegisterFile(list)
+    var file = RegisterFile(list)
+    if hasFloat { file.setFloatEnvironment(flags: Slot.fflags.register, rounding: Slot.frm.register) }
+    return file
   }
 
   private static func csr(_ row: CSR, _ type: Type) -> GuestRegister {

@@ -15,6 +15,8 @@ public struct Translator {
   public var length: Int
   /// The current instruction, an EBREAK, is a semihosting call.
   var isSemihostingCall = false
+  /// By f register: the single-precision number it is known to hold, if any.
+  var singles = InlineArray<32, ValueID>(repeating: .none)
 
   init(_ builder: Builder, guest: RISCVGuest, flags: TranslationFlags, pc: UInt64) {
     self.builder = builder
@@ -34,9 +36,6 @@ public struct Translator {
   func address(_ value: UInt64) -> UInt64 { value & xlen.mask }
 
   // MARK: Values
-
-  @inline(__always)
-  func isWide() -> Bool { xlen == .i64 }
 
   mutating func const(_ value: Int) -> ValueID { builder.const(xlen, Int64(value)) }
 

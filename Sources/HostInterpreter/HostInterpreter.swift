@@ -20,6 +20,9 @@ public final class InterpreterHost: Host {
   static var valueSlots: Int { 1 << 16 }
 
   public init(_ configuration: HostConfiguration) throws(HostError) {
+    guard configuration.interrupts.isDeterministic else {
+      throw .unsupported("--interrupts \(configuration.interrupts): the interpreter counts instructions; use budget")
+    }
     self.configuration = configuration
     let capacity = configuration.codeCacheSize / MemoryLayout<Instruction>.stride
     code = RawTable(capacity: max(2, capacity))
@@ -46,6 +49,11 @@ public final class InterpreterHost: Host {
         op: op, mask: op.type.mask, detail: 0, bits: UInt8(op.type.bits),
         sourceBits: op.a.isNone ? 64 : UInt8(block.type(of: op.a).bits))
       if op.type == .v128 { throw .unsupported("128-bit values (\(op.opcode.info.name))") }
+      if op.opcode.isFloat {
+        guard configuration.floatEnvironment != nil else { throw .unsupported("floating point for this guest") }
+        guard !op.floatControl.propagatesNaN else { throw .unsupported("NaN operands that propagate") }
+        instruction.detail = UInt32(block.type(of: op.a).rawValue)
+      }
       switch op.opcode {
       case .getRegister, .setRegister:
         guard configuration.registers.indices.contains(Int(op.imm)) else {

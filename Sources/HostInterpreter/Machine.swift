@@ -10,6 +10,8 @@ import IR
   let links: RawTable<UInt32>
   let helpers: [Helper]
   let slowAccess: SlowAccessFunction
+  /// Used by floating-point ops alone, which are not compiled without one.
+  let floatEnvironment: FloatEnvironment
   let cpu: VCPUState
   /// Whether linked exits and jump-cache hits go on in the next block; otherwise every exit leaves.
   let followsLinks: Bool
@@ -27,6 +29,7 @@ import IR
     links = host.links
     helpers = host.configuration.helpers
     unsafe slowAccess = host.configuration.slowAccess
+    floatEnvironment = host.configuration.floatEnvironment ?? FloatEnvironment(flags: 0, rounding: 0)
     self.cpu = cpu
     self.followsLinks = followsLinks
     position = Int(entry.offset)
@@ -95,6 +98,9 @@ import IR
     case .signExtend: result = Arithmetic.signExtend(a, from: Int(instruction.sourceBits), to: bits)
     case .truncate: result = a & instruction.mask
     case .load, .store, .atomic, .compareExchange: return access(instruction, a, b)
+    case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
+      .floatCompare, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
+      result = float(instruction, a, b)
     case .call: return call(instruction, a, b)
     case .exitIf: return a == 0 || exit(instruction)
     case .exit: return exit(instruction)
@@ -110,6 +116,12 @@ import IR
     }
     values[Int(op.result.index)] = result
     return true
+  }
+
+  private func float(_ instruction: Instruction, _ a: UInt64, _ b: UInt64) -> UInt64 {
+    let op = instruction.op
+    let operation = FloatOperation(op, source: Type(rawValue: UInt8(truncatingIfNeeded: instruction.detail)) ?? .none)
+    return operation.evaluate(a, b, op.c.isNone ? 0 : value(op.c), cpu, floatEnvironment)
   }
 
   private func count(at address: UInt) {

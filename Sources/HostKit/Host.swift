@@ -91,18 +91,24 @@ public struct RegisterSlot: Sendable {
   public var pinOrder: [Int]
   public var helpers: [Helper]
   public var slowAccess: SlowAccessFunction
+  /// Where the guest keeps its floating-point environment; nil if it has none, and then its IR has no such ops.
+  public var floatEnvironment: FloatEnvironment?
   /// Bytes of code cache.
   public var codeCacheSize: Int
+  public var interrupts: InterruptStrategy
 
   public init(
     registers: [RegisterSlot], pinOrder: [Int], helpers: [Helper], slowAccess: @escaping SlowAccessFunction,
-    codeCacheSize: Int = 64 << 20
+    floatEnvironment: FloatEnvironment? = nil, codeCacheSize: Int = 64 << 20,
+    interrupts: InterruptStrategy = .budget
   ) {
     self.registers = registers
     self.pinOrder = pinOrder
     self.helpers = helpers
     unsafe self.slowAccess = slowAccess
+    self.floatEnvironment = floatEnvironment
     self.codeCacheSize = codeCacheSize
+    self.interrupts = interrupts
   }
 }
 
@@ -170,13 +176,35 @@ public protocol Host: AnyObject, SendableMetatype {
   /// Chains exit number `exit` to `entry`, or back to its own exit stub.
   func link(exit: UInt32, to entry: CodeAddress)
   func unlink(exit: UInt32)
+  /// Makes code that runs on `cpu` come back at its next taken backward branch or indirect jump, and stay out until
+  /// ``endKick(_:)``; from any thread. Without effect for `InterruptStrategy.budget`, where the budget does it.
+  func kick(_ cpu: VCPUState)
+  /// Takes kicks back. What they were for is to be looked at after, or it may be missed.
+  func endKick(_ cpu: VCPUState)
+  /// Lets `cpu` use the jump cache at a host address, once no kick holds.
+  func publish(jumpCache: UInt, _ cpu: VCPUState)
+  /// Linked exits that a kick turns back.
+  var loopChainCount: Int { get }
   /// What a jump-cache entry holds for `entry`.
   func jumpTarget(_ entry: CodeAddress) -> UInt64
   /// Drops all code.
   func reset()
   /// The host code of a compiled block; lines know the ops they came from if `ir`, as it was compiled, is given.
   func listing(_ block: CompiledBlock, of ir: Block?, dataPath: DataPath) -> [HostLine]
+  /// Machine code of a compiled block, and where it runs; nil if the host makes none.
+  func machineCode(_ block: CompiledBlock) -> (address: UInt64, bytes: [UInt8])?
+  /// Code that blocks share (ways in and out, slow paths); nil if there is none.
+  var sharedCode: CompiledBlock? { get }
   var codeBytesUsed: Int { get }
   /// Which guest registers live in host registers, by name of the host register, for the monitor.
   var pinnedRegisters: [(register: Int, hostRegister: String)] { get }
+}
+
+extension Host {
+  public func kick(_ cpu: VCPUState) {}
+  public func endKick(_ cpu: VCPUState) {}
+  public func publish(jumpCache: UInt, _ cpu: VCPUState) { cpu.store(jumpCache, at: StateOffset.jumpCache) }
+  public var loopChainCount: Int { 0 }
+  public func machineCode(_ block: CompiledBlock) -> (address: UInt64, bytes: [UInt8])? { nil }
+  public var sharedCode: CompiledBlock? { nil }
 }

@@ -41,6 +41,8 @@ enum ABI {
 
   /// Where `run` leaves the host object for functions called by translated code.
   static var hostPointer: Int { StateOffset.hostPrivate }
+  /// 0 while the vCPU is kicked, else 1 (u32); used by `InterruptStrategy.flag`.
+  static var mayRun: Int { StateOffset.hostPrivate + 8 }
   /// `exitSite` when translated code was not left through a numbered exit.
   static var noSite: UInt32 { .max }
 }

@@ -13,6 +13,8 @@ enum Place: UInt8 {
   case none
   /// In host register `register`: a temporary, or the pinned register that holds guest register `slot`.
   case register
+  /// In SSE register number `register`: a temporary, or the pinned register that holds guest register `slot`.
+  case vector
   /// In guest register `slot`, in the state.
   case state
   /// In spill slot `slot`.
@@ -109,6 +111,7 @@ extension Lowering {
     let state = values[Int(value)]
     guard Int(state.slot) == guest else { return false }
     return state.place == .state || state.place == .register && !ABI.temporaries.contains(state.register)
+      || state.place == .vector && !ABI.isTemporary(state.vector)
   }
 
   /// Moves live values found in `guest`, other than `exception`, to where they survive its being overwritten.
@@ -123,6 +126,7 @@ extension Lowering {
   }
 
   private mutating func moveAway(_ value: UInt16, from guest: Int) {
+    if values[Int(value)].type.isFloat { return moveVectorAway(value, from: guest) }
     let home = values[Int(value)].home
     if home != ValueState.noValue, Int(home) != guest, contents[Int(home)] == value {
       let pin = pin(of: Int(home))
@@ -240,6 +244,7 @@ extension Lowering {
   @inline(__always)
   mutating func endOp() {
     locked = RegisterSet()
+    if usesFloat { endVectorOp() }
     var used = ABI.temporaries.subtracting(free)
     while !used.isEmpty {
       let register = used.first
@@ -273,7 +278,7 @@ extension Lowering {
         ? .memory(ABI.state(registers[Int(state.slot)].offset)) : .register(register(value))
     case .spill:
       return .memory(ABI.spill(Int(state.slot)))
-    case .none, .register, .compare:
+    case .none, .register, .vector, .compare:
       return .register(register(value))
     }
   }
@@ -288,7 +293,7 @@ extension Lowering {
     }
     let register = allocate()
     loadInto(register, value.index)
-    if state.place == .constant {
+    if state.place == .constant || state.type.isFloat {
       owners[Int(register.rawValue)] = ValueState.noValue
     } else {
       give(register, to: value.index)
@@ -302,6 +307,7 @@ extension Lowering {
     switch state.place {
     case .register:
       if state.register != register { assembler.mov(state.type.width, register, state.register) }
+    case .vector: assembler.mov(state.type.width, register, state.vector)
     case .constant: assembler.mov(register, state.type.bits > 32 ? state.immediate : state.immediate & 0xFFFF_FFFF)
     case .state:
       let slot = registers[Int(state.slot)]
@@ -327,7 +333,7 @@ extension Lowering {
     case .constant:
       assembler.mov(register, Int64(bitPattern: UInt64(bitPattern: state.immediate) & state.type.mask))
     case .spill: assembler.movzx(from: width, register, ABI.spill(Int(state.slot)))
-    case .state, .compare, .none: loadInto(register, value.index)
+    case .state, .vector, .compare, .none: loadInto(register, value.index)
     }
   }
 
@@ -380,7 +386,7 @@ extension Lowering {
 
   /// Whether no value found in `guest` is needed after this op.
   @inline(__always)
-  private func canOverwrite(_ guest: Int) -> Bool {
+  func canOverwrite(_ guest: Int) -> Bool {
     var value = mirrors[guest]
     while value != ValueState.noValue {
       if isLive(value) && isFound(value, in: guest) { return false }
@@ -405,7 +411,7 @@ extension Lowering {
       values[Int(value.index)].register = state.register
       values[Int(value.index)].slot = state.slot
       addMirror(value.index, Int(state.slot))
-    case .none, .register, .spill, .compare:
+    case .none, .register, .vector, .spill, .compare:
       let register = destination(value, reusing: original)
       loadInto(register, original.index)
     }

@@ -1,4 +1,4 @@
-// The memory translated code lives in: one file of pages, mapped writable at one place and executable at another.
+// The memory translated code lives in: pages mapped writable at one place and executable at another.
 
 import CHost
 import Glibc
@@ -21,18 +21,11 @@ final class CodeCache {
     let size = (max(requested, 64 << 10) + page - 1) / page * page
     // Offsets are 32-bit and every branch must reach every place.
     guard size <= 1 << 30 else { throw .setup("a code cache has at most 1 GiB") }
-    let file = unsafe chost_memory_file("martlet-code", Int64(size))
-    guard file >= 0 else { throw .setup("memory file for code: error \(-file)") }
-    defer { close(file) }
-    let write = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
-    guard let write = unsafe write, unsafe write != MAP_FAILED else {
-      throw .setup("mapping the code cache: error \(errno)")
-    }
-    let execute = unsafe mmap(nil, size, PROT_READ | PROT_EXEC, MAP_SHARED, file, 0)
-    guard let execute = unsafe execute, unsafe execute != MAP_FAILED else {
-      let error = errno
-      unsafe munmap(write, size)
-      throw .setup("mapping the code cache executable: error \(error)")
+    var write: UnsafeMutableRawPointer?
+    var execute: UnsafeMutableRawPointer?
+    let error = unsafe chost_code_memory(UInt64(size), &write, &execute)
+    guard error == 0, let write = unsafe write, let execute = unsafe execute else {
+      throw .setup("mapping the code cache: error \(-error)")
     }
     self.size = size
     unsafe writable = write
@@ -45,14 +38,21 @@ final class CodeCache {
     unsafe munmap(executable, size)
   }
 
+  /// The last page, which never holds code.
+  var pollPage: UInt64 { base + UInt64(size - PollPage.size) }
+  /// What ``LoopChains`` patches.
+  var writableMemory: UnsafeMutableRawPointer { unsafe writable }
+
   /// The free rest, and where its first byte will run. Valid while the cache lives.
   var free: (memory: UnsafeMutableRawBufferPointer, address: UInt64) {
-    unsafe (UnsafeMutableRawBufferPointer(start: writable + used, count: size - used), base + UInt64(used))
+    unsafe (
+      UnsafeMutableRawBufferPointer(start: writable + used, count: size - PollPage.size - used), base + UInt64(used)
+    )
   }
 
   /// Keeps `count` bytes that were written at the start of `free`; the next ones start at a multiple of 16.
   func commit(_ count: Int) {
-    precondition(count >= 0 && count <= size - used)
+    precondition(count >= 0 && count <= size - PollPage.size - used)
     used = min(size, (used + count + 15) & ~15)
     if used + Self.stride / 2 > populated { populate() }
   }

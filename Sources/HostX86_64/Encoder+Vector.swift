@@ -215,6 +215,27 @@ extension Assembler {
       MachineOpcode(op.rawValue), wide: isDouble, reg: destination.rawValue, second: second.rawValue, third)
   }
 
+  /// The VEX form of a scalar or bitwise operation: `destination = left op right`, bits beyond a scalar's from `left`.
+  public mutating func vector3(
+    _ op: VectorOp, _ destination: VectorRegister, _ left: VectorRegister, _ right: VectorRegister
+  ) {
+    _ = encodeVEX(
+      MachineOpcode(op.rawValue), wide: false, reg: destination.rawValue, second: left.rawValue, rm: right.rawValue)
+  }
+
+  public mutating func vector3(
+    _ op: VectorOp, _ destination: VectorRegister, _ left: VectorRegister, _ right: Memory
+  ) {
+    _ = encodeVEX(
+      MachineOpcode(op.rawValue), wide: false, reg: destination.rawValue, second: left.rawValue, right)
+  }
+
+  /// `pextrd` of bits 32 to 63.
+  public mutating func extractUpper(_ destination: Register, _ source: VectorRegister) {
+    guard encode(0x660F3A16, .dword, reg: source.rawValue, rm: destination.rawValue) else { return }
+    put(1)
+  }
+
   /// Loads the control and status register from 4 bytes of memory.
   public mutating func ldmxcsr(_ source: Memory) {
     _ = encode(0x0FAE, .dword, reg: 2, source)

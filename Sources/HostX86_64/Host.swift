@@ -13,6 +13,8 @@ public final class X86_64Host: Host {
   let slowAccess: SlowAccessFunction
   /// Translates blocks, and keeps what is known of those in the cache.
   var lowering: Lowering
+  let pollPage: PollPage
+  let loopChains: LoopChains
   /// Bytes of the code cache that `reset` keeps.
   private let permanent: Int
 
@@ -23,23 +25,32 @@ public final class X86_64Host: Host {
     let error = chost_faults_install()
     guard error == 0 else { throw .setup("installing the handler of memory faults: error \(-error)") }
     cache = try CodeCache(size: configuration.codeCacheSize)
+    pollPage = PollPage(at: cache.pollPage)
+    loopChains = unsafe LoopChains(patching: cache.writableMemory)
     unsafe slowAccess = configuration.slowAccess
     let pins = Array(
       configuration.pinOrder.filter { configuration.registers[$0].type.isInteger }.prefix(ABI.pinnedCount))
+    let vectorPins = Array(
+      configuration.pinOrder.filter { configuration.registers[$0].type == .f64 }.prefix(ABI.vectorPinnedCount))
     let (memory, address) = unsafe cache.free
     var assembler = unsafe Assembler(memory, runningAt: address)
     // The first bytes stay unused: no code has address 0.
     assembler.nop(16)
     let function: @convention(c) (UnsafeMutableRawPointer, UnsafeMutablePointer<UInt64>) -> UInt64 =
       unsafe completeSlowAccess
+    let floatFunction: @convention(c) (UnsafeMutableRawPointer, UnsafeMutablePointer<UInt64>) -> UInt64 =
+      unsafe completeSlowFloat
     let trampolines = Trampolines(
       &assembler, pins: pins.map { configuration.registers[$0] },
-      slowFunction: unsafe UInt64(unsafeBitCast(function, to: UInt.self)))
+      vectorPins: vectorPins.map { configuration.registers[$0] }, environment: configuration.floatEnvironment,
+      slowFunction: unsafe UInt64(unsafeBitCast(function, to: UInt.self)),
+      slowFloatFunction: unsafe UInt64(unsafeBitCast(floatFunction, to: UInt.self)))
     guard assembler.failure == .none else { throw .setup("the code cache is too small") }
     cache.commit(assembler.count)
     permanent = cache.used
     lowering = Lowering(
-      configuration, pins: pins, trampolines: trampolines, cacheBase: cache.base, assembler: assembler)
+      configuration, pins: pins, vectorPins: vectorPins, trampolines: trampolines, cacheBase: cache.base,
+      pollPage: UInt32(cache.pollPage - cache.base), assembler: assembler)
     let added = chost_faults_add(
       cache.base, cache.base + UInt64(cache.size), UInt32(StateOffset.faultPC), UInt32(StateOffset.faultTrampoline))
     guard added == 0 else { throw .setup("too many code caches in one process") }
@@ -64,6 +75,7 @@ public final class X86_64Host: Host {
   public func reset() {
     cache.rewind(to: permanent)
     lowering.forgetBlocks()
+    loopChains.removeAll()
   }
 
   public var codeBytesUsed: Int { cache.used }
@@ -90,8 +102,10 @@ public final class X86_64Host: Host {
     cpu.store(ABI.noSite, at: StateOffset.exitSite)
     cpu.exitReason = nil
     chost_set_gs_base(cpu.load(StateOffset.windowBase))
+    if lowering.usesFloat { prepareFloat(cpu) }
+    let trampolines = lowering.trampolines
     let enter = unsafe unsafeBitCast(
-      UInt(cache.base) + UInt(lowering.trampolines.enter),
+      UInt(cache.base) + UInt(lowering.usesFloat ? trampolines.floats.enter : trampolines.enter),
       to: (@convention(c) (UnsafeMutableRawPointer, UInt64) -> Void).self)
     unsafe enter(cpu.base, cache.base + UInt64(entry.offset))
     let caller = cpu.exitSite
@@ -101,14 +115,37 @@ public final class X86_64Host: Host {
     cpu.pc = lowering.exits[Int(exit)].pc
   }
 
-  public func link(exit: UInt32, to entry: CodeAddress) { setTarget(of: exit, entry.offset) }
+  private func prepareFloat(_ cpu: VCPUState) {
+    let rounding: UInt8 = lowering.floatEnvironment.map { cpu.load($0.rounding) } ?? 0
+    cpu.store(UInt32(1), at: ABI.floatInUse)
+    cpu.store(ABI.mxcsr(rounding), at: ABI.guestMXCSR)
+    cpu.store(ABI.plainMXCSR, at: ABI.defaultMXCSR)
+  }
 
-  public func unlink(exit: UInt32) { setTarget(of: exit, lowering.exits[Int(exit)].stub) }
+  public func link(exit: UInt32, to entry: CodeAddress) {
+    let site = lowering.exits[Int(exit)]
+    guard site.closesLoop, lowering.interrupts == .unchain, site.displacement != 0 else {
+      return setTarget(of: exit, entry.offset)
+    }
+    loopChains.link(
+      exit: exit, displacement: site.displacement, linked: Self.displacement(from: site, to: entry.offset),
+      stub: Self.displacement(from: site, to: site.stub))
+  }
+
+  public func unlink(exit: UInt32) {
+    let site = lowering.exits[Int(exit)]
+    if site.closesLoop, lowering.interrupts == .unchain { return loopChains.unlink(exit: exit) }
+    setTarget(of: exit, site.stub)
+  }
 
   private func setTarget(of exit: UInt32, _ target: UInt32) {
-    let displacement = lowering.exits[Int(exit)].displacement
-    guard displacement != 0 else { return }
-    cache.patch(Int32(truncatingIfNeeded: Int(target) - Int(displacement) - 4), at: Int(displacement))
+    let site = lowering.exits[Int(exit)]
+    guard site.displacement != 0 else { return }
+    cache.patch(Self.displacement(from: site, to: target), at: Int(site.displacement))
+  }
+
+  private static func displacement(from site: ExitSite, to target: UInt32) -> Int32 {
+    Int32(truncatingIfNeeded: Int(target) - Int(site.displacement) - 4)
   }
 
   public func jumpTarget(_ entry: CodeAddress) -> UInt64 { cache.base + UInt64(entry.offset) }
@@ -131,8 +168,16 @@ public final class X86_64Host: Host {
     return lines
   }
 
+  public func machineCode(_ block: CompiledBlock) -> (address: UInt64, bytes: [UInt8])? {
+    let start = Int(block.entry.offset)
+    return (cache.base + UInt64(start), cache.bytes(start..<start + block.size))
+  }
+
+  public var sharedCode: CompiledBlock? { CompiledBlock(entry: CodeAddress(0), size: permanent, exitCount: 0) }
+
   public var pinnedRegisters: [(register: Int, hostRegister: String)] {
     lowering.pins.enumerated().map { ($1, "\(ABI.pinned($0))") }
+      + lowering.vectorPins.enumerated().map { ($1, "\(ABI.pinnedVector($0))") }
   }
 }
 
@@ -149,17 +194,21 @@ extension Lowering {
 
   mutating func forgetBlocks() {
     sites.removeAll()
+    floatSites.removeAll()
     exits.removeAll()
+    polls.removeAll()
   }
 
   /// Lowers a block once more, away from the code cache, to see where each op's code starts.
   ///
   /// - Returns: offsets in the block's code, by op, and that of the cold parts; nothing if `ir` is not what was compiled.
   fileprivate mutating func opOffsets(_ ir: Block, _ dataPath: DataPath, offset: Int, limit: Int) -> [UInt32] {
-    let (oldSites, oldExits) = (sites.count, exits.count)
+    let (oldSites, oldFloatSites, oldExits, oldPolls) = (sites.count, floatSites.count, exits.count, polls.count)
     defer {
       sites.truncate(to: oldSites)
+      floatSites.truncate(to: oldFloatSites)
       exits.truncate(to: oldExits)
+      polls.truncate(to: oldPolls)
       takesMarks = false
       marks.removeAll()
     }

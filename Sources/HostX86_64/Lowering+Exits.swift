@@ -12,12 +12,22 @@ struct ExitSite {
   var stub: UInt32 = 0
   /// The guest PC it leads to.
   var pc: UInt64 = 0
+  /// Whether interrupts are taken here.
+  var closesLoop = false
+}
+
+/// A read of the poll page, and where to go on if that faults; offsets in the code cache.
+struct PollSite {
+  var start: UInt32
+  var resume: UInt32
 }
 
 /// Where a block's exit goes while it is not chained, and when the budget is used up.
 struct ExitLabels {
   var unlinked: Label
   var budget: Label?
+  /// Number of the poll site that goes to `budget` by a fault.
+  var poll: UInt32?
 }
 
 /// A part of a block that stands behind its end.
@@ -38,6 +48,8 @@ struct ColdPart {
   var exit: UInt32 = 0
   var flags: ExitFlags = []
   var pc: UInt64 = 0
+  /// To be done first, of a `takenExit`.
+  var checks = NaNChecks()
 
   init(_ kind: Kind, _ label: Label, argument: UInt32) {
     self.kind = kind
@@ -67,6 +79,8 @@ extension Lowering {
       busy.remove(register)
       evict(register)
     }
+    evictVectors()
+    settleNaNs()
     if effects.contains(.writesRegisters) { moveAllMirrors() }
     assembler.call(toAddress: trampoline(all ? trampolines.saveAll : trampolines.saveVolatile))
     if !effects.isDisjoint(with: [.mayRaise, .readsClock]) {
@@ -135,6 +149,7 @@ extension Lowering {
 
   private mutating func spillMirror(_ value: UInt16) {
     guard spillCount < ABI.spillSlots else { return unsupported("a block that keeps over \(ABI.spillSlots) values") }
+    if values[Int(value)].place == .vector { return spill(value, from: values[Int(value)].vector) }
     var register = values[Int(value)].register
     if values[Int(value)].place == .state {
       register = .rax
@@ -159,6 +174,7 @@ extension Lowering {
   // MARK: Exits
 
   mutating func lowerExit(_ op: Op) {
+    emit(nanChecks())
     emitExit(retired: op.extra, op.exitFlags, pc: UInt64(bitPattern: op.imm), number: takeNumber(op))
   }
 
@@ -166,13 +182,16 @@ extension Lowering {
     let number = takeNumber(op)
     let pc = UInt64(bitPattern: op.imm)
     if let known = constant(op.a) {
-      if known != 0 { emitExit(retired: op.extra, op.exitFlags, pc: pc, number: number) }
-      return
+      guard known != 0 else { return }
+      emit(nanChecks())
+      return emitExit(retired: op.extra, op.exitFlags, pc: pc, number: number)
     }
+    let checks = nanChecks()
     let condition = emitCondition(op.a)
     if op.exitFlags.contains(.checksBudget) {
       // Likely a loop's end: the taken side stays in line.
       let over = assembler.shortJcc(condition.inverted)
+      emit(checks)
       emitExit(retired: op.extra, op.exitFlags, pc: pc, number: number)
       assembler.land(over)
     } else {
@@ -180,6 +199,7 @@ extension Lowering {
       part.exit = number
       part.flags = op.exitFlags
       part.pc = pc
+      part.checks = checks
       assembler.jcc(condition, part.label)
       cold.append(part)
     }
@@ -204,25 +224,58 @@ extension Lowering {
     guard mayChain(flags, pc) else {
       assembler.mov(.rax, Int64(bitPattern: pc))
       retire(retired, flags)
-      if flags.contains(.checksBudget) {
-        assembler.jcc(.le, toAddress: trampoline(trampolines.leaveBudgetIndirect))
-      }
+      if flags.contains(.checksBudget) { checkInterruptsBeforeLookup() }
       assembler.jmp(toAddress: trampoline(trampolines.lookUp))
       return
     }
     retire(retired, flags)
     if flags.contains(.checksBudget) {
-      let label = assembler.makeLabel()
-      exitLabels[exitLabels.count - Int(nextExit - number)].budget = label
-      assembler.jcc(.le, label)
+      exits[Int(number)].closesLoop = true
+      checkInterrupts(at: number)
     }
     assembler.alignDisplacement(after: 1)
     assembler.jmp(exitLabels[exitLabels.count - Int(nextExit - number)].unlinked)
     exits[Int(number)].displacement = UInt32(blockOffset + assembler.count - 4)
   }
 
+  /// Leaves at exit `number` if the engine wants control.
+  private mutating func checkInterrupts(at number: UInt32) {
+    guard interrupts != .unchain else { return }
+    let label = assembler.makeLabel()
+    let index = exitLabels.count - Int(nextExit - number)
+    exitLabels[index].budget = label
+    switch interrupts {
+    case .unchain: break
+    case .budget: assembler.jcc(.le, label)
+    case .flag:
+      assembler.alu(.cmp, .dword, ABI.state(ABI.mayRun), 0)
+      assembler.jcc(.e, label)
+    case .page:
+      exitLabels[index].poll = UInt32(polls.count)
+      readPollPage(resume: 0)
+    }
+  }
+
+  /// Leaves for the PC in rax if the engine wants control.
+  private mutating func checkInterruptsBeforeLookup() {
+    switch interrupts {
+    case .unchain: break
+    case .budget: assembler.jcc(.le, toAddress: trampoline(trampolines.leaveBudgetIndirect))
+    case .flag:
+      assembler.alu(.cmp, .dword, ABI.state(ABI.mayRun), 0)
+      assembler.jcc(.e, toAddress: trampoline(trampolines.leaveBudgetIndirect))
+    case .page: readPollPage(resume: UInt32(trampolines.leaveBudgetIndirect))
+    }
+  }
+
+  private mutating func readPollPage(resume: UInt32) {
+    polls.append(PollSite(start: UInt32(blockOffset + assembler.count), resume: resume))
+    assembler.test(.dword, Memory(codeOffset: Int32(pollPage) - Int32(blockOffset)), .rax)
+  }
+
   /// Takes `count` off the budget; sets the flags by what is left if the exit checks it.
   private mutating func retire(_ count: UInt32, _ flags: ExitFlags) {
+    guard interrupts.isDeterministic else { return }
     if count != 0 {
       assembler.alu(.sub, .qword, ABI.budget, Int32(truncatingIfNeeded: count))
     } else if flags.contains(.checksBudget) {
@@ -231,15 +284,15 @@ extension Lowering {
   }
 
   mutating func lowerExitIndirect(_ op: Op) {
+    emit(nanChecks())
     loadExtended(.rax, op.a)
     retire(op.extra, op.exitFlags)
-    if op.exitFlags.contains(.checksBudget) {
-      assembler.jcc(.le, toAddress: trampoline(trampolines.leaveBudgetIndirect))
-    }
+    if op.exitFlags.contains(.checksBudget) { checkInterruptsBeforeLookup() }
     assembler.jumpThroughCache(missing: trampoline(trampolines.leaveMiss))
   }
 
   mutating func lowerExitWith(_ op: Op) {
+    emit(nanChecks())
     retire(op.extra, [])
     storePC(UInt64(bitPattern: op.imm), at: StateOffset.pc)
     assembler.store(.dword, ABI.state(StateOffset.exitReason), Int32(op.aux))
@@ -247,6 +300,7 @@ extension Lowering {
   }
 
   mutating func lowerRaise(_ op: Op) {
+    emit(nanChecks())
     if op.a.isNone {
       assembler.store(.qword, ABI.state(StateOffset.exceptionValue), 0)
     } else {
@@ -271,6 +325,7 @@ extension Lowering {
       assembler.bind(part.label)
       switch part.kind {
       case .takenExit:
+        emit(part.checks)
         emitExit(retired: part.argument, part.flags, pc: part.pc, number: part.exit)
       case .slowAccess:
         sites[Int(part.argument)].stub = UInt32(blockOffset + assembler.count)
@@ -291,6 +346,7 @@ extension Lowering {
       assembler.call(toAddress: trampoline(trampolines.leaveUnlinked))
       if let label = exitLabels[index].budget {
         assembler.bind(label)
+        if let poll = exitLabels[index].poll { polls[Int(poll)].resume = UInt32(blockOffset + assembler.count) }
         assembler.call(toAddress: trampoline(trampolines.leaveBudget))
       }
     }

@@ -18,16 +18,23 @@ extension Lowering {
   private struct Datum {
     /// The host register loaded into.
     var destination: Register?
+    var vector: VectorRegister?
     var value = ValueHome.none
   }
 
   private mutating func datum(_ op: Op) -> Datum {
     if op.opcode == .load {
       let isUsed = !op.result.isNone && values[Int(op.result.index)].uses > 0
+      if op.type.isFloat { return Datum(vector: isUsed ? vectorDestination(op.result) : allocateVector()) }
       return Datum(destination: isUsed ? destination(op.result) : allocate())
     }
     if let value = constant(op.b), op.access.size < 8 || Int32(exactly: value) != nil {
       return Datum(value: .constant(Int32(truncatingIfNeeded: value)))
+    }
+    if op.type.isFloat {
+      let register = vector(op.b)
+      observe(register)
+      return Datum(value: .vector(register))
     }
     return Datum(value: .register(register(op.b)))
   }
@@ -138,6 +145,11 @@ extension Lowering {
     if let destination = datum.destination {
       site.destination = destination.rawValue
       emitLoad(op, destination, address)
+    } else if let vector = datum.vector {
+      site.destination = 16 + vector.rawValue
+      assembler.vector(op.access.size == 4 ? .movss : .movsd, vector, address)
+    } else if case .vector(let vector) = datum.value {
+      assembler.vectorStore(op.access.size == 4 ? .movss : .movsd, address, vector)
     } else if case .constant(let value) = datum.value {
       assembler.store(accessWidth(op), address, value)
     } else if case .register(let register) = datum.value {
@@ -150,6 +162,8 @@ extension Lowering {
     if let stub { cold.append(ColdPart(.slowAccess, stub, argument: UInt32(sites.count))) }
     if let outside { cold.append(ColdPart(.outside, outside, argument: UInt32(sites.count))) }
     sites.append(site)
+    if let vector = datum.vector { noteWritten(vector) }
+    if let vector = datum.vector, op.type == .f32 { assembler.vector(.orps, vector, constantOperand(.box)) }
   }
 
   @inline(__always)
@@ -175,10 +189,16 @@ extension Lowering {
   private mutating func lowerSlowAccess(_ op: Op) {
     let displacement = isPlain(op) ? op.imm : 0
     let known = constant(op.a)
+    if !op.b.isNone { observe(op.b) }
     var site = makeSite(op, base: known == nil ? home(of: op.a) : .none, (known ?? 0) &+ displacement)
     if !op.b.isNone { site.value = SiteOperand(home(of: op.b), values[Int(op.b.index)].type) }
     if !op.c.isNone { site.third = SiteOperand(home(of: op.c), values[Int(op.c.index)].type) }
-    if !op.result.isNone {
+    if !op.result.isNone && op.type.isFloat {
+      let isUsed = values[Int(op.result.index)].uses > 0
+      let register = isUsed ? vectorDestination(op.result) : allocateVector()
+      noteWritten(register)
+      site.destination = 16 + register.rawValue
+    } else if !op.result.isNone {
       let register = values[Int(op.result.index)].uses == 0 ? allocate() : destination(op.result)
       site.destination = register.rawValue
     }
@@ -190,10 +210,13 @@ extension Lowering {
     sites.append(site)
   }
 
-  private mutating func home(of value: ValueID) -> ValueHome {
+  mutating func home(of value: ValueID) -> ValueHome {
     let state = values[Int(value.index)]
     switch state.place {
     case .register: return .register(register(value))
+    case .vector:
+      observe(value)
+      return .vector(vector(value))
     case .constant: return Int32(exactly: state.immediate).map { .constant($0) } ?? .register(register(value))
     case .spill: return .spill(Int32(state.slot))
     case .state: return .state(Int32(truncatingIfNeeded: registers[Int(state.slot)].offset))
@@ -206,8 +229,10 @@ extension Lowering {
 
   @inline(__always)
   private func makeSite(_ op: Op, base: ValueHome, _ offset: Int64) -> MemorySite {
-    MemorySite(
+    var site = MemorySite(
       pc: currentPC, retired: retiredBefore, access: SlowAccess(op),
       base: SiteOperand(base, values[Int(op.a.index)].type), offset: offset)
+    site.nans = nans.mask
+    return site
   }
 }

@@ -1,5 +1,6 @@
 // Lowering of one IR block to machine code: the backward pass over its ops, and the dispatch by opcode.
 
+import CHost
 import HostKit
 import IR
 
@@ -12,14 +13,23 @@ struct Lowering {
   let registers: [RegisterSlot]
   /// Guest register numbers that live in host registers, in the order of `ABI.pinned`.
   let pins: [Int]
-  /// By guest register number: its index in `pins`, or `ValueState.noPin`.
+  /// Likewise in SSE registers, in the order of `ABI.pinnedVector`.
+  let vectorPins: [Int]
+  /// By guest register number: its index in `pins`, `ABI.pinnedCount` more than that in `vectorPins`, or
+  /// `ValueState.noPin`.
   let pinOfRegister: [UInt8]
   let helpers: [Helper]
   /// By opcode.
   let opcodeEffects: RawTable<Effects>
   let trampolines: Trampolines
+  let floatEnvironment: FloatEnvironment?
+  /// Whether the CPU has AVX and FMA.
+  let hasFMA: Bool
   /// Host address of the code cache.
   let cacheBase: UInt64
+  let interrupts: InterruptStrategy
+  /// Offset in the code cache of the page that `InterruptStrategy.page` reads.
+  let pollPage: UInt32
 
   // MARK: The block at hand
 
@@ -39,6 +49,8 @@ struct Lowering {
   var free = ABI.temporaries
   var locked = RegisterSet()
   var spillCount = 0
+  var vectors = VectorAllocation()
+  var nans = PendingNaNs()
   /// Index of the op at hand.
   var position: Int32 = 0
   /// The block's ops; the block's own array would be checked and counted at every access.
@@ -55,30 +67,44 @@ struct Lowering {
   /// Of the block's exits, in order.
   var exitLabels: RawList<ExitLabels>
   var cold: RawList<ColdPart>
+  var floatCold: RawList<FloatColdPart>
   var failure: HostError?
 
   // MARK: What the host keeps of blocks
 
   var sites: RawList<MemorySite>
+  var floatSites: RawList<FloatSite>
+  /// Whether any block compiled has values of floating-point type.
+  var usesFloat = false
   /// By exit number.
   var exits: RawList<ExitSite>
+  /// Reads of the poll page, in the order of their offsets.
+  var polls: RawList<PollSite>
   /// While a block is lowered for a listing: for each op its offset in the block's code, and behind the last one that
   /// of the cold parts. Else empty.
   var marks: RawList<UInt32>
   var takesMarks = false
 
   init(
-    _ configuration: HostConfiguration, pins: [Int], trampolines: Trampolines, cacheBase: UInt64, assembler: Assembler
+    _ configuration: HostConfiguration, pins: [Int], vectorPins: [Int], trampolines: Trampolines, cacheBase: UInt64,
+    pollPage: UInt32,
+    assembler: Assembler
   ) {
+    interrupts = configuration.interrupts
+    self.pollPage = pollPage
     registers = configuration.registers
     helpers = configuration.helpers
     opcodeEffects = Opcode.makeEffectsTable()
     self.pins = pins
+    self.vectorPins = vectorPins
+    floatEnvironment = configuration.floatEnvironment
+    hasFMA = chost_cpu_has_fma() != 0
     self.trampolines = trampolines
     self.cacheBase = cacheBase
     self.assembler = assembler
     var map = Array(repeating: ValueState.noPin, count: configuration.registers.count)
     for (index, register) in pins.enumerated() { map[register] = UInt8(index) }
+    for (index, register) in vectorPins.enumerated() { map[register] = UInt8(ABI.pinnedCount + index) }
     pinOfRegister = map
     values = RawTable(capacity: Self.valueLimit + 1)
     ops = RawTable(capacity: 2 * Self.valueLimit)
@@ -89,10 +115,13 @@ struct Lowering {
     touched = RawList(reserving: 64)
     owners = RawTable(capacity: 16)
     cold = RawList(reserving: 256)
+    floatCold = RawList(reserving: 64)
     exitLabels = RawList(reserving: 64)
     // Room for almost all programs: growing copies everything, and memory not touched costs nothing.
     sites = RawList(reserving: 1 << 21)
+    floatSites = RawList(reserving: 1 << 16)
     exits = RawList(reserving: 1 << 21)
+    polls = RawList(reserving: 1 << 12)
     marks = RawList(reserving: 1 << 12)
   }
 
@@ -109,9 +138,13 @@ struct Lowering {
     touched.deallocate()
     owners.deallocate()
     cold.deallocate()
+    floatCold.deallocate()
+    nans.results.deallocate()
+    floatSites.deallocate()
     exitLabels.deallocate()
     sites.deallocate()
     exits.deallocate()
+    polls.deallocate()
     marks.deallocate()
   }
 
@@ -131,7 +164,7 @@ struct Lowering {
     guard block.ops.count <= ops.capacity else { throw .unsupported("a block of over \(ops.capacity) ops") }
     unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
     begin(block, dataPath, firstExit: firstExit, offset: offset)
-    let oldSites = sites.count
+    let (oldSites, oldFloatSites, oldPolls) = (sites.count, floatSites.count, polls.count)
     findUses()
     for index in 0..<opCount {
       position = Int32(truncatingIfNeeded: index)
@@ -141,11 +174,14 @@ struct Lowering {
     }
     if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
     emitColdParts()
+    emitFloatColdParts()
     if failure == nil && assembler.failure != .none {
       failure = assembler.failure == .bufferFull ? .codeCacheFull : .unsupported("a block of over 2 GiB")
     }
     if let failure {
       sites.truncate(to: oldSites)
+      floatSites.truncate(to: oldFloatSites)
+      polls.truncate(to: oldPolls)
       throw failure
     }
     return CompiledBlock(
@@ -168,7 +204,10 @@ struct Lowering {
     free = ABI.temporaries
     locked = RegisterSet()
     spillCount = 0
+    vectors = VectorAllocation()
+    nans.begin()
     cold.removeAll()
+    floatCold.removeAll()
     for index in 0..<touched.count {
       mirrors[Int(touched[index])] = ValueState.noValue
       contents[Int(touched[index])] = ValueState.noValue
@@ -184,8 +223,8 @@ struct Lowering {
   /// comparisons that need not become values.
   private mutating func findUses() {
     // For each pinned register: the value it is set to next, valid while nothing in between observes it.
-    var pending = InlineArray<9, UInt16>(repeating: ValueState.noValue)
-    var pendingMask: UInt16 = 0
+    var pending = InlineArray<24, UInt16>(repeating: ValueState.noValue)
+    var pendingMask: UInt32 = 0
     for index in stride(from: opCount - 1, through: 0, by: -1) {
       let op = ops[index]
       let effects = opcodeEffects[Int(op.opcode.rawValue)]
@@ -193,7 +232,7 @@ struct Lowering {
       if !op.result.isNone {
         let result = Int(op.result.index)
         let hint = values[result].hint
-        if hint != ValueState.noPin && pendingMask >> UInt16(hint) & 1 != 0 && pending[Int(hint)] == op.result.index {
+        if hint != ValueState.noPin && pendingMask >> UInt32(hint) & 1 != 0 && pending[Int(hint)] == op.result.index {
           wanted = hint
         } else {
           values[result].hint = ValueState.noPin
@@ -203,16 +242,16 @@ struct Lowering {
       if op.opcode == .setRegister {
         let pin = pinOfRegister[Int(op.imm)]
         use(op.a, at: index)
-        if pin != ValueState.noPin {
+        if pin != ValueState.noPin, (pin >= UInt8(ABI.pinnedCount)) == values[Int(op.a.index)].type.isFloat {
           pending[Int(pin)] = op.a.index
-          pendingMask |= 1 << UInt16(pin)
+          pendingMask |= 1 << UInt32(pin)
           values[Int(op.a.index)].hint = pin
         }
         continue
       }
       if op.opcode == .getRegister {
         let pin = pinOfRegister[Int(op.imm)]
-        if pin != ValueState.noPin { pendingMask &= ~(1 << UInt16(pin)) }
+        if pin != ValueState.noPin { pendingMask &= ~(1 << UInt32(pin)) }
         continue
       }
       if !effects.isDisjoint(with: [.mayRaise, .exits, .terminates, .readsMemory, .writesMemory]) || op.opcode == .call
@@ -232,7 +271,9 @@ struct Lowering {
       if !op.a.isNone {
         let isLast = values[Int(op.a.index)].uses == 0
         use(op.a, at: place)
-        if isLast && wanted != ValueState.noPin && op.opcode != .select {
+        if isLast && wanted != ValueState.noPin && op.opcode != .select,
+          (wanted >= UInt8(ABI.pinnedCount)) == values[Int(op.a.index)].type.isFloat
+        {
           pending[Int(wanted)] = op.a.index
           values[Int(op.a.index)].hint = wanted
         }
@@ -263,7 +304,9 @@ struct Lowering {
       currentPC = UInt64(bitPattern: op.imm)
       begun += 1
     case .retire:
-      assembler.alu(.sub, .qword, ABI.budget, Int32(truncatingIfNeeded: op.extra))
+      if interrupts.isDeterministic {
+        assembler.alu(.sub, .qword, ABI.budget, Int32(truncatingIfNeeded: op.extra))
+      }
       begun -= min(begun, op.extra)
     case .count:
       let register = allocate()
@@ -272,7 +315,8 @@ struct Lowering {
     case .const:
       values[Int(op.result.index)].place = .constant
       values[Int(op.result.index)].immediate = signExtended(op.imm, op.type)
-    case .copy, .bitcast: alias(op.result, op.a)
+    case .copy: op.type.isFloat ? aliasVector(op.result, op.a) : alias(op.result, op.a)
+    case .bitcast: lowerBitcast(op)
     case .getRegister: lowerGet(op)
     case .setRegister: lowerSet(op)
     case .add: lowerAdd(op)
@@ -293,13 +337,16 @@ struct Lowering {
         let register = destination(op.result, avoiding: registersOf(op))
         materializeCompare(Int(position), into: register)
       }
-    case .select: lowerSelect(op)
+    case .select: op.type.isFloat ? lowerFloatSelect(op) : lowerSelect(op)
     case .signExtend: lowerSignExtend(op)
     case .zeroExtend: lowerZeroExtend(op)
     case .truncate: lowerTruncate(op)
     case .load, .store, .atomic, .compareExchange: lowerAccess(op)
     case .fence:
       if op.aux == Ordering.sequential.rawValue { assembler.plain(.mfence) }
+    case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
+      .floatCompare, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
+      lowerFloat(op)
     case .call: lowerCall(op)
     case .exitIf: lowerExitIf(op)
     case .exit: lowerExit(op)
@@ -316,6 +363,7 @@ struct Lowering {
     let pin = pinOfRegister[guest]
     let value = Int(op.result.index)
     guard op.type != .v128 else { return unsupported("128-bit guest registers") }
+    if let pinned = vectorPin(of: guest) { return lowerVectorGet(op, pinned) }
     if pin != ValueState.noPin {
       values[value].place = .register
       values[value].register = ABI.pinned(Int(pin))
@@ -332,6 +380,7 @@ struct Lowering {
     let value = op.a.index
     let pin = pinOfRegister[guest]
     let state = values[Int(value)]
+    if state.type.isFloat || vectorPin(of: guest) != nil { return lowerVectorSet(op) }
     if state.place == .register && ABI.temporaries.contains(state.register) { locked.insert(state.register) }
     if isFound(value, in: guest) {
       preserveMirrors(of: guest, except: value)

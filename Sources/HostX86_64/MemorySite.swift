@@ -8,6 +8,7 @@ enum ValueHome {
   /// Nowhere; counts as 0.
   case none
   case register(Register)
+  case vector(VectorRegister)
   case constant(Int32)
   case spill(Int32)
   /// Byte offset in the state.
@@ -30,6 +31,7 @@ struct SiteOperand {
     case .constant(let value): (kind, payload) = (2, value)
     case .spill(let slot): (kind, payload) = (3, slot)
     case .state(let offset): (kind, payload) = (4, offset)
+    case .vector(let register): (kind, payload) = (5, Int32(register.rawValue))
     }
   }
 
@@ -39,6 +41,7 @@ struct SiteOperand {
     case 2: .constant(payload)
     case 3: .spill(payload)
     case 4: .state(payload)
+    case 5: .vector(.xmm(UInt8(truncatingIfNeeded: payload)))
     default: .none
     }
   }
@@ -60,7 +63,7 @@ struct MemorySite {
   var offset: Int64
   private var accessLow: UInt32
   private var accessHigh: UInt8
-  /// Number of the host register that takes the result.
+  /// Number of the host register that takes the result; SSE registers count from 16.
   var destination: UInt8 = 0xFF
   /// Bytes of the instruction.
   var length: UInt8 = 0
@@ -68,6 +71,8 @@ struct MemorySite {
   var isRedirected = false
   /// Guest instructions of the block before this one that are not yet taken off the budget.
   var retired: UInt16
+  /// Registers that hold what the guest must not see as it is, if the access ends in an exception.
+  var nans = NaNMask()
 
   var access: SlowAccess { SlowAccess(rawValue: UInt64(accessLow) | UInt64(accessHigh) << 32) }
   /// Offset of the instruction behind it.
@@ -101,6 +106,7 @@ struct SavedRegisters {
       switch operand.home {
       case .none: 0
       case .register(let register): self[register]
+      case .vector(let register): self[register]
       case .constant(let value): UInt64(bitPattern: Int64(value))
       case .spill(let slot): unsafe base[17 + Int(slot)]
       case .state(let offset): cpu.load(Int(offset))
@@ -122,7 +128,10 @@ extension X86_64Host {
   func completeAccess(_ cpu: VCPUState, _ saved: SavedRegisters) -> UInt64 {
     let number: Int
     if saved.siteNumber == Trampolines.faultMark {
-      number = site(faultingAt: cpu.load(StateOffset.faultPC))
+      let faultPC: UInt64 = cpu.load(StateOffset.faultPC)
+      if let resume = poll(faultingAt: faultPC) { return cache.base + UInt64(resume) }
+      number = site(faultingAt: faultPC)
+      cpu.store(UInt32(1), at: StateOffset.accessFaulted)
     } else {
       number = Int(saved.siteNumber)
     }
@@ -139,14 +148,27 @@ extension X86_64Host {
     saved[ABI.budget] = UInt64(bitPattern: cpu.budget)
     switch cpu.accessOutcome {
     case .left:
+      saved.canonicalize(site.nans)
       saved[ABI.budget] &-= UInt64(site.retired)
       return cache.base + UInt64(lowering.trampolines.leave)
     case .completedOnDevice:
       redirect(number)
     case .completed: break
     }
-    if let register = Register(rawValue: site.destination) { saved[register] = result }
+    saved.setResult(site.destination, site.access.type, result)
     return cache.base + UInt64(site.end)
+  }
+
+  /// Where a read of the poll page at host PC `pc` goes on; nil if there is none.
+  private func poll(faultingAt pc: UInt64) -> UInt32? {
+    let offset = UInt32(truncatingIfNeeded: pc &- cache.base)
+    var (low, high) = (0, lowering.polls.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if lowering.polls[middle].start < offset { low = middle + 1 } else { high = middle }
+    }
+    guard low < lowering.polls.count, lowering.polls[low].start == offset else { return nil }
+    return lowering.polls[low].resume
   }
 
   /// The site whose instruction, or whose trap, is at host PC `pc`.

@@ -6,7 +6,7 @@ public enum Register: UInt8, Sendable, BitwiseCopyable, CaseIterable {
 }
 
 /// An SSE register, by its number in the encoding.
-public enum VectorRegister: UInt8, Sendable, CaseIterable {
+public enum VectorRegister: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   case xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7
   case xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15
 }

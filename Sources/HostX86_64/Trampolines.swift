@@ -25,6 +25,9 @@ struct Trampolines {
   private(set) var slow = 0
   /// Complete the memory access that faulted at `StateOffset.faultPC`.
   private(set) var fault = 0
+  /// Carry out the floating-point operation whose site number was pushed, and go on behind it.
+  private(set) var slowFloat = 0
+  let floats: FloatTrampolines
   /// Subroutines: bring all pinned registers, or those that calls destroy, to the state and back.
   private(set) var saveAll = 0
   private(set) var loadAll = 0
@@ -36,8 +39,15 @@ struct Trampolines {
 
   /// - Parameters:
   ///   - pins: state slots of the pinned registers, in the order of `ABI.pinned`.
+  ///   - vectorPins: likewise in the order of `ABI.pinnedVector`.
   ///   - slowFunction: address of a C function (state, saved registers by number) to the host PC to go on at.
-  init(_ assembler: inout Assembler, pins: [RegisterSlot], slowFunction: UInt64) {
+  ///   - slowFloatFunction: the same for floating-point operations.
+  init(
+    _ assembler: inout Assembler, pins: [RegisterSlot], vectorPins: [RegisterSlot], environment: FloatEnvironment?,
+    slowFunction: UInt64, slowFloatFunction: UInt64
+  ) {
+    var floats = FloatTrampolines(&assembler, pins: vectorPins, environment: environment)
+    assembler.align(to: 16)
     let saved: [Register] = [.rbx, .rbp, .r12, .r13, .r14, .r15]
     enter = assembler.count
     for register in saved { assembler.push(register) }
@@ -55,6 +65,9 @@ struct Trampolines {
     assembler.alu(.add, .qword, .rsp, ABI.frameSize)
     for register in saved.reversed() { assembler.pop(register) }
     assembler.plain(.ret)
+
+    floats.emitEnter(&assembler, around: enter)
+    self.floats = floats
 
     let leaveAddress = assembler.address + UInt64(leave)
     func leaving(_ reason: ExitReason, _ assembler: inout Assembler, _ record: (inout Assembler) -> Void) -> Int {
@@ -85,31 +98,47 @@ struct Trampolines {
     fault = assembler.count
     assembler.push(Self.faultMark)
     slow = assembler.count
-    for register in Register.allCases.reversed() { assembler.push(register) }
-    assembler.mov(.qword, .rdi, .rbp)
-    assembler.mov(.qword, .rsi, .rsp)
-    assembler.alu(.sub, .qword, .rsp, 8)
-    assembler.mov(.rax, Int64(bitPattern: slowFunction))
-    assembler.call(.rax)
-    // The site number's place takes the address to go on at.
-    assembler.store(.qword, Memory(.rsp, 8 + 16 * 8), .rax)
-    assembler.alu(.add, .qword, .rsp, 8)
-    for register in Register.allCases {
-      if register == .rsp { assembler.lea(.qword, .rsp, Memory(.rsp, 8)) } else { assembler.pop(register) }
-    }
-    assembler.plain(.ret)
+    Self.emitSlow(&assembler, slowFunction, floats)
+    assembler.align(to: 16)
+    slowFloat = assembler.count
+    Self.emitSlow(&assembler, slowFloatFunction, floats)
 
     saveAll = assembler.count
     Self.save(&assembler, pins, from: 0)
+    floats.emitSave(&assembler)
     assembler.plain(.ret)
     loadAll = assembler.count
     Self.load(&assembler, pins, from: 0)
+    floats.emitLoad(&assembler)
     assembler.plain(.ret)
     saveVolatile = assembler.count
     Self.save(&assembler, pins, from: ABI.firstVolatilePin)
+    floats.emitSave(&assembler)
     assembler.plain(.ret)
     loadVolatile = assembler.count
     Self.load(&assembler, pins, from: ABI.firstVolatilePin)
+    floats.emitLoad(&assembler)
+    assembler.plain(.ret)
+  }
+
+  /// With a site number pushed: shows all registers to C function `function`, and goes on where it says.
+  private static func emitSlow(_ assembler: inout Assembler, _ function: UInt64, _ floats: FloatTrampolines) {
+    // SSE registers below the others, and 8 bytes that align the stack.
+    let below: Int32 = 16 * 8 + 8
+    for register in Register.allCases.reversed() { assembler.push(register) }
+    assembler.mov(.qword, .rsi, .rsp)
+    assembler.alu(.sub, .qword, .rsp, below)
+    floats.emitSaveEverything(&assembler)
+    assembler.mov(.qword, .rdi, .rbp)
+    assembler.mov(.rax, Int64(bitPattern: function))
+    assembler.call(.rax)
+    // The site number's place takes the address to go on at.
+    assembler.store(.qword, Memory(.rsp, below + 16 * 8), .rax)
+    floats.emitLoadEverything(&assembler)
+    assembler.alu(.add, .qword, .rsp, below)
+    for register in Register.allCases {
+      if register == .rsp { assembler.lea(.qword, .rsp, Memory(.rsp, 8)) } else { assembler.pop(register) }
+    }
     assembler.plain(.ret)
   }
 

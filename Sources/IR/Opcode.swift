@@ -65,6 +65,31 @@ public enum Opcode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   /// Orders memory accesses; `aux` is an ``Ordering``.
   case fence
 
+  // Floating point (IEEE 754). `aux` is a ``FloatControl``; exceptions set sticky flags in the ``FloatEnvironment``.
+  /// `result = a op b`, rounded.
+  case floatAdd, floatSub, floatMul, floatDiv
+  /// `result` = the square root of `a`, rounded.
+  case floatSqrt
+  /// `result = ±(a * b) ± c`, rounded once.
+  case floatFused
+  /// The lesser and the greater of `a` and `b`: IEEE 754-2019's minimumNumber and maximumNumber, −0 below +0.
+  case floatMinimum, floatMaximum
+  /// `result` (i1) = `a` relation `b`; false if one is a NaN. `type` is the operands' type.
+  case floatCompare
+  /// `result` = the integer that `a` rounds to; the nearest limit (the upper one for a NaN) if it does not fit, which is
+  /// an invalid operation. An unsigned 32-bit result is sign-extended like any other when widened later.
+  case floatToInteger
+  /// `result` = the integer `a`, rounded.
+  case floatFromInteger
+  /// `result` = `a` in the other format.
+  case floatConvert
+  /// `result` = `a` with a sign made of those of `a` and `b`.
+  case floatSign
+  /// `result` (f64) = the bits of `a` (f32) below 32 ones: the NaN-boxed form.
+  case floatBox
+  /// `result` (f32) = the lower half of `a` (f64) if it is NaN-boxed, else the canonical NaN.
+  case floatUnbox
+
   /// `result` = helper number `aux` called with (state, `a`, `b`, `c`, `imm`); effects as the helper declares.
   case call
 
@@ -101,7 +126,7 @@ public struct Effects: OptionSet, Sendable, BitwiseCopyable {
   @inlinable public static var terminates: Effects { .init(rawValue: 128) }
   /// Reads the count of retired instructions or the virtual time.
   @inlinable public static var readsClock: Effects { .init(rawValue: 256) }
-  /// Must stay even if its result is unused (markers, fences).
+  /// Must stay even if its result is unused (markers, fences, what sets sticky floating-point flags).
   @inlinable public static var keep: Effects { .init(rawValue: 512) }
 
   /// Removing an op with none of these and an unused result changes nothing.
@@ -205,6 +230,21 @@ extension Opcode {
     case .atomic: .init("atomic", 2, .typed, [.readsMemory, .writesMemory, .mayRaise])
     case .compareExchange: .init("cmpxchg", 3, .typed, [.readsMemory, .writesMemory, .mayRaise])
     case .fence: .init("fence", 0, .none, [.keep])
+    case .floatAdd: .init("fadd", 2, .asOperands, [.keep])
+    case .floatSub: .init("fsub", 2, .asOperands, [.keep])
+    case .floatMul: .init("fmul", 2, .asOperands, [.keep])
+    case .floatDiv: .init("fdiv", 2, .asOperands, [.keep])
+    case .floatSqrt: .init("fsqrt", 1, .asOperands, [.keep])
+    case .floatFused: .init("ffused", 3, .asOperands, [.keep])
+    case .floatMinimum: .init("fmin", 2, .asOperands, [.keep])
+    case .floatMaximum: .init("fmax", 2, .asOperands, [.keep])
+    case .floatCompare: .init("fcompare", 2, .truth, [.keep])
+    case .floatToInteger: .init("ftoint", 1, .typed, [.keep])
+    case .floatFromInteger: .init("ffromint", 1, .typed, [.keep])
+    case .floatConvert: .init("fconvert", 1, .typed, [.keep])
+    case .floatSign: .init("fsign", 2, .asOperands)
+    case .floatBox: .init("fbox", 1, .typed)
+    case .floatUnbox: .init("funbox", 1, .typed)
     case .call: .init("call", 3, .typed, [.keep], imm: .number, optional: true)
     case .exitIf: .init("exit.if", 1, .none, [.exits], imm: .programCounter)
     case .exit: .init("exit", 0, .none, [.exits, .terminates], imm: .programCounter)

@@ -128,6 +128,10 @@ public struct Parser: Sendable {
       try address(&reader, &op)
       try reader.expect(",")
       (op.b, op.c) = try pair(&reader)
+    case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
+      .floatCompare,
+      .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
+      try float(&reader, &op)
     case .fence: op.aux = try reader.named(Ordering.allCases, \.name, "an ordering").rawValue
     case .call: try call(&reader, &op)
     case .exitIf:
@@ -151,6 +155,22 @@ public struct Parser: Sendable {
       op.imm = try reader.number()
       if reader.takes("value") { op.a = try reader.value() }
       try retired(&reader, &op)
+    }
+  }
+
+  private func float(_ reader: inout LineReader, _ op: inout Op) throws(ParseError) {
+    let first = try reader.optionalValue()
+    let word = first == nil ? try reader.word("a floating-point mode") : ""
+    guard let aux = op.opcode.floatAux(word) else { throw reader.error("no floating-point mode `\(word)`") }
+    op.aux = aux
+    if let first { op.a = first } else { op.a = try reader.value() }
+    if op.opcode.info.operands > 1 {
+      try reader.expect(",")
+      op.b = try reader.value()
+    }
+    if op.opcode.info.operands > 2 {
+      try reader.expect(",")
+      op.c = try reader.value()
     }
   }
 

@@ -74,6 +74,10 @@ public struct Printer: Sendable {
     case .atomic:
       "\(op.atomicKind.name) \(access(op.access)) \(address(op))" + (op.b.isNone ? "" : ", \(value(op.b))")
     case .compareExchange: "\(access(op.access)) \(address(op)), \(value(op.b)), \(value(op.c))"
+    case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
+      .floatCompare,
+      .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
+      [op.opcode.floatText(op.aux) ?? "?", values(op)].filter { !$0.isEmpty }.joined(separator: " ")
     case .fence: Ordering(rawValue: op.aux)?.name ?? "?"
     case .call: "\(names.helper(Int(op.aux)))(\(values(op)))" + (op.imm == 0 ? "" : " #\(number(op.imm))")
     case .exitIf: "\(value(op.a)) -> \(hex(UInt64(bitPattern: op.imm)))\(exit(op))"

@@ -36,6 +36,8 @@ public enum StateOffset {
   @inlinable public static var currentPC: Int { 112 }
   /// ``AccessOutcome`` of the last slow memory access (u32).
   @inlinable public static var accessOutcome: Int { 120 }
+  /// Set by the host when the slow memory access it asks for came as a fault; cleared by who has seen it (u32).
+  @inlinable public static var accessFaulted: Int { 124 }
   /// 64 bytes for the host alone.
   @inlinable public static var hostPrivate: Int { 128 }
   /// Where guest registers start.

@@ -157,6 +157,10 @@ private struct OpCheck {
       try require(
         type(op.a).bits == op.type.bits, .operandType, "\(name).\(op.type.name) of \(type(op.a).name)")
     case .load, .store, .atomic, .compareExchange: try verifyAccess(op, info)
+    case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
+      .floatCompare,
+      .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
+      try verifyFloat(op, info)
     case .call:
       try require(op.type != .v128, .type, "\(name).\(op.type.name)")
       for id in [op.a, op.b, op.c] where !id.isNone {
@@ -180,7 +184,9 @@ private struct OpCheck {
     try require(base == .i32 || base == .i64, .operandType, "%\(op.a.index), an address, is \(base.name)")
     let size = op.access.size
     let fits =
-      op.type.isInteger ? op.type != .i1 && size <= op.type.bytes : size == op.type.bytes && !op.access.signed
+      op.type.isInteger
+      ? op.type != .i1 && size <= op.type.bytes
+      : (size == op.type.bytes || size < op.type.bytes && op.opcode == .store) && !op.access.signed
     try require(fits, .type, "\(info.name).\(op.type.name) of \(size) bytes")
     if op.opcode == .atomic || op.opcode == .compareExchange {
       try require(op.type.isInteger, .type, "\(info.name).\(op.type.name)")
@@ -190,6 +196,23 @@ private struct OpCheck {
       try operand(op.b, is: op.type)
       try operand(op.c, is: op.type)
     }
+  }
+
+  private func verifyFloat(_ op: Op, _ info: OpInfo) throws(VerificationError) {
+    let source = type(op.a)
+    let (fits, takes) =
+      switch op.opcode {
+      case .floatToInteger: (op.type == .i32 || op.type == .i64, source.isFloat)
+      case .floatFromInteger: (op.type.isFloat, source == .i32 || source == .i64)
+      case .floatConvert: (op.type.isFloat, source.isFloat && source != op.type)
+      case .floatBox: (op.type == .f64, source == .f32)
+      case .floatUnbox: (op.type == .f32, source == .f64)
+      default: (op.type.isFloat, source == op.type)
+      }
+    try require(fits, .type, "\(info.name).\(op.type.name)")
+    try require(takes, .operandType, "\(info.name).\(op.type.name) of \(source.name)")
+    try operand(op.b, is: op.type)
+    try operand(op.c, is: op.type)
   }
 
   private func verifyFields(_ op: Op, _ info: OpInfo) throws(VerificationError) {
@@ -202,6 +225,10 @@ private struct OpCheck {
       .populationCount, .byteSwap, .select, .signExtend, .zeroExtend, .truncate, .bitcast:
       try require(op.aux == 0, .unusedField, "\(name) uses no aux")
     case .load, .store, .compareExchange: break
+    case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
+      .floatCompare,
+      .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
+      try require(op.opcode.floatText(op.aux) != nil, .encoding, "floating-point control \(op.aux)")
     case .instruction:
       try require(op.aux <= 16, .encoding, "an instruction of \(op.aux) bytes")
       usesExtra = true

@@ -120,7 +120,7 @@ struct BoardBuilder {
       guard let elf = image.image.elf else { continue }
       guard entry.elfMachines.contains(elf.machine), elf.bits == guest.addressBits else {
         throw MachineError.badInput(
-          "\(image.path): an ELF file for machine \(elf.machine), \(elf.bits) bits, but the CPU is \(guest.architecture);"
+          "\(image.path): an ELF file for \(ELFReader.name(ofMachine: elf.machine)), \(elf.bits) bits, but the CPU is \(guest.architecture);"
             + " choose another CPU with -cpu or another file")
       }
     }

@@ -13,7 +13,6 @@ struct BootImages {
   }
   var bios: Entry?
   var kernel: Entry?
-  var kernelIsRaw = false
   var initrd: [UInt8]?
   var loads: [(entry: Entry, setsEntry: Bool)] = []
 

@@ -4,74 +4,49 @@ import Glibc
 import Synchronization
 
 /// A queue of work for one thread. Work is done in the order it was submitted.
-@safe final class Door: @unchecked Sendable {
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private let condition: UnsafeMutablePointer<pthread_cond_t>
-  private var work: [() -> Void] = []
-  private var isClosed = false
-  private var isOpen = false
-  private var owner: pthread_t?
+final class Door: @unchecked Sendable {
+  private struct State {
+    var work: [() -> Void] = []
+    var isClosed = false
+    var isOpen = false
+    var owner: pthread_t?
+  }
+  private let state = Guarded(State())
   private let hasWork = Atomic<Bool>(false)
   /// Called, under no lock, whenever work arrives.
   var onArrival: () -> Void = {}
 
-  init() {
-    unsafe mutex = .allocate(capacity: 1)
-    unsafe condition = .allocate(capacity: 1)
-    unsafe pthread_mutex_init(mutex, nil)
-    unsafe pthread_cond_init(condition, nil)
-  }
-
-  deinit {
-    unsafe pthread_mutex_destroy(mutex)
-    unsafe pthread_cond_destroy(condition)
-    unsafe mutex.deallocate()
-    unsafe condition.deallocate()
-  }
-
   /// From now on a thread of its own works; until then whoever calls does.
-  func open() { locked { isOpen = true } }
+  func open() { state.withLock { $0.isOpen = true } }
 
   /// Makes the calling thread the one that works.
-  func own() { locked { owner = pthread_self() } }
+  func own() { state.withLock { $0.owner = pthread_self() } }
 
   /// Whether the calling thread is the one that works.
   var isInside: Bool {
-    locked { isOpen ? owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false : true }
-  }
-
-  private func locked<T>(_ body: () -> T) -> T {
-    unsafe pthread_mutex_lock(mutex)
-    defer { unsafe pthread_mutex_unlock(mutex) }
-    return body()
+    state.withLock { $0.isOpen ? $0.owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false : true }
   }
 
   /// Does not wait for the work to be done.
   func post(_ body: @escaping () -> Void) {
-    unsafe pthread_mutex_lock(mutex)
-    work.append(body)
-    hasWork.store(true, ordering: .releasing)
-    unsafe pthread_cond_broadcast(condition)
-    unsafe pthread_mutex_unlock(mutex)
+    state.change {
+      $0.work.append(body)
+      hasWork.store(true, ordering: .releasing)
+    }
     onArrival()
   }
 
   /// Waits for the work to be done.
   func submit<T>(_ body: @escaping () -> T) -> T {
     let slot = Slot<T>()
-    post { [self] in
+    post { [state] in
       let value = body()
-      unsafe pthread_mutex_lock(mutex)
-      slot.value = value
-      unsafe pthread_cond_broadcast(condition)
-      unsafe pthread_mutex_unlock(mutex)
+      state.change { _ in slot.value = value }
     }
-    unsafe pthread_mutex_lock(mutex)
-    while slot.value == nil { unsafe pthread_cond_wait(condition, mutex) }
-    unsafe pthread_mutex_unlock(mutex)
-    return slot.value!
+    return state.wait { _ in slot.value }
   }
 
+  /// Guarded by `state`'s lock.
   private final class Slot<T> { var value: T? }
 
   var isEmpty: Bool { !hasWork.load(ordering: .acquiring) }
@@ -79,39 +54,24 @@ import Synchronization
   /// Does all work there is. Returns false once the door is closed.
   func serve() -> Bool {
     while true {
-      unsafe pthread_mutex_lock(mutex)
-      let batch = work
-      work.removeAll()
-      hasWork.store(false, ordering: .relaxed)
-      let closed = isClosed
-      unsafe pthread_mutex_unlock(mutex)
+      let (batch, isClosed) = state.withLock { state in
+        defer { state.work.removeAll() }
+        hasWork.store(false, ordering: .relaxed)
+        return (state.work, state.isClosed)
+      }
       for body in batch { body() }
-      if batch.isEmpty { return !closed }
+      if batch.isEmpty { return !isClosed }
     }
   }
 
-  /// Sleeps until work arrives or `nanoseconds` have passed.
+  /// Sleeps until work arrives, the door is closed, or `nanoseconds` have passed.
   func wait(nanoseconds: UInt64? = nil) {
-    unsafe pthread_mutex_lock(mutex)
-    defer { unsafe pthread_mutex_unlock(mutex) }
-    guard work.isEmpty, !isClosed else { return }
-    guard let nanoseconds else {
-      unsafe pthread_cond_wait(condition, mutex)
-      return
-    }
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &time)
-    let total = UInt64(time.tv_nsec) + nanoseconds % 1_000_000_000
-    time.tv_sec += Int(nanoseconds / 1_000_000_000 + total / 1_000_000_000)
-    time.tv_nsec = Int(total % 1_000_000_000)
-    unsafe pthread_cond_timedwait(condition, mutex, &time)
+    let arrival: (inout State) -> Void? = { $0.work.isEmpty && !$0.isClosed ? nil : () }
+    if let nanoseconds { state.wait(nanoseconds: nanoseconds, until: arrival) } else { state.wait(until: arrival) }
   }
 
   func close() {
-    unsafe pthread_mutex_lock(mutex)
-    isClosed = true
-    unsafe pthread_cond_broadcast(condition)
-    unsafe pthread_mutex_unlock(mutex)
+    state.change { $0.isClosed = true }
     onArrival()
   }
 }

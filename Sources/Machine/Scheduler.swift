@@ -92,7 +92,7 @@ extension Machine {
   func settle(_ outcome: RunOutcome, hart: Int) -> Bool {
     let vcpu = engine.vcpus[hart]
     switch outcome {
-    case .breakpoint: return stopsAtBreakpoint(hart)
+    case .breakpoint: halt(.breakpoint(hart: hart))
     case .watchpoint:
       let hit = vcpu.watchHit
       _ = engine.stepOverWatchpoint(vcpu)
@@ -103,12 +103,6 @@ extension Machine {
     case .failed(let text): halt(.failed(text))
     case .deadline, .waiting, .stepped: return true
     }
-    return false
-  }
-
-  /// Returns whether the vCPU goes on although a breakpoint was reached.
-  private func stopsAtBreakpoint(_ hart: Int) -> Bool {
-    halt(.breakpoint(hart: hart))
     return false
   }
 

@@ -11,7 +11,7 @@ enum CommandTable {
     // Breakpoints and watchpoints
     .breakpoint, .watch, .delete, .infoBreakpoints,
     // Translation blocks
-    .blocks, .block, .infoJIT, .profile, .chainForbid, .chainAllow, .unchain, .flush, .graph,
+    .blocks, .block, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow, .unchain, .flush, .graph,
     // IR and passes
     .ir, .irDiff, .passList, .passOff, .passOn,
     // Monitor

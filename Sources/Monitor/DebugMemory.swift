@@ -38,7 +38,7 @@ struct DebugMemory {
   /// The physical address behind a virtual one.
   func physical(_ address: UInt64) -> UInt64? {
     let address = guest.addressBits == 32 ? address & 0xFFFF_FFFF : address
-    return guest.debugTranslate(vcpu.state, address, memory: vcpu)
+    return GuestMemory(machine, vcpu).translate(address)
   }
 
   /// Nil where nothing is mapped, or where reading has side effects.
@@ -71,11 +71,7 @@ struct DebugMemory {
 
   /// Up to `count` bytes of code or data, as far as they can be read.
   func bytes(_ address: UInt64, count: Int, isPhysical: Bool = false) -> [UInt8] {
-    var bytes: [UInt8] = []
-    while bytes.count < count, let byte = read(address &+ UInt64(bytes.count), size: 1, isPhysical: isPhysical) {
-      bytes.append(UInt8(truncatingIfNeeded: byte))
-    }
-    return bytes
+    GuestMemory(machine, vcpu, isPhysical: isPhysical).read(address, count)
   }
 
   /// Writes as a debugger does: read-only memory too; devices get a real write.
@@ -140,9 +136,6 @@ extension Context {
 }
 
 extension DebugMemory {
-  /// `0013 0505` as the bytes come in memory.
-  static func hexText(_ bytes: [UInt8]) -> String { bytes.map { $0.hex(digits: 2) }.joined(separator: " ") }
-
   /// The bytes of an instruction read as one little-endian number, as assemblers list them.
   static func encoding(_ bytes: [UInt8]) -> String {
     bytes.reversed().map { $0.hex(digits: 2) }.joined()

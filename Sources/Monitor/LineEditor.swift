@@ -55,8 +55,10 @@ enum LineEditor {
     }
   }
 
+  static var isShown: Bool { shared.withLock { $0.isShown } }
+
   static func hide() {
-    guard shared.withLock({ $0.isShown }) else { return }
+    guard isShown else { return }
     shared.withLock { $0.isShown = false }
     rl_callback_handler_remove()
   }
@@ -71,17 +73,18 @@ enum LineEditor {
   }
 
   /// Writes lines above the prompt and what has been typed.
-  static func interject(_ text: String) {
-    guard shared.withLock({ $0.isShown }) else { return }
-    rl_clear_visible_line()
-    write(text + "\n")
+  static func interject(_ lines: [[UInt8]]) {
+    let isShown = isShown
+    if isShown { rl_clear_visible_line() }
+    write(lines.flatMap { $0 + [0x0A] })
+    guard isShown else { return }
     rl_on_new_line()
     rl_redisplay()
   }
 
-  /// Writes all of `text` to standard output.
-  static func write(_ text: String) {
-    var bytes = Array(text.utf8)[...]
+  /// Writes all of `bytes` to standard output.
+  static func write(_ bytes: [UInt8]) {
+    var bytes = bytes[...]
     while !bytes.isEmpty {
       let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
       if count > 0 { bytes = bytes.dropFirst(count) } else if errno != EINTR && errno != EAGAIN { return }
@@ -103,7 +106,7 @@ enum LineEditor {
   }
 
   private static func cancelLine() -> CInt {
-    write("^C\n")
+    write(Array("^C\n".utf8))
     unsafe rl_replace_line("", 0)
     rl_on_new_line()
     rl_redisplay()

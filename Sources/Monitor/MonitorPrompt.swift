@@ -1,4 +1,4 @@
-// Owns the prompt at the terminal: lines to the monitor, and the machine's stops shown as they come.
+// Owns the prompt at the terminal: lines to the monitor, and above it the machine's stops and what the guest prints.
 
 import Glibc
 import Machine
@@ -24,7 +24,7 @@ public final class MonitorPrompt {
       machine.stopObservers.append { event in
         // A stop that a command waits for is that command's to show; so is the answer to 'stop'.
         guard !monitor.stops.isAwaited, event != .requested else { return }
-        messages.post(monitor.describe(event, machine).textLines.joined(separator: "\n"))
+        messages.post(Array(monitor.describe(event, machine).textLines.joined(separator: "\n").utf8))
       }
     }
   }
@@ -35,7 +35,18 @@ public final class MonitorPrompt {
     LineEditor.show(prompt: prompt)
   }
 
-  public func hide() { LineEditor.hide() }
+  /// Takes the prompt away, and shows all that was relayed.
+  public func hide() {
+    showMessages()
+    if LineEditor.isShown {
+      LineEditor.hide()
+      LineEditor.write([0x0A])
+    }
+    LineEditor.write(messages.takeUnfinished())
+  }
+
+  /// Takes what the guest prints, on any thread: each line is shown above the prompt when it is complete.
+  public var relay: @Sendable ([UInt8]) -> Void { { [messages] in messages.relay($0) } }
 
   /// Takes what was typed.
   public func feed(_ bytes: [UInt8]) {
@@ -45,7 +56,7 @@ public final class MonitorPrompt {
       case .endOfInput: quit()
       case .line(let line):
         let result = monitor.execute(line)
-        if !result.text.isEmpty { LineEditor.write(result.text + "\n") }
+        if !result.text.isEmpty { LineEditor.write(Array((result.text + "\n").utf8)) }
         if result.wantsQuit { quit() } else { LineEditor.show(prompt: prompt) }
       }
     }
@@ -54,15 +65,21 @@ public final class MonitorPrompt {
   /// Becomes readable when there is something for ``showMessages()``.
   public var messageDescriptor: Int32 { messages.descriptor }
 
-  /// Shows stops that have come while the prompt waits.
+  /// Shows what has come while the prompt waits.
   public func showMessages() {
-    for text in messages.take() where !text.isEmpty { LineEditor.interject(text) }
+    let lines = messages.take()
+    if !lines.isEmpty { LineEditor.interject(lines) }
   }
 }
 
 /// Lines from other threads, with a pipe to wake the prompt's.
 private final class Messages: Sendable {
-  private let texts = Mutex<[String]>([])
+  private struct State {
+    var lines: [[UInt8]] = []
+    /// The beginning of a line that is being relayed.
+    var unfinished: [UInt8] = []
+  }
+  private let state = Mutex(State())
   private let reader: Int32
   private let writer: Int32
 
@@ -80,17 +97,41 @@ private final class Messages: Sendable {
 
   var descriptor: Int32 { reader }
 
-  func post(_ text: String) {
-    texts.withLock { $0.append(text) }
-    _ = unsafe write(writer, "!", 1)
+  func post(_ line: [UInt8]) {
+    state.withLock { $0.lines.append(line) }
+    wake()
   }
 
-  func take() -> [String] {
+  func relay(_ bytes: [UInt8]) {
+    let isComplete = state.withLock { state in
+      for byte in bytes {
+        if byte == 0x0A {
+          state.lines.append(state.unfinished)
+          state.unfinished.removeAll(keepingCapacity: true)
+        } else {
+          state.unfinished.append(byte)
+        }
+      }
+      return bytes.contains(0x0A)
+    }
+    if isComplete { wake() }
+  }
+
+  private func wake() { _ = unsafe write(writer, "!", 1) }
+
+  func take() -> [[UInt8]] {
     var byte: UInt8 = 0
     while unsafe read(reader, &byte, 1) == 1 {}
-    return texts.withLock { texts in
-      defer { texts.removeAll() }
-      return texts
+    return state.withLock { state in
+      defer { state.lines.removeAll() }
+      return state.lines
+    }
+  }
+
+  func takeUnfinished() -> [UInt8] {
+    state.withLock { state in
+      defer { state.unfinished.removeAll() }
+      return state.unfinished
     }
   }
 }

@@ -14,9 +14,11 @@ enum Guest: String, ExpressibleByArgument, CaseIterable {
   case rv64, rv32
 }
 
-/// The groups whose ratios are averaged separately. The baseline belongs to none: it shows what starting up costs.
+/// The groups whose ratios are averaged separately. The baseline and the variants of one program belong to none.
 enum Group: String, Codable {
-  case baseline, integer, floatingPoint = "floating point", folder
+  case baseline, integer, floatingPoint = "floating point", folder, variant
+
+  static let averaged: [Group] = [.integer, .floatingPoint, .folder]
 }
 
 /// One kernel: `kernels/NAME.c`, and the scale at which it takes about a quarter of a second natively.
@@ -62,8 +64,29 @@ struct Program {
   let name: String
   let group: Group
   let guest: Guest
+  /// What `-kernel` names.
   let elf: String
   let native: String?
+  /// What `-bios` names.
+  var bios = "none"
+  /// The last line it must print, where that is known beforehand.
+  var expected: String?
+  /// Have Martlet tell about its translation at the end.
+  var wantsStatistics = false
+  /// What it asks for and is given, and the text that ends the run.
+  var prompt: (question: String, answer: String, last: String)?
+  /// How often Martlet is to stop it at random moments, after which the run ends.
+  var stops = 0
+  /// What is known of it by name.
+  var figures: [String: Double] = [:]
+
+  init(name: String, group: Group, guest: Guest, elf: String, native: String?) {
+    self.name = name
+    self.group = group
+    self.guest = guest
+    self.elf = elf
+    self.native = native
+  }
 
   /// The RISC-V ELF files of a folder, by name. Other files are named on standard error and left out.
   static func all(inFolder folder: String) throws -> [Program] {

@@ -9,9 +9,14 @@ struct MartletBench: ParsableCommand {
     commandName: "martlet-bench",
     abstract: "Runs guest kernels natively, in Martlet and in QEMU side by side, and prints ratios of user CPU time.",
     discussion: """
-      The kernels are compiled at bench time with the toolchain's clang (guest) and with gcc, or clang where there is \
+      The programs are compiled at bench time with the toolchain's clang (guest) and with gcc, or clang where there is \
       none (native). Every run's checksum must agree. The exit code is 1 when a run failed or a checksum differed.
+
+      Groups: \(Suite.allCases.map(\.rawValue).joined(separator: ", ")).
       """)
+
+  @Option(help: "Groups of measurements, separated by commas. (default: all)")
+  var only: String?
 
   @Option(help: "Kernels to run, separated by commas. (default: all)")
   var kernels: String?
@@ -24,9 +29,6 @@ struct MartletBench: ParsableCommand {
 
   @Option(help: "The guest's instruction set: rv64 or rv32.")
   var guest = Guest.rv64
-
-  @Flag(help: "Run the kernels in S-mode behind an identity page table.")
-  var paged = false
 
   @Option(help: "Path of martlet. (default: beside this program)")
   var martlet: String?
@@ -64,25 +66,48 @@ struct MartletBench: ParsableCommand {
         try? FileManager.default.removeItem(at: work)
       }
     }
-    let programs = try folder.map(Program.all(inFolder:)) ?? compileKernels(into: work)
     let machines = try machines()
     var report = Report(title: title(machines))
     Log.line(report.title)
     let runner = Runner(repeats: `repeat`, timeout: timeout, workFolder: work)
-    for program in programs {
-      let row = runner.measure(program, on: machines)
-      Log.line(row.progress)
-      report.rows.append(row)
+    if let folder {
+      for program in try Program.all(inFolder: folder) { add(runner.measure(program, nil, on: machines), to: &report) }
+    } else {
+      let workshop = Workshop(guest: guest, folder: work, kernels: kernels, isNative: native)
+      for suite in try Suite.named(only) { try measure(suite, workshop, runner, machines, &report) }
     }
-    print(report.table)
+    print(report.tables)
     if let json { try report.writeJSON(to: json) }
     if report.failed { throw ExitCode.failure }
   }
 
-  private func compileKernels(into work: URL) throws -> [Program] {
-    let chosen = try Kernel.named(kernels)
-    let toolchain = try Toolchain(guest: guest, paged: paged, folder: work)
-    return try chosen.map { try toolchain.compile($0, native: native) }
+  /// A suite that cannot run here is left out, unless it was asked for by name.
+  private func measure(
+    _ suite: Suite, _ workshop: Workshop, _ runner: Runner, _ machines: [Machine], _ report: inout Report
+  ) throws {
+    Log.line(suite.title)
+    let programs: [Program]
+    do {
+      programs = try workshop.programs(suite)
+    } catch let error as BenchError where only == nil {
+      Log.line("  left out: \(error)")
+      return report.skipped.append((suite, error.description))
+    }
+    let machines = suite == .interrupts ? strategies(of: machines) : machines
+    for program in programs { add(runner.measure(program, suite, on: machines), to: &report) }
+  }
+
+  /// Martlet once for each interrupt strategy.
+  private func strategies(of machines: [Machine]) -> [Machine] {
+    machines.flatMap { machine -> [Machine] in
+      guard case .martlet(let path, let arguments) = machine else { return [] }
+      return Machine.strategies.map { .strategy($0, path: path, arguments: arguments) }
+    }
+  }
+
+  private func add(_ row: Row, to report: inout Report) {
+    Log.line(row.progress)
+    report.rows.append(row)
   }
 
   private func machines() throws -> [Machine] {
@@ -103,7 +128,7 @@ struct MartletBench: ParsableCommand {
   private func title(_ machines: [Machine]) -> String {
     let names = machines.map { $0.name == "native" ? "native (\(Toolchain.hostCompiler) -O2)" : $0.name }.joined(
       separator: ", ")
-    let what = folder.map { "ELF files of \($0)" } ?? "\(guest.rawValue)\(paged ? " paged" : "") kernels"
+    let what = folder.map { "ELF files of \($0)" } ?? "\(guest.rawValue)"
     return "\(what) on \(names); user CPU seconds, median of \(`repeat`)"
   }
 }

@@ -1,4 +1,4 @@
-// Runs a program on every machine in turn, again and again, and checks that all print the same.
+// Runs programs on every machine in turn, again and again, and checks that all print the same.
 
 import Foundation
 
@@ -6,27 +6,35 @@ import Foundation
 enum Machine {
   case native
   case martlet(path: String, arguments: [String])
+  /// Martlet with one of its interrupt strategies.
+  case strategy(String, path: String, arguments: [String])
   case qemu
+
+  /// The words of `--interrupts`; the last one is what the others are compared with.
+  static let strategies = ["budget", "flag", "page", "unchain"]
 
   var name: String {
     switch self {
     case .native: "native"
     case .martlet: "martlet"
+    case .strategy(let strategy, _, _): strategy
     case .qemu: "qemu"
     }
   }
 
   /// The command that runs `program` here; nil where it cannot run.
   func command(for program: Program) -> [String]? {
-    let board = ["-M", "virt", "-bios", "none", "-kernel", program.elf, "-nographic"]
+    let board = ["-M", "virt", "-bios", program.bios, "-kernel", program.elf, "-nographic"]
     switch self {
     case .native:
       return program.native.map { [$0] }
     case .martlet(let path, let arguments):
       return [path, "-cpu", program.guest.rawValue] + board + arguments
+    case .strategy(let strategy, let path, let arguments):
+      return [path, "-cpu", program.guest.rawValue] + board + arguments + ["--interrupts", strategy]
     case .qemu:
       let name = program.guest == .rv64 ? "qemu-system-riscv64" : "qemu-system-riscv32"
-      return Toolchain.find(name).map { [$0] + board + ["-monitor", "none"] }
+      return Toolchain.find(name).map { [$0] + board + ["-monitor", "none", "-nic", "none"] }
     }
   }
 }
@@ -37,12 +45,14 @@ struct Runner {
   let workFolder: URL
 
   /// Interleaves the machines, so that a change of the host's clock or load meets all of them.
-  func measure(_ program: Program, on machines: [Machine]) -> Row {
-    var row = Row(name: program.name, group: program.group)
+  func measure(_ program: Program, _ suite: Suite?, on machines: [Machine]) -> Row {
+    var row = Row(suite, name: program.name, group: program.group)
+    row.output = program.expected
+    row.figures = program.figures
     for _ in 0..<repeats where row.failure == nil {
       for machine in machines {
         guard let command = machine.command(for: program) else { continue }
-        if let failure = run(command, machine: machine.name, into: &row) {
+        if let failure = run(program, command, machine, into: &row) {
           row.failure = "\(machine.name): \(failure)"
           break
         }
@@ -52,29 +62,114 @@ struct Runner {
   }
 
   /// One run; returns why it failed.
-  private func run(_ command: [String], machine: String, into row: inout Row) -> String? {
+  private func run(_ program: Program, _ command: [String], _ machine: Machine, into row: inout Row) -> String? {
     let output = workFolder.appendingPathComponent("output.txt").path
+    var command = command
+    var endsByItself = false
+    var asksForStatistics = false
+    if case .martlet = machine {
+      if let last = program.prompt?.last {
+        command += ["--expect", last]
+        endsByItself = true
+      }
+      if program.wantsStatistics {
+        asksForStatistics = true
+        let script = workFolder.appendingPathComponent("end-script").path
+        _ = FileManager.default.createFile(atPath: script, contents: Data("info jit --json\n".utf8))
+        command += ["--end-script", script]
+      }
+    }
+    if program.stops > 0 {
+      let script = workFolder.appendingPathComponent("stop-script").path
+      let text = "stops \(program.stops) --json\nquit\n"
+      _ = FileManager.default.createFile(atPath: script, contents: Data(text.utf8))
+      command += ["--monitor-script", script]
+    }
+    let conversation = program.prompt.map {
+      Conversation(prompt: $0.question, answer: $0.answer, last: $0.last, endsByItself: endsByItself)
+    }
     let result: ChildProcess
     do {
-      result = try ChildProcess.run(command, output: output, timeout: timeout)
+      result = try ChildProcess.run(command, output: output, timeout: timeout, conversation: conversation)
     } catch {
       return error.description
     }
-    let bytes = FileManager.default.contents(atPath: output) ?? Data()
-    let text = String(decoding: bytes, as: UTF8.self)
-    guard result.exit == .code(0) else {
+    var text = String(decoding: FileManager.default.contents(atPath: output) ?? Data(), as: UTF8.self)
+    guard result.exit == .code(0) || result.exit == .finished else {
       return text.isEmpty ? "\(result.exit)" : "\(result.exit), “\(text.suffix(200))”"
+    }
+    if asksForStatistics {
+      guard let start = Self.lastObject(in: text) else {
+        return "told nothing of its translation"
+      }
+      for (name, value) in Self.translation(in: String(text[start...])) { row.figures["martlet " + name] = value }
+      text = String(text[..<start])
+    }
+    if program.stops > 0 {
+      if let failure = noteStops(text, program, machine, &row) { return failure }
+    } else if let failure = check(text, program, &row) {
+      return failure
+    }
+    row.samples[machine.name, default: []].append(Sample(user: result.user, system: result.system))
+    return nil
+  }
+
+  /// Takes the latencies of stops from what `stops` printed; of several runs the last counts.
+  private func noteStops(_ text: String, _ program: Program, _ machine: Machine, _ row: inout Row) -> String? {
+    guard let line = text.split(separator: "\n").last(where: { $0.hasPrefix("{") }),
+      let fields = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
+      let measured = (fields["stops_measured"] as? NSNumber)?.intValue, measured > program.stops / 2
+    else { return "measured no stops: “\(text.suffix(200))”" }
+    for (key, value) in fields {
+      guard let number = value as? NSNumber else { continue }
+      row.figures["\(machine.name) " + key.replacingOccurrences(of: "_", with: " ")] = number.doubleValue
+    }
+    return nil
+  }
+
+  /// Compares what was printed with what should have been, or with the run before.
+  private func check(_ text: String, _ program: Program, _ row: inout Row) -> String? {
+    if let last = program.prompt?.last {
+      return text.contains(last) ? nil : "did not print “\(last)”"
     }
     let printed = row.group == .folder ? text : text.split(whereSeparator: \.isNewline).last.map(String.init) ?? ""
     if let expected = row.output {
-      guard printed == expected else { return "printed “\(printed.suffix(80))” instead of “\(expected.suffix(80))”" }
-    } else {
-      guard row.group == .folder || printed.hasPrefix("\(row.name) checksum=") else {
-        return "printed no checksum: “\(printed.suffix(80))”"
-      }
-      row.output = printed
+      return printed == expected ? nil : "printed “\(printed.suffix(80))” instead of “\(expected.suffix(80))”"
     }
-    row.samples[machine, default: []].append(Sample(user: result.user, system: result.system))
+    guard row.group == .folder || printed.contains(" checksum=") else {
+      return "printed no checksum: “\(printed.suffix(80))”"
+    }
+    row.output = printed
     return nil
+  }
+
+  /// Where the JSON object starts that is printed last, perhaps behind a prompt; those within it follow a colon.
+  private static func lastObject(in text: String) -> String.Index? {
+    var end = text.endIndex
+    while let start = text.range(of: "{\"", options: .backwards, range: text.startIndex..<end)?.lowerBound {
+      if start == text.startIndex || text[text.index(before: start)] != ":" { return start }
+      end = start
+    }
+    return nil
+  }
+
+  /// Sums over the tiers of `info jit --json`: instructions, host bytes by guest byte, nanoseconds by instruction.
+  private static func translation(in text: String) -> [String: Double] {
+    guard let sections = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: [String: Any]] else {
+      return [:]
+    }
+    var (instructions, guestBytes, hostBytes, time) = (0.0, 0.0, 0.0, 0.0)
+    for section in sections.values {
+      func number(_ key: String) -> Double { (section[key] as? NSNumber)?.doubleValue ?? 0 }
+      instructions += number("guest_instructions")
+      guestBytes += number("guest_bytes")
+      hostBytes += number("host_bytes")
+      time += number("ns_in_all") * number("guest_instructions")
+    }
+    guard instructions > 0, guestBytes > 0 else { return [:] }
+    return [
+      "guest instructions": instructions, "host bytes per guest byte": hostBytes / guestBytes,
+      "ns in all": time / instructions,
+    ]
   }
 }

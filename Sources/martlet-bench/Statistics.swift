@@ -7,6 +7,7 @@ struct Sample: Codable {
 
 /// What was measured of one program.
 struct Row: Codable {
+  let suite: Suite?
   let name: String
   let group: Group
   /// What every run of it printed.
@@ -15,8 +16,11 @@ struct Row: Codable {
   var samples: [String: [Sample]] = [:]
   /// Why the measurement ended early.
   var failure: String?
+  /// Other numbers, by name.
+  var figures: [String: Double] = [:]
 
-  init(name: String, group: Group) {
+  init(_ suite: Suite?, name: String, group: Group) {
+    self.suite = suite
     self.name = name
     self.group = group
   }

@@ -2,15 +2,28 @@
 
 import Foundation
 
+/// The page tables a guest kernel runs behind.
+enum Paging: String {
+  case off, small, large
+
+  var flags: [String] {
+    switch self {
+    case .off: []
+    case .small: ["-DPAGED", "-DSMALL_PAGES"]
+    case .large: ["-DPAGED"]
+    }
+  }
+}
+
 struct Toolchain {
   private let guest: Guest
-  private let paged: Bool
+  private let paging: Paging
   private let folder: URL
   private let sources: URL
   private let clang: String
 
   /// Writes programs into `folder`; throws when clang or the kernels' sources are missing.
-  init(guest: Guest, paged: Bool, folder: URL) throws(BenchError) {
+  init(guest: Guest, paging: Paging, folder: URL) throws(BenchError) {
     guard let sources = Bundle.module.url(forResource: "kernels", withExtension: nil) else {
       throw BenchError("the kernels' sources are missing beside martlet-bench")
     }
@@ -18,18 +31,35 @@ struct Toolchain {
       throw BenchError("no clang in PATH: the Swift toolchain's clang compiles the guest kernels")
     }
     self.guest = guest
-    self.paged = paged
+    self.paging = paging
     self.folder = folder
     self.sources = sources
     self.clang = clang
   }
 
-  func compile(_ kernel: Kernel, native: Bool) throws -> Program {
-    let elf = folder.appendingPathComponent("\(kernel.name).elf").path
-    let host = folder.appendingPathComponent(kernel.name).path
-    try compile(kernel, with: [clang] + guestFlags, runtime: ["riscv-start.S", "riscv.c"], to: elf)
+  /// - Parameters:
+  ///   - name: of the program, where it is not the kernel's.
+  ///   - flags: more for the guest's compiler.
+  func compile(_ kernel: Kernel, as name: String? = nil, flags: [String] = [], native: Bool) throws -> Program {
+    let name = name ?? kernel.name
+    let elf = folder.appendingPathComponent("\(name)-\(paging.rawValue).elf").path
+    let host = folder.appendingPathComponent(name).path
+    try compile(kernel, with: [clang] + guestFlags + flags, runtime: ["riscv-start.S", "riscv.c"], to: elf)
     if native { try compile(kernel, with: [Self.hostCompiler], runtime: ["native.c"], to: host) }
-    return Program(name: kernel.name, group: kernel.group, guest: guest, elf: elf, native: native ? host : nil)
+    return Program(name: name, group: kernel.group, guest: guest, elf: elf, native: native ? host : nil)
+  }
+
+  /// Assembles a file for the guest, every instruction as written; returns the object's path.
+  func assemble(_ source: String) throws -> String {
+    let object = source + ".o"
+    let log = folder.appendingPathComponent("compiler.log").path
+    let command = [clang, "--target=riscv64-unknown-none-elf", "-march=rv64imac", "-mabi=lp64d", "-mno-relax"]
+    let result = try ChildProcess.run(command + ["-c", source, "-o", object], output: log, timeout: 300)
+    guard result.exit == .code(0) else {
+      let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+      throw BenchError("\(clang) could not assemble \(source) (\(result.exit)):\n\(text.prefix(2000))")
+    }
+    return object
   }
 
   private var guestFlags: [String] {
@@ -38,7 +68,7 @@ struct Toolchain {
       case .rv64: ["--target=riscv64-unknown-none-elf", "-march=rv64imafdc", "-mabi=lp64d"]
       case .rv32: ["--target=riscv32-unknown-none-elf", "-march=rv32imafdc", "-mabi=ilp32d"]
       }
-    return target + (paged ? ["-DPAGED"] : []) + [
+    return target + paging.flags + [
       "-mcmodel=medany", "-ffreestanding", "-nostdlib", "-static", "-fuse-ld=lld", "-T", runtimePath("riscv.ld"),
     ]
   }
@@ -53,7 +83,7 @@ struct Toolchain {
       [sources.appendingPathComponent("\(kernel.name).c").path]
       + (["main.c", "memory.c"] + runtime).map(runtimePath)
     let log = folder.appendingPathComponent("compiler.log").path
-    let result = try ChildProcess.run(compiler + flags + files + ["-o", output], output: log, timeout: 60)
+    let result = try ChildProcess.run(compiler + flags + files + ["-o", output], output: log, timeout: 120)
     guard result.exit == .code(0) else {
       let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
       throw BenchError("\(compiler[0]) could not compile \(kernel.name) (\(result.exit)):\n\(text)")

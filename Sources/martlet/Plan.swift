@@ -5,6 +5,7 @@ import Engine
 import Glibc
 import Engine
 import GuestKit
+import HostKit
 import Machine
 import Optimizer
 
@@ -24,6 +25,9 @@ struct Plan {
   var record: String?
   var replay: String?
   var monitorScript: String?
+  var endScript: String?
+  var perfMap = false
+  var jitDump: String?
   /// Things the user should know before the run.
   var notes: [String] = []
 
@@ -91,7 +95,7 @@ struct Plan {
     if let host = options.host { configuration.host = try Self.known(host, Parts.registry.hosts.map(\.name), "--host") }
     configuration.noReboot = options.noReboot
     for pass in options.noPass {
-      configuration.engine.disabledPasses.insert(try Self.known(pass, Pass.pipeline.map(\.name), "--no-pass"))
+      configuration.engine.disabledPasses.insert(try Self.known(pass, Pass.allCases.map(\.name), "--no-pass"))
     }
     configuration.engine.countsExecutions = options.countBlocks
     if let tiers = options.tiers {
@@ -99,9 +103,24 @@ struct Plan {
         TierPolicy(rawValue: try Self.known(tiers, TierPolicy.allCases.map(\.rawValue), "--tiers")) ?? .adaptive
     }
     try setSemihosting(options)
-    if let way = options.interrupts, way != "budget" {
-      let known = ["unchain", "flag", "page"].contains(way)
-      throw .usage("--interrupts: '\(way)' \(known ? "is not implemented yet" : "is not understood"); use budget")
+    try setInterrupts(options)
+  }
+
+  private mutating func setInterrupts(_ options: Options) throws(Failure) {
+    guard let word = options.interrupts else { return }
+    let strategy = InterruptStrategy(
+      rawValue: try Self.known(word, InterruptStrategy.allCases.map(\.rawValue), "--interrupts"))
+    guard let strategy, !strategy.isDeterministic else { return }
+    configuration.engine.interrupts = strategy
+    // Input asks for a stop by itself, and one hart need not make way for another.
+    if configuration.cpuCount ?? 1 == 1 { configuration.quantum = 1_000_000 }
+    for (flag, isGiven) in [
+      ("--record", options.record != nil), ("--replay", options.replay != nil),
+      ("--max-instructions", options.maxInstructions != nil), ("--host interpreter", options.host == "interpreter"),
+    ] where isGiven {
+      throw .usage(
+        "--interrupts \(word) lets virtual time follow the host's clock and counts no instructions, which \(flag) needs;"
+          + " use --interrupts budget")
     }
   }
 
@@ -181,6 +200,9 @@ struct Plan {
     record = options.record
     replay = options.replay
     monitorScript = options.monitorScript
+    endScript = options.endScript
+    perfMap = options.perfMap
+    jitDump = options.jitdump
     if let text = options.maxInstructions {
       configuration.instructionLimit = try Value.number(text, of: "--max-instructions")
     }

@@ -14,6 +14,7 @@ final class Session {
   private let lines: [SerialLine]
   private let recordFile: Int32?
   private var server: DebugServer?
+  private var console: TerminalConsole?
 
   init(_ plan: Plan) throws(Failure) {
     self.plan = plan
@@ -35,6 +36,10 @@ final class Session {
       case .setup(let text): throw Failure(code: .internalError, message: text)
       }
     }
+    do throws(MachineError) {
+      if plan.perfMap { try machine.writePerfMap() }
+      if let folder = plan.jitDump { try machine.writeJITDump(inFolder: folder) }
+    } catch { throw .usage("\(plan.perfMap ? "--perf-map" : "--jitdump"): \(error)") }
     machine.engine.log.items = plan.logItems.sorted { $0.rawValue < $1.rawValue }
     if !inputs.isEmpty { machine.setReplay(inputs) }
   }
@@ -48,8 +53,10 @@ final class Session {
     if let gdb = plan.gdb { server = try Attachments.serveGDB(machine, monitor, gdb, verdict) }
     let deadline = plan.timeout.map { EventLoop.now + $0 }
     loop.run(until: deadline) { isWaiting.contains { $0() } }
-    if verdict.reached == nil, try !runScript(monitor), !plan.startStopped { machine.resume() }
+    if verdict.reached == nil, let path = plan.monitorScript { try runScript(path, of: "--monitor-script", monitor) }
+    if verdict.reached == nil, !machine.perform({ $0.isRunning }), !plan.startStopped { machine.resume() }
     loop.run(until: deadline)
+    if let path = plan.endScript { try runScript(path, of: "--end-script", monitor) }
     return finish()
   }
 
@@ -85,6 +92,7 @@ final class Session {
     let connections = Connections(loop)
     var conditions: [() -> Bool] = []
     var terminalInput: (([UInt8]) -> Void)?
+    var terminalLine: SerialLine?
     var isShared = false
     for (index, port) in plan.serial.enumerated() {
       let path = paths.indices.contains(index) ? paths[index] : nil
@@ -94,6 +102,7 @@ final class Session {
       }
       if case .terminal(let shared) = port {
         lines[index].connect(1)
+        terminalLine = lines[index]
         terminalInput = input
         isShared = shared
       }
@@ -103,7 +112,10 @@ final class Session {
     }
     if plan.monitor.isTerminal || terminalInput != nil {
       let prompt = terminalPrompt(monitor, isWanted: plan.monitor.isTerminal || isShared)
-      TerminalConsole(serial: terminalInput, prompt: prompt, isShared: isShared, loop, verdict).start()
+      let console = TerminalConsole(
+        serial: terminalInput, terminalLine, prompt: prompt, isShared: isShared, loop, verdict)
+      console.start()
+      self.console = console
     }
     if !plan.monitor.isTerminal, plan.monitor != .none {
       conditions.append(try serveMonitor(monitor, connections))
@@ -127,22 +139,16 @@ final class Session {
     }
   }
 
-  /// Returns whether the script started the guest itself or wants the end.
-  private func runScript(_ monitor: Monitor) throws(Failure) -> Bool {
-    guard let path = plan.monitorScript else { return false }
+  private func runScript(_ path: String, of flag: String, _ monitor: Monitor) throws(Failure) {
     let bytes: [UInt8]
-    do throws(MachineError) { bytes = try HostFile.read(path) } catch { throw .usage("--monitor-script: \(error)") }
+    do throws(MachineError) { bytes = try HostFile.read(path) } catch { throw .usage("\(flag): \(error)") }
     let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated() {
       let result = monitor.execute(String(line))
-      if result.isError { throw .usage("--monitor-script: \(path): line \(index + 1): \(result.text)") }
+      if result.isError { throw .usage("\(flag): \(path): line \(index + 1): \(result.text)") }
       if !result.text.isEmpty { Descriptors.write(Array((result.text + "\n").utf8), to: 1) }
-      if result.wantsQuit {
-        verdict.reach(.quit)
-        return true
-      }
+      if result.wantsQuit { return verdict.reach(.quit) }
     }
-    return machine.perform { $0.isRunning }
   }
 
   // MARK: The end
@@ -153,7 +159,7 @@ final class Session {
       InputRecord.save(machine.perform { $0.recorded }, to: recordFile)
       close(recordFile)
     }
-    Terminal.restore()
+    console?.end()
     if case .signal(let number) = ending { Terminal.die(of: number) }
     let (code, message) = ending.conclusion(plan)
     if let message { Log.note(message) }

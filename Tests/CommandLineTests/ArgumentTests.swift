@@ -55,8 +55,11 @@ struct ArgumentTests {
     (["-M", "virt", "-bios", "/bin/sh", "-serial", "parallel:"], "'parallel:' is not understood"),
     (["-M", "virt", "-bios", "/bin/sh", "-serial", "tcp:x"], "is not HOST:PORT"),
     (["-M", "virt", "-bios", "/bin/sh", "-serial", "stdio", "-monitor", "stdio"], "use '-serial mon:stdio'"),
-    (["-M", "virt", "-bios", "/bin/sh", "--interrupts", "unchain"], "is not implemented yet; use budget"),
-    (["-M", "virt", "-bios", "/bin/sh", "--interrupts", "magic"], "is not understood; use budget"),
+    (["-M", "virt", "-bios", "/bin/sh", "--interrupts", "unchain", "--record", "r"], "which --record needs; use"),
+    (["-M", "virt", "-bios", "/bin/sh", "--interrupts", "flag", "--host", "interpreter"], "use --interrupts budget"),
+    (
+      ["-M", "virt", "-bios", "/bin/sh", "--interrupts", "magic"], "'magic' does not exist; there are: budget, unchain"
+    ),
     (["-M", "virt", "-bios", "/bin/sh", "-device", "e1000"], "only 'loader'"),
     (["-M", "virt", "-bios", "/bin/sh", "-display", "gtk"], "there are no displays"),
     (["-M", "virt", "-bios", "/bin/sh", "--timeout", "soon"], "not a number of seconds"),

@@ -1,5 +1,6 @@
 // Owns the tests of whole runs: exit codes, consoles, the monitor behind Ctrl-A, records.
 
+import Foundation
 import Testing
 
 @Suite(.enabled(if: Program.path != nil, Program.missing))
@@ -70,6 +71,38 @@ struct RunTests {
     let refused = try run(Guest.loop, "--monitor-script", wrong, "--timeout", "20")
     #expect(refused.code == 2)
     #expect(refused.errors.contains("line 1"), "\(refused.errors)")
+  }
+
+  @Test func endScriptsRunLast() throws {
+    let script = try Program.file(Array("info jit --json\n".utf8), "script")
+    let ended = try run(Guest.say("started") + Guest.finish(0x5555), "--end-script", script, "--timeout", "20")
+    #expect(ended.code == 0, "\(ended.errors)")
+    #expect(ended.output.hasPrefix("started{") && ended.output.contains("guest_instructions"), "\(ended.output)")
+  }
+
+  @Test(arguments: ["budget", "unchain", "flag", "page"])
+  func interruptStrategiesRunTheGuest(strategy: String) throws {
+    let ended = try run(Self.echo, "--interrupts", strategy, "--timeout", "20", input: "abcq")
+    #expect(ended.code == 0, "\(ended.errors)")
+    #expect(ended.output == "abcq")
+    let script = try Program.file(Array("stops 50 --json\nquit\n".utf8), "script")
+    let stopped = try run(Guest.loop, "--interrupts", strategy, "--monitor-script", script, "--timeout", "20")
+    #expect(stopped.code == 0, "\(stopped.errors)")
+    #expect(stopped.output.contains("\"strategy\":\"\(strategy)\""), "\(stopped.output)")
+  }
+
+  @Test func perfFilesAreWritten() throws {
+    let folder = (try Program.file([], "x") as NSString).deletingLastPathComponent
+    let words = Guest.say("hello") + Guest.finish(0x5555)
+    #expect(try run(words, "--perf-map", "--jitdump", folder, "--timeout", "20").code == 0)
+    let dumps = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".dump") }
+    let name = try #require(dumps.first)
+    let map = "/tmp/perf-" + name.dropFirst("jit-".count).dropLast(".dump".count) + ".map"
+    #expect(try String(contentsOfFile: map, encoding: .utf8).contains(" guest 0x80000000\n"))
+    try FileManager.default.removeItem(atPath: map)
+    let refused = try run(words, "--perf-map", "--host", "interpreter")
+    #expect(refused.code == 2)
+    #expect(refused.errors.contains("no machine code"), "\(refused.errors)")
   }
 
   @Test func consoleCanBeAFile() throws {

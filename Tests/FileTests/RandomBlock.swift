@@ -1,20 +1,9 @@
 // Owns the making of random valid blocks.
 
 import IR
+import TestSupport
 
-/// A small seeded generator: the same seed gives the same blocks on every machine (splitmix64).
-struct Random: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
-
+extension SplitMix {
   mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
   mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
   mutating func pick<T>(_ list: [T]) -> T { list[below(list.count)] }
@@ -22,7 +11,7 @@ struct Random: RandomNumberGenerator {
 
 /// Builds one block for the ``TestGuest``: few registers and small constants, so that values meet again often.
 struct RandomBlock {
-  private var random: Random
+  private var random: SplitMix
   private var builder = Builder(pc: 0x1000)
   private var pool: [Type: [ValueID]] = [:]
 
@@ -38,14 +27,14 @@ struct RandomBlock {
   private static let types: [Type] = [.i64, .i64, .i64, .i32, .i32, .i16, .i8]
 
   static func make(seed: UInt64) -> Block {
-    var maker = RandomBlock(random: Random(seed: seed))
+    var maker = RandomBlock(random: SplitMix(seed: seed))
     let count = 1 + maker.random.below(12)
     for number in 0..<count { maker.instruction(number) }
     maker.end(pc: 0x1000 + UInt64(4 * count))
     return maker.builder.block
   }
 
-  private init(random: Random) { self.random = random }
+  private init(random: SplitMix) { self.random = random }
 
   private mutating func keep(_ value: ValueID) { pool[builder.block.type(of: value), default: []].append(value) }
 

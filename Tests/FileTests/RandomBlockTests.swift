@@ -5,6 +5,7 @@ import HostInterpreter
 import HostKit
 import IR
 import Optimizer
+import TestSupport
 import Testing
 
 @Suite struct RandomBlockTests {
@@ -29,7 +30,7 @@ import Testing
     let (expected, result) = (TestCPU(), TestCPU())
     for seed in 0..<Self.count {
       let block = RandomBlock.make(seed: seed)
-      var random = Random(seed: ~seed)
+      var random = SplitMix(seed: ~seed)
       let some = Pass.pipeline.shuffled(using: &random).prefix(random.below(5))
       for optimizer in [whole, Optimizer(passes: Array(some), helpers: effects)] {
         var copy = block
@@ -143,7 +144,7 @@ import Testing
 extension TestCPU {
   /// Sets registers and memory to what `seed` gives: small and large numbers, some alike.
   func randomise(_ seed: UInt64) {
-    var random = Random(seed: seed ^ 0x5EED)
+    var random = SplitMix(seed: seed ^ 0x5EED)
     for number in TestGuest.registers.indices {
       self[register: number] =
         switch random.below(4) {

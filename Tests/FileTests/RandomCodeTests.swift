@@ -8,6 +8,7 @@ import HostInterpreter
 import HostKit
 import IR
 import Optimizer
+import TestSupport
 import Testing
 
 /// An extension of one base ISA, and one host.
@@ -39,7 +40,7 @@ struct CodeSetup: Sendable, CustomStringConvertible {
     let configuration = unsafe HostConfiguration(
       registers: guest.registerFile.registers.map { RegisterSlot(offset: $0.offset, type: $0.type) },
       pinOrder: guest.registerFile.pinOrder, helpers: guest.helpers, slowAccess: TestMemory.access,
-      codeCacheSize: 4 << 20)
+      floatEnvironment: guest.registerFile.floatEnvironment, codeCacheSize: 4 << 20)
     let reference = try InterpreterHost(configuration)
     let host = try setup.host.type.init(configuration)
     let optimizer = Optimizer(helpers: guest.helpers.map(\.effects))
@@ -74,7 +75,7 @@ struct CodeSetup: Sendable, CustomStringConvertible {
 
   /// Random encodings of `rows`, translated as the engine would. A jump ends the block early.
   private func makeBlock(_ guest: RISCVGuest, _ rows: [Int], _ cpu: TestCPU, _ seed: UInt64) -> Block {
-    var random = Random(seed: seed)
+    var random = SplitMix(seed: seed)
     var bytes: [UInt8] = []
     for _ in 0..<Self.perBlock {
       let pattern = guest.decoder.patterns[random.pick(rows)]
@@ -105,7 +106,7 @@ struct CodeSetup: Sendable, CustomStringConvertible {
   /// Reset state with floating point on; integer and float registers hold addresses of the memory, small and special
   /// numbers, proper and improper boxes, or anything.
   private func randomise(_ cpu: TestCPU, _ guest: RISCVGuest, _ seed: UInt64) {
-    var random = Random(seed: seed ^ 0xC0DE)
+    var random = SplitMix(seed: seed ^ 0xC0DE)
     cpu.fillMemory()
     guest.reset(cpu.state, number: 0, pc: Self.pc)
     for (number, register) in cpu.registers.enumerated() {

@@ -41,19 +41,22 @@ import IR
 
   deinit {
     unsafe state.base.deallocate()
-    unsafe munmap(memory, Self.windowSize)
+    unsafe munmap(memory - Self.guardSize, Self.windowSize)
     unsafe tlb.deallocate()
     unsafe jumpCache.deallocate()
   }
 
-  /// The 32-bit address space and room for the widest access behind it.
-  private static let windowSize = 1 << 32 + 1 << 16
+  /// As far as an offset can lead beyond the window: nothing else may be mapped there.
+  private static let guardSize = 1 << 31
+  /// The 32-bit address space between guards.
+  private static let windowSize = 1 << 32 + 2 * guardSize
 
   /// An address space of which only the test memory is there.
   private static func window() -> UnsafeMutableRawPointer {
     let window = unsafe mmap(nil, windowSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-    unsafe mprotect(window, Int(TestMemory.size), PROT_READ | PROT_WRITE)
-    return unsafe window!
+    let base = unsafe window! + guardSize
+    unsafe mprotect(base, Int(TestMemory.size), PROT_READ | PROT_WRITE)
+    return unsafe base
   }
 
   func cache(_ pc: UInt64, _ target: UInt64) {

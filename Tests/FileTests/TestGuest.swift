@@ -44,7 +44,8 @@ enum TestGuest {
   static var configuration: HostConfiguration {
     unsafe HostConfiguration(
       registers: file.registers.map { RegisterSlot(offset: $0.offset, type: $0.type) }, pinOrder: file.pinOrder,
-      helpers: helpers, slowAccess: TestMemory.access, codeCacheSize: 4 << 20)
+      helpers: helpers, slowAccess: TestMemory.access, floatEnvironment: file.floatEnvironment,
+      codeCacheSize: 4 << 20)
   }
 
   static func x(_ number: Int) -> Int { StateOffset.registers + 8 * number }

@@ -1,20 +1,8 @@
 // Encoder and decoder against an independent reading of the packet format.
 
 import GDBRemote
+import TestSupport
 import Testing
-
-/// A small deterministic generator (SplitMix64).
-struct Random: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var value = state
-    value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-    return value ^ value >> 31
-  }
-}
 
 /// Reads a stream of acknowledgments and whole packets as a client does; nil if it is malformed.
 func readAsClient(_ stream: [UInt8]) -> [[UInt8]]? {
@@ -54,7 +42,7 @@ private func expand(_ body: ArraySlice<UInt8>) -> [UInt8]? {
 
 @Test(arguments: [false, true])
 func everyPayloadComesBack(runLengthEncoding: Bool) {
-  var random = Random(state: 1)
+  var random = SplitMix(seed: 1)
   let encoder = PacketEncoder(runLengthEncoding: runLengthEncoding)
   for _ in 0..<2000 {
     var payload: [UInt8] = []

@@ -1,6 +1,7 @@
 // What transcripts cannot say: targets that answer at once, size limits, repeats, and clients that send anything.
 
 import GDBRemote
+import TestSupport
 import Testing
 
 /// A session and what it has sent since last asked.
@@ -120,7 +121,7 @@ private let seeds = [
 
 @Test(arguments: 0..<64)
 func anySequenceOfBytesLeavesTheSessionServing(seed: Int) throws {
-  var random = Random(state: UInt64(seed))
+  var random = SplitMix(seed: UInt64(seed))
   let conversation = Conversation(.init(packetSize: 512, runLengthEncoding: seed.isMultiple(of: 2)))
   if seed.isMultiple(of: 3) { #expect(conversation.send("QStartNoAckMode") == ["OK"]) }
   for _ in 0..<2000 {
@@ -139,7 +140,7 @@ func anySequenceOfBytesLeavesTheSessionServing(seed: Int) throws {
   #expect(conversation.send("qC")?.first?.hasSuffix("2") == true)
 }
 
-private func distorted(_ random: inout Random) -> [UInt8] {
+private func distorted(_ random: inout SplitMix) -> [UInt8] {
   var payload = Array((seeds.randomElement(using: &random) ?? "").utf8)
   for _ in 0..<[0, 0, 0, 1, 1, 2, 5][Int.random(in: 0..<7, using: &random)] {
     let index = Int.random(in: 0...payload.count, using: &random)
@@ -164,7 +165,7 @@ private func distorted(_ random: inout Random) -> [UInt8] {
 }
 
 /// Lets the guest do something, at the right time or not.
-private func act(_ conversation: Conversation, _ random: inout Random) {
+private func act(_ conversation: Conversation, _ random: inout SplitMix) {
   let target = conversation.target
   switch Int.random(in: 0..<10, using: &random) {
   case 0: target.halt(.stopped(Stop(thread: ThreadID(thread: 2), cause: .softwareBreakpoint)))

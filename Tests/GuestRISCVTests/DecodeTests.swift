@@ -3,20 +3,8 @@
 import GuestKit
 import GuestRISCV
 import IR
+import TestSupport
 import Testing
-
-/// A small fast generator, so that failures repeat.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
-}
 
 /// Translates `encodings`, placed from `pc` on.
 func translate(
@@ -88,7 +76,7 @@ func translate(
   @Test(arguments: ["rv32", "rv64"])
   func encodingsDecodeToTheirRow(_ model: String) throws {
     let table = try RISCVGuest(model: model).decoder
-    var random = SplitMix(1)
+    var random = SplitMix(seed: 1)
     for row in table.rows.indices {
       let pattern = table.patterns[row]
       for _ in 0..<50 {

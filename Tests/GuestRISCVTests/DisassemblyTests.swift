@@ -3,6 +3,7 @@
 import Foundation
 import GuestKit
 import GuestRISCV
+import TestSupport
 import Testing
 
 /// The full path of a program of the toolchain (beside `swift`), or else on PATH.
@@ -46,7 +47,7 @@ struct DisassemblyTests {
   func everyRowReadsAsInLLVM(_ xlen: Int) throws {
     let guest = try RISCVGuest(xlen: xlen, .all)
     let named = Set(guest.registerFile.registers.compactMap { $0.gdbNumber.map { $0 - 65 } })
-    var random = SplitMix(UInt64(xlen))
+    var random = SplitMix(seed: UInt64(xlen))
     var encodings: [(name: String, bits: UInt32, length: Int)] = []
     for row in guest.decoder.rows.indices {
       let pattern = guest.decoder.patterns[row]

@@ -82,33 +82,4 @@ import Testing
     #expect(raised(try block(hart, [0x1050_0073])) == 2)
     #expect(raised(try block(hart, [0x1200_0073])) == 2)
   }
-
-  @Test func singlePrecisionIsBoxedAndUnboxed() throws {
-    let hart = try TestHart()
-    let one = 0xFFFF_FFFF_3F80_0000 as UInt64
-    #expect(hart.call("f_addS", one, one, imm: 0) == 0xFFFF_FFFF_4000_0000)
-    #expect(hart.call("f_addS", one, 0x3F80_0000, imm: 0) == 0xFFFF_FFFF_7FC0_0000)
-    #expect(hart["fflags"] == 0)
-  }
-
-  @Test func roundingAndFlagsComeFromTheHart() throws {
-    let hart = try TestHart()
-    let (one, three) = (0x3FF0_0000_0000_0000 as UInt64, 0x4008_0000_0000_0000 as UInt64)
-    #expect(hart.call("f_divideD", one, three, imm: 7) == 0x3FD5_5555_5555_5555)
-    #expect(hart["fflags"] == 1)
-    hart["frm"] = 3
-    #expect(hart.call("f_divideD", one, three, imm: 7) == 0x3FD5_5555_5555_5556)
-    #expect(hart.call("f_divideD", one, three, imm: 1) == 0x3FD5_5555_5555_5555)
-    #expect(hart.call("f_divideD", one, 0, imm: 0) == 0x7FF0_0000_0000_0000)
-    #expect(hart["fflags"] == 9)
-  }
-
-  @Test func fusedSignsAndWordResults() throws {
-    let hart = try TestHart()
-    let (two, three) = (0x4000_0000_0000_0000 as UInt64, 0x4008_0000_0000_0000 as UInt64)
-    #expect(hart.call("f_fusedD", two, two, three, imm: 16) == 0x3FF0_0000_0000_0000)
-    #expect(hart.call("f_fusedD", two, two, three, imm: 8) == 0xBFF0_0000_0000_0000)
-    #expect(hart.call("f_toUInt32D", 0x41EF_FFFF_FFE0_0000, imm: 1) == .max)
-    #expect(hart.call("f_fromInt32D", 0xFFFF_FFFF, imm: 0) == 0xBFF0_0000_0000_0000)
-  }
 }

@@ -3,6 +3,7 @@
 import GuestKit
 import GuestRISCV
 import IR
+import TestSupport
 import Testing
 
 @Suite struct TranslationTests {
@@ -22,7 +23,7 @@ import Testing
   @Test(arguments: ["rv32", "rv64", "rv32i", "rv64imac"])
   func randomBytesGiveSoundBlocks(_ model: String) throws {
     let guest = try RISCVGuest(model: model)
-    var random = SplitMix(7)
+    var random = SplitMix(seed: 7)
     for _ in 0..<3000 {
       let bytes = (0..<64).map { _ in UInt8.random(in: 0...255, using: &random) }
       let block = translate(guest, bytes: bytes, pc: 0x8000_0FC0, flags: UInt32.random(in: 0...63, using: &random))
@@ -35,7 +36,7 @@ import Testing
   @Test(arguments: ["rv32", "rv64", "rv64i", "rv32i"])
   func everyRowGivesASoundBlock(_ model: String) throws {
     let guest = try RISCVGuest(model: model)
-    var random = SplitMix(3)
+    var random = SplitMix(seed: 3)
     for pattern in guest.decoder.patterns {
       for _ in 0..<40 {
         let bits = pattern.randomEncoding(using: &random)

@@ -1,17 +1,7 @@
 // Random blocks of IR that use every op in every type.
 
 import IR
-
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
+import TestSupport
 
 struct RandomBlock {
   var random: SplitMix
@@ -21,7 +11,7 @@ struct RandomBlock {
   private let types: [Type] = [.i1, .i8, .i16, .i32, .i64]
 
   init(seed: UInt64, registerType: Type, length: Int) {
-    random = SplitMix(state: seed)
+    random = SplitMix(seed: seed)
     self.registerType = registerType
     for index in 0..<length {
       builder.instruction(pc: 0x1000 + UInt64(index) * 4, length: 4)

@@ -18,7 +18,7 @@ import Testing
     let cut = try TemporaryFile(Array(whole.prefix(70)), suffix: ".elf")
     expect(refusal { $0.bios = cut.path }, cut.path)
     let foreign = try TemporaryFile(elf([0x6F], machine: 62), suffix: ".elf")
-    expect(refusal { $0.kernel = foreign.path }, foreign.path, "machine 62", "-cpu")
+    expect(refusal { $0.kernel = foreign.path }, foreign.path, "x86-64", "-cpu")
     let narrow = try TemporaryFile(elf([0x6F], bits: 32), suffix: ".elf")
     expect(refusal { $0.kernel = narrow.path }, narrow.path, "32 bits")
     #expect(

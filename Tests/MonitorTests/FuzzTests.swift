@@ -4,23 +4,13 @@ import GuestKit
 import Machine
 import Monitor
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct FuzzTests {
-  /// A generator whose sequence is always the same (xorshift64).
-  private struct Generator: RandomNumberGenerator {
-    var state: UInt64 = 0x9E37_79B9_7F4A_7C15
-    mutating func next() -> UInt64 {
-      state ^= state << 13
-      state ^= state >> 7
-      state ^= state << 17
-      return state
-    }
-  }
-
   @Test(arguments: UnharmedTests.hosts) func senselessLines(_ host: String) throws {
     let bench = try Bench(host: host, harts: 2)
-    var generator = Generator()
+    var generator = SplitMix(seed: 1)
     let words = [
       "info", "x", "x/3i", "x/2s", "x/9xg", "xp/4b", "print", "p/t", "peek", "poke", "phys", "disassemble", "walk",
       "break", "watch", "delete", "all", "blocks", "sort", "hot", "size", "block", "#1", "#0", "#99", "ir", "diff",

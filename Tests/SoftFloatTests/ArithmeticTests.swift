@@ -2,6 +2,7 @@
 
 import CHost
 import SoftFloat
+import TestSupport
 import Testing
 
 /// The operation's result, given three operands, in a status.
@@ -44,7 +45,7 @@ typealias Operation<Raw> = (Raw, Raw, Raw, inout FloatStatus) -> Raw
 
   /// Radicands whose upper half is one less than a square, where the root's lower digits come out too large at first.
   @Test(arguments: RoundingMode.allCases) func squareRootsBelowSquares(_ mode: RoundingMode) {
-    var random = SplitMix64(state: 4)
+    var random = SplitMix(seed: 4)
     let oracle = Oracle<Float64Bits>(operation: CHOST_SQUARE_ROOT)
     let found = disagreements {
       let k = Double(3_000_000 + random.next() % 2_900_000)

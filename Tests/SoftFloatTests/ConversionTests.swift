@@ -2,6 +2,7 @@
 
 import CHost
 import SoftFloat
+import TestSupport
 import Testing
 
 @Suite struct ConversionTests {
@@ -29,7 +30,7 @@ import Testing
   }
 
   private func fromIntegers<F: OracleFormat>(_ format: F.Type, _ mode: RoundingMode) {
-    var random = SplitMix64(state: 5)
+    var random = SplitMix(seed: 5)
     let signed = Oracle<F>(operation: CHOST_FROM_INT64)
     let unsigned = Oracle<F>(operation: CHOST_FROM_UINT64)
     let found = disagreements {
@@ -89,7 +90,7 @@ import Testing
   }
 }
 
-extension SplitMix64 {
+extension SplitMix {
   /// Any width, often a few bits away from a power of two.
   mutating func nextInteger() -> UInt64 {
     let width = next() % 64

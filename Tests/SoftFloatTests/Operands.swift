@@ -1,23 +1,12 @@
 // Seeded random operands, most of them hard: subnormals, ties, range limits, neighbours, exact powers, NaN payloads.
 
 import SoftFloat
-
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
-}
+import TestSupport
 
 struct Operands<F: FloatFormat> {
-  var random: SplitMix64
+  var random: SplitMix
 
-  init(seed: UInt64) { random = SplitMix64(state: seed) }
+  init(seed: UInt64) { random = SplitMix(seed: seed) }
 
   private var exponentFields: Int { 1 << (F.Raw.bitWidth - 1 - F.fractionWidth) }
   private var bias: Int { exponentFields / 2 - 1 }

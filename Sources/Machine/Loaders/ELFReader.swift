@@ -32,6 +32,15 @@ struct ELFReader {
     var entrySize: UInt64
   }
 
+  /// `x86-64` for 62, a number for a machine that is not met often.
+  static func name(ofMachine number: UInt16) -> String {
+    let names: [UInt16: String] = [
+      3: "x86", 8: "MIPS", 20: "PowerPC", 21: "PowerPC64", 40: "Arm", 62: "x86-64", 183: "AArch64", 243: "RISC-V",
+      258: "LoongArch",
+    ]
+    return names[number] ?? "machine \(number)"
+  }
+
   consuming func read() throws(MachineError) -> Image {
     try readIdentification()
     var image = Image()

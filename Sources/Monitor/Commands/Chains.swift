@@ -67,7 +67,8 @@ extension Command {
     })
 
   static let profile = Command(
-    "profile", "on|off", .blocks, "Count the executions of each block from now on (drops translated code).",
+    "profile", "on|off", .blocks,
+    "Count the executions of each block, and what slows it, from now on (drops translated code).",
     arguments: [.words(["on", "off"])],
     .look { context throws(MonitorError) in
       let engine = context.machine.engine

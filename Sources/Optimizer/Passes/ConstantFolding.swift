@@ -11,7 +11,9 @@ enum ConstantFolding {
       let op = work.ops[index]
       switch op.opcode {
       case .nop, .instruction, .retire, .count, .getRegister, .setRegister, .copy, .load, .store, .atomic,
-        .compareExchange, .fence, .call, .exit, .exitIndirect, .exitWith, .raise:
+        .compareExchange, .fence, .call, .exit, .exitIndirect, .exitWith, .raise, .floatAdd, .floatSub, .floatMul,
+        .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum, .floatCompare,
+        .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
         break
       case .const: work.ops[index].imm = Work.canonical(UInt64(bitPattern: op.imm), op.type)
       case .add, .sub, .mul, .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned, .divSigned, .divUnsigned,
@@ -77,7 +79,9 @@ enum ConstantFolding {
     let bits = op.type.bits
     return switch op.opcode {
     case .nop, .instruction, .retire, .count, .const, .getRegister, .setRegister, .select, .load, .store, .atomic,
-      .compareExchange, .fence, .call, .exitIf, .exit, .exitIndirect, .exitWith, .raise:
+      .compareExchange, .fence, .call, .exitIf, .exit, .exitIndirect, .exitWith, .raise, .floatAdd, .floatSub,
+      .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum, .floatCompare,
+      .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
       nil
     case .copy, .zeroExtend, .bitcast: a
     case .add: Arithmetic.add(a, b, bits)

@@ -80,7 +80,12 @@ struct Options: ParsableCommand {
   var expect: String?
   @Flag(help: "Give the exit code with which the guest switches itself off.")
   var exitCodeFromGuest = false
-  @Option(parsing: .unconditional, help: "How a running chain of blocks is stopped: budget.")
+  @Option(
+    parsing: .unconditional,
+    help: """
+      How running code is stopped: budget (deterministic; the default), or unchain, flag, page, which are faster but let \
+      virtual time follow the host's clock.
+      """)
   var interrupts: String?
   @Option(parsing: .unconditionalSingleValue, help: "Switch an optimiser pass off.")
   var noPass: [String] = []
@@ -88,12 +93,18 @@ struct Options: ParsableCommand {
   var tiers: String?
   @Flag(help: "Count the executions of every block.")
   var countBlocks = false
+  @Flag(help: "Name translated code for Linux perf, in /tmp/perf-PID.map.")
+  var perfMap = false
+  @Option(parsing: .unconditional, help: "Write jit-PID.dump for 'perf inject --jit' to this folder.")
+  var jitdump: String?
   @Option(parsing: .unconditional, help: "Write the input the guest got, with its times, to a file.")
   var record: String?
   @Option(parsing: .unconditional, help: "Give the guest the input of a recorded file instead.")
   var replay: String?
   @Option(parsing: .unconditional, help: "Run the monitor commands of a file before the guest starts.")
   var monitorScript: String?
+  @Option(parsing: .unconditional, help: "Run the monitor commands of a file when the run ends.")
+  var endScript: String?
   @Option(parsing: .unconditional, help: "End after so many instructions.")
   var maxInstructions: String?
   @Flag(help: "Show what the flags come to, and run nothing.")

@@ -99,9 +99,10 @@ enum Value {
   }
 
   private static func unknownPort(_ text: String, _ flag: String) -> Failure {
-    .usage(
-      "\(flag): '\(text)' is not understood; there are: stdio, mon:stdio, pty, tcp:HOST:PORT, unix:PATH, file:PATH, none"
-    )
+    let forms =
+      flag == "-gdb"
+      ? "tcp:HOST:PORT, unix:PATH, none" : "stdio, mon:stdio, pty, tcp:HOST:PORT, unix:PATH, file:PATH, none"
+    return .usage("\(flag): '\(text)' is not understood; there are: \(forms)")
   }
 
   private static func listening(

@@ -10,6 +10,7 @@ final class SerialLine: CharacterBackend, Sendable {
   private struct State {
     var descriptor: Int32 = -1
     var waits = true
+    var relay: (@Sendable ([UInt8]) -> Void)?
     var search: TextSearch?
   }
   private let state: Mutex<State>
@@ -30,8 +31,15 @@ final class SerialLine: CharacterBackend, Sendable {
     }
   }
 
+  /// Hands characters to `relay` in place of the descriptor; nil: to the descriptor again.
+  func divert(to relay: (@Sendable ([UInt8]) -> Void)?) { state.withLock { $0.relay = relay } }
+
   func write(_ bytes: [UInt8]) {
-    let (descriptor, waits) = state.withLock { ($0.descriptor, $0.waits) }
+    let (descriptor, waits) = state.withLock { state in
+      guard let relay = state.relay else { return (state.descriptor, state.waits) }
+      relay(bytes)
+      return (-1, false)
+    }
     if descriptor >= 0, !Descriptors.write(bytes, to: descriptor, waits: waits), descriptor == 1 {
       verdict.reach(.outputClosed)
     }

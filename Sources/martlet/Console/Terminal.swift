@@ -4,9 +4,13 @@ import Glibc
 
 /// The terminal behind standard input.
 @safe enum Terminal {
-  /// The mode at the start. Null: nothing to restore.
+  /// The mode at the start; of use once `isRaw` is true.
   private nonisolated(unsafe) static let saved = UnsafeMutablePointer<termios>.allocate(capacity: 1)
-  private nonisolated(unsafe) static let isRaw = UnsafeMutablePointer<Bool>.allocate(capacity: 1)
+  private nonisolated(unsafe) static let isRaw = {
+    let flag = UnsafeMutablePointer<Bool>.allocate(capacity: 1)
+    unsafe flag.initialize(to: false)
+    return unsafe flag
+  }()
   /// Signals by which a faulty program dies. SIGSEGV is not among them: it belongs to translated code.
   private static let fatalSignals = [SIGABRT, SIGILL, SIGTRAP, SIGFPE]
 
@@ -15,7 +19,6 @@ import Glibc
   /// Passes every key to the program at once and unchanged. Without effect if standard input is no terminal.
   /// - Parameter keepsSignals: Ctrl-C and its like still end the program.
   static func enterRaw(keepsSignals: Bool) {
-    unsafe isRaw.initialize(to: false)
     guard isTerminal, unsafe tcgetattr(0, saved) == 0 else { return }
     var mode = unsafe saved.pointee
     mode.c_iflag &= ~tcflag_t(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON)
@@ -33,7 +36,7 @@ import Glibc
     }
   }
 
-  /// Puts the terminal back. Callable from a signal handler once ``enterRaw(keepsSignals:)`` was called.
+  /// Puts the terminal back. Callable from a signal handler once ``enterRaw(keepsSignals:)`` was called, without effect before.
   static func restore() {
     if unsafe isRaw.pointee { unsafe tcsetattr(0, TCSANOW, saved) }
   }

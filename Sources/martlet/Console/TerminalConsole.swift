@@ -18,6 +18,7 @@ final class TerminalConsole {
   }
 
   private let serial: (([UInt8]) -> Void)?
+  private let line: SerialLine?
   private let prompt: Prompt
   private let loop: EventLoop
   private let verdict: Verdict
@@ -27,9 +28,14 @@ final class TerminalConsole {
 
   /// - Parameters:
   ///   - serial: receives what is typed for the serial device.
+  ///   - line: the serial device's other direction.
   ///   - isShared: Ctrl-A is understood.
-  init(serial: (([UInt8]) -> Void)?, prompt: Prompt, isShared: Bool, _ loop: EventLoop, _ verdict: Verdict) {
+  init(
+    serial: (([UInt8]) -> Void)?, _ line: SerialLine?, prompt: Prompt, isShared: Bool, _ loop: EventLoop,
+    _ verdict: Verdict
+  ) {
     self.serial = serial
+    self.line = line
     self.prompt = prompt
     self.loop = loop
     self.verdict = verdict
@@ -46,6 +52,12 @@ final class TerminalConsole {
       if bytes.isEmpty { return loop.forget(0) }
       take(bytes)
     }
+  }
+
+  /// Gives the terminal back, all that was printed shown.
+  func end() {
+    if focus == .monitor, case .terminal = prompt { leaveMonitor() }
+    Terminal.restore()
   }
 
   private func take(_ bytes: [UInt8]) {
@@ -86,17 +98,17 @@ final class TerminalConsole {
     case .lines(let console): console.showPrompt()
     case .terminal(let prompt):
       prompt.show()
+      line?.divert(to: prompt.relay)
       loop.watch(prompt.messageDescriptor) { prompt.showMessages() }
     }
   }
 
   private func leaveMonitor() {
     focus = .serial
-    if case .terminal(let prompt) = prompt {
-      loop.forget(prompt.messageDescriptor)
-      prompt.hide()
-    }
-    show("\n")
+    guard case .terminal(let prompt) = prompt else { return show("\n") }
+    line?.divert(to: nil)
+    loop.forget(prompt.messageDescriptor)
+    prompt.hide()
   }
 
   private func show(_ text: String) { Descriptors.write(Array(text.utf8), to: 1) }

@@ -1,5 +1,7 @@
 // Owns the code of many cases laid out in one image, which every executor runs at the same addresses.
 
+import TestSupport
+
 /// Cases with the memory they start from, laid out one after the other. A case's code is preceded by what a user-mode
 /// program does before it, and followed by a word to stop at and by what that program does after it.
 struct Batch {
@@ -12,7 +14,7 @@ struct Batch {
 
   init(_ cases: [RandomCase], seed: UInt64, xlen: Int) {
     self.cases = cases
-    var random = SplitMix(seed ^ 0xBA7C4)
+    var random = SplitMix(seed: seed ^ 0xBA7C4)
     memory = (0..<Place.scratchSize / 8).flatMap { _ in
       let word = random.once(in: 2) ? HardValues.float(using: &random) : HardValues.integer(using: &random)
       return (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) }

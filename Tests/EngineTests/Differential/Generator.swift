@@ -2,6 +2,7 @@
 
 import GuestKit
 import GuestRISCV
+import TestSupport
 import Testing
 
 /// The extensions that are tested, by the names of their row groups.
@@ -57,7 +58,7 @@ struct CaseGenerator {
     changesRounding = tested == .zicsr
     self.machineOnly = machineOnly
     let salt = tested.rawValue.utf8.reduce(UInt64(guest.xlen)) { $0 &* 31 &+ UInt64($1) }
-    random = SplitMix(seed ^ salt << 32 ^ (machineOnly ? 1 << 63 : 0))
+    random = SplitMix(seed: seed ^ salt << 32 ^ (machineOnly ? 1 << 63 : 0))
   }
 
   mutating func next() -> RandomCase {

@@ -1,5 +1,7 @@
 // Owns the register values that random instructions start from: those where implementations go wrong.
 
+import TestSupport
+
 /// Values for integer and floating-point registers.
 enum HardValues {
   private static let integers: [UInt64] = [

@@ -3,6 +3,7 @@
 
 import GuestKit
 import GuestRISCV
+import TestSupport
 
 /// A row of the decode table as something to generate.
 struct InstructionForm {
@@ -60,19 +61,7 @@ struct InstructionForm {
   func has(_ field: Field) -> Bool { !places[field.index].isEmpty }
 }
 
-/// A small fast generator, the same on every machine.
-struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
+extension SplitMix {
   mutating func below(_ limit: Int) -> Int { Int(truncatingIfNeeded: next() >> 33) % limit }
   /// True once in `count` times.
   mutating func once(in count: Int) -> Bool { below(count) == 0 }

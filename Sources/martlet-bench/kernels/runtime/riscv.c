@@ -40,25 +40,44 @@ _Noreturn void riscv_trap(uintptr_t cause, uintptr_t pc, uintptr_t value) {
 }
 
 #ifdef PAGED
-#define PTE_RWX_VALID_ACCESSED_DIRTY 0xcfu
 #define PTE_VALID 0x01u
+#define PTE_RWX_VALID_ACCESSED_DIRTY 0xcfu
+#define PTES (4096 / sizeof(uintptr_t))
+#define RAM 0x80000000u
+#define RAM_SIZE (128u << 20)
 
-static uintptr_t root[4096 / sizeof(uintptr_t)] __attribute__((aligned(4096)));
+static uintptr_t root[PTES] __attribute__((aligned(4096)));
+
+static uintptr_t leaf(uintptr_t address) { return address >> 2 | PTE_RWX_VALID_ACCESSED_DIRTY; }
+static uintptr_t pointer(const uintptr_t *table) { return (uintptr_t)table >> 2 | PTE_VALID; }
+
+#ifdef SMALL_PAGES
+static uintptr_t pages[RAM_SIZE / 4096] __attribute__((aligned(4096)));
+
+/// Maps the `index`th stretch of RAM that one table covers by a table of 4 KiB pages.
+static uintptr_t ram_entry(uintptr_t index) {
+  for (uintptr_t i = index * PTES; i < (index + 1) * PTES; i++) pages[i] = leaf(RAM + (i << 12));
+  return pointer(&pages[index * PTES]);
+}
+#else
+static uintptr_t ram_entry(uintptr_t index) { return leaf(RAM + index * PTES * 4096); }
+#endif
 
 #if __riscv_xlen == 64
-static uintptr_t ram[512] __attribute__((aligned(4096)));
+static uintptr_t ram[PTES] __attribute__((aligned(4096)));
 
-/// Devices as one 1 GiB page, the 1 GiB from 0x80000000 as 2 MiB pages; returns the value of `satp` (mode Sv39).
+/// Devices as one 1 GiB page, RAM as 2 MiB or 4 KiB pages; returns the value of `satp` (mode Sv39).
 uintptr_t riscv_identity_map(void) {
-  for (uintptr_t i = 0; i < 512; i++) ram[i] = (0x80000000u + (i << 21)) >> 2 | PTE_RWX_VALID_ACCESSED_DIRTY;
-  root[0] = PTE_RWX_VALID_ACCESSED_DIRTY;
-  root[2] = (uintptr_t)ram >> 2 | PTE_VALID;
+  for (uintptr_t i = 0; i < RAM_SIZE / (PTES * 4096); i++) ram[i] = ram_entry(i);
+  root[0] = leaf(0);
+  root[2] = pointer(ram);
   return (uintptr_t)8 << 60 | (uintptr_t)root >> 12;
 }
 #else
-/// All 4 GiB as 4 MiB pages; returns the value of `satp` (mode Sv32).
+/// All below RAM as 4 MiB pages, RAM as 4 MiB or 4 KiB pages; returns the value of `satp` (mode Sv32).
 uintptr_t riscv_identity_map(void) {
-  for (uintptr_t i = 0; i < 1024; i++) root[i] = i << 20 | PTE_RWX_VALID_ACCESSED_DIRTY;
+  for (uintptr_t i = 0; i < RAM >> 22; i++) root[i] = leaf(i << 22);
+  for (uintptr_t i = 0; i < RAM_SIZE >> 22; i++) root[(RAM >> 22) + i] = ram_entry(i);
   return (uintptr_t)1 << 31 | (uintptr_t)root >> 12;
 }
 #endif

@@ -1,0 +1,192 @@
+// Owns how a running vCPU is made to come back where no instruction budget bounds its run: kicks from any thread, a timer
+// for the deadline, and virtual time that follows the host's clock.
+//
+// The order that loses nothing: who wants something first notes what (a stop request, a kicked vCPU, time that has
+// passed), then raises `pending`, then kicks the host, whose kick holds until it is taken back. The vCPU's thread, at an
+// interrupt point, first lowers `pending`, then takes the host's kick back, then looks at what is wanted. Before it
+// enters translated code it looks once more and kicks itself.
+
+import Glibc
+import HostKit
+import IR
+import Synchronization
+
+/// The kicks of an engine whose strategy is not `budget`.
+final class Kicks: Sendable {
+  let pending = StopFlag()
+  private let host: KickableHost
+  private let states: [VCPUState]
+  let timer: DeadlineTimer
+
+  init(_ host: any Host, _ states: [VCPUState]) {
+    let kickable = KickableHost(host: host)
+    self.host = kickable
+    self.states = states
+    let pending = pending
+    timer = DeadlineTimer {
+      pending.raise()
+      for state in states { kickable.host.kick(state) }
+    }
+  }
+
+  /// Makes every vCPU come back; from any thread.
+  func kickAll() {
+    pending.raise()
+    for state in states { host.host.kick(state) }
+  }
+
+  func kick(_ state: VCPUState) {
+    pending.raise()
+    host.host.kick(state)
+  }
+
+  /// Takes kicks back, if there were any, for the vCPU that stands at an interrupt point.
+  /// - Returns: whether there were.
+  func acknowledge(_ state: VCPUState) -> Bool {
+    guard pending.take() else { return false }
+    host.host.endKick(state)
+    return true
+  }
+}
+
+/// Hosts are used by one thread, but for ``Host/kick(_:)``.
+private struct KickableHost: @unchecked Sendable {
+  let host: any Host
+}
+
+/// Calls a function on a thread of its own when a point on the host's monotonic clock is reached.
+@safe final class DeadlineTimer: @unchecked Sendable {
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let condition: UnsafeMutablePointer<pthread_cond_t>
+  private let fire: @Sendable () -> Void
+  /// Nanoseconds; `.max` when nothing is to happen.
+  private var due = UInt64.max
+  /// Until when the thread sleeps.
+  private var wakes = UInt64.max
+  private var isStopped = false
+  private var thread: pthread_t?
+
+  init(_ fire: @escaping @Sendable () -> Void) {
+    self.fire = fire
+    unsafe mutex = .allocate(capacity: 1)
+    unsafe condition = .allocate(capacity: 1)
+    unsafe pthread_mutex_init(mutex, nil)
+    var attributes = pthread_condattr_t()
+    unsafe pthread_condattr_init(&attributes)
+    unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    unsafe pthread_cond_init(condition, &attributes)
+  }
+
+  deinit {
+    unsafe pthread_mutex_destroy(mutex)
+    unsafe pthread_cond_destroy(condition)
+    unsafe mutex.deallocate()
+    unsafe condition.deallocate()
+  }
+
+  private func locked<T>(_ body: () -> T) -> T {
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    return body()
+  }
+
+  /// Fires once at `time`, instead of at any time set before.
+  func set(_ time: UInt64) {
+    locked {
+      due = time
+      if thread == nil { start() }
+      // A thread that wakes too early goes to sleep again: no need to tell it of a later time.
+      if time < wakes { unsafe pthread_cond_signal(condition) }
+    }
+  }
+
+  /// Ends the thread; nothing fires any more.
+  func stop() {
+    let running = locked { () -> pthread_t? in
+      isStopped = true
+      unsafe pthread_cond_signal(condition)
+      return thread
+    }
+    if let running { pthread_join(running, nil) }
+  }
+
+  private func start() {
+    var created = pthread_t()
+    let argument = unsafe Unmanaged.passRetained(self).toOpaque()
+    unsafe pthread_create(
+      &created, nil,
+      { argument in
+        if let argument = unsafe argument {
+          unsafe Unmanaged<DeadlineTimer>.fromOpaque(argument).takeRetainedValue().run()
+        }
+        return nil
+      }, argument)
+    thread = created
+  }
+
+  private func run() {
+    unsafe pthread_mutex_lock(mutex)
+    while !isStopped {
+      if due == .max {
+        wakes = .max
+        unsafe pthread_cond_wait(condition, mutex)
+      } else if due <= monotonicNanoseconds() {
+        due = .max
+        unsafe pthread_mutex_unlock(mutex)
+        fire()
+        unsafe pthread_mutex_lock(mutex)
+      } else {
+        wakes = due
+        var time = timespec(tv_sec: Int(due / 1_000_000_000), tv_nsec: Int(due % 1_000_000_000))
+        unsafe pthread_cond_timedwait(condition, mutex, &time)
+      }
+    }
+    unsafe pthread_mutex_unlock(mutex)
+  }
+}
+
+extension Engine {
+  /// Whether `vcpu` is to come back at once.
+  func isDue(_ vcpu: VCPU) -> Bool { vcpu.isKicked || stopFlag.isRaised || vcpu.now >= currentDeadline }
+
+  /// Lets the timer end the run of `vcpu` at its deadline.
+  func setTimer(_ vcpu: VCPU) {
+    guard let kicks else { return }
+    guard currentDeadline != .max else { return kicks.timer.set(.max) }
+    let now = vcpu.now
+    let distance = (currentDeadline &- min(now, currentDeadline)).multipliedReportingOverflow(
+      by: clock.nanosecondsPerInstruction)
+    kicks.timer.set(distance.overflow ? .max : monotonicNanoseconds() &+ min(distance.partialValue, 1 << 62))
+  }
+
+  /// At an interrupt point: takes kicks back, before what they were for is looked at.
+  func acknowledgeKicks(_ vcpu: VCPU) {
+    guard let kicks, kicks.acknowledge(vcpu.state) else { return }
+    vcpu.publish(vcpu.mode)
+    if !isDue(vcpu) { setTimer(vcpu) }
+  }
+
+  /// Asks the running vCPU to come back, and measures how long it takes; from any thread, one at a time.
+  public func requestMeasuredStop() {
+    stopProbe.requested.store(monotonicNanoseconds(), ordering: .releasing)
+    requestStop()
+  }
+
+  /// Nanoseconds from each ``requestMeasuredStop()`` to the moment the vCPU had come back; forgets them.
+  public func takeStopLatencies() -> [UInt64] {
+    defer { stopProbe.latencies.removeAll() }
+    return stopProbe.latencies
+  }
+}
+
+/// When a measured stop was asked for, and how long such stops took.
+final class StopProbe {
+  let requested = Atomic<UInt64>(0)
+  var latencies: [UInt64] = []
+
+  /// On the engine's thread, when a stop request has been seen.
+  func noteStop() {
+    let time = requested.exchange(0, ordering: .acquiring)
+    if time != 0 { latencies.append(monotonicNanoseconds() &- time) }
+  }
+}

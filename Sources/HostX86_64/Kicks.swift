@@ -1,0 +1,160 @@
+// Owns the ways of making running code come back: a flag, a page, jumps that are turned back. All may be used by any
+// thread, while another runs the code.
+
+import CHost
+import Glibc
+import HostKit
+import IR
+import Synchronization
+
+/// A page that translated code reads where loops close.
+@safe
+final class PollPage: Sendable {
+  private let address: UInt64
+  private let isClosed = Mutex(false)
+
+  /// - Parameter address: of a page of executable memory that holds no code.
+  init(at address: UInt64) { self.address = address }
+
+  func set(closed: Bool) {
+    isClosed.withLock { state in
+      guard state != closed else { return }
+      state = closed
+      unsafe mprotect(
+        UnsafeMutableRawPointer(bitPattern: UInt(address)), Self.size, closed ? PROT_NONE : PROT_READ | PROT_EXEC)
+    }
+  }
+
+  static var size: Int { 4096 }
+}
+
+/// The jumps that close loops, and the empty jump cache that replaces the real one while they are turned back.
+///
+/// One lock makes one owner of the table: a jump that is linked while the others are turned back stays so until all are
+/// let go on, and no jump cache is published meanwhile. So no kick is lost between the look at what is due and the
+/// entry into translated code, nor by chaining anew. Displacements are aligned 4-byte words, stored at once.
+@safe
+final class LoopChains: @unchecked Sendable {
+  private struct Chain {
+    var exit: UInt32
+    /// Offset of the displacement in the code cache.
+    var displacement: UInt32
+    var linked: Int32
+    var stub: Int32
+  }
+
+  private struct State {
+    var chains: [Chain] = []
+    var placeOfExit: [UInt32: Int] = [:]
+    var areCut = false
+  }
+
+  private let state = Mutex(State())
+  private let writable: UnsafeMutableRawPointer
+  private let emptyJumpCache: UnsafeMutableRawPointer
+
+  /// - Parameter writable: the writable mapping of the code cache.
+  init(patching writable: UnsafeMutableRawPointer) {
+    unsafe self.writable = writable
+    let size = JumpCache.count * JumpCache.entrySize
+    unsafe emptyJumpCache = .allocate(byteCount: size, alignment: 64)
+    for index in 0..<JumpCache.count {
+      unsafe emptyJumpCache.storeBytes(
+        of: JumpCache.emptyPC, toByteOffset: index * JumpCache.entrySize, as: UInt64.self)
+    }
+  }
+
+  deinit { unsafe emptyJumpCache.deallocate() }
+
+  var count: Int { state.withLock { $0.chains.count } }
+
+  private func patch(_ chain: Chain, _ value: Int32) {
+    unsafe writable.storeBytes(of: value, toByteOffset: Int(chain.displacement), as: Int32.self)
+  }
+
+  /// Links an exit: `linked` and `stub` are the displacements to the target and to the exit's own stub.
+  func link(exit: UInt32, displacement: UInt32, linked: Int32, stub: Int32) {
+    state.withLock { state in
+      let chain = Chain(exit: exit, displacement: displacement, linked: linked, stub: stub)
+      if let place = state.placeOfExit[exit] {
+        state.chains[place] = chain
+      } else {
+        state.placeOfExit[exit] = state.chains.count
+        state.chains.append(chain)
+      }
+      patch(chain, state.areCut ? stub : linked)
+    }
+  }
+
+  func unlink(exit: UInt32) {
+    state.withLock { state in
+      guard let place = state.placeOfExit.removeValue(forKey: exit) else { return }
+      patch(state.chains[place], state.chains[place].stub)
+      let last = state.chains.removeLast()
+      guard place < state.chains.count else { return }
+      state.chains[place] = last
+      state.placeOfExit[last.exit] = place
+    }
+  }
+
+  func removeAll() {
+    state.withLock { state in
+      state.chains.removeAll(keepingCapacity: true)
+      state.placeOfExit.removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// Turns all jumps back, and lets `cpu` find no target in its jump cache.
+  func cut(_ cpu: VCPUState) {
+    state.withLock { state in
+      unsafe cpu.store(UInt(bitPattern: emptyJumpCache), at: StateOffset.jumpCache)
+      if !state.areCut { for chain in state.chains { patch(chain, chain.stub) } }
+      state.areCut = true
+    }
+  }
+
+  /// Lets all jumps go on.
+  func mend() {
+    state.withLock { state in
+      if state.areCut { for chain in state.chains { patch(chain, chain.linked) } }
+      state.areCut = false
+    }
+  }
+
+  func publish(_ jumpCache: UInt, _ cpu: VCPUState) {
+    state.withLock { state in
+      let used = unsafe state.areCut ? UInt(bitPattern: emptyJumpCache) : jumpCache
+      cpu.store(used, at: StateOffset.jumpCache)
+    }
+  }
+}
+
+extension X86_64Host {
+  public func kick(_ cpu: VCPUState) {
+    switch lowering.interrupts {
+    case .budget: break
+    case .flag: unsafe chost_exchange32(cpu.base + ABI.mayRun, 0)
+    case .page: pollPage.set(closed: true)
+    case .unchain: loopChains.cut(cpu)
+    }
+  }
+
+  public func endKick(_ cpu: VCPUState) {
+    switch lowering.interrupts {
+    case .budget: break
+    case .flag: unsafe chost_exchange32(cpu.base + ABI.mayRun, 1)
+    case .page: pollPage.set(closed: false)
+    case .unchain: loopChains.mend()
+    }
+  }
+
+  public func publish(jumpCache: UInt, _ cpu: VCPUState) {
+    if lowering.interrupts == .unchain {
+      loopChains.publish(jumpCache, cpu)
+    } else {
+      cpu.store(jumpCache, at: StateOffset.jumpCache)
+    }
+  }
+
+  public var loopChainCount: Int { loopChains.count }
+}

@@ -1,0 +1,22 @@
+// Owns the convenient way to write floating-point IR.
+
+extension Builder {
+  /// Any floating-point op whose result has the type of `a`.
+  @inlinable public mutating func float(
+    _ opcode: Opcode, _ control: FloatControl, _ a: ValueID, _ b: ValueID = .none, _ c: ValueID = .none
+  ) -> ValueID {
+    float(opcode, control, to: block.type(of: a), a, b, c)
+  }
+
+  /// Any floating-point op whose result has type `type`.
+  @inlinable public mutating func float(
+    _ opcode: Opcode, _ control: FloatControl, to type: Type, _ a: ValueID, _ b: ValueID = .none,
+    _ c: ValueID = .none
+  ) -> ValueID {
+    emit(Op(opcode, type, a: a, b: b, c: c, aux: control.rawValue), result: type)
+  }
+
+  @inlinable public mutating func floatCompare(_ relation: FloatRelation, _ a: ValueID, _ b: ValueID) -> ValueID {
+    emit(Op(.floatCompare, block.type(of: a), a: a, b: b, aux: FloatControl(relation).rawValue), result: .i1)
+  }
+}

@@ -1,0 +1,44 @@
+// Owns `stops`: how long the running guest takes to stop, and what that costs its chains.
+
+import Glibc
+import Machine
+
+extension Command {
+  static let stops = Command(
+    "stops", "[COUNT]", .blocks,
+    "Ask the running guest to stop COUNT times at random moments, and show how long it takes (--interrupts chooses how).",
+    .control { monitor, arguments throws(MonitorError) in
+      let count = try monitor.count(arguments[0], else: 1000)
+      monitor.machine.resume(.run)
+      _ = try monitor.perform { $0.engine.takeStopLatencies() }
+      for number in 0..<count {
+        // Steps of a golden ratio: no period of the guest's is met.
+        usleep(UInt32(200 + (number &* 618_034) % 1000))
+        monitor.machine.engine.requestMeasuredStop()
+      }
+      usleep(20_000)
+      return Reply(
+        listing: try monitor.perform { machine in
+          let engine = machine.engine
+          let latencies = engine.takeStopLatencies().sorted()
+          let chains = engine.store.exits.filter { $0.linked != 0 }.count
+          let cut = engine.host.loopChainCount
+          func percentile(_ share: Int) -> Value {
+            latencies.isEmpty ? .nothing : .number(latencies[(latencies.count - 1) * share / 100])
+          }
+          return .fields([
+            Field("strategy", .text(engine.options.interrupts.rawValue)),
+            Field("stops asked for", .count(count)),
+            Field("stops measured", .count(latencies.count)),
+            Field("median ns", percentile(50)),
+            Field("99th percentile ns", percentile(99)),
+            Field("longest ns", percentile(100)),
+            Field("chains", .count(chains)),
+            Field("chains a stop turns back", .count(cut)),
+            Field(
+              "chains retained percent",
+              .real(Double(chains - cut) / Double(max(1, chains)) * 100, decimals: 1)),
+          ])
+        })
+    })
+}

@@ -1,0 +1,145 @@
+// The groups of measurements, and what each consists of.
+
+import ArgumentParser
+import Foundation
+
+/// A group of measurements, chosen by `--only`.
+enum Suite: String, CaseIterable, ExpressibleByArgument, Codable {
+  /// The kernels in M-mode.
+  case kernels
+  /// The integer kernels in S-mode behind page tables: 4 KiB pages, or the largest that fit.
+  case paged4k = "paged-4k"
+  case pagedLarge = "paged-large"
+  /// 100,000 blocks that run a few times each.
+  case flat
+  /// OpenSBI and U-Boot, up to U-Boot's prompt.
+  case boot
+  /// Hot code whose data shares its page.
+  case samepage
+  /// Kernels under each of Martlet's interrupt strategies, and how long a stop takes under each.
+  case interrupts
+
+  var title: String {
+    switch self {
+    case .kernels: "kernels"
+    case .paged4k: "integer kernels in S-mode, Sv39 or Sv32 with 4 KiB pages"
+    case .pagedLarge: "integer kernels in S-mode, Sv39 with 2 MiB pages or Sv32 with 4 MiB pages"
+    case .flat: "large flat code: what a guest instruction costs that runs a few times"
+    case .boot: "OpenSBI and U-Boot, from reset to U-Boot's prompt"
+    case .samepage: "code and data in one page"
+    case .interrupts: "interrupt strategies"
+    }
+  }
+
+  /// The suites of a comma-separated list; all where there is none.
+  static func named(_ list: String?) throws(BenchError) -> [Suite] {
+    guard let list else { return allCases }
+    var chosen: [Suite] = []
+    for name in list.split(separator: ",") {
+      guard let suite = Suite(rawValue: String(name)) else {
+        throw BenchError(
+          "no group “\(name)”; there are \(allCases.map(\.rawValue).joined(separator: ", "))")
+      }
+      chosen.append(suite)
+    }
+    return chosen
+  }
+}
+
+/// Makes the programs of the suites.
+struct Workshop {
+  let guest: Guest
+  let folder: URL
+  /// Names of kernels, comma-separated.
+  let kernels: String?
+  let isNative: Bool
+
+  static let flatBlocks = 100_000
+  static let flatPasses = 3
+  private static let samepageScale: UInt32 = 200_000
+
+  /// The programs of a suite; throws where it cannot run here.
+  func programs(_ suite: Suite) throws -> [Program] {
+    switch suite {
+    case .kernels: return try compile(Kernel.named(kernels), .off)
+    case .paged4k: return try compile(integerKernels(), .small)
+    case .pagedLarge: return try compile(integerKernels(), .large)
+    case .flat: return try flat()
+    case .boot: return [try Firmware.program(pressesKey: true), try Firmware.program(pressesKey: false)]
+    case .interrupts: return try interrupts()
+    case .samepage:
+      let toolchain = try Toolchain(guest: guest, paging: .off, folder: folder)
+      let kernel = Kernel(name: "samepage", group: .variant, scale: Self.samepageScale)
+      return try [
+        toolchain.compile(Kernel(name: "empty", group: .baseline, scale: 1), native: isNative),
+        toolchain.compile(kernel, as: "apart", native: isNative),
+        toolchain.compile(kernel, as: "shared", flags: ["-DSHARED"], native: false),
+      ]
+    }
+  }
+
+  /// The integer kernels, and behind them the same again, long enough to be stopped often.
+  private func interrupts() throws -> [Program] {
+    let toolchain = try Toolchain(guest: guest, paging: .off, folder: folder)
+    var programs = try integerKernels().map { try toolchain.compile($0, native: false) }
+    for name in ["mix", "interpreter"] {
+      guard let kernel = Kernel.all.first(where: { $0.name == name }) else { continue }
+      let long = Kernel(name: name, group: .variant, scale: kernel.scale * 100)
+      var program = try toolchain.compile(long, as: "stops in \(name)", native: false)
+      program.stops = 1000
+      programs.append(program)
+    }
+    return programs
+  }
+
+  private func integerKernels() throws -> [Kernel] { try Kernel.named(kernels).filter { $0.group == .integer } }
+
+  private func compile(_ kernels: [Kernel], _ paging: Paging) throws -> [Program] {
+    let toolchain = try Toolchain(guest: guest, paging: paging, folder: folder)
+    return try kernels.map { try toolchain.compile($0, native: isNative) }
+  }
+
+  /// The generated program, and the same without a call of it.
+  private func flat() throws -> [Program] {
+    guard guest == .rv64 else { throw BenchError("the flat program is for rv64 only") }
+    let model = FlatProgram(blocks: Self.flatBlocks, passes: Self.flatPasses)
+    let source = folder.appendingPathComponent("flat.S")
+    try Data(model.assembly.utf8).write(to: source)
+    let toolchain = try Toolchain(guest: guest, paging: .off, folder: folder)
+    let object = try toolchain.assemble(source.path)
+    return try [(0, FlatProgram(blocks: Self.flatBlocks, passes: 0)), (Self.flatPasses, model)].map { passes, model in
+      let kernel = Kernel(name: "flat", group: .variant, scale: UInt32(passes))
+      var program = try toolchain.compile(kernel, as: "flat-\(passes)", flags: [object], native: false)
+      program.expected = "flat checksum=" + Self.hex(model.checksum)
+      program.wantsStatistics = passes > 0
+      program.figures = [
+        "distinct instructions": Double(model.distinctInstructions), "blocks": Double(model.executedBlocks),
+      ]
+      return program
+    }
+  }
+
+  private static func hex(_ value: UInt64) -> String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}
+
+/// Debian's firmware for the virt board.
+enum Firmware {
+  static let openSBI = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"
+  static let uBoot = "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin"
+
+  /// U-Boot counts down two seconds of the guest's clock before it gives its prompt, unless a key is pressed.
+  static func program(pressesKey: Bool) throws(BenchError) -> Program {
+    for path in [openSBI, uBoot] where !FileManager.default.fileExists(atPath: path) {
+      throw BenchError("\(path) is not installed (Debian: opensbi, u-boot-qemu)")
+    }
+    let name = pressesKey ? "key pressed" : "counting down"
+    var program = Program(name: name, group: .variant, guest: .rv64, elf: uBoot, native: nil)
+    program.bios = openSBI
+    program.wantsStatistics = true
+    program.prompt = (question: "Hit any key", answer: pressesKey ? "\n" : "", last: "=> ")
+    return program
+  }
+}

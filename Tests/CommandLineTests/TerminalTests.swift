@@ -1,0 +1,76 @@
+// Owns the tests at a terminal: the monitor's prompt and the guest's console share it.
+
+import Foundation
+import Testing
+
+/// The program at the other side of a pseudo-terminal.
+private final class Session {
+  private let process = Process()
+  private let master: FileHandle
+  private(set) var text = ""
+
+  init(_ arguments: [String]) throws {
+    let descriptor = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY)
+    // <asm-generic/ioctls.h>: TIOCSPTLCK unlocks the other side, TIOCGPTN tells its number.
+    var lock: Int32 = 0
+    var number: UInt32 = 0
+    try #require(unsafe ioctl(descriptor, 0x4004_5431, &lock) == 0 && ioctl(descriptor, 0x8004_5430, &number) == 0)
+    let slave = try #require(FileHandle(forUpdatingAtPath: "/dev/pts/\(number)"))
+    master = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    process.executableURL = URL(fileURLWithPath: Program.path ?? "")
+    process.arguments = arguments
+    process.environment = ["TERM": "xterm", "HOME": FileManager.default.temporaryDirectory.path]
+    (process.standardInput, process.standardOutput, process.standardError) = (slave, slave, slave)
+    try process.run()
+    // What is typed before the program has the keys to itself would wait for the end of the line.
+    var mode = termios()
+    for _ in 0..<300 where unsafe tcgetattr(descriptor, &mode) != 0 || mode.c_lflag & tcflag_t(ICANON) != 0 {
+      usleep(100_000)
+    }
+  }
+
+  deinit { if process.isRunning { process.terminate() } }
+
+  func type(_ keys: String) throws { try master.write(contentsOf: Data(keys.utf8)) }
+
+  /// Reads until the text from `start` on contains `wanted`, for at most 30 seconds.
+  /// - Returns: whether it does.
+  func awaits(_ wanted: String, from start: Int = 0) -> Bool {
+    let deadline = Date(timeIntervalSinceNow: 30)
+    while !text.dropFirst(start).contains(wanted) {
+      var ready = pollfd(fd: master.fileDescriptor, events: Int16(POLLIN), revents: 0)
+      guard Date() < deadline, unsafe poll(&ready, 1, 1000) >= 0 else { return false }
+      if ready.revents != 0 {
+        let data = master.availableData
+        if data.isEmpty { return false }
+        text += String(decoding: data, as: UTF8.self)
+      }
+    }
+    return true
+  }
+
+  func exitCode() -> Int32 {
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+}
+
+@Suite(.enabled(if: Program.path != nil, Program.missing))
+struct TerminalTests {
+  /// A line of the guest goes above the prompt and what is typed there; the beginning of one waits for its end.
+  @Test func guestPrintsAboveThePrompt() throws {
+    let image = try Program.file(Guest.bytes(Guest.say("one\ntwo") + Guest.loop))
+    let session = try Session(["-M", "virt", "-m", "16M", "-bios", image, "-nographic", "-S", "--timeout", "50"])
+    try session.type("\u{1}c")
+    try #require(session.awaits("(martlet) "), "\(session.text)")
+    try session.type("continue\n")
+    try #require(session.awaits("one\r\n"), "\(session.text)")
+    let line = session.text.components(separatedBy: "one\r\n")[0].count
+    #expect(session.awaits("(martlet) ", from: line), "\(session.text)")
+    #expect(!session.text.contains("two"))
+    try session.type("\u{1}c")
+    #expect(session.awaits("\r\ntwo"), "\(session.text)")
+    try session.type("\u{1}x")
+    #expect(session.exitCode() == 0)
+  }
+}
