@@ -19,6 +19,15 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
     swiftSettings: strict)
 }
 
+/// All folders of `Sources` but that of the target whose folder is the whole package.
+let otherSources = [
+  "Sources/Bits", "Sources/Bus", "Sources/CCapstone", "Sources/CFDT", "Sources/CHost", "Sources/CReadline",
+  "Sources/DebugServer", "Sources/Devices", "Sources/Devicetree", "Sources/Engine", "Sources/GDBRemote",
+  "Sources/GuestARM", "Sources/GuestKit", "Sources/GuestRISCV", "Sources/HostInterpreter", "Sources/HostKit",
+  "Sources/HostX86_64", "Sources/IR", "Sources/Machine", "Sources/Monitor", "Sources/Optimizer",
+  "Sources/SoftFloat", "Sources/martlet", "Sources/martlet-bench",
+]
+
 let package = Package(
   name: "martlet",
   products: [
@@ -60,7 +69,7 @@ let package = Package(
     // Its folder is the whole package, because SwiftPM copies only what is inside a target's folder, and no links.
     .target(
       name: "Boards", path: ".",
-      exclude: ["CONTRIBUTING.md", "LICENSE", "README.md", "Sources/martlet-bench", "Tests", "gdb"],
+      exclude: ["CONTRIBUTING.md", "LICENSE", "README.md", "Tests", "gdb"] + otherSources,
       sources: ["Sources/Boards"], resources: [.copy("boards")], swiftSettings: strict),
     module("Machine", ["Engine", "Bus", "Devicetree", "GuestKit", "HostKit", "Bits"]),
     // Floor 5

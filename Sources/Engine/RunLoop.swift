@@ -40,8 +40,11 @@ extension Engine {
     }
     var source: UInt32 = 0
     while true {
-      // A jump that a kick has turned back ends here too.
-      if let kicks, kicks.pending.isRaised { vcpu.mayInterrupt = true }
+      // A jump that a kick has turned back ends here too, perhaps one into another mode.
+      if let kicks, kicks.pending.isRaised {
+        vcpu.enterMode()
+        vcpu.mayInterrupt = true
+      }
       if vcpu.mayInterrupt {
         if let outcome = atInterruptPoint(vcpu) { return outcome }
         source = 0
@@ -67,8 +70,8 @@ extension Engine {
       // What ran may have changed the flags of the next instruction (Arm's ITSTATE).
       case .unlinked:
         source = vcpu.state.exitSite
-        vcpu.enterMode()
         if options.countsExecutions { note(\.unchained, at: store[store.exits[Int(source)].source].key.pc) }
+        vcpu.enterMode()
       case .indirectMiss:
         vcpu.enterMode()
         statistics.indirectMisses &+= 1

@@ -231,7 +231,7 @@ enum WideData {
   ]
 
   private static func operand(_ t: inout Translator, _ i: Instruction) -> (ValueID, carry: ValueID?) {
-    t.shift(t.r(i.m), Shift(rawValue: i["k"]) ?? .left, i.i)
+    t.shift(t.r(i.m), Shift(rawValue: i["k"]) ?? .left, i.i, carries: i["f"] != 0)
   }
 
   static func tstR(_ t: inout Translator, _ i: Instruction) { logical(&t, i, .and, operand(&t, i), writes: false) }

@@ -18,7 +18,12 @@ public final class X86_64Host: Host {
   /// Bytes of the code cache that `reset` keeps.
   private let permanent: Int
 
-  public init(_ configuration: HostConfiguration) throws(HostError) {
+  public convenience init(_ configuration: HostConfiguration) throws(HostError) {
+    try self.init(configuration, hasFMA: chost_cpu_has_fma() != 0)
+  }
+
+  /// - Parameter hasFMA: whether to use AVX and FMA.
+  package init(_ configuration: HostConfiguration, hasFMA: Bool) throws(HostError) {
     guard chost_cpu_has_bit_instructions() != 0 else {
       throw .setup("the x86_64 host needs a CPU with BMI1, BMI2, LZCNT and POPCNT")
     }
@@ -49,8 +54,8 @@ public final class X86_64Host: Host {
     cache.commit(assembler.count)
     permanent = cache.used
     lowering = Lowering(
-      configuration, pins: pins, vectorPins: vectorPins, trampolines: trampolines, cacheBase: cache.base,
-      pollPage: UInt32(cache.pollPage - cache.base), assembler: assembler)
+      configuration, pins: pins, vectorPins: vectorPins, hasFMA: hasFMA, trampolines: trampolines,
+      cacheBase: cache.base, pollPage: UInt32(cache.pollPage - cache.base), assembler: assembler)
     let added = chost_faults_add(
       cache.base, cache.base + UInt64(cache.size), UInt32(StateOffset.faultPC), UInt32(StateOffset.faultTrampoline))
     guard added == 0 else { throw .setup("too many code caches in one process") }

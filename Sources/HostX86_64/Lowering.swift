@@ -1,6 +1,5 @@
 // Lowering of one IR block to machine code: the backward pass over its ops, and the dispatch by opcode.
 
-import CHost
 import HostKit
 import IR
 
@@ -86,9 +85,8 @@ struct Lowering {
   var takesMarks = false
 
   init(
-    _ configuration: HostConfiguration, pins: [Int], vectorPins: [Int], trampolines: Trampolines, cacheBase: UInt64,
-    pollPage: UInt32,
-    assembler: Assembler
+    _ configuration: HostConfiguration, pins: [Int], vectorPins: [Int], hasFMA: Bool, trampolines: Trampolines,
+    cacheBase: UInt64, pollPage: UInt32, assembler: Assembler
   ) {
     interrupts = configuration.interrupts
     self.pollPage = pollPage
@@ -98,7 +96,7 @@ struct Lowering {
     self.pins = pins
     self.vectorPins = vectorPins
     floatEnvironment = configuration.floatEnvironment
-    hasFMA = chost_cpu_has_fma() != 0
+    self.hasFMA = hasFMA
     self.trampolines = trampolines
     self.cacheBase = cacheBase
     self.assembler = assembler

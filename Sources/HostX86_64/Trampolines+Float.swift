@@ -10,11 +10,11 @@ import IR
 
 extension ABI {
   /// Whether translated code uses floating point (u32).
-  static var floatInUse: Int { StateOffset.hostPrivate + 8 }
+  static var floatInUse: Int { StateOffset.hostPrivate + 16 }
   /// MXCSR for the guest, without exceptions; the default; and a place to store it (u32 each).
-  static var guestMXCSR: Int { StateOffset.hostPrivate + 12 }
-  static var defaultMXCSR: Int { StateOffset.hostPrivate + 16 }
-  static var savedMXCSR: Int { StateOffset.hostPrivate + 20 }
+  static var guestMXCSR: Int { StateOffset.hostPrivate + 20 }
+  static var defaultMXCSR: Int { StateOffset.hostPrivate + 24 }
+  static var savedMXCSR: Int { StateOffset.hostPrivate + 28 }
   /// All exceptions masked, none seen, to nearest even.
   static var plainMXCSR: UInt32 { 0x1F80 }
 

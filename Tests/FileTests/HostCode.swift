@@ -65,6 +65,8 @@ private struct HostListing {
   let pins: String
   /// By host address.
   private var places: [UInt64: String] = [:]
+  /// Host address of the floating-point constants, 16 bytes each.
+  private let constants: UInt64
   /// By offset in the state.
   private var fields: [Int: String]
 
@@ -76,6 +78,7 @@ private struct HostListing {
       configuration.registers = registers.map { RegisterSlot(offset: $0.offset, type: $0.type) }
       configuration.pinOrder = guest.registerFile.pinOrder
       configuration.helpers = guest.helpers
+      configuration.floatEnvironment = guest.registerFile.floatEnvironment
     }
     host = try X86_64Host(configuration)
     pins = host.pinnedRegisters.map { "\(registers[$0.register].name)=\($0.hostRegister)" }.joined(separator: " ")
@@ -88,6 +91,8 @@ private struct HostListing {
     for case let (name?, offset as Int) in Mirror(reflecting: trampolines).children {
       places[host.jumpTarget(CodeAddress(UInt32(offset)))] = "@" + name
     }
+    let constants = try #require(Mirror(reflecting: trampolines).descendant("floats", "constants") as? Int)
+    self.constants = host.jumpTarget(CodeAddress(UInt32(constants)))
     fields = Self.header
     for register in registers { fields[register.offset] = register.name }
   }
@@ -127,7 +132,13 @@ private struct HostListing {
       let mnemonic = line.text.prefix { $0 != " " }
       return mnemonic + " " + (labels[target].map { "L\($0)" } ?? places[target] ?? "elsewhere")
     }
-    let text = line.text.replacing(/\[rbp(?: \+ (?:0x([0-9a-f]+)|(\d+)))?\]/) { match in
+    let constant = line.text.replacing(/\[rip ([+-]) 0x([0-9a-f]+)\]/) { match in
+      let distance = UInt64(match.2, radix: 16)!
+      let next = line.address + UInt64(line.bytes.count)
+      let address = match.1 == "-" ? next &- distance : next &+ distance
+      return "[constant \((address - constants) / 16)]"
+    }
+    let text = constant.replacing(/\[rbp(?: \+ (?:0x([0-9a-f]+)|(\d+)))?\]/) { match in
       let offset = match.1.flatMap { Int($0, radix: 16) } ?? match.2.flatMap { Int($0) } ?? 0
       return "[cpu.\(fields[offset] ?? String(offset))]"
     }

@@ -43,22 +43,26 @@ final class FloatRig {
     Helper("clear", .keep, clear),
   ]
 
-  private static let noMemory: SlowAccessFunction = { state, _, value, _, _ in
+  /// An access to it ends in an exception.
+  static let faultingAddress: UInt64 = 128
+
+  private static let noMemory: SlowAccessFunction = { state, address, value, _, _ in
     // The host computes here too, inexactly.
     let cpu = unsafe VCPUState(state)
-    cpu.accessOutcome = .completed
+    cpu.accessOutcome = address == faultingAddress ? .left : .completed
+    if address == faultingAddress { cpu.exitReason = .exception }
     cpu.exceptionValue = (1 / Double(value | 3)).bitPattern
     return 0x3FD5_5555_5555_5555
   }
 
-  init() throws {
+  init(hasFMA: Bool = true) throws {
     let slots = (0..<32).map {
       RegisterSlot(offset: StateOffset.registers + $0 * 8, type: $0 < 16 ? .f64 : .i64)
     }
     host = try unsafe X86_64Host(
       HostConfiguration(
         registers: slots, pinOrder: [17, 19] + Self.pinned, helpers: Self.helpers, slowAccess: Self.noMemory,
-        floatEnvironment: Self.environment, codeCacheSize: 4 << 20))
+        floatEnvironment: Self.environment, codeCacheSize: 4 << 20), hasFMA: hasFMA)
     unsafe state = .allocate(byteCount: 1024, alignment: 64)
     unsafe other = .allocate(byteCount: 1024, alignment: 64)
     unsafe state.initializeMemory(as: UInt8.self, repeating: 0, count: 1024)

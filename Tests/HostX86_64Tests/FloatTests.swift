@@ -154,8 +154,8 @@ struct FloatPlacement: Sendable {
     }
   }
 
-  @Test(arguments: FloatCase.all) func hardOperands(_ test: FloatCase) throws {
-    let rig = try FloatRig()
+  @Test(arguments: FloatCase.all, [true, false]) func hardOperands(_ test: FloatCase, hasFMA: Bool) throws {
+    let rig = try FloatRig(hasFMA: hasFMA)
     let values = hardValues(test.source)
     let modes: [UInt8] = test.control.rounding == .dynamic ? [0, 1, 2, 3] : [0, 3]
     for (number, placement) in FloatPlacement.all.enumerated() {
@@ -291,9 +291,45 @@ struct FloatPlacement: Sendable {
     }
   }
 
-  /// Bit casts, selects, constants, spills: as long chains of random ops, against their meaning.
-  @Test func randomChainsOfOps() throws {
+  /// NaNs that are not canonical yet when an access faults, or at a side exit, are so where the guest can see them.
+  @Test(arguments: [true, false]) func nansAreCanonicalWhereverTheBlockIsLeft(byFault: Bool) throws {
     let rig = try FloatRig()
+    let entry = try rig.compile { builder in
+      let a = builder.getRegister(0, .f64)
+      let sum = builder.float(.floatAdd, FloatControl(.dynamic), a, builder.getRegister(5, .f64))
+      builder.setRegister(1, sum)
+      let product = builder.float(.floatMul, FloatControl(.dynamic), sum, a)
+      builder.setRegister(12, product)
+      builder.setRegister(2, builder.float(.floatDiv, FloatControl(.dynamic), a, a))
+      let single = builder.unary(.floatUnbox, builder.getRegister(6, .f64), to: .f32)
+      let root = builder.float(.floatSqrt, FloatControl(.dynamic), single)
+      builder.setRegister(3, builder.unary(.floatBox, root, to: .f64))
+      builder.instruction(pc: 0x1004, length: 4)
+      if byFault {
+        let address = builder.const(.i64, Int64(FloatRig.faultingAddress))
+        builder.setRegister(7, builder.load(.f64, MemoryAccess(size: 8), at: address))
+      } else {
+        builder.exitIf(builder.unary(.truncate, builder.getRegister(16, .i64), to: .i1), to: 0x2000)
+      }
+      builder.setRegister(1, a)
+    }
+    let payload: UInt64 = 0xFFF8_0000_0000_1234
+    for (index, value) in [payload, 0, 0, 0, 0, one, 0xFFFF_FFFF_BF80_0000, 77].enumerated() {
+      rig[index] = value
+    }
+    rig[16] = 1
+    rig.flags = 0
+    rig.run(entry)
+    let canonical: UInt64 = 0x7FF8_0000_0000_0000
+    #expect(rig.cpu.exitReason == (byFault ? .exception : .unlinked))
+    #expect(rig[0] == payload && rig[1] == canonical && rig[12] == canonical && rig[2] == canonical)
+    #expect(rig[3] == 0xFFFF_FFFF_7FC0_0000 && rig[7] == 77)
+    #expect(rig.flags == 16)
+  }
+
+  /// Bit casts, selects, constants, spills: as long chains of random ops, against their meaning.
+  @Test(arguments: [true, false]) func randomChainsOfOps(hasFMA: Bool) throws {
+    let rig = try FloatRig(hasFMA: hasFMA)
     var generator = SystemRandomNumberGenerator()
     for _ in 0..<Self.count * 5 {
       let chain = FloatChain(length: Int.random(in: 1...24, using: &generator), using: &generator)

@@ -52,11 +52,10 @@ import Testing
     let isOver = Atomic<Bool>(false)
   }
 
-  private func machine(_ strategy: InterruptStrategy, harts: Int = 1) throws -> Machine {
-    let image = try TemporaryFile(words: Self.program)
+  private func machine(_ strategy: InterruptStrategy, _ words: [UInt32] = program) throws -> Machine {
+    let image = try TemporaryFile(words: words)
     var configuration = MachineConfiguration(board: boardsFolder + "riscv/virt.dts")
     configuration.kernel = image.path
-    configuration.cpuCount = harts
     configuration.engine.interrupts = strategy
     // No end of a time slice is to help a kick that was lost.
     if !strategy.isDeterministic { configuration.quantum = 1 << 40 }
@@ -142,6 +141,67 @@ import Testing
       fired = machine.perform { $0.events.nextDeadline == .max }
     }
     #expect(fired)
+    machine.shutDown()
+  }
+
+  /// Goes from machine mode to a supervisor behind page tables and back for ever.
+  static let modeSwitches: [UInt32] = [
+    0x0000_0297,  // _start: auipc t0, 0
+    0x0782_8293,  // addi t0, t0, 120
+    0x3052_9073,  // csrw mtvec, t0
+    0xfff0_0293,  // li t0, -1
+    0x3b02_9073,  // csrw pmpaddr0, t0
+    0x01f0_0293,  // li t0, 31
+    0x3a02_9073,  // csrw pmpcfg0, t0
+    0x4000_12b7,  // lui t0, 262145
+    0x0012_9293,  // slli t0, t0, 1
+    0x0082_8293,  // addi t0, t0, 8
+    0x2000_0337,  // lui t1, 131072
+    0x0cf3_0313,  // addi t1, t1, 207
+    0x0062_b023,  // sd t1, 0(t0)
+    0xfff0_02b7,  // lui t0, 1048320
+    0xffb2_8293,  // addi t0, t0, -5
+    0x0012_d293,  // srli t0, t0, 1
+    0xfff2_c293,  // not t0, t0
+    0x1802_9073,  // csrw satp, t0
+    0x1200_0073,  // sfence.vma
+    0x0010_0293,  // li t0, 1
+    0x00b2_9293,  // slli t0, t0, 11
+    0x3002_a073,  // csrs mstatus, t0
+    0x0000_0397,  // auipc t2, 0
+    0x0183_8393,  // addi t2, t2, 24
+    0x4000_02b7,  // lui t0, 262144
+    0x4053_83b3,  // sub t2, t2, t0
+    0x3413_9073,  // csrw mepc, t2
+    0x3020_0073,  // mret
+    0x0014_8493,  // supervisor: addi s1, s1, 1
+    0x0000_0073,  // ecall
+    0x3420_22f3,  // handler: csrr t0, mcause
+    0x0090_0313,  // li t1, 9
+    0x0062_9c63,  // bne t0, t1, 0x80000098
+    0x0010_0293,  // li t0, 1
+    0x00b2_9293,  // slli t0, t0, 11
+    0x3002_a073,  // csrs mstatus, t0
+    0x3413_9073,  // csrw mepc, t2
+    0x3020_0073,  // mret
+    0x0019_0913,  // wrong: addi s2, s2, 1
+    0xffdf_f06f,  // j 0x80000098
+  ]
+
+  /// A return to another mode asks for a look at the mode before the next block is looked up.
+  @Test(arguments: InterruptStrategy.allCases)
+  func returnsChangeTheMode(strategy: InterruptStrategy) throws {
+    let machine = try machine(strategy, Self.modeSwitches)
+    machine.start()
+    machine.resume()
+    usleep(100_000)
+    machine.stop()
+    let (rounds, faults) = machine.perform { machine in
+      let state = machine.engine.vcpus[0].state
+      return (machine.guest.readRegister(state, 9), machine.guest.readRegister(state, 18))
+    }
+    #expect(rounds > 100)
+    #expect(faults == 0)
     machine.shutDown()
   }
 
