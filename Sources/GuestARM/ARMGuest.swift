@@ -46,6 +46,7 @@ public final class ARMGuest: Guest {
         WideData.shifted, WideData.register, WideMultiply.group, Coprocessor.group,
       ]
     }
+    if features.contains(.dsp) { groups.append(DSP.group) }
     return groups
   }
 

@@ -157,21 +157,26 @@ enum Shift: Int {
 }
 
 extension Translator {
-  /// A value shifted by a constant as instructions encode it, and the carry out; a nil carry is C unchanged.
+  /// A value shifted by a constant as instructions encode it, and the carry out if it is wanted; a nil carry is C
+  /// unchanged.
   ///
   /// - Parameter amount: 0 to 31; 0 stands for no left shift, a right shift by 32, or a rotation by one through C.
-  mutating func shift(_ value: ValueID, _ kind: Shift, _ amount: Int) -> (ValueID, carry: ValueID?) {
+  mutating func shift(
+    _ value: ValueID, _ kind: Shift, _ amount: Int, carries: Bool = false
+  ) -> (ValueID, carry: ValueID?) {
+    /// The bit of the value that goes to C.
+    func carry(_ number: Int, _ t: inout Translator) -> ValueID? { carries ? t.carryBit(value, number) : nil }
     switch (kind, amount) {
     case (.left, 0): return (value, nil)
-    case (.left, _): return (binary(.shiftLeft, value, amount), carryBit(value, 32 - amount))
-    case (.right, 0): return (const(0), carryBit(value, 31))
-    case (.right, _): return (binary(.shiftRight, value, amount), carryBit(value, amount - 1))
-    case (.rightArithmetic, 0): return (binary(.shiftRightArithmetic, value, 31), carryBit(value, 31))
-    case (.rightArithmetic, _): return (binary(.shiftRightArithmetic, value, amount), carryBit(value, amount - 1))
+    case (.left, _): return (binary(.shiftLeft, value, amount), carry(32 - amount, &self))
+    case (.right, 0): return (const(0), carry(31, &self))
+    case (.right, _): return (binary(.shiftRight, value, amount), carry(amount - 1, &self))
+    case (.rightArithmetic, 0): return (binary(.shiftRightArithmetic, value, 31), carry(31, &self))
+    case (.rightArithmetic, _): return (binary(.shiftRightArithmetic, value, amount), carry(amount - 1, &self))
     case (.rotate, 0):
       let top = binary(.shiftLeft, slot(.carry), 31)
-      return (builder.binary(.or, top, binary(.shiftRight, value, 1)), carryBit(value, 0))
-    case (.rotate, _): return (binary(.rotateRight, value, amount), carryBit(value, amount - 1))
+      return (builder.binary(.or, top, binary(.shiftRight, value, 1)), carry(0, &self))
+    case (.rotate, _): return (binary(.rotateRight, value, amount), carry(amount - 1, &self))
     }
   }
 

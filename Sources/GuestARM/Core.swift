@@ -88,11 +88,13 @@ struct Core {
     }
   }
 
-  /// APSR, IPSR and EPSR together (ARMv7-M manual, B1.4.2). The T bit reads as set; writes leave IPSR alone.
+  /// APSR, IPSR and EPSR together (ARMv7-M manual, B1.4.2). The T bit is
+  /// clear where PC is odd; writes leave it and IPSR alone.
   var xpsr: UInt32 {
     get {
       let it = self[.itState]
-      return apsr | (it & 3) << 25 | (it >> 2 & 0x3F) << 10 | 1 << 24 | self[.ipsr] & 0x1FF
+      return apsr | (it & 3) << 25 | (it >> 2 & 0x3F) << 10 | (cpu.pc & 1 == 0 ? 1 << 24 : 0)
+        | self[.ipsr] & 0x1FF
     }
     nonmutating set {
       apsr = newValue

@@ -25,6 +25,13 @@ extension ARMGuest {
     if let range = mnemonic.firstRange(of: "<s>") {
       mnemonic.replaceSubrange(range, with: instruction["f"] != 0 ? "s" : "")
     }
+    for (mark, text) in [
+      ("<p>", (instruction["x"] != 0 ? "t" : "b") + (instruction["y"] != 0 ? "t" : "b")),
+      ("<q>", instruction["y"] != 0 ? "x" : ""), ("<r>", instruction["y"] != 0 ? "r" : ""),
+      ("<w>", instruction["y"] != 0 ? "t" : "b"),
+    ] {
+      if let range = mnemonic.firstRange(of: mark) { mnemonic.replaceSubrange(range, with: text) }
+    }
     if let range = mnemonic.firstRange(of: "<x>") {
       mnemonic.replaceSubrange(range, with: Self.elses(instruction["c"], instruction["e"]))
     }

@@ -36,7 +36,7 @@ public struct CPUModel: Sendable {
       note: "ARMv7-M, without its MPU"),
     CPUModel(
       name: "cortex-m4", features: [.main, .unprivileged, .dsp], identifier: 0x410F_C241, priorityBits: 3,
-      note: "ARMv7E-M, without its MPU, its DSP and floating-point instructions"),
+      note: "ARMv7E-M, without its MPU and its floating-point unit"),
   ]
 }
 

@@ -16,6 +16,10 @@ enum HelperNumber: Int, CaseIterable {
   case clearExclusive
   /// Raises the fault of a division by `a` if that is 0.
   case checkDivisor
+  /// A parallel addition or subtraction of `a` and `b`; the immediate is ``ParallelKind`` and ``ParallelOperation``.
+  case parallel
+  /// The sum of the absolute differences of the bytes of `a` and `b`.
+  case sumDifferences
 
   var helper: Helper {
     switch self {
@@ -26,6 +30,8 @@ enum HelperNumber: Int, CaseIterable {
     case .setFaultMask:
       unsafe Helper("cpsid_f", [.readsRegisters, .writesRegisters], setFaultMaskHelper)
     case .clearExclusive: unsafe Helper("clrex", [.writesMemory], clearExclusiveHelper)
+    case .parallel: unsafe Helper("parallel", [], parallelHelper)
+    case .sumDifferences: unsafe Helper("usad8", [], sumDifferencesHelper)
     case .checkDivisor: unsafe Helper("check_divisor", [.mayRaise], checkDivisorHelper)
     }
   }
@@ -152,4 +158,18 @@ private let checkDivisorHelper: HelperFunction = { state, divisor, _, _, _ in
   cpu.exceptionValue = 0
   cpu.exitReason = .exception
   return 0
+}
+
+private let parallelHelper: HelperFunction = { _, n, m, _, selection in
+  guard let kind = ParallelKind(rawValue: Int(selection >> 8)),
+    let operation = ParallelOperation(rawValue: Int(selection & 0xFF))
+  else { return 0 }
+  return operation.apply(kind, UInt32(truncatingIfNeeded: n), UInt32(truncatingIfNeeded: m))
+}
+
+private let sumDifferencesHelper: HelperFunction = { _, n, m, _, _ in
+  (0..<4).reduce(0) { sum, byte in
+    let (a, b) = (n >> UInt64(8 * byte) & 0xFF, m >> UInt64(8 * byte) & 0xFF)
+    return sum + (a > b ? a - b : b - a)
+  }
 }

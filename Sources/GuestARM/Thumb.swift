@@ -60,7 +60,7 @@ extension Translator {
 
 extension Thumb {
   private static func shift(_ t: inout Translator, _ i: Instruction, _ kind: Shift) {
-    let (result, carry) = t.shift(t.r(i.m), kind, i.i)
+    let (result, carry) = t.shift(t.r(i.m), kind, i.i, carries: t.setsFlags)
     if t.setsFlags { t.setNZC(result, carry) }
     t.setR(i.d, result)
   }

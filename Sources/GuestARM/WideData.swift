@@ -155,12 +155,14 @@ enum WideData {
     t.setR(i.d, t.builder.binary(.or, low, t.const(UInt32(i.i) << 16)))
   }
 
-  /// The operand of a saturation: shifted left, or (`k` being 2) right; right by 0 stands for by 32.
+  /// The operand of a saturation: shifted left, or (`k` being 2) right.
   private static func saturationOperand(_ t: inout Translator, _ i: Instruction) -> ValueID {
     t.shift(t.r(i.n), i["k"] == 0 ? .left : .rightArithmetic, i.i).0
   }
 
   private static func saturate(_ t: inout Translator, _ i: Instruction, low: Int, high: Int) {
+    // A right shift by 0 is another instruction, of the DSP extension.
+    guard i["k"] == 0 || i.i != 0 else { return t.undefined() }
     let value = saturationOperand(&t, i)
     let result = t.clamp(value, low, high)
     t.setR(i.d, result)
@@ -229,7 +231,7 @@ enum WideData {
   ]
 
   private static func operand(_ t: inout Translator, _ i: Instruction) -> (ValueID, carry: ValueID?) {
-    t.shift(t.r(i.m), Shift(rawValue: i["k"]) ?? .left, i.i)
+    t.shift(t.r(i.m), Shift(rawValue: i["k"]) ?? .left, i.i, carries: i["f"] != 0)
   }
 
   static func tstR(_ t: inout Translator, _ i: Instruction) { logical(&t, i, .and, operand(&t, i), writes: false) }
@@ -320,7 +322,7 @@ enum WideMultiply {
     "32-bit multiply and divide",
     [
       .init("mul.w", "111110110000 nnnn 1111 dddd 0000 mmmm", "d, n, m", mul),
-      .init("mla", "111110110000 nnnn aaaa dddd 0000 mmmm", "d, n, m, a", mla),
+      .init("mla", "111110110000 nnnn aaaa dddd 0000 mmmm; a!=15", "d, n, m, a", mla),
       .init("mls", "111110110000 nnnn aaaa dddd 0001 mmmm", "d, n, m, a", mls),
       .init("smull", "111110111000 nnnn dddd hhhh 0000 mmmm", "d, h, n, m", smull),
       .init("sdiv", "111110111001 nnnn 1111 dddd 1111 mmmm", "d, n, m", sdiv),

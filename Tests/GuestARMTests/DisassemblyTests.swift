@@ -68,7 +68,7 @@ struct DisassemblyTests {
   }
 
   @Test func everyRowReadsAsInLLVM() throws {
-    let guest = try ARMGuest(model: "cortex-m3")
+    let guest = try ARMGuest(model: "cortex-m4")
     var random = SplitMix(3)
     var encodings: [(name: String, bits: UInt32, length: Int)] = []
     for row in guest.decoder.rows.indices where !Self.different.contains(guest.decoder.rows[row].name) {
@@ -90,8 +90,8 @@ struct DisassemblyTests {
     }
     let source = ".syntax unified\n.thumb\n" + lines.joined(separator: "\n") + "\n"
     try Data(source.utf8).write(to: URL(fileURLWithPath: folder + "/a.s"))
-    _ = try run("clang", ["--target=armv7m-none-eabi", "-c", folder + "/a.s", "-o", folder + "/a.o"])
-    let listing = try run("llvm-objdump", ["-d", "--no-show-raw-insn", "--triple=thumbv7m", folder + "/a.o"])
+    _ = try run("clang", ["--target=armv7em-none-eabi", "-c", folder + "/a.s", "-o", folder + "/a.o"])
+    let listing = try run("llvm-objdump", ["-d", "--no-show-raw-insn", "--triple=thumbv7em", folder + "/a.o"])
     var theirs: [UInt64: String] = [:]
     for line in listing.split(separator: "\n") {
       let parts = line.split(separator: ":", maxSplits: 1)

@@ -214,6 +214,7 @@ struct RandomProgram {
     switch name {
     case "bfi", "bfc": return i["e"] >= i["i"]
     case "rev.w", "rev16.w", "rbit", "revsh.w", "clz": return i["n"] == i["m"]
+    case "ssat", "usat": return i["k"] == 0 || i["i"] != 0
     case "sbfx", "ubfx": return i["i"] + i["e"] < 32
     case "cmp": return pattern.length == 4 || i["n"] >= 8 || i["m"] >= 8 || i.bits >> 8 != 0x45
     default: break

@@ -39,6 +39,27 @@ private let uart = "/soc/uart@40002000"
     }
   }
 
+  /// Run, snapshot, run on; restore, run again: the same end.
+  @Test(arguments: hosts) func aSnapshotEndsTheSame(host: String) throws {
+    let console = Collector()
+    let machine = try machine("bbc_microbit", of: "arm", host: host, console: console) {
+      $0.kernel = Files.microbit
+      $0.instructionLimit = 100_000_000
+    }
+    machine.setReplay(Self.typed)
+    #expect(machine.run(until: "micro:bit v1.0.1", on: console, ticks: 40_000_000) == nil)
+    let snapshot = try machine.saveSnapshot()
+    let start = console.bytes.count
+    #expect(machine.run(ticks: .max) == .requested)
+    let end = (try machine.digest(), Array(console.bytes[start...]))
+    let second = console.bytes.count
+    try machine.restore(snapshot)
+    machine.setReplay(Self.typed)
+    #expect(machine.run(ticks: .max) == .requested)
+    #expect(try machine.digest() == end.0)
+    #expect(Array(console.bytes[second...]) == end.1)
+  }
+
   @Test func anImageWithoutVectorsLocksUp() throws {
     let image = try TemporaryFile([UInt8](repeating: 0, count: 256))
     let machine = try machine("bbc_microbit", of: "arm") { $0.kernel = image.path }

@@ -1,0 +1,125 @@
+/// The APB timer of Arm's Cortex-M System Design Kit: 32 bits, counting down at the system clock.
+///
+/// Source: Cortex-M System Design Kit Technical Reference Manual (DDI 0479), section 4.1.
+import Bits
+import Bus
+
+public final class CMSDKTimer: Device {
+  public static var compatible: [String] { ["arm,cmsdk-timer"] }
+
+  public struct State: Codable, Sendable, Equatable {
+    /// CTRL: enable, external enable, external clock, interrupt enable.
+    var control: UInt32 = 0
+    var reload: UInt32 = 0
+    var pending = false
+    /// The counter's value at clock `since` while it runs, or what it stands at.
+    var value: UInt32 = 0
+    var since: UInt64 = 0
+  }
+
+  public let context: DeviceContext
+  public var state = State()
+  public let registers = [
+    RegisterMap([
+      Register(
+        "CTRL", 0x0,
+        [.field("ENABLE", 0), .unimplemented("EXTIN", 1), .unimplemented("EXTCLK", 2), .field("INTEN", 3)]),
+      Register("VALUE", 0x4), Register("RELOAD", 0x8), Register("INTSTATUS", 0xC),
+    ])
+  ]
+  private let frequency: UInt64
+  private var unimplemented = UnimplementedLog()
+
+  public init(context: DeviceContext) throws(DeviceError) {
+    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    self.context = context
+    let clock = context.node.u32("clocks").flatMap { context.node.node(phandle: $0)?.u64("clock-frequency") }
+    let cpu = context.node.node(path: "/cpus/cpu@0")?.u64("clock-frequency")
+    frequency = max(1, clock ?? cpu ?? 25_000_000)
+  }
+
+  private var clock: UInt64 { context.clock.ticks(frequency: frequency) }
+  private var isRunning: Bool { state.control & 1 != 0 }
+
+  /// Brings the counter up to now: each time it passes 0 it is loaded again.
+  private func catchUp() {
+    guard isRunning else { return }
+    let now = clock
+    var elapsed = now &- state.since
+    state.since = now
+    if elapsed <= UInt64(state.value) {
+      let reachesZero = elapsed == UInt64(state.value) && state.value != 0
+      state.value -= UInt32(elapsed)
+      if reachesZero { expire() }
+      return
+    }
+    if state.value != 0 { expire() }
+    elapsed -= UInt64(state.value) + 1
+    let period = UInt64(state.reload) + 1
+    if state.reload != 0, elapsed >= UInt64(state.reload) { expire() }
+    state.value = state.reload == 0 ? 0 : state.reload - UInt32(elapsed % period)
+  }
+
+  private func expire() {
+    if state.control & 8 != 0 { state.pending = true }
+    updateInterrupt()
+  }
+
+  private func updateInterrupt() { context.interrupts.first?.line.set(state.pending) }
+
+  private func schedule() {
+    context.cancel(token: 0)
+    guard isRunning, state.control & 8 != 0, state.value != 0 || state.reload != 0 else { return }
+    let zero = state.value != 0 ? UInt64(state.value) : UInt64(state.reload) + 1
+    context.schedule(
+      at: VirtualClock.nanoseconds(ticks: state.since &+ zero, frequency: frequency), token: 0)
+  }
+
+  public func event(_ token: UInt64) {
+    catchUp()
+    schedule()
+  }
+
+  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
+    catchUp()
+    switch offset {
+    case 0x0: return UInt64(state.control)
+    case 0x4: return UInt64(state.value)
+    case 0x8: return UInt64(state.reload)
+    case 0xC: return state.pending ? 1 : 0
+    case 0xFD0...0xFFC:
+      let bytes: [UInt64] = [0x04, 0, 0, 0, 0x22, 0xB8, 0x1B, 0, 0x0D, 0xF0, 0x05, 0xB1]
+      return bytes[Int(offset - 0xFD0) / 4]
+    default:
+      unimplemented.unknown(offset: offset, isWrite: false, of: context)
+      return 0
+    }
+  }
+
+  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
+    guard let match = registers[0].match(offset, isWrite: true) else {
+      return unimplemented.unknown(offset: offset, isWrite: true, of: context)
+    }
+    catchUp()
+    let value = UInt32(truncatingIfNeeded: value)
+    unimplemented.write(UInt64(value), to: match, of: context)
+    switch offset {
+    case 0x0:
+      if !isRunning { state.since = clock }
+      state.control = value & 15
+    case 0x4: state.value = value
+    case 0x8:
+      state.reload = value
+      state.value = value
+    default: if value & 1 != 0 { state.pending = false }
+    }
+    updateInterrupt()
+    schedule()
+  }
+
+  public func reset() {
+    context.cancel(token: 0)
+    state = State()
+    updateInterrupt()
+  }
+}

@@ -1,0 +1,418 @@
+// Owns the tests of the M-profile exception model: programs in assembly that note what they see, against what the
+// ARMv7-M Architecture Reference Manual says in B1.5.
+
+import Foundation
+import Glibc
+import Machine
+import Testing
+
+/// The full path of a program of the toolchain (beside `swift`), or else on PATH.
+private func find(_ program: String) -> String? {
+  let path = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+  let isThere = { FileManager.default.isExecutableFile(atPath: $0) }
+  let toolchain = path.first { isThere("\($0)/swift") }
+  return ((toolchain.map { [$0] } ?? []) + path).map { "\($0)/\(program)" }.first(where: isThere)
+}
+
+@Suite(.enabled(if: find("clang") != nil && find("ld.lld") != nil)) struct ArmExceptionTests {
+  /// Vectors, and a macro that appends a register to the notes; it uses r2 and r3. Handlers that a test
+  /// does not define are at 0, which locks up.
+  private static let prelude = """
+    .syntax unified
+    .thumb
+    .macro note register
+      ldr r3, =0x20000000
+      ldr r2, [r3]
+      str \\register, [r2], #4
+      str r2, [r3]
+    .endm
+    .section .text
+    .word 0x20008000, start, 0, hard, mem, bus, usage, 0, 0, 0, 0, svcall, 0, 0, pendsv, systick
+    .word irq0, irq1, irq2, irq3
+    end:
+      b end
+    .weak hard, mem, bus, usage, svcall, pendsv, systick, irq0, irq1, irq2, irq3
+    .thumb_func
+    start:
+      ldr r3, =0x20000000
+      ldr r2, =0x20000100
+      str r2, [r3]
+    """
+
+  /// Runs a program and returns what it noted.
+  private func notes(
+    _ program: String, host: String = "jit", instructions: UInt64 = 20_000, stop: (StopEvent?) -> Void = { _ in }
+  ) throws -> [UInt32] {
+    let folder = NSTemporaryDirectory() + "martlet-arm-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try Data((Self.prelude + "\n" + program + "\n").utf8).write(to: URL(fileURLWithPath: folder + "/a.s"))
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: try #require(find("clang")))
+    process.arguments = [
+      "--target=armv7m-none-eabi", "-nostdlib", "-fuse-ld=lld", "-Wl,--image-base=0,-Ttext=0,-e,0", folder + "/a.s",
+      "-o",
+      folder + "/a.elf",
+    ]
+    try process.run()
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0)
+    let machine = try machine("mps2_an385", of: "arm", host: host) {
+      $0.kernel = folder + "/a.elf"
+      $0.instructionLimit = instructions
+    }
+    stop(machine.run(ticks: .max))
+    let end = try machine.space.read(0x2000_0000, size: 4)
+    return try stride(from: UInt64(0x2000_0100), to: end, by: 4).map {
+      UInt32(try machine.space.read($0, size: 4))
+    }
+  }
+
+  /// A frame of r0–r3, r12, lr, the address after the call, and xPSR; LR is EXC_RETURN; CONTROL and IPSR.
+  @Test(arguments: hosts) func aCallOfTheSupervisorStacksAFrame(host: String) throws {
+    let found = try notes(
+      """
+        movs r0, 10
+        movs r1, 11
+        mov r12, 12
+        ldr r5, =14
+        mov lr, r5
+        cmp r0, r0
+        svc 5
+      after:
+        note r0
+        mrs r0, ipsr
+        note r0
+        b end
+      .thumb_func
+      svcall:
+        mov r4, sp
+        note lr
+        note r4
+        ldr r0, [r4]
+        note r0
+        ldr r0, [r4, 4]
+        note r0
+        ldr r0, [r4, 16]
+        note r0
+        ldr r0, [r4, 20]
+        note r0
+        ldr r0, [r4, 24]
+        ldr r1, =after
+        subs r0, r0, r1
+        note r0
+        ldr r0, [r4, 28]
+        note r0
+        mrs r0, ipsr
+        note r0
+        movs r0, 99
+        str r0, [r4]
+        bx lr
+      """, host: host)
+    #expect(
+      found == [0xFFFF_FFF9, 0x2000_7FE0, 10, 11, 12, 14, 0, 0x6100_0000, 11, 99, 0],
+      "\(found.map { String($0, radix: 16) })")
+  }
+
+  /// Pending interrupts run in the order of their priorities, and of their numbers among equals; what is tail-chained
+  /// finds the same frame.
+  @Test(arguments: hosts) func prioritiesDecideTheOrder(host: String) throws {
+    let found = try notes(
+      """
+        ldr r0, =0xE000E400
+        ldr r1, =0x40802080
+        str r1, [r0]
+        ldr r0, =0xE000E100
+        movs r1, 15
+        str r1, [r0]
+        cpsid i
+        ldr r0, =0xE000E200
+        str r1, [r0]
+        cpsie i
+        movs r0, 100
+        note r0
+        b end
+      .thumb_func
+      irq0:
+        movs r0, 0
+        b handled
+      .thumb_func
+      irq1:
+        movs r0, 1
+        b handled
+      .thumb_func
+      irq2:
+        movs r0, 2
+        b handled
+      .thumb_func
+      irq3:
+        movs r0, 3
+      handled:
+        note r0
+        mov r0, sp
+        note r0
+        bx lr
+      """, host: host)
+    let frame: UInt32 = 0x2000_7FE0
+    #expect(found == [1, frame, 3, frame, 0, frame, 2, frame, 100], "\(found)")
+  }
+
+  /// A more urgent interrupt preempts a handler, and returns to Handler mode; an equal one waits.
+  @Test(arguments: hosts) func moreUrgentInterruptsPreempt(host: String) throws {
+    let found = try notes(
+      """
+        ldr r0, =0xE000E400
+        ldr r1, =0x00404080
+        str r1, [r0]
+        ldr r0, =0xE000E100
+        movs r1, 7
+        str r1, [r0]
+        ldr r0, =0xE000E200
+        movs r1, 1
+        str r1, [r0]
+        isb
+        movs r0, 100
+        note r0
+        b end
+      .thumb_func
+      irq0:
+        movs r0, 0
+        note r0
+        ldr r0, =0xE000E200
+        movs r1, 2
+        str r1, [r0]
+        isb
+        movs r0, 10
+        note r0
+        bx lr
+      .thumb_func
+      irq1:
+        note lr
+        ldr r0, =0xE000E200
+        movs r1, 4
+        str r1, [r0]
+        isb
+        movs r0, 11
+        note r0
+        bx lr
+      .thumb_func
+      irq2:
+        movs r0, 2
+        note r0
+        bx lr
+      """, host: host)
+    #expect(found == [0, 0xFFFF_FFF1, 11, 2, 10, 100], "\(found)")
+  }
+
+  /// BASEPRI holds off what is not more urgent than it.
+  @Test func basePriorityMasks() throws {
+    let found = try notes(
+      """
+        ldr r0, =0xE000E400
+        ldr r1, =0x00002080
+        str r1, [r0]
+        ldr r0, =0xE000E100
+        movs r1, 3
+        str r1, [r0]
+        movs r0, 0x40
+        msr basepri, r0
+        ldr r0, =0xE000E200
+        str r1, [r0]
+        isb
+        movs r0, 100
+        note r0
+        movs r0, 0
+        msr basepri, r0
+        movs r0, 101
+        note r0
+        b end
+      .thumb_func
+      irq0:
+        movs r0, 0
+        note r0
+        bx lr
+      .thumb_func
+      irq1:
+        movs r0, 1
+        note r0
+        bx lr
+      """)
+    #expect(found == [1, 100, 0, 101], "\(found)")
+  }
+
+  /// A fault that is not enabled becomes a HardFault, and the status registers say why.
+  @Test(arguments: hosts) func disabledFaultsEscalate(host: String) throws {
+    let found = try notes(
+      """
+        udf 1
+      .thumb_func
+      hard:
+        ldr r0, =0xE000ED28
+        ldr r1, [r0]
+        note r1
+        ldr r1, [r0, 4]
+        note r1
+        ldr r0, [sp, 24]
+        ldr r1, [sp, 24]
+        ldrh r1, [r1]
+        note r1
+        ldr r0, =0xE000ED24
+        ldr r1, =0x70000
+        str r1, [r0]
+        adr r0, second
+        adds r0, 1
+        str r0, [sp, 24]
+        bx lr
+        .align 2
+      second:
+        ldr r0, =0x30000000
+        ldr r1, [r0, 8]
+      .thumb_func
+      bus:
+        mrs r0, ipsr
+        note r0
+        ldr r0, =0xE000ED28
+        ldr r1, [r0]
+        note r1
+        ldr r1, [r0, 16]
+        note r1
+        b end
+      """, host: host)
+    #expect(
+      found == [1 << 16, 1 << 30, 0xDE01, 5, 1 << 16 | 0x8200, 0x3000_0008], "\(found.map { String($0, radix: 16) })")
+  }
+
+  /// A branch to an even address faults at its target.
+  @Test func clearingTheThumbBitFaults() throws {
+    let found = try notes(
+      """
+        ldr r0, =0xE000ED24
+        ldr r1, =0x70000
+        str r1, [r0]
+        ldr r0, =0x100
+        bx r0
+      .thumb_func
+      usage:
+        ldr r0, =0xE000ED28
+        ldr r1, [r0]
+        note r1
+        ldr r0, [sp, 24]
+        note r0
+        ldr r0, [sp, 28]
+        note r0
+        b end
+      """)
+    #expect(found == [1 << 17, 0x100, 0], "\(found.map { String($0, radix: 16) })")
+  }
+
+  /// A fault in the HardFault handler locks the CPU up, which ends the run with a message.
+  @Test(arguments: hosts) func aFaultInAFaultHandlerLocksUp(host: String) throws {
+    var ending: StopEvent?
+    _ = try notes(
+      """
+        udf 1
+      .thumb_func
+      hard:
+        udf 2
+      """, host: host
+    ) { ending = $0 }
+    guard case .lockedUp(_, let text) = try #require(ending) else {
+      Issue.record("ended by \(String(describing: ending))")
+      return
+    }
+    #expect(text.contains("a fault in its HardFault handler"), "\(text)")
+  }
+
+  /// Threads on the process stack return to it; PendSV switches; MSP stays with handlers.
+  @Test(arguments: hosts) func threadsHaveAStackOfTheirOwn(host: String) throws {
+    let found = try notes(
+      """
+        ldr r0, =0x20006000
+        msr psp, r0
+        movs r0, 2
+        msr control, r0
+        isb
+        mov r0, sp
+        note r0
+        ldr r0, =0xE000ED04
+        ldr r1, =0x10000000
+        str r1, [r0]
+        isb
+        mov r0, sp
+        note r0
+        mrs r0, control
+        note r0
+        b end
+      .thumb_func
+      pendsv:
+        note lr
+        mov r0, sp
+        note r0
+        mrs r0, psp
+        note r0
+        mrs r0, control
+        note r0
+        bx lr
+      """, host: host)
+    #expect(
+      found == [0x2000_6000, 0xFFFF_FFFD, 0x2000_8000, 0x2000_5FE0, 0, 0x2000_6000, 2],
+      "\(found.map { String($0, radix: 16) })")
+  }
+
+  /// SysTick counts down at the CPU's clock (25 MHz: one count in four instructions) and raises its exception.
+  @Test(arguments: hosts) func theTickComesInItsPeriod(host: String) throws {
+    let found = try notes(
+      """
+        ldr r4, =0xE000E010
+        ldr r0, =999
+        str r0, [r4, 4]
+        movs r0, 0
+        str r0, [r4, 8]
+        movs r0, 7
+        str r0, [r4]
+      wait:
+        wfi
+        b wait
+      .thumb_func
+      systick:
+        ldr r0, =0xE0001004
+        ldr r0, [r0]
+        note r0
+        bx lr
+      """, host: host, instructions: 100_000)
+    let distances = zip(found.dropFirst(), found).map { $0 - $1 }
+    #expect(distances.count > 20)
+    #expect(distances.allSatisfy { (998...1002).contains($0) }, "\(distances)")
+  }
+
+  /// IT blocks are interrupted and faulted in exactly where they are: the rest of the block runs after the return.
+  @Test(arguments: hosts) func aFaultInAnITBlockReturnsIntoIt(host: String) throws {
+    let found = try notes(
+      """
+        ldr r0, =0xE000ED24
+        ldr r1, =0x70000
+        str r1, [r0]
+        ldr r4, =0x30000000
+        ldr r5, =0x20000200
+        movs r6, 1
+        movs r7, 0
+        cmp r6, 1
+        itete eq
+        ldreq r1, [r4]
+        movne r7, 1
+        addeq r7, 2
+        addne r7, 4
+        note r7
+        b end
+      .thumb_func
+      bus:
+        ldr r0, [sp, 28]
+        note r0
+        mov r4, r5
+        bx lr
+      """, host: host)
+    // ITSTATE 0b0000_0110 with condition eq, in bits 26:25 and 15:10.
+    #expect(found.count == 2 && found[1] == 2, "\(found.map { String($0, radix: 16) })")
+    #expect(found[0] & 0x0600_FC00 != 0, "\(String(found[0], radix: 16))")
+  }
+}
