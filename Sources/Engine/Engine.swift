@@ -65,6 +65,7 @@ public struct EngineOptions: Sendable {
   public internal(set) var forbiddenChains: Set<ChainEdge> = []
   /// Blocks whose one instruction straddles two pages, by the second page.
   var straddlers: [UInt64: [BlockID]] = [:]
+  var openPages = OpenPages()
   /// What generated code counts while executions are counted; stable addresses.
   var counters = CounterTable()
   /// What the engine counts meanwhile, by guest PC.

@@ -79,6 +79,7 @@ extension Engine {
     host.reset()
     store.clear()
     straddlers.removeAll()
+    openPages.removeAll()
     for page in pages { protect(page) }
     for vcpu in vcpus { for mode in vcpu.modes { mode.clearJumpCache() } }
     statistics.flushes &+= 1

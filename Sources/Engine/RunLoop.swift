@@ -226,6 +226,9 @@ extension Engine {
       // A helper that changed the mode (an exception return) leaves this way.
       vcpu.enterMode()
       vcpu.mayInterrupt = true
+    case .codeFence:
+      fenceCode()
+      vcpu.mayInterrupt = true
     case .stateChanged:
       vcpu.enterMode()
       vcpu.mayInterrupt = true

@@ -143,7 +143,7 @@ extension Engine {
     let index = Int(virtual >> 12) & (SoftTLB.count - 1)
     let hostPage = unsafe UInt64(UInt(bitPattern: direct.memory.alias + direct.offset))
     let mayWrite =
-      found.writable && direct.isWritable && !store.hasCode(inPage: page) && straddlers[page] == nil
+      found.writable && direct.isWritable && !isCodeGuarded(page)
       && (kind == .write || vcpu.mode.writeTag(index) == virtual)
     vcpu.mode.setTLB(
       index, read: found.readable ? virtual : SoftTLB.invalidTag, write: mayWrite ? virtual : SoftTLB.invalidTag,
@@ -168,6 +168,10 @@ extension Engine {
     _ vcpu: VCPU, _ physical: UInt64, _ size: Int, _ value: UInt64, _ address: UInt64
   ) throws(AccessFailure) {
     if overwritesRunningBlock(vcpu, physical, size) { throw .overwritesRunningBlock }
+    let page = physical & ~0xFFF
+    if store.hasCode(inPage: page), store.overlapping(physical..<physical + UInt64(size)).isEmpty {
+      noteStoreBesideCode(page)
+    }
     if space.ram(at: physical, count: size) == nil {
       clock.now = time(of: vcpu)
       vcpu.state.accessOutcome = .completedOnDevice

@@ -155,7 +155,8 @@ extension Engine {
         irOpCount: UInt32(block.ops.count), compiled: compiled, firstExit: store.nextExit, isValid: true, tier: tier,
         secondPage: second, firstIncoming: 0,
         nextInBucket: 0, nextInPage: 0), block.ops)
-    if store[id].nextInPage == 0 { denyWrites(key.physicalPC & ~0xFFF) }
+    let page = key.physicalPC & ~0xFFF
+    if openPages.contains(page) { noteOpenBlock(id, page) } else if store[id].nextInPage == 0 { denyWrites(page) }
     if second < TranslationBlock.unreachablePage {
       straddlers[second, default: []].append(id)
       denyWrites(second)

@@ -91,13 +91,17 @@ extension Engine {
   func protect(_ page: UInt64) {
     guard window.covers(page, count: 0x1000), let direct = space.directPage(at: page) else { return }
     let access: PageAccess =
-      debug.watchesPage(page)
-      ? .none : !direct.isWritable || store.hasCode(inPage: page) || straddlers[page] != nil ? .readOnly : .readWrite
+      debug.watchesPage(page) ? .none : direct.isWritable && !isCodeGuarded(page) ? .readWrite : .readOnly
     do throws(MemoryError) {
       try window.protect(page, count: 0x1000, access)
       for view in restrictedWindows {
         try view.window.protect(page, count: 0x1000, min(access, view.limit(page)))
       }
     } catch { log.write(.guestErrors, "memory window: \(error)") }
+  }
+
+  /// Whether stores to a page are caught because of the code in it.
+  func isCodeGuarded(_ page: UInt64) -> Bool {
+    store.hasCode(inPage: page) && !openPages.contains(page) || straddlers[page] != nil
   }
 }

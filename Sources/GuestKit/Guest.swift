@@ -180,6 +180,10 @@ public protocol Guest: AnyObject, Sendable {
 
   var bootProtocol: BootProtocol { get }
 
+  /// Whether code has to be fenced (`ExitReason.codeFence`) between being written and being executed, as the
+  /// architecture demands of software: stores next to code need not all be seen then.
+  var fencesCode: Bool { get }
+
   /// Puts `cpu` in its reset state, about to run at `pc` (or at what the vector table there says), as hart number
   /// `number`.
   func reset(_ cpu: VCPUState, number: Int, pc: UInt64)
@@ -236,5 +240,6 @@ public protocol Guest: AnyObject, Sendable {
 extension Guest {
   public var bootProtocol: BootProtocol { .devicetree }
   public func lockUp(_ cpu: VCPUState) -> String? { nil }
+  public var fencesCode: Bool { false }
   public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] { [] }
 }

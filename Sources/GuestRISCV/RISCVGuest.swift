@@ -74,6 +74,8 @@ public final class RISCVGuest: Guest {
 
   public var architecture: String { xlen == 32 ? "riscv32" : "riscv64" }
   public var addressBits: Int { xlen }
+  /// By FENCE.I.
+  public var fencesCode: Bool { true }
   /// `sp`
   public var stackPointer: Int { 2 }
 }

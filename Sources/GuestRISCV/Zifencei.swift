@@ -10,8 +10,8 @@ enum Zifencei {
       .init("fence.i", "............ ..... 001 ..... 0001111", "", fenceI)
     ])
 
-  /// Stores already drop the translations they hit; what is left is not to run on in this block.
+  /// Most stores already drop the translations they hit; what is left is not to run on in this block.
   static func fenceI(_ t: inout Translator, _ i: Instruction) {
-    t.builder.exit(with: .stateChanged, pc: t.nextPC)
+    t.builder.exit(with: .codeFence, pc: t.nextPC)
   }
 }

@@ -191,6 +191,8 @@ public enum ExitReason: UInt32, Sendable, CaseIterable {
   case step
   /// A semihosting call by the instruction at `pc`.
   case semihosting
+  /// Code that was written may be executed from `pc` on.
+  case codeFence
 
   public var name: String {
     switch self {
@@ -204,6 +206,7 @@ public enum ExitReason: UInt32, Sendable, CaseIterable {
     case .watchpoint: "watchpoint"
     case .step: "step"
     case .semihosting: "semihosting"
+    case .codeFence: "code.fence"
     }
   }
 }

@@ -1,7 +1,8 @@
 // Owns the tests of guest code that is written while it runs, and of code caches that fill up.
 //
 // A store is seen by the very next instruction, with or without `fence.i`: the architecture allows less, but only so is
-// a run the same however its code is cut into blocks.
+// a run the same however its code is cut into blocks. The exception are pages in which very many stores hit data beside
+// the code: then `fence.i` is needed.
 
 import Engine
 import HostInterpreter
@@ -59,6 +60,16 @@ struct Case: CustomTestStringConvertible, Sendable {
       Code.add(5, 5, 8), Code.sw(5, 20, 6), Code.addi(7, 7, -1), Code.bne(7, 0, -28), Code.stop,
     ], expected: 20 * 99 * 100 / 2)
 
+  /// A thousand stores beside the code open the page; then a loop changes itself, with fences.
+  private static let opened = Case(
+    testDescription: "a loop in an opened page, behind fence.i",
+    program: [
+      Code.auipc(6), Code.addi(7, 0, 1000), Code.sw(7, 60, 6), Code.addi(7, 7, -1), Code.bne(7, 0, -8),
+      Code.addi(7, 0, 500), Code.lui(8, 0x100), Code.lw(5, 32, 6),
+      Code.addi(10, 10, 0), Code.add(5, 5, 8), Code.sw(5, 32, 6), Code.fenceI, Code.addi(7, 7, -1),
+      Code.bne(7, 0, -20), Code.stop, 0,
+    ], expected: 499 * 500 / 2)
+
   private static let swap = Case(
     testDescription: "the next instruction, by an atomic swap",
     program: [
@@ -81,7 +92,9 @@ struct Case: CustomTestStringConvertible, Sendable {
       Code.addi(10, 10, 0), Code.addi(5, 5, 16), Code.sh(5, 18, 6), Code.addi(7, 7, -1), Code.bne(7, 0, -16), Code.stop,
     ]), offset: 0xFEC, expected: 99 * 100 / 2)
 
-  private static let cases = [nextInstruction, behindFence, itself, loop, chained, swap, conditional, acrossPages]
+  private static let cases = [
+    nextInstruction, behindFence, itself, loop, chained, opened, swap, conditional, acrossPages,
+  ]
 
   @Test(arguments: cases, 0..<2) func storesAreSeenAtOnce(_ test: Case, _ host: Int) throws {
     let whole = try Rig(Self.hosts[host], test.program, offset: test.offset)
