@@ -19,15 +19,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
     swiftSettings: strict)
 }
 
-/// All folders of `Sources` but that of the target whose folder is the whole package.
-let otherSources = [
-  "Sources/Bits", "Sources/Bus", "Sources/CCapstone", "Sources/CFDT", "Sources/CHost", "Sources/CReadline",
-  "Sources/DebugServer", "Sources/Devices", "Sources/Devicetree", "Sources/Engine", "Sources/GDBRemote",
-  "Sources/GuestARM", "Sources/GuestKit", "Sources/GuestRISCV", "Sources/HostInterpreter", "Sources/HostKit",
-  "Sources/HostX86_64", "Sources/IR", "Sources/Machine", "Sources/Monitor", "Sources/Optimizer",
-  "Sources/SoftFloat", "Sources/martlet", "Sources/martlet-bench",
-]
-
 let package = Package(
   name: "martlet",
   products: [
@@ -66,11 +57,10 @@ let package = Package(
     module("HostInterpreter", ["HostKit", "IR", "Bits"]),
     module("Engine", ["IR", "Optimizer", "GuestKit", "HostKit", "Bus", "CHost", "Bits"]),
     // Floor 4
-    // Its folder is the whole package, because SwiftPM copies only what is inside a target's folder, and no links.
+    // In the boards' own folder, because SwiftPM copies only what is inside a target's folder, and no links.
     .target(
-      name: "Boards", path: ".",
-      exclude: ["CONTRIBUTING.md", "LICENSE", "README.md", "Tests", "gdb"] + otherSources,
-      sources: ["Sources/Boards"], resources: [.copy("boards")], swiftSettings: strict),
+      name: "Boards", path: "boards", sources: ["Boards.swift"], resources: [.copy("arm"), .copy("riscv")],
+      swiftSettings: strict),
     module("Machine", ["Engine", "Bus", "Devicetree", "GuestKit", "HostKit", "Bits"]),
     // Floor 5
     module("Monitor", ["Machine", "Engine", "IR", "GuestKit", "HostKit", "Bus", "CReadline", "Bits"]),

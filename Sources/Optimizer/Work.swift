@@ -154,14 +154,14 @@ struct Work {
 
 /// A set of opcodes.
 struct OpcodeSet {
-  private var bits: UInt64 = 0
+  private var bits: UInt128 = 0
 
   @inline(__always)
-  mutating func insert(_ opcode: Opcode) { bits |= 1 &<< UInt64(opcode.rawValue) }
+  mutating func insert(_ opcode: Opcode) { bits |= 1 &<< UInt128(opcode.rawValue) }
 
   @inline(__always)
-  mutating func remove(_ opcode: Opcode) { bits &= ~(1 &<< UInt64(opcode.rawValue)) }
+  mutating func remove(_ opcode: Opcode) { bits &= ~(1 &<< UInt128(opcode.rawValue)) }
 
   @inline(__always)
-  func contains(_ opcode: Opcode) -> Bool { bits & 1 &<< UInt64(opcode.rawValue) != 0 }
+  func contains(_ opcode: Opcode) -> Bool { bits & 1 &<< UInt128(opcode.rawValue) != 0 }
 }

@@ -8,7 +8,7 @@ public enum Boards {
   /// else what was installed with it.
   public static let folder: String? = {
     let variable = unsafe getenv("MARTLET_BOARDS").map { unsafe String(cString: $0) }
-    let installed = programFolder.map { [$0 + "/martlet_Boards.resources/boards", $0 + "/../share/martlet/boards"] }
+    let installed = programFolder.map { [$0 + "/martlet_Boards.resources", $0 + "/../share/martlet/boards"] }
     let candidates: [String] = (variable.map { [$0] } ?? []) + (installed ?? [])
     return candidates.first { unsafe access($0, R_OK | X_OK) == 0 }
   }()
