@@ -21,6 +21,7 @@ public var standardDevices: [any Device.Type] {
     NordicTimer.self,
     NordicGPIO.self,
     NordicGPIOTE.self,
+    NordicPPI.self,
     NordicTWI.self,
     NordicRNG.self,
     NordicTemperature.self,

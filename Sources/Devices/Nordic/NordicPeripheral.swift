@@ -35,7 +35,19 @@ extension NordicPeripheral {
   func raise(_ event: Int) {
     events.happened |= 1 << UInt32(event)
     updateInterrupt()
+    if let address = address(of: event) { interconnect?.happened(address) }
   }
+
+  private var interconnect: NordicPPI? {
+    context.directory.device(at: 0x4001_F000, in: context.space) as? NordicPPI
+  }
+
+  private func address(of event: Int) -> UInt32? {
+    context.node.regions.first.map { UInt32(truncatingIfNeeded: $0.base) + 0x100 + 4 * UInt32(event) }
+  }
+
+  /// Whether an event triggers a task of some peripheral.
+  func isRouted(_ event: Int) -> Bool { address(of: event).map { interconnect?.listens(to: $0) ?? false } ?? false }
 
   func clear(_ event: Int) {
     events.happened &= ~(1 << UInt32(event))

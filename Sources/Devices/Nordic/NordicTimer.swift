@@ -80,7 +80,7 @@ public final class NordicTimer: NordicPeripheral {
   private var wanted: [Int] {
     state.compare.indices.filter { number in
       events.mask >> UInt32(16 + number) & 1 != 0 || isShorted(number) || isShorted(8 + number)
-        || !hasHappened(16 + number)
+        || !hasHappened(16 + number) || isRouted(16 + number)
     }
   }
 

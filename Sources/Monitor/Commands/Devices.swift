@@ -45,8 +45,8 @@ private struct DeviceView {
     let node = device.context.node
     var fields = [Field("compatible", .text(node.compatible.joined(separator: ", ")))]
     fields.append(Field("model", .text("\(type(of: device))")))
-    for (index, region) in node.regions.enumerated() where region.size > 0 {
-      let name = node.regions.count == 1 ? "region" : "region \(index)"
+    for (index, region) in device.regions.enumerated() where region.size > 0 {
+      let name = device.regions.count == 1 ? "region" : "region \(index)"
       fields.append(Field(name, .text("\(region.base.hex0x())-\((region.base + region.size - 1).hex0x())")))
     }
     let wires = device.context.interrupts
