@@ -53,6 +53,9 @@ public struct EngineOptions: Sendable {
   /// A window with nothing in it: every access takes the slow path.
   let emptyWindow: MemoryWindow
   var restrictedWindows: [RestrictedWindow] = []
+  /// Base of the window that code runs in, and the pages whose protection is up to date in no other.
+  var activeWindow: UInt = 0
+  var staleProtections: Set<UInt64> = []
   /// Counts the changes after which vCPUs must look for their windows anew.
   var windowGeneration: UInt64 = 1
   let hostConfiguration: HostConfiguration
@@ -100,6 +103,7 @@ public struct EngineOptions: Sendable {
       window = try MemoryWindow()
       emptyWindow = try MemoryWindow()
       try window.mapAll(of: space)
+      unsafe activeWindow = UInt(bitPattern: window.base)
     } catch { throw .memory(error) }
     vcpus = (0..<vcpuCount).map { VCPU(number: $0, engine: self) }
     for vcpu in vcpus {

@@ -36,9 +36,20 @@ public struct TranslationCost: Sendable {
     self.hostBytes &+= UInt64(hostBytes)
     opsBeforePasses &+= UInt64(extent.ops)
     self.opsAfterPasses &+= UInt64(opsAfterPasses)
-    decodeTime &+= times.1 &- times.0
-    optimizeTime &+= times.2 &- times.1
-    compileTime &+= times.3 &- times.2
+    decodeTime &+= Self.net(times.0, times.1)
+    optimizeTime &+= Self.net(times.1, times.2)
+    compileTime &+= Self.net(times.2, times.3)
+  }
+}
+
+extension TranslationCost {
+  /// From `start` to `end` without the time it takes to read the clock.
+  private static func net(_ start: UInt64, _ end: UInt64) -> UInt64 { end &- start &- min(end &- start, clockCost) }
+
+  /// Nanoseconds from one reading of the clock to the next.
+  private static let clockCost: UInt64 = (0..<32).reduce(UInt64.max) { least, _ in
+    let start = monotonicNanoseconds()
+    return min(least, monotonicNanoseconds() &- start)
   }
 }
 

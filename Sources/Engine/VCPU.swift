@@ -222,6 +222,7 @@ import IR
       // Making one window may have ended another.
       mode.windowGeneration = engine.windowGeneration
     }
+    if mode.windowBase != engine.activeWindow { engine.activate(mode.windowBase) }
     state.store(mode.windowBase, at: StateOffset.windowBase)
   }
 

@@ -42,6 +42,7 @@ extension Engine {
       }
       restrictedWindows.append(made)
       try restrict(made, 0, made.window.size - 1)
+      activate(base(of: made.window))
       for page in protectedPages { protect(page) }
       return made.window
     } catch {
@@ -87,17 +88,46 @@ extension Engine {
     for vcpu in vcpus { vcpu.flushTLB(address: nil, addressSpace: nil) }
   }
 
-  /// Sets the windows' protection of a page from what is known of it: watched, code, ROM, RAM.
+  /// Sets a page's protection from what is known of it: in the window that code runs in at once, in the others when they
+  /// are activated.
   func protect(_ page: UInt64) {
-    guard window.covers(page, count: 0x1000), let direct = space.directPage(at: page) else { return }
-    let access: PageAccess =
-      debug.watchesPage(page) ? .none : direct.isWritable && !isCodeGuarded(page) ? .readWrite : .readOnly
-    do throws(MemoryError) {
-      try window.protect(page, count: 0x1000, access)
-      for view in restrictedWindows {
-        try view.window.protect(page, count: 0x1000, min(access, view.limit(page)))
+    guard let access = access(to: page) else { return }
+    staleProtections.insert(page)
+    forEachWindow { window, limit in
+      if base(of: window) == activeWindow { protect(page, in: window, min(access, limit(page))) }
+    }
+  }
+
+  /// Makes the window at `base` the one that code runs in, once all windows know what has changed: a change of
+  /// protection takes microseconds, so none is made in a window that may never be used again.
+  func activate(_ base: UInt) {
+    for page in staleProtections {
+      guard let access = access(to: page) else { continue }
+      forEachWindow { window, limit in
+        if self.base(of: window) != activeWindow { protect(page, in: window, min(access, limit(page))) }
       }
-    } catch { log.write(.guestErrors, "memory window: \(error)") }
+    }
+    staleProtections.removeAll()
+    activeWindow = base
+  }
+
+  /// What a page's being watched, code, ROM or RAM allows; nil for pages that no window shows.
+  private func access(to page: UInt64) -> PageAccess? {
+    guard window.covers(page, count: 0x1000), let direct = space.directPage(at: page) else { return nil }
+    return debug.watchesPage(page)
+      ? PageAccess.none : direct.isWritable && !isCodeGuarded(page) ? .readWrite : .readOnly
+  }
+
+  /// All windows, each with the most it allows of a page.
+  private func forEachWindow(_ body: (MemoryWindow, _ limit: (UInt64) -> PageAccess) -> Void) {
+    body(window) { _ in .readWrite }
+    for view in restrictedWindows { body(view.window, view.limit) }
+  }
+
+  private func base(of window: MemoryWindow) -> UInt { unsafe UInt(bitPattern: window.base) }
+
+  private func protect(_ page: UInt64, in window: MemoryWindow, _ access: PageAccess) {
+    do { try window.protect(page, count: 0x1000, access) } catch { log.write(.guestErrors, "memory window: \(error)") }
   }
 
   /// Whether stores to a page are caught because of the code in it.

@@ -85,7 +85,9 @@ public struct InstructionGroup<Translator>: Sendable {
     @usableFromInline var row: UInt16 = 0
     /// Where in `exclusions` the row's are, and how many.
     @usableFromInline var firstExclusion: UInt16 = 0
-    @usableFromInline var exclusionCount: UInt16 = 0
+    @usableFromInline var exclusionCount: UInt8 = 0
+    /// Whether no other candidate of the bucket follows.
+    @usableFromInline var isLast = true
   }
 
   /// A value that a field must not have.
@@ -135,33 +137,39 @@ public struct InstructionGroup<Translator>: Sendable {
     let order = patterns.indices.sorted { patterns[$0].mask.nonzeroBitCount > patterns[$1].mask.nonzeroBitCount }
     var candidates: [Candidate] = []
     var exclusions: [Exclusion] = []
-    func index(_ length: Int, _ ranges: [Range<Int>]) -> DecodeIndex {
-      var index = DecodeIndex(ranges)
-      let order = order.filter { patterns[$0].length == length }
-      var fill = Array(repeating: UInt32(0), count: index.count + 1)
-      for row in order {
-        index.forEachBucket(mask: patterns[row].mask, value: patterns[row].value) { fill[$0 + 1] += 1 }
-      }
-      fill[0] = UInt32(candidates.count)
-      for bucket in 1..<fill.count { fill[bucket] += fill[bucket - 1] }
-      index.ends.deallocate()
-      index.ends = RawTable(copying: fill)
-      candidates += Array(repeating: Candidate(), count: Int(fill[index.count]) - candidates.count)
-      for row in order {
+    // A list of candidates is kept once, however many buckets have it: tables that stay in the cache count for more
+    // than comparisons.
+    var places: [[Int]: UInt16] = [:]
+    func place(of list: [Int]) throws(PatternError) -> UInt16 {
+      if let known = places[list] { return known }
+      guard let place = UInt16(exactly: candidates.count) else { throw PatternError("too many rows") }
+      places[list] = place
+      // No encoding has a bit set that a mask of 0 leaves.
+      if list.isEmpty { candidates.append(Candidate(value: 1)) }
+      for row in list {
         let pattern = patterns[row]
-        let candidate = Candidate(
-          mask: pattern.mask, value: pattern.value, row: UInt16(row), firstExclusion: UInt16(exclusions.count),
-          exclusionCount: UInt16(pattern.exclusions.count))
-        exclusions += pattern.exclusions.map { Exclusion(field: $0.field, value: $0.value) }
-        index.forEachBucket(mask: pattern.mask, value: pattern.value) { bucket in
-          candidates[Int(fill[bucket])] = candidate
-          fill[bucket] += 1
+        guard let count = UInt8(exactly: pattern.exclusions.count), let first = UInt16(exactly: exclusions.count) else {
+          throw PatternError("\(rows[row].name): too many exclusions")
         }
+        candidates.append(
+          Candidate(
+            mask: pattern.mask, value: pattern.value, row: UInt16(row), firstExclusion: first, exclusionCount: count,
+            isLast: row == list.last))
+        exclusions += pattern.exclusions.map { Exclusion(field: $0.field, value: $0.value) }
       }
+      return place
+    }
+    func index(_ length: Int, _ ranges: [Range<Int>]) throws(PatternError) -> DecodeIndex {
+      let index = DecodeIndex(ranges)
+      var lists = Array(repeating: [Int](), count: index.count)
+      for row in order where patterns[row].length == length {
+        index.forEachBucket(mask: patterns[row].mask, value: patterns[row].value) { lists[$0].append(row) }
+      }
+      for bucket in lists.indices { index.starts[bucket] = try place(of: lists[bucket]) }
       return index
     }
-    short = index(2, shortIndex)
-    long = index(4, longIndex)
+    short = try index(2, shortIndex)
+    long = try index(4, longIndex)
     self.rows = rows
     self.groups = names
     self.patterns = patterns
@@ -177,8 +185,8 @@ public struct InstructionGroup<Translator>: Sendable {
     unsafe runs.deallocate()
     candidates.deallocate()
     exclusions.deallocate()
-    short.ends.deallocate()
-    long.ends.deallocate()
+    short.starts.deallocate()
+    long.starts.deallocate()
   }
 
   /// First runs of all fields of all rows, then the further ones.
@@ -205,20 +213,21 @@ public struct InstructionGroup<Translator>: Sendable {
 
   /// The instruction that `bits` encodes, of `length` bytes (2 or 4); nil for an encoding without a row.
   @inlinable public func decode(_ bits: UInt32, length: Int) -> Instruction? {
-    let index = length == 2 ? short : long
-    let bucket = index.bucket(of: bits)
-    var place = Int(index.ends[bucket])
-    let end = Int(index.ends[bucket &+ 1])
-    while place < end {
+    length == 2 ? find(bits, short) : find(bits, long)
+  }
+
+  @inlinable @inline(__always) func find(_ bits: UInt32, _ index: DecodeIndex) -> Instruction? {
+    var place = Int(index.starts[index.bucket(of: bits)])
+    while true {
       let candidate = candidates[place]
       if bits & candidate.mask == candidate.value {
         let instruction = unsafe Instruction(
           bits: bits, row: Int(candidate.row), runs: UnsafePointer(runs.baseAddress!))
         if candidate.exclusionCount == 0 || admits(candidate, instruction) { return instruction }
       }
+      if candidate.isLast { return nil }
       place &+= 1
     }
-    return nil
   }
 
   /// Whether no field has a value that the candidate's row excludes.
@@ -259,8 +268,8 @@ public struct DecodeIndex {
   }
   @usableFromInline var pieces: (Piece, Piece, Piece)
   @usableFromInline var count: Int
-  /// Where each bucket's candidates end; its own start is the end of the one before, and the first entry is a start.
-  @usableFromInline var ends: RawTable<UInt32>
+  /// Where each bucket's candidates start.
+  @usableFromInline let starts: RawTable<UInt16>
 
   init(_ ranges: [Range<Int>]) {
     precondition(ranges.count <= 3, "a decode index has at most three ranges")
@@ -273,7 +282,7 @@ public struct DecodeIndex {
     }
     pieces = (list[0], list[1], list[2])
     count = 1 << place
-    ends = RawTable(capacity: 0)
+    starts = RawTable(capacity: count)
   }
 
   @inlinable func bucket(of bits: UInt32) -> Int {

@@ -70,6 +70,7 @@ extension ValueState {
 
 extension Lowering {
   /// The SSE register that holds guest register `guest`, if one does.
+  @inline(__always)
   func vectorPin(of guest: Int) -> VectorRegister? {
     let pin = pinOfRegister[guest]
     guard pin != ValueState.noPin, Int(pin) >= ABI.pinnedCount else { return nil }

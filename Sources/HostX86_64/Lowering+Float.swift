@@ -58,6 +58,7 @@ extension Lowering {
   }
 
   /// Whether every integer of the operand's type is a number of the result's.
+  @inline(__always)
   private func isExact(_ op: Op) -> Bool { op.type == .f64 && values[Int(op.a.index)].type == .i32 }
 
   // MARK: Emitting
@@ -81,11 +82,13 @@ extension Lowering {
   }
 
   /// What the destination must not be for `emit` to be right.
+  @inline(__always)
   private func avoided(_ left: VectorRegister, _ right: VectorSource) -> VectorSet {
     guard !hasFMA, case .register(let right) = right, right != left else { return VectorSet() }
     return VectorSet(right)
   }
 
+  @inline(__always)
   private func isDying(_ value: ValueID) -> Bool { values[Int(value.index)].lastUse == position }
 
   // MARK: Arithmetic

@@ -140,6 +140,7 @@ extension Lowering {
   }
 
   /// The oldest other result that nothing was computed from: likely one to be seen soon.
+  @inline(__always)
   private func partner(of number: UInt16, _ isDouble: Bool) -> VectorRegister? {
     var best: VectorRegister?
     var oldest = UInt16.max

@@ -167,8 +167,16 @@ struct Lowering {
     for index in 0..<opCount {
       position = Int32(truncatingIfNeeded: index)
       if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
-      lower(ops[index])
-      endOp()
+      switch ops[index].opcode {
+      // Nearly half of all ops; they need no register.
+      case .instruction:
+        currentPC = UInt64(bitPattern: ops[index].imm)
+        begun += 1
+      case .const: define(constant: ops[index])
+      default:
+        lower(ops[index])
+        endOp()
+      }
     }
     if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
     emitColdParts()
@@ -225,6 +233,7 @@ struct Lowering {
     var pendingMask: UInt32 = 0
     for index in stride(from: opCount - 1, through: 0, by: -1) {
       let op = ops[index]
+      if op.opcode == .instruction || op.opcode == .const { continue }
       let effects = opcodeEffects[Int(op.opcode.rawValue)]
       var wanted = ValueState.noPin
       if !op.result.isNone {
@@ -290,6 +299,12 @@ struct Lowering {
 
   // MARK: Dispatch
 
+  @inline(__always)
+  private mutating func define(constant op: Op) {
+    values[Int(op.result.index)].place = .constant
+    values[Int(op.result.index)].immediate = signExtended(op.imm, op.type)
+  }
+
   private mutating func lower(_ op: Op) {
     if !op.result.isNone, values[Int(op.result.index)].uses == 0,
       opcodeEffects[Int(op.opcode.rawValue)].isDisjoint(with: .observable)
@@ -298,9 +313,7 @@ struct Lowering {
     }
     switch op.opcode {
     case .nop: break
-    case .instruction:
-      currentPC = UInt64(bitPattern: op.imm)
-      begun += 1
+    case .instruction, .const: preconditionFailure("done where ops are gone through")
     case .retire:
       if interrupts.isDeterministic {
         assembler.alu(.sub, .qword, ABI.budget, Int32(truncatingIfNeeded: op.extra))
@@ -310,9 +323,6 @@ struct Lowering {
       let register = allocate()
       assembler.mov(register, op.imm)
       assembler.inc(.qword, Memory(register))
-    case .const:
-      values[Int(op.result.index)].place = .constant
-      values[Int(op.result.index)].immediate = signExtended(op.imm, op.type)
     case .copy: op.type.isFloat ? aliasVector(op.result, op.a) : alias(op.result, op.a)
     case .bitcast: lowerBitcast(op)
     case .getRegister: lowerGet(op)

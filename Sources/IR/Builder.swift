@@ -8,10 +8,12 @@ public struct Builder: Sendable {
   public private(set) var pendingRetired: UInt32 = 0
   private(set) var instructionNumber: UInt32 = 0
   /// By register number: the value last read or written, if it is still there.
-  @usableFromInline var contents = [UInt16](repeating: 0xFFFF, count: 128)
+  @usableFromInline var contents: [UInt16]
 
+  /// - Parameter count: ops to reserve memory for; 0 for a builder that only holds the place of another.
   @inlinable public init(pc: UInt64, reserving count: Int = 256) {
     block = Block(pc: pc)
+    contents = count == 0 ? [] : [UInt16](repeating: 0xFFFF, count: 128)
     block.ops.reserveCapacity(count)
     block.valueTypes.reserveCapacity(count)
   }
