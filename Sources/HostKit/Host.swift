@@ -96,11 +96,13 @@ public struct RegisterSlot: Sendable {
   /// Bytes of code cache.
   public var codeCacheSize: Int
   public var interrupts: InterruptStrategy
+  /// Whether a host that allocates registers checks its bookkeeping after every op: for tests, since it takes long.
+  public var checksAllocation: Bool
 
   public init(
     registers: [RegisterSlot], pinOrder: [Int], helpers: [Helper], slowAccess: @escaping SlowAccessFunction,
     floatEnvironment: FloatEnvironment? = nil, codeCacheSize: Int = 64 << 20,
-    interrupts: InterruptStrategy = .budget
+    interrupts: InterruptStrategy = .budget, checksAllocation: Bool = false
   ) {
     self.registers = registers
     self.pinOrder = pinOrder
@@ -109,6 +111,7 @@ public struct RegisterSlot: Sendable {
     self.floatEnvironment = floatEnvironment
     self.codeCacheSize = codeCacheSize
     self.interrupts = interrupts
+    self.checksAllocation = checksAllocation
   }
 }
 

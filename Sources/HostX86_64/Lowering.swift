@@ -27,6 +27,7 @@ struct Lowering {
   /// Host address of the code cache.
   let cacheBase: UInt64
   let interrupts: InterruptStrategy
+  let checksAllocation: Bool
   /// Offset in the code cache of the page that `InterruptStrategy.page` reads.
   let pollPage: UInt32
 
@@ -89,6 +90,7 @@ struct Lowering {
     cacheBase: UInt64, pollPage: UInt32, assembler: Assembler
   ) {
     interrupts = configuration.interrupts
+    checksAllocation = configuration.checksAllocation
     self.pollPage = pollPage
     registers = configuration.registers
     helpers = configuration.helpers
@@ -176,6 +178,7 @@ struct Lowering {
       default:
         lower(ops[index])
         endOp()
+        if checksAllocation { checkAllocation() }
       }
     }
     if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }

@@ -40,7 +40,8 @@ struct CodeSetup: Sendable, CustomStringConvertible {
     let configuration = unsafe HostConfiguration(
       registers: guest.registerFile.registers.map { RegisterSlot(offset: $0.offset, type: $0.type) },
       pinOrder: guest.registerFile.pinOrder, helpers: guest.helpers, slowAccess: TestMemory.access,
-      floatEnvironment: guest.registerFile.floatEnvironment, codeCacheSize: 4 << 20)
+      floatEnvironment: guest.registerFile.floatEnvironment, codeCacheSize: 4 << 20,
+      checksAllocation: true)
     let reference = try InterpreterHost(configuration)
     let host = try setup.host.type.init(configuration)
     let optimizer = Optimizer(helpers: guest.helpers.map(\.effects))

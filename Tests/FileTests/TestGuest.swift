@@ -45,7 +45,7 @@ enum TestGuest {
     unsafe HostConfiguration(
       registers: file.registers.map { RegisterSlot(offset: $0.offset, type: $0.type) }, pinOrder: file.pinOrder,
       helpers: helpers, slowAccess: TestMemory.access, floatEnvironment: file.floatEnvironment,
-      codeCacheSize: 4 << 20)
+      codeCacheSize: 4 << 20, checksAllocation: true)
   }
 
   static func x(_ number: Int) -> Int { StateOffset.registers + 8 * number }

@@ -151,7 +151,7 @@ final class Rig {
     host = try unsafe X86_64Host(
       HostConfiguration(
         registers: slots, pinOrder: order, helpers: Helpers.list, slowAccess: slowAccess,
-        codeCacheSize: codeCacheSize))
+        codeCacheSize: codeCacheSize, checksAllocation: true))
     unsafe window = mmap(nil, Self.windowSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     let base = unsafe window + Self.guardSize
     unsafe ram = base + Int(GuestMap.ramBase)
