@@ -175,7 +175,7 @@ public protocol Guest: AnyObject, Sendable {
   var helpers: [Helper] { get }
   /// Address width in bits: 32 or 64.
   var addressBits: Int { get }
-  /// Register number of the stack pointer, and how to reach a return address, for backtraces.
+  /// Register number of the stack pointer.
   var stackPointer: Int { get }
 
   var bootProtocol: BootProtocol { get }

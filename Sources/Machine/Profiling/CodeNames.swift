@@ -45,7 +45,8 @@ final class CodeNames: TranslationObserver {
 }
 
 extension Machine {
-  /// Writes a line for each translation block to `/tmp/perf-PID.map`, where Linux `perf report` looks names up.
+  /// Writes a line for each translation block to the map file in which Linux `perf report` looks names up. Its place is
+  /// fixed by perf (tools/perf/Documentation/jit-interface.txt).
   ///
   /// After a flush of the code cache the file starts anew: samples from before the last one get wrong names or none.
   /// - Parameter path: another file.

@@ -93,7 +93,7 @@ struct Options: ParsableCommand {
   var tiers: String?
   @Flag(help: "Count the executions of every block.")
   var countBlocks = false
-  @Flag(help: "Name translated code for Linux perf, in /tmp/perf-PID.map.")
+  @Flag(help: "Name translated code in the map file of Linux perf.")
   var perfMap = false
   @Option(parsing: .unconditional, help: "Write jit-PID.dump for 'perf inject --jit' to this folder.")
   var jitdump: String?
