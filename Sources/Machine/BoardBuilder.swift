@@ -5,6 +5,7 @@ import Devicetree
 import Engine
 import GuestKit
 import HostKit
+import SVD
 
 extension Machine {
   /// Makes a machine, its images loaded, stopped at its first instruction.
@@ -41,6 +42,7 @@ struct BoardBuilder {
   let log: (LogItem, String) -> Void
   var tree: Devicetree
   let images: BootImages
+  let names: RegisterDescription?
 
   init(
     _ configuration: MachineConfiguration, _ registry: Registry, _ log: @escaping (LogItem, String) -> Void
@@ -50,6 +52,7 @@ struct BoardBuilder {
     self.log = log
     tree = try Devicetree(contentsOf: configuration.board)
     images = try BootImages(configuration)
+    names = if let path = configuration.svd { try RegisterDescription(path: path) } else { nil }
     if let count = configuration.cpuCount { try setCPUCount(count) }
     if let size = configuration.memorySize { try setMemorySize(size) }
     try placeAtSymbols()
@@ -91,6 +94,7 @@ struct BoardBuilder {
       configuration: configuration, guest: guest, engine: engine, space: space, clock: clock, events: events,
       tree: tree, controller: controller)
     machine.devices = devices
+    machine.registerNames = names
     machine.memories =
       memories
       + devices.flatMap { entry in

@@ -32,6 +32,7 @@ extension BoardBuilder {
       let context = DeviceContext(
         id: devices.count, node: view, interrupts: outputs, clock: clock, events: events, space: space,
         control: control, characters: takesCharacters ? left.popFirst() : nil, directory: directory,
+        registerName: { [names] address, value in names?.label(address, written: value) },
         log: { [log] category, text in log(category == .guestError ? .guestErrors : .unimp, text) })
       let device = try model.init(context: context)
       directory[path] = device

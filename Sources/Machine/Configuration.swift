@@ -92,6 +92,8 @@ public struct MachineConfiguration: Sendable {
   public var semihosting = false
   public var semihostingRoot: String?
   public var semihostingArguments: [String] = []
+  /// A CMSIS-SVD file with names for registers.
+  public var svd: String?
   /// Stop instead of restarting when the guest resets the machine.
   public var noReboot = false
   /// Sleep while all vCPUs wait, so that virtual time does not run ahead of the user's clock.

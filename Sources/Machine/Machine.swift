@@ -5,6 +5,7 @@ import Devicetree
 import Engine
 import GuestKit
 import HostKit
+import SVD
 
 /// A machine made from a devicetree. Everything in it belongs to the machine's thread; other threads go through
 /// ``perform(_:)``, ``resume(_:)``, ``stop()`` and ``inject(_:to:)``.
@@ -20,6 +21,8 @@ public final class Machine: @unchecked Sendable {
   /// Devices in the order of their event-queue numbers, with their nodes' paths.
   public internal(set) var devices: [(path: String, device: any Device)] = []
   public internal(set) var memories: [RAMRegion] = []
+  /// What the user's SVD file calls registers.
+  public internal(set) var registerNames: RegisterDescription?
   /// Where the boot starts, and the symbols of loaded ELF files.
   public internal(set) var boot = BootPlan()
   public internal(set) var symbols = SymbolTable()

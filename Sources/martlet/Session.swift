@@ -5,6 +5,7 @@ import DebugServer
 import Glibc
 import Machine
 import Monitor
+import SVD
 
 final class Session {
   private let plan: Plan
@@ -46,7 +47,17 @@ final class Session {
 
   /// Runs the machine to its end, and returns the exit code.
   func run() throws(Failure) -> Int32 {
+    if let path = plan.exportSVD {
+      let text = machine.modelledRegisters.svd(addressBits: machine.guest.addressBits)
+      Descriptors.write(Array(text.utf8), to: path == "-" ? 1 : try Descriptors.open(path, of: "--export-svd"))
+      return ExitCode.success.rawValue
+    }
     observe()
+    if let path = plan.pidFile {
+      let file = try Descriptors.open(path, of: "-pidfile")
+      Descriptors.write(Array("\(getpid())\n".utf8), to: file)
+      close(file)
+    }
     machine.start()
     let monitor = Monitor(machine)
     let isWaiting = try connect(monitor)

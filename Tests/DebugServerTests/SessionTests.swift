@@ -1,5 +1,5 @@
 // Replays gdb/sessions/*.gdb with the real GDB. The first line says the machine (`# machine: program[, N harts]`,
-// `# machine: uboot`, or `# machine: swift BOARD` for the firmware of boards/swift); what GDB prints must be what FILE.out
+// `# machine: uboot`, or `# machine: swift FIRMWARE[ on BOARD]` for that of boards/swift, left to GDB to load if a board is named); what GDB prints must be what FILE.out
 // says. There `~` at the start of a line makes the rest a regular expression for the line. BLESS=1 writes the .out files
 // anew, but for lines whose expression still fits.
 
@@ -9,6 +9,7 @@ import Foundation
 import Glibc
 import Machine
 import Synchronization
+import TestSupport
 import Testing
 
 private let gdb = "/usr/bin/gdb-multiarch"
@@ -39,14 +40,14 @@ private let sessions: [String] = {
   arguments: sessions)
 func replay(_ path: String) throws {
   let script = try String(contentsOfFile: path, encoding: .utf8)
-  let machine = try #require(script.firstMatch(of: /^# machine: (\w+)(?: (\w+))?(?:, (\d+) harts)?/))
+  let machine = try #require(script.firstMatch(of: /^# machine: (\w+)(?: (\w+))?(?: on (\w+))?(?:, (\d+) harts)?/))
   if machine.1 == "uboot", !canBoot { return }
   let console = Console()
   let output: String
   switch machine.1 {
   case "swift":
-    let firmware = try SwiftFirmware(String(machine.2 ?? ""))
-    let board = try firmware.board()
+    let firmware = try EmbeddedFirmware(String(machine.2 ?? ""))
+    let board = try firmware.testBoard(emptyBoard: machine.3.map(String.init))
     // Addresses are the compiler's business.
     output = try run(path, port: board.port, program: firmware.path)
       .replacing(firmware.path, with: "firmware.elf").replacing(/0x[0-9a-f]+/, with: "0x…")
@@ -54,7 +55,7 @@ func replay(_ path: String) throws {
     let board = try bootBoard(console)
     output = try run(path, port: board.port)
   default:
-    let board = try programBoard(Int(machine.3 ?? "1") ?? 1)
+    let board = try programBoard(Int(machine.4 ?? "1") ?? 1)
     output = try run(path, port: board.port)
   }
   let expectedPath = path.replacing(/\.gdb$/, with: ".out")

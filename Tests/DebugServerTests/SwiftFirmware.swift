@@ -1,37 +1,27 @@
-// Owns the firmware in Embedded Swift for the tests: built from boards/swift with this toolchain, gone after its use.
+// Owns the boards that the firmware in Embedded Swift runs on in the tests.
 
 import DebugServer
 import Foundation
 import Machine
-import Testing
+import Monitor
+import Synchronization
+import TestSupport
 
-final class SwiftFirmware {
-  let path: String
-  private let name: String
-
-  init(_ name: String) throws {
-    self.name = name
-    path = FileManager.default.temporaryDirectory.appending(path: "martlet-\(UUID().uuidString).elf").path()
-    let process = Process()
-    process.executableURL = repository.appending(path: "boards/swift/build")
-    process.arguments = [name, path]
-    let pipe = Pipe()
-    process.standardError = pipe
-    process.standardOutput = pipe
-    try process.run()
-    let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    try #require(process.terminationStatus == 0, "\(output)")
-    #expect(output.isEmpty, "the firmware compiles without a word")
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  /// The board it is for, stopped before its first instruction.
-  func board(options: DebugServer.Options = .init(), console: Console? = nil) throws -> TestBoard {
-    try TestBoard(options: options, console: console) {
+extension EmbeddedFirmware {
+  /// The board it is for, stopped before its first instruction; or another board, with nothing loaded.
+  func testBoard(emptyBoard: String? = nil, console: Console? = nil) throws -> TestBoard {
+    var options = DebugServer.Options()
+    let monitor = MonitorBox()
+    options.monitor = { monitor.execute($0) }
+    let board = try TestBoard(options: options, console: console) {
       $0.loads = []
-      switch self.name {
+      if let emptyBoard {
+        $0.board = repository.appending(path: "boards/arm/\(emptyBoard).dts").path()
+        $0.cpuModel = nil
+        $0.memorySize = nil
+        return
+      }
+      switch self.board {
       case "virt":
         $0.cpuModel = "rv32"
         $0.bios = self.path
@@ -42,5 +32,17 @@ final class SwiftFirmware {
         $0.kernel = self.path
       }
     }
+    monitor.attach(board.machine)
+    return board
+  }
+}
+
+/// The monitor of a machine that is made after the server's options.
+private final class MonitorBox: Sendable {
+  private let monitor = Mutex<Monitor?>(nil)
+  func attach(_ machine: Machine) { monitor.withLock { $0 = Monitor(machine) } }
+  func execute(_ line: String) -> String {
+    let text = monitor.withLock { $0 }?.execute(line).text ?? ""
+    return text.isEmpty ? "" : text + "\n"
   }
 }
