@@ -16,6 +16,8 @@ public struct Watchpoint: Hashable, Sendable {
   public var length: UInt64
   public var onRead: Bool
   public var onWrite: Bool
+  /// The guest's own comparator that asks for it; nil for a debugger.
+  var comparator: Int?
   public init(address: UInt64, length: UInt64, onRead: Bool, onWrite: Bool) {
     self.address = address
     self.length = max(1, length)
@@ -29,11 +31,14 @@ public final class DebugPoints {
   /// Sorted virtual PCs, each with how many users asked for it.
   public private(set) var breakpoints: [UInt64] = []
   private var references: [UInt64: Int] = [:]
+  /// How many of them are the guest's own comparators.
+  private var guestReferences: [UInt64: Int] = [:]
   public private(set) var watchpoints: [Watchpoint] = []
 
   /// - Returns: whether the PC was not a breakpoint before.
-  func insertBreakpoint(_ pc: UInt64) -> Bool {
+  func insertBreakpoint(_ pc: UInt64, ofGuest: Bool) -> Bool {
     references[pc, default: 0] += 1
+    if ofGuest { guestReferences[pc, default: 0] += 1 }
     guard references[pc] == 1 else { return false }
     let position = breakpoints.firstIndex { $0 > pc } ?? breakpoints.count
     breakpoints.insert(pc, at: position)
@@ -41,8 +46,9 @@ public final class DebugPoints {
   }
 
   /// - Returns: whether the PC is no breakpoint any more.
-  func removeBreakpoint(_ pc: UInt64) -> Bool {
+  func removeBreakpoint(_ pc: UInt64, ofGuest: Bool) -> Bool {
     guard let count = references[pc] else { return false }
+    if ofGuest { guestReferences[pc] = guestReferences[pc].flatMap { $0 > 1 ? $0 - 1 : nil } }
     references[pc] = count > 1 ? count - 1 : nil
     guard count == 1 else { return false }
     breakpoints.removeAll { $0 == pc }
@@ -61,16 +67,20 @@ public final class DebugPoints {
     !breakpoints.isEmpty && references[pc] != nil
   }
 
+  /// Whether a debugger asked for the breakpoint at `pc`.
+  func isUserBreakpoint(_ pc: UInt64) -> Bool { references[pc, default: 0] > guestReferences[pc, default: 0] }
+
   /// Whether a watchpoint touches the 4 KiB page at `page`.
   func watchesPage(_ page: UInt64) -> Bool {
     watchpoints.contains { $0.address <= page &+ 0xFFF && page <= $0.address &+ ($0.length &- 1) }
   }
 
-  /// The first watchpoint that an access hits.
+  /// The watchpoint that an access hits: the first of a debugger, before those of the guest's comparators.
   func hit(_ address: UInt64, size: Int, isWrite: Bool) -> Watchpoint? {
-    watchpoints.first {
+    let hits = watchpoints.filter {
       (isWrite ? $0.onWrite : $0.onRead)
         && $0.address <= address &+ UInt64(size - 1) && address <= $0.address &+ ($0.length &- 1)
     }
+    return hits.first { $0.comparator == nil } ?? hits.first
   }
 }
