@@ -6,13 +6,13 @@ import IR
 extension Engine {
   /// Watches for these in place of those before.
   func setComparators(_ new: [Comparator]) {
-    for old in comparators {
-      if old.isInstruction { removeBreakpoint(old.address, ofGuest: true) } else { remove(Watchpoint(old)) }
+    for old in debug.comparators {
+      if old.isInstruction { removeBreakpoint(old.address) } else { remove(Watchpoint(old)) }
     }
-    comparators = new
+    debug.comparators = new
     for comparator in new {
       if comparator.isInstruction {
-        insertBreakpoint(comparator.address, ofGuest: true)
+        insertBreakpoint(comparator.address)
       } else {
         insert(Watchpoint(comparator))
       }
@@ -23,14 +23,14 @@ extension Engine {
   func matchInstruction(_ vcpu: VCPU) -> RunOutcome? {
     let pc = vcpu.state.pc
     vcpu.passedBreakpoint = pc
-    guard let comparator = comparators.first(where: { $0.isInstruction && $0.address == pc }) else { return nil }
+    guard let comparator = debug.comparators.first(where: { $0.isInstruction && $0.address == pc }) else { return nil }
     return report(vcpu, comparator, isWrite: false)
   }
 
   /// An access was held up because a comparator waits for it: it is made, and then counts.
   func matchAccess(_ vcpu: VCPU) -> RunOutcome? {
     guard let hit = vcpu.watchHit,
-      let comparator = comparators.first(where: { $0.number == hit.watchpoint.comparator })
+      let comparator = debug.comparators.first(where: { $0.number == hit.watchpoint.comparator })
     else { return nil }
     vcpu.watchHit = nil
     vcpu.suppressesWatchpoints = true

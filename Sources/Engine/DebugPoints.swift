@@ -31,14 +31,15 @@ public final class DebugPoints {
   /// Sorted virtual PCs, each with how many users asked for it.
   public private(set) var breakpoints: [UInt64] = []
   private var references: [UInt64: Int] = [:]
-  /// How many of them are the guest's own comparators.
-  private var guestReferences: [UInt64: Int] = [:]
   public private(set) var watchpoints: [Watchpoint] = []
+  /// What the guest's own debug unit compares; of breakpoints and watchpoints they are a part.
+  var comparators: [Comparator] = []
+  /// Whether single steps leave interrupts pending.
+  public var masksInterruptsInSteps = false
 
   /// - Returns: whether the PC was not a breakpoint before.
-  func insertBreakpoint(_ pc: UInt64, ofGuest: Bool) -> Bool {
+  func insertBreakpoint(_ pc: UInt64) -> Bool {
     references[pc, default: 0] += 1
-    if ofGuest { guestReferences[pc, default: 0] += 1 }
     guard references[pc] == 1 else { return false }
     let position = breakpoints.firstIndex { $0 > pc } ?? breakpoints.count
     breakpoints.insert(pc, at: position)
@@ -46,9 +47,8 @@ public final class DebugPoints {
   }
 
   /// - Returns: whether the PC is no breakpoint any more.
-  func removeBreakpoint(_ pc: UInt64, ofGuest: Bool) -> Bool {
+  func removeBreakpoint(_ pc: UInt64) -> Bool {
     guard let count = references[pc] else { return false }
-    if ofGuest { guestReferences[pc] = guestReferences[pc].flatMap { $0 > 1 ? $0 - 1 : nil } }
     references[pc] = count > 1 ? count - 1 : nil
     guard count == 1 else { return false }
     breakpoints.removeAll { $0 == pc }
@@ -68,7 +68,9 @@ public final class DebugPoints {
   }
 
   /// Whether a debugger asked for the breakpoint at `pc`.
-  func isUserBreakpoint(_ pc: UInt64) -> Bool { references[pc, default: 0] > guestReferences[pc, default: 0] }
+  func isUserBreakpoint(_ pc: UInt64) -> Bool {
+    references[pc, default: 0] > comparators.count { $0.isInstruction && $0.address == pc }
+  }
 
   /// Whether a watchpoint touches the 4 KiB page at `page`.
   func watchesPage(_ page: UInt64) -> Bool {

@@ -49,10 +49,6 @@ public struct EngineOptions: Sendable {
   public internal(set) var store = BlockStore()
   public internal(set) var statistics = EngineStatistics()
   public let debug = DebugPoints()
-  /// What the guest's own debug unit compares.
-  var comparators: [Comparator] = []
-  /// Whether single steps leave interrupts pending.
-  public var masksInterruptsInSteps = false
   let window: MemoryWindow
   /// A window with nothing in it: every access takes the slow path.
   let emptyWindow: MemoryWindow

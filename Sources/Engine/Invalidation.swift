@@ -111,15 +111,12 @@ extension Engine {
     options.countsExecutions ? counters.value(CounterKey(pc: pc, event: .execution)) ?? 0 : nil
   }
 
-  public func insertBreakpoint(_ pc: UInt64) { insertBreakpoint(pc, ofGuest: false) }
-  public func removeBreakpoint(_ pc: UInt64) { removeBreakpoint(pc, ofGuest: false) }
-
-  func insertBreakpoint(_ pc: UInt64, ofGuest: Bool) {
-    if debug.insertBreakpoint(pc, ofGuest: ofGuest) { dropBlocks(containing: pc) }
+  public func insertBreakpoint(_ pc: UInt64) {
+    if debug.insertBreakpoint(pc) { dropBlocks(containing: pc) }
   }
 
-  func removeBreakpoint(_ pc: UInt64, ofGuest: Bool) {
-    if debug.removeBreakpoint(pc, ofGuest: ofGuest) { dropBlocks(containing: pc) }
+  public func removeBreakpoint(_ pc: UInt64) {
+    if debug.removeBreakpoint(pc) { dropBlocks(containing: pc) }
   }
 
   /// The blocks that a breakpoint at `pc` splits, or that end before it for its sake.

@@ -105,7 +105,7 @@ extension Engine {
     if isInsideBlock(vcpu) { return finishOps(vcpu) ?? .stepped }
     if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) { return .waiting }
     vcpu.isWaiting = false
-    if vcpu.mayInterrupt, !masksInterruptsInSteps, takeInterrupt(vcpu) { return debugStop(vcpu) ?? .stepped }
+    if vcpu.mayInterrupt, !debug.masksInterruptsInSteps, takeInterrupt(vcpu) { return debugStop(vcpu) ?? .stepped }
     return executeOne(vcpu) ?? .stepped
   }
 
