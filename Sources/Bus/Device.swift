@@ -41,6 +41,12 @@ public protocol Device: MMIOTarget, SendableMetatype {
 public protocol CharacterDevice: Device {
   /// Characters arrived; they wait in the device's state until the guest takes them.
   func receive(_ bytes: [UInt8])
+  /// The run is at its end: what the guest has handed over and the device has not sent yet goes out.
+  func drain()
+}
+
+extension CharacterDevice {
+  public func drain() {}
 }
 
 /// A device that a devicetree node describes wrongly.

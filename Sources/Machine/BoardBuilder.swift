@@ -79,6 +79,7 @@ struct BoardBuilder {
 
   mutating func build(_ backends: [any CharacterBackend]) throws -> Machine {
     let guest = try makeGuest()
+    if configuration.rtt { try addRTT(guest) }
     let space = AddressSpace()
     let clock = VirtualClock()
     let events = EventQueue()
@@ -135,6 +136,17 @@ struct BoardBuilder {
       }
     }
     return guest
+  }
+
+  /// The node of a console in memory; where it is, if an image has SEGGER's name for it.
+  private mutating func addRTT(_ guest: any Guest) throws {
+    var node = Node("rtt")
+    node.set("compatible", .strings(["martlet,segger-rtt"]))
+    node.set("martlet,pointer-size", .cells([UInt32(guest.addressBits / 8)]))
+    if let symbol = images.symbols.first(where: { $0.name == "_SEGGER_RTT" }) {
+      node.set("martlet,address", .u64(symbol.address))
+    }
+    try tree.update("/") { $0.children.append(node) }
   }
 
   private func mapMemory(_ space: AddressSpace) throws -> [RAMRegion] {

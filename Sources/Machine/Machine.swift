@@ -47,6 +47,12 @@ public final class Machine: @unchecked Sendable {
   public var stopObservers: [@Sendable (StopEvent) -> Void] = []
   /// Set while all vCPUs wait and time is paced.
   var pacing: Pacing?
+  /// Passes a call of semihosting to a debugger, on the machine's thread. Returns false if there is none; otherwise
+  /// ``finishFileCall(_:)`` follows.
+  public var fileCallHandler: (@Sendable (RemoteFileCall) -> Bool)?
+  var remoteWait: RemoteWait?
+  /// The next operation of semihosting is not for the debugger, which refused it.
+  var isServedHere = false
 
   init(
     configuration: MachineConfiguration, guest: any Guest, engine: Engine, space: AddressSpace, clock: VirtualClock,
@@ -73,7 +79,7 @@ public final class Machine: @unchecked Sendable {
   /// - Parameter passesBreakpoints: whether harts that stand at a breakpoint go on from it, or stop at once.
   public func resume(_ request: RunRequest = .run, passesBreakpoints: Bool = true) {
     perform { machine in
-      guard !machine.isRunning else { return }
+      guard !machine.isRunning, !machine.waitsForDebugger else { return }
       if case .exited = machine.lastStop { machine.resetHard() }
       machine.stepRequest = request
       if case .run = request { machine.stepRequest = nil }
@@ -103,6 +109,11 @@ public final class Machine: @unchecked Sendable {
 
   func halt(_ event: StopEvent) {
     isRunning = false
+    switch event {
+    case .exited, .reset, .lockedUp, .failed:
+      for (_, device) in devices { (device as? any CharacterDevice)?.drain() }
+    default: break
+    }
     stepRequest = nil
     lastStop = event
     for observer in stopObservers { observer(event) }

@@ -104,6 +104,7 @@ struct Plan {
       configuration.engine.tiers =
         TierPolicy(rawValue: try Self.known(tiers, TierPolicy.allCases.map(\.rawValue), "--tiers")) ?? .adaptive
     }
+    configuration.rtt = options.rtt
     try setSemihosting(options)
     try setInterrupts(options)
   }
@@ -138,9 +139,10 @@ struct Plan {
       case "arg": configuration.semihostingArguments.append(String(value))
       case "root": configuration.semihostingRoot = try Self.readable(String(value), of: "-semihosting-config root")
       case "target":
-        guard value == "native" || value == "auto" else {
-          throw .usage("-semihosting-config: target=\(value) is not implemented; use target=native")
+        guard let target = SemihostingTarget(rawValue: String(value)) else {
+          throw .usage("-semihosting-config: target=\(value) does not exist; there are: native, gdb, auto")
         }
+        configuration.semihostingTarget = target
       default:
         throw .usage(
           "-semihosting-config: '\(parts[0])' is not understood; there are: enable, target, root, arg, userspace")

@@ -68,7 +68,10 @@ struct Options: ParsableCommand {
 
   @Flag(help: "Serve semihosting calls.")
   var semihosting = false
-  @Option(parsing: .unconditional, help: "enable=on|off,target=native|auto,root=DIR,arg=WORD…: semihosting in detail.")
+  @Flag(help: "Channel 0 of SEGGER RTT is the console; a UART that was it writes there too.")
+  var rtt = false
+  @Option(
+    parsing: .unconditional, help: "enable=on|off,target=native|gdb|auto,root=DIR,arg=WORD…: semihosting in detail.")
   var semihostingConfig: String?
 
   @Flag(help: "End when the guest resets the machine.")
