@@ -51,6 +51,8 @@ public final class Machine: @unchecked Sendable {
   /// ``finishFileCall(_:)`` follows.
   public var fileCallHandler: (@Sendable (RemoteFileCall) -> Bool)?
   var remoteWait: RemoteWait?
+  /// Harts that wait for the console in a call of semihosting.
+  var inputWaiters: Set<Int> = []
   /// The next operation of semihosting is not for the debugger, which refused it.
   var isServedHere = false
 

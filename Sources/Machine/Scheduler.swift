@@ -33,7 +33,9 @@ extension Machine {
     let start = engine.vcpus.map(\.ticks).min() ?? 0
     let quantum = configuration.quantum
     roundTarget = (start / quantum + 1) * quantum
-    let isIdle = engine.vcpus.allSatisfy { $0.isHalted || $0.isWaiting && !guest.wakesFromWait($0.state) }
+    let isIdle = engine.vcpus.allSatisfy {
+      $0.isHalted || $0.isWaiting && !guest.wakesFromWait($0.state) || inputWaiters.contains($0.number)
+    }
     if isIdle && (!configuration.paced || events.nextDeadline == .max) { roundTarget = .max }
     limitRound()
     if let next = replay.first { roundTarget = min(roundTarget, max(next.ticks, start)) }
@@ -112,6 +114,14 @@ extension Machine {
     isServedHere = false
     switch semihosting.call(vcpu, machine: self) {
     case .goOn: return true
+    case .waitForInput:
+      inputWaiters.insert(vcpu.number)
+      engine.idle(vcpu, until: roundTarget)
+      guard stepRequest == nil else {
+        catchUp(vcpu.number)
+        return false
+      }
+      return true
     case .exit(let code):
       halt(.exited(code: code))
       return false

@@ -100,6 +100,7 @@ final class Session {
   private func connect(_ monitor: Monitor) throws(Failure) -> [() -> Bool] {
     var paths = machine.devices.filter { $0.device is any CharacterDevice }.map(\.path)
     if plan.configuration.rtt, paths.count > 1 { paths.remove(at: 1) }
+    if paths.isEmpty { paths = [machine.consolePath] }
     if plan.serial.count > paths.count, plan.serial.contains(where: { $0 != .none }) {
       Log.note("the board has \(paths.count) serial devices; the connections after those go nowhere")
     }

@@ -108,4 +108,24 @@ struct EditorTests {
       ])
     #expect(older.output.contains("serial mon:stdio"), "\(older.output)\(older.errors)")
   }
+
+  /// Zephyr's test runner talks to a machine by named pipes.
+  @Test func serialLinesMayBePipes() throws {
+    let firmware = try EmbeddedFirmware("virt")
+    let pipe = try Program.file([], "console")
+    for end in [".in", ".out"] { try #require(mkfifo(pipe + end, 0o600) == 0) }
+    let server = try Server([
+      "-M", "virt", "-cpu", "rv32", "-bios", "none", "--timeout", "50", "-serial", "pipe:" + pipe, "-kernel",
+      firmware.path,
+    ])
+    let output = try #require(FileHandle(forReadingAtPath: pipe + ".out"))
+    let input = try #require(FileHandle(forWritingAtPath: pipe + ".in"))
+    var text = ""
+    while !text.contains("> "), let chunk = try output.read(upToCount: 64) {
+      text += String(decoding: chunk, as: UTF8.self)
+    }
+    #expect(text.contains("Hello from Embedded Swift"))
+    try input.write(contentsOf: Data("quit\r".utf8))
+    #expect(server.end() == 0)
+  }
 }
