@@ -47,11 +47,13 @@ public final class ARMGuest: Guest {
       ]
     }
     if features.contains(.dsp) { groups.append(DSP.group) }
+    if features.contains(.v8) { groups += (features.contains(.main) ? [] : V8.baseline) + [V8.group] }
     return groups
   }
 
   public var architecture: String {
-    !model.features.contains(.main) ? "armv6-m" : model.features.contains(.dsp) ? "armv7e-m" : "armv7-m"
+    if model.features.contains(.v8) { return model.features.contains(.main) ? "armv8-m.main" : "armv8-m.base" }
+    return !model.features.contains(.main) ? "armv6-m" : model.features.contains(.dsp) ? "armv7e-m" : "armv7-m"
   }
   public var addressBits: Int { 32 }
   public var stackPointer: Int { ARMRegisters.sp }

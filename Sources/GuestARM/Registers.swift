@@ -78,7 +78,7 @@ enum Slot: Int, CaseIterable, Sendable {
   var needs: Features {
     switch self {
     case .basepri, .faultmask: .main
-    case .msplim, .psplim: .v8
+    case .msplim, .psplim: [.main, .v8]
     default: []
     }
   }

@@ -96,6 +96,7 @@ extension Translator {
       offset += 4
     }
     if let writeBack, list >> writeBack.register & 1 == 0 {
+      if writeBack.register == ARMRegisters.sp { checkStack(writeBack.value) }
       if writeBack.register == ARMRegisters.sp {
         setStack(writeBack.value)
       } else {
@@ -156,8 +157,10 @@ extension Thumb {
     t.execute()
     let stack = t.r(ARMRegisters.sp)
     let size = 4 * i.list.nonzeroBitCount
+    let top = t.binary(.sub, stack, size)
+    t.checkStack(top)
     t.storeMultiple(i.list, at: stack, offset: -size, aligned: false)
-    t.setStack(t.binary(.sub, stack, size))
+    t.setStack(top)
   }
 
   static func pop(_ t: inout Translator, _ i: Instruction) {

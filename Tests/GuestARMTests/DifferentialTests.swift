@@ -86,7 +86,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["cortex-m0", "cortex-m3", "cortex-m4"])
+  @Test(arguments: ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m23", "cortex-m33"])
   func hostsAgree(model: String) throws {
     let guest = try ARMGuest(model: model)
     try forEachProgram(guest) { program in
@@ -95,7 +95,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["cortex-m0", "cortex-m3", "cortex-m4"])
+  @Test(arguments: ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m23", "cortex-m33"])
   func userModeEmulationAgrees(model: String) throws {
     let guest = try ARMGuest(model: model)
     guard let emulator = UserMode() else {
@@ -104,7 +104,8 @@ import Testing
     }
     try forEachProgram(guest) { program in
       try disagreement(
-        emulator.run(program), run(program, guest, X86_64Host.self, passes: true), program)
+        emulator.run(program, version8: guest.model.features.contains(.v8)),
+        run(program, guest, X86_64Host.self, passes: true), program)
     }
   }
 }
@@ -122,7 +123,7 @@ private struct UserMode {
     executable = String(found)
   }
 
-  func run(_ program: RandomProgram) throws -> [UInt8] {
+  func run(_ program: RandomProgram, version8: Bool) throws -> [UInt8] {
     let folder = FileManager.default.temporaryDirectory
     let name = "martlet-arm-\(UUID().uuidString)"
     let (file, result) = (folder.appendingPathComponent(name), folder.appendingPathComponent(name + ".out"))
@@ -133,7 +134,7 @@ private struct UserMode {
     _ = manager.createFile(atPath: result.path, contents: nil)
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["timeout", "100", executable, "-cpu", "cortex-a15", file.path]
+    process.arguments = ["timeout", "100", executable, "-cpu", version8 ? "max" : "cortex-a15", file.path]
     process.standardOutput = try FileHandle(forWritingTo: result)
     try process.run()
     process.waitUntilExit()
