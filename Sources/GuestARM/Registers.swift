@@ -140,6 +140,7 @@ extension ARMGuest {
     }
     core[r: ARMRegisters.sp] = UInt32(stack) & ~3
     cpu.pc = entry ^ 1
+    core.system?.noteReset()
   }
 
   public func passBootParameters(_ cpu: VCPUState, number: Int, devicetree: UInt64, parameters: UInt64) {}

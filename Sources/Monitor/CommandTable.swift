@@ -4,12 +4,13 @@
 enum CommandTable {
   static let commands: [Command] = [
     // Run control
-    .stop, .cont, .step, .stepBlock, .stepOp, .until, .reset, .quit,
+    .stop, .cont, .step, .stepBlock, .stepOp, .until, .reset, .maskInterrupts,
+    .cortexMask, .quit,
     // Look at the machine
     .infoStatus, .infoCPUs, .cpu, .infoRegisters, .setRegister, .examine, .examinePhysical, .print, .peek, .poke,
     .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevice, .infoInterrupts, .infoTLB, .walk, .infoSymbols,
     // Breakpoints and watchpoints
-    .breakpoint, .watch, .delete, .infoBreakpoints,
+    .breakpoint, .watch, .delete, .infoBreakpoints, .catchVectors, .cortexCatch,
     // Translation blocks
     .blocks, .block, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow, .unchain, .flush, .graph,
     // IR and passes
