@@ -11,6 +11,12 @@ public struct Features: OptionSet, Hashable, Sendable {
   @inlinable public static var dsp: Features { .init(rawValue: 1 << 1) }
   /// Unprivileged mode and a relocatable vector table, which ARMv6-M may lack.
   @inlinable public static var unprivileged: Features { .init(rawValue: 1 << 2) }
+  /// The floating-point extension FPv4-SP, all of which FPv5 has.
+  @inlinable public static var float: Features { .init(rawValue: 1 << 16) }
+  /// FPv5.
+  @inlinable public static var float5: Features { .init(rawValue: 1 << 17) }
+  /// Double-precision arithmetic.
+  @inlinable public static var double: Features { .init(rawValue: 1 << 18) }
 }
 
 /// A CPU by the name it goes by in command lines and devicetrees.
@@ -25,6 +31,12 @@ public struct CPUModel: Sendable {
   /// What the model lacks of the CPU of that name.
   public let note: String
 
+  /// The model of that name. Devicetrees add an `f` to the name of a core with a floating-point unit, which may be left
+  /// out of a model's.
+  public static func named(_ name: String) -> CPUModel? {
+    all.first { $0.name == name } ?? all.first { $0.name + "f" == name }
+  }
+
   /// Every model. Identifiers: the cores' Technical Reference Manuals, "CPUID Base Register".
   public static let all: [CPUModel] = [
     CPUModel(name: "cortex-m0", features: [], identifier: 0x410C_C200, priorityBits: 2, note: "ARMv6-M"),
@@ -37,6 +49,12 @@ public struct CPUModel: Sendable {
     CPUModel(
       name: "cortex-m4", features: [.main, .unprivileged, .dsp], identifier: 0x410F_C241, priorityBits: 3,
       note: "ARMv7E-M, without its MPU and its floating-point unit"),
+    CPUModel(
+      name: "cortex-m4f", features: [.main, .unprivileged, .dsp, .float], identifier: 0x410F_C241, priorityBits: 3,
+      note: "ARMv7E-M with FPv4-SP, without its MPU"),
+    CPUModel(
+      name: "cortex-m7", features: [.main, .unprivileged, .dsp, .float, .float5, .double], identifier: 0x411F_C272,
+      priorityBits: 3, note: "ARMv7E-M with double-precision FPv5, without its MPU and caches"),
   ]
 }
 

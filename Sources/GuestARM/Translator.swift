@@ -23,6 +23,12 @@ public struct Translator {
   var beginsITBlock: UInt8?
   /// What the flags were last computed from in this block.
   var flagSource = FlagSource.unknown
+  /// What a floating-point comparison in this block left in ``FloatSlot/floatOrder``.
+  var floatOrder: ValueID?
+  /// By number, the value of a d register that this block knows; `.none` for others.
+  var doubles = InlineArray<16, ValueID>(repeating: .none)
+  /// Whether the current instruction changes what floating-point instructions have to do first: the block ends with it.
+  var preparesFloat = false
   /// Truth values of the current IT block's conditions, by whether they are of the "else" kind.
   var cachedConditions: (ValueID?, ValueID?) = (nil, nil)
 
@@ -58,6 +64,9 @@ public struct Translator {
 
   /// Ends an instruction that goes on with the next one.
   mutating func finish() {
+    defer {
+      if preparesFloat, !builder.isTerminated { builder.exit(with: .stateChanged, pc: nextPC) }
+    }
     if let state = beginsITBlock {
       itState = state
       beginsITBlock = nil

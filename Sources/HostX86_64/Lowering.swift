@@ -356,7 +356,7 @@ struct Lowering {
     case .fence:
       if op.aux == Ordering.sequential.rawValue { assembler.plain(.mfence) }
     case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
-      .floatCompare, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
+      .floatCompare, .floatOrder, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
       lowerFloat(op)
     case .call: lowerCall(op)
     case .exitIf: lowerExitIf(op)
