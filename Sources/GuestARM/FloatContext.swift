@@ -56,7 +56,8 @@ extension Core {
   func prepareFloat() -> (cause: Cause, address: UInt32)? {
     guard mayUseFloat else { return (Cause(.usageFault, .noCoprocessor), 0) }
     if floatContext.contains(.isLazyActive) {
-      guard preserveFloat() else { return (Cause(.busFault, .lazyBus), 0) }
+      let rights = !floatContext.contains(.wasUser)
+      if let cause = writeFloat(at: self[.floatAddress] & ~7, privileged: rights, isLazy: true) { return (cause, 0) }
       floatContext.remove(.isLazyActive)
     }
     if floatContext.contains(.preserves), !hasFloatContext {
@@ -66,15 +67,19 @@ extension Core {
     return nil
   }
 
-  /// Writes s0–s15 and FPSCR to the frame reserved for them (PreserveFPState()).
-  private func preserveFloat() -> Bool { writeFloat(at: self[.floatAddress] & ~7) }
-
-  private func writeFloat(at address: UInt32) -> Bool {
-    for number in 0..<16 {
-      let place = UInt64(address &+ 4 * UInt32(number))
-      guard cpu.context.writePhysical(place, size: 4, UInt64(self[s: number])) else { return false }
+  /// Writes s0–s15 and FPSCR to a frame; when it is reserved for them and not now made, so PreserveFPState().
+  private func writeFloat(at address: UInt32, privileged: Bool, isLazy: Bool) -> Cause? {
+    let words = (0..<16).map { self[s: $0] } + [fpscr]
+    for (index, word) in words.enumerated() {
+      let place = address &+ 4 * UInt32(index)
+      if let system, !system.permits(place, size: 4, .write, privileged: privileged, self) {
+        return Cause(.memManage, isLazy ? .lazyAccess : .stackingAccess)
+      }
+      guard cpu.context.writePhysical(UInt64(place), size: 4, UInt64(word)) else {
+        return Cause(.busFault, isLazy ? .lazyBus : .stackingBus)
+      }
     }
-    return cpu.context.writePhysical(UInt64(address &+ 0x40), size: 4, UInt64(fpscr))
+    return nil
   }
 
   // MARK: Frames
@@ -83,25 +88,22 @@ extension Core {
   static var floatFrameSize: UInt32 { 0x48 }
 
   /// Stacks the floating-point part of a frame at `address`, or reserves its place.
-  ///
-  /// - Parameter ready: which faults could be taken now, as FPCCR keeps it for a fault of the preservation.
-  /// - Returns: false on a bus error.
-  func pushFloat(at address: UInt32, ready: FloatContextControl) -> Bool {
-    guard floatContext.contains(.preservesLazily) else { return writeFloat(at: address) }
+  func pushFloat(at address: UInt32, _ system: SystemControl) -> Cause? {
+    guard floatContext.contains(.preservesLazily) else {
+      return writeFloat(at: address, privileged: isPrivileged, isLazy: false)
+    }
     self[.floatAddress] = address
     var context = floatContext.intersection([.preserves, .preservesLazily])
-    context.formUnion(ready)
+    context.formUnion(system.readyFaults(self))
     context.insert(.isLazyActive)
     if !isHandler { context.insert(.wasThread) }
     if !isPrivileged { context.insert(.wasUser) }
     floatContext = context
-    return true
+    return nil
   }
 
   /// Takes the floating-point part of a frame at `address` back, unless the registers still hold it.
-  ///
-  /// - Returns: the fault, if there is one.
-  func popFloat(at address: UInt32) -> Cause? {
+  func popFloat(at address: UInt32, privileged: Bool, _ system: SystemControl) -> Cause? {
     if floatContext.contains(.isLazyActive) {
       floatContext.remove(.isLazyActive)
       return nil
@@ -109,7 +111,11 @@ extension Core {
     guard mayUseFloat else { return Cause(.usageFault, .noCoprocessor) }
     var words: [UInt32] = []
     for index in 0..<17 {
-      guard let word = cpu.context.readPhysical(UInt64(address &+ 4 * UInt32(index)), size: 4) else {
+      let place = address &+ 4 * UInt32(index)
+      guard system.permits(place, size: 4, .read, privileged: privileged, self) else {
+        return Cause(.memManage, .unstackingAccess)
+      }
+      guard let word = cpu.context.readPhysical(UInt64(place), size: 4) else {
         return Cause(.busFault, .unstackingBus)
       }
       words.append(UInt32(word))
@@ -124,7 +130,8 @@ extension Core {
 }
 
 extension FaultStatus {
-  /// A bus error in the preservation of floating-point state (LSPERR).
+  /// The MPU or the bus denies the preservation of floating-point state (MLSPERR and LSPERR).
+  static var lazyAccess: Self { .init(rawValue: 1 << 5) }
   static var lazyBus: Self { .init(rawValue: 1 << 13) }
 }
 
