@@ -50,11 +50,6 @@ enum FloatMemory {
 
   // MARK: Memory
 
-  /// Words are aligned, but for those off the stack pointer and the PC, which are anyhow.
-  private static func word(_ base: Int) -> MemoryAccess {
-    MemoryAccess(size: 4, aligned: base != ARMRegisters.sp && base != ARMRegisters.pc)
-  }
-
   private static func base(_ t: inout Translator, _ i: Instruction) -> ValueID {
     i.n == ARMRegisters.pc ? t.const(t.alignedPC) : t.r(i.n)
   }
@@ -71,7 +66,7 @@ enum FloatMemory {
       let offset = i["u"] != 0 ? i.i : -i.i
       let first = f == .single ? i["v"] : 2 * i["g"]
       for index in 0..<(f == .single ? 1 : 2) {
-        t.builder.store(t.s(first + index), word(i.n), at: base, offset: Int64(offset + 4 * index))
+        t.store(t.s(first + index), at: base, i.n, offset: offset + 4 * index)
       }
     }
   }
@@ -82,9 +77,7 @@ enum FloatMemory {
       let base = base(&t, i)
       let offset = i["u"] != 0 ? i.i : -i.i
       let first = f == .single ? i["v"] : 2 * i["g"]
-      let values = (0..<(f == .single ? 1 : 2)).map {
-        t.builder.load(.f32, word(i.n), at: base, offset: Int64(offset + 4 * $0))
-      }
+      let values = t.loadSingles(f == .single ? 1 : 2, at: base, i.n, offset: offset)
       for (index, value) in values.enumerated() { t.setS(first + index, value) }
     }
   }
@@ -103,7 +96,7 @@ enum FloatMemory {
       let (first, count) = registers(i, f)
       let start = descends ? -4 * i.i : 0
       for index in 0..<count {
-        t.builder.store(t.s(first + index), word(i.n), at: base, offset: Int64(start + 4 * index))
+        t.store(t.s(first + index), at: base, i.n, offset: start + 4 * index)
       }
       if i["w"] != 0 { t.setR(i.n, t.binary(.add, base, descends ? -4 * i.i : 4 * i.i)) }
     }
@@ -116,9 +109,7 @@ enum FloatMemory {
       let base = t.r(i.n)
       let (first, count) = registers(i, f)
       let start = descends ? -4 * i.i : 0
-      let values = (0..<count).map {
-        t.builder.load(.f32, word(i.n), at: base, offset: Int64(start + 4 * $0))
-      }
+      let values = t.loadSingles(count, at: base, i.n, offset: start)
       for (index, value) in values.enumerated() { t.setS(first + index, value) }
       if i["w"] != 0 { t.setR(i.n, t.binary(.add, base, descends ? -4 * i.i : 4 * i.i)) }
     }
@@ -185,5 +176,21 @@ enum FloatMemory {
     if let order = t.floatOrder { return t.setFlags(order: order) }
     _ = t.builder.call(FloatHelper.copyConditions.number, .i64)
     t.forgetFlags()
+  }
+}
+
+extension Translator {
+  fileprivate mutating func store(_ value: ValueID, at base: ValueID, _ number: Int, offset: Int) {
+    builder.store(value, alignedWord(at: base, number, offset: offset), at: base, offset: Int64(offset))
+  }
+
+  fileprivate mutating func loadSingles(_ count: Int, at base: ValueID, _ number: Int, offset: Int) -> [ValueID] {
+    var values: [ValueID] = []
+    for index in 0..<count {
+      let place = offset + 4 * index
+      let access = alignedWord(at: base, number, offset: place)
+      values.append(builder.load(.f32, access, at: base, offset: Int64(place)))
+    }
+    return values
   }
 }

@@ -48,7 +48,9 @@ extension Core {
 
   /// Reads the frame at `address`, with the rights of Thread mode if the return is to it. The floating-point part, if
   /// there is one, goes to the registers.
-  func frame(at address: UInt32, toThread: Bool, hasFloat: Bool, _ system: SystemControl) -> Result<Frame, StackingFault> {
+  func frame(at address: UInt32, toThread: Bool, hasFloat: Bool, _ system: SystemControl) -> Result<
+    Frame, StackingFault
+  > {
     let privileged = !toThread || self[.control] & 1 == 0
     var words: [UInt32] = []
     for index in 0..<UInt32(Self.stacked.count + 2) {
