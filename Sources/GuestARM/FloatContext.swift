@@ -126,7 +126,10 @@ extension Core {
   }
 
   /// The unit as reset leaves it.
-  func resetFloat() { self[.floatContext] = 0xC000_0000 }
+  func resetFloat() {
+    floatContext = [.preserves, .preservesLazily]
+    fpscr = 0
+  }
 }
 
 extension FaultStatus {

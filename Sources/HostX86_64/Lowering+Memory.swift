@@ -168,7 +168,9 @@ extension Lowering {
     if let outside { cold.append(ColdPart(.outside, outside, argument: UInt32(sites.count))) }
     sites.append(site)
     if let vector = datum.vector { noteWritten(vector) }
-    if let vector = datum.vector, op.type == .f32, boxesSingles { assembler.vector(.orps, vector, constantOperand(.box)) }
+    if let vector = datum.vector, op.type == .f32, boxesSingles {
+      assembler.vector(.orps, vector, constantOperand(.box))
+    }
   }
 
   @inline(__always)

@@ -20,7 +20,9 @@ import Testing
   private static let casesPerProgram = 400
 
   /// Runs a program up to its end; the outputs and the scratch memory.
-  private func run<P: DifferentialProgram, H: HostKit.Host>(_ program: P, _ guest: ARMGuest, _ host: H.Type, passes: Bool) throws
+  private func run<P: DifferentialProgram, H: HostKit.Host>(
+    _ program: P, _ guest: ARMGuest, _ host: H.Type, passes: Bool
+  ) throws
     -> [UInt8]
   {
     let space = AddressSpace()

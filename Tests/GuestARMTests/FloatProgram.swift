@@ -24,7 +24,8 @@ struct FloatProgram: DifferentialProgram {
     caseCount = cases
     random = SplitMix(seed)
     rows = guest.decoder.rows.indices.filter {
-      guest.decoder.groups[$0].lowercased().contains("precision") && !Self.excluded.contains(guest.decoder.rows[$0].name)
+      guest.decoder.groups[$0].lowercased().contains("precision")
+        && !Self.excluded.contains(guest.decoder.rows[$0].name)
         || guest.decoder.groups[$0].hasPrefix("Floating-point")
           && !Self.excluded.contains(guest.decoder.rows[$0].name)
     }
@@ -93,7 +94,9 @@ struct FloatProgram: DifferentialProgram {
   // MARK: Cases
 
   private mutating func addCase(_ number: Int) {
-    for word in [status()] + (0..<43).map({ _ in value() }) { inputs += memory(word & 0xFFFF, 2) + memory(word >> 16, 2) }
+    for word in [status()] + (0..<43).map({ _ in value() }) {
+      inputs += memory(word & 0xFFFF, 2) + memory(word >> 16, 2)
+    }
     constant(0, Place.outputs + UInt32(number + 1) * Self.record)
     emit16(0x4685)  // mov sp, r0
     constant(0, Place.inputs + UInt32(number) * Self.record)

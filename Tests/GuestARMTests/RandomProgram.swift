@@ -76,7 +76,9 @@ struct RandomProgram: DifferentialProgram {
     isMain = guest.model.features.contains(.main)
     rows = guest.decoder.rows.indices.filter { row in
       let name = guest.decoder.rows[row].name
-      if guest.decoder.groups[row].contains("recision") || guest.decoder.groups[row].hasPrefix("Floating") { return false }
+      if guest.decoder.groups[row].contains("recision") || guest.decoder.groups[row].hasPrefix("Floating") {
+        return false
+      }
       return !Self.excluded.contains(name) && !name.hasSuffix(".literal")
         && !(name == "ldr" && guest.decoder.rows[row].operands.hasSuffix("A"))
     }
