@@ -42,6 +42,7 @@ public final class FlashMemory: Device {
   }
 
   public func memory(region: Int) -> RAMRegion? { region == 0 ? flash : nil }
+  public func eraseBlockSize(region: Int) -> UInt64? { UInt64(blockSize) }
 
   private var controller: (any FlashController)? {
     let parent = context.node.path.split(separator: "/").dropLast().map { "/" + $0 }.joined()
