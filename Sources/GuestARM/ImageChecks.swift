@@ -32,11 +32,14 @@ extension ARMGuest {
     return cpu.context.readPhysical(address & ~3, size: 4) != nil
   }
 
-  /// By Tag_CPU_arch (6) and Tag_CPU_arch_profile (7).
+  /// By Tag_CPU_arch (6), Tag_CPU_arch_profile (7) and Tag_ABI_VFP_args (28).
   public func refusal(ofAttributes attributes: [UInt64: UInt64]) -> String? {
     let profile = attributes[7] ?? 0
     if profile == 0x41 || profile == 0x52 {
       return "it was built for a Cortex-\(profile == 0x41 ? "A" : "R"), but the CPU is a \(model.name)"
+    }
+    if attributes[28] == 1, !model.features.contains(.float) {
+      return "it was built for the hard-float calling convention, but the \(model.name) has no floating-point unit"
     }
     guard let number = attributes[6], number > 0 else { return nil }
     let versions: [UInt64: (name: String, needs: Features)] = [

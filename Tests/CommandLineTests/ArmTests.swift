@@ -111,7 +111,7 @@ struct ArmTests {
       ([5, 0x61, 0x62, 0, 6, 10, 7, 0x52], "it was built for a Cortex-R, but the CPU is a cortex-m3 (ab)"),
       ([6, 13, 7, 0x4D], "it was built for ARMv7E-M, but the CPU is a cortex-m3 (armv7-m)"),
       ([6, 17, 7, 0x4D], "it was built for ARMv8-M Mainline"), ([6, 2], "an older architecture than ARMv6-M"),
-      ([6, 21, 7, 0x4D], "Tag_CPU_arch 21"),
+      ([6, 21, 7, 0x4D], "Tag_CPU_arch 21"), ([6, 10, 7, 0x4D, 28, 1], "the hard-float calling convention"),
     ] as [([UInt8], String)])
   func filesForAnotherCoreAreRefused(attributes: [UInt8], text: String) throws {
     let ended = try run(elf: elf(attributes))
