@@ -43,12 +43,11 @@ extension Machine {
   private func deliver(_ input: RecordedInput) {
     recorded.append(input)
     clock.now = input.ticks &* clock.nanosecondsPerInstruction
-    // A guest that reads the console by semihosting gets what is typed there.
-    if semihosting.readsConsole, input.device == consolePath {
-      semihosting.input += input.bytes
+    if configuration.semihosting, input.device == consolePath {
       inputWaiters.removeAll()
-      return
+      if semihosting.type(input.bytes) { return }
     }
+    guard !input.bytes.isEmpty else { return }
     for (path, device) in devices where path == input.device {
       (device as? any CharacterDevice)?.receive(input.bytes)
     }

@@ -98,7 +98,7 @@ public final class Machine: @unchecked Sendable {
   }
 
   /// Gives characters from the host to a character device, by its path. They take effect, and are recorded, at the
-  /// next end of a time slice.
+  /// next end of a time slice. No characters at all are the end of the input.
   public func inject(_ bytes: [UInt8], to path: String) {
     door.post { [self] in
       pendingInput.append((path, bytes))

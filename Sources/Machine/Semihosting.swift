@@ -58,9 +58,9 @@ final class Semihosting {
   let arguments: String
   var files: SemihostingFiles
   var lastError: Int32 = 0
-  /// What was typed and not read yet, once the guest has begun to read the console here.
-  var input: [UInt8] = []
-  var readsConsole = false
+  private var input: [UInt8] = []
+  private var hasInputEnded = false
+  private var readsConsole = false
 
   init(_ configuration: MachineConfiguration) {
     arguments = configuration.semihostingArguments.joined(separator: " ")
@@ -113,7 +113,7 @@ final class Semihosting {
         }
         return try readConsole(to: block[1], count: block[2], memory)
       case 0x07:
-        guard let byte = typed(1).first else { return .waitForInput }
+        guard let byte = typed(1).first else { return hasInputEnded ? .value(-1) : .waitForInput }
         return .value(Int64(byte))
       case 0x08: return .value(memory.signed(try block[0]) < 0 ? 1 : 0)
       case 0x09: return files.isTerminal(try block[0])
@@ -146,6 +146,18 @@ final class Semihosting {
     }
   }
 
+  /// What a guest may have been sent before it reads the console here for the first time.
+  private static let mostEarlyInput = 4096
+
+  /// Takes what was typed; nothing is the end of the input. Returns whether it is for the guest's calls alone: until the
+  /// first of them, a serial device gets it too.
+  func type(_ bytes: [UInt8]) -> Bool {
+    hasInputEnded = bytes.isEmpty
+    input += bytes
+    if !readsConsole, input.count > Self.mostEarlyInput { input.removeFirst(input.count - Self.mostEarlyInput) }
+    return readsConsole
+  }
+
   /// Takes up to so many characters; from now on the console's are for the guest's calls.
   private func typed(_ count: Int) -> [UInt8] {
     readsConsole = true
@@ -160,7 +172,7 @@ final class Semihosting {
   ) throws(SemihostingFault) -> Reply {
     guard count > 0 else { return .value(0) }
     let bytes = typed(Int(clamping: count))
-    guard !bytes.isEmpty else { return .waitForInput }
+    guard !bytes.isEmpty else { return hasInputEnded ? .value(Int64(clamping: count)) : .waitForInput }
     try memory.write(bytes, address)
     return .value(Int64(clamping: count - UInt64(bytes.count)))
   }

@@ -119,8 +119,10 @@ final class Session {
     for (index, port) in plan.serial.enumerated() {
       let path = paths.indices.contains(index) ? paths[index] : nil
       let isLive = plan.replay == nil
+      // Only calls of semihosting can tell that the input is at its end.
+      let hasEnd = plan.configuration.semihosting
       let input = { [machine] (bytes: [UInt8]) in
-        if let path, isLive, !bytes.isEmpty { machine.inject(bytes, to: path) }
+        if let path, isLive, hasEnd || !bytes.isEmpty { machine.inject(bytes, to: path) }
       }
       if case .terminal(let shared) = port {
         lines[index].connect(1)
