@@ -110,6 +110,12 @@ public struct Translator {
     set(number, number == ARMRegisters.sp ? builder.binary(.and, value, const(~3 as UInt32)) : value)
   }
 
+  /// Adds a constant to register `number`, which its like goes to.
+  mutating func move(_ number: Int, by distance: Int, from base: ValueID) {
+    let moved = binary(.add, base, distance)
+    if number == ARMRegisters.sp, distance & 3 == 0 { setStack(moved) } else { setR(number, moved) }
+  }
+
   /// Writes the stack pointer with a value known to be a multiple of 4.
   mutating func setStack(_ value: ValueID) { set(ARMRegisters.sp, value) }
 

@@ -33,7 +33,7 @@ enum WideMemory {
     let base = t.r(i.n)
     let size = 4 * i.list.nonzeroBitCount
     t.storeMultiple(i.list, at: base, i.n, offset: descends ? -size : 0)
-    if i["w"] != 0 { t.setR(i.n, t.binary(.add, base, descends ? -size : size)) }
+    if i["w"] != 0 { t.move(i.n, by: descends ? -size : size, from: base) }
   }
 
   private static func load(_ t: inout Translator, _ i: Instruction, descends: Bool) {
