@@ -1,7 +1,7 @@
 // Replays gdb/sessions/*.gdb with the real GDB. The first line says the machine (`# machine: program[, N harts]`,
 // `# machine: vectors`, `# machine: uboot`, or `# machine: swift FIRMWARE[ on BOARD]` for that of boards/swift, left to
-// GDB to load if a board is named); what GDB prints must be what FILE.out says. There `~` at the start of a line makes the rest a regular expression for the line. BLESS=1 writes the .out files
-// anew, but for lines whose expression still fits.
+// GDB to load if a board is named); what GDB prints must be what FILE.out says. There `~` at the start of a line makes the
+// rest a regular expression for the line. BLESS=1 writes the .out files anew, but for lines whose expression still fits.
 
 import Bus
 import DebugServer
