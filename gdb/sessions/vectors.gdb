@@ -22,7 +22,7 @@ continue
 x/i $pc
 print/x *(unsigned *)0xe000ed28
 print/x *(unsigned *)0xe000ed2c
-backtrace
+backtrace 3
 echo \n[interrupts stay pending in steps]\n
 monitor maskisr on
 echo \n[a reset is caught]\n
