@@ -188,6 +188,34 @@ import Testing
     #expect(found.prefix(2) == [4, 0x10], "\(hexadecimal(found))")
   }
 
+  /// ARMv6-M has regions of 256 bytes and more, and one fault for all.
+  @Test(arguments: [(0x2000_2100, [100] as [UInt32]), (0x2000_20FC, [3, 100])]) func smallCoresHaveRegionsToo(
+    address: Int, expected: [UInt32]
+  ) throws {
+    let found = try notes(
+      """
+        set 0xE000ED9C, 0x20002012
+        set 0xE000EDA0, 0x0000000F
+        set 0xE000ED94, 5
+        isb
+        ldr r0, =\(address)
+        ldr r1, [r0]
+      next:
+        movs r0, 100
+        note r0
+        b end
+      .thumb_func
+      hard:
+        mrs r0, ipsr
+        note r0
+        ldr r0, [sp, 24]
+        adds r0, 2
+        str r0, [sp, 24]
+        bx lr
+      """, model: "cortex-m0+")
+    #expect(found == expected, "\(hexadecimal(found))")
+  }
+
   /// What there is (MPU_TYPE), and region numbers through RBAR.
   @Test func theRegistersReadBack() throws {
     let found = try notes(
