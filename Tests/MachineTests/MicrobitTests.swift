@@ -60,8 +60,10 @@ private let uart = "/soc/uart@40002000"
     #expect(Array(console.bytes[second...]) == end.1)
   }
 
-  @Test func anImageWithoutVectorsLocksUp() throws {
-    let image = try TemporaryFile([UInt8](repeating: 0, count: 256))
+  @Test func anImageWithoutHandlersLocksUp() throws {
+    // The stack pointer, the reset handler at 8, and there an undefined instruction; no other vectors.
+    let start: [UInt8] = [0, 0x40, 0, 0x20, 9, 0, 0, 0, 0, 0xDE]
+    let image = try TemporaryFile(start + [UInt8](repeating: 0, count: 246))
     let machine = try machine("bbc_microbit", of: "arm") { $0.kernel = image.path }
     guard case .lockedUp(_, let text) = try #require(machine.run(ticks: 1_000_000)) else {
       Issue.record("ended by \(machine.lastStop)")
