@@ -28,5 +28,12 @@ public var standardDevices: [any Device.Type] {
     NordicADC.self,
     NordicFICR.self,
     NordicFlashController.self,
+    STM32USART.self,
+    STM32RCC.self,
+    STM32PWR.self,
+    STM32FlashController.self,
+    STM32GPIO.self,
+    STM32EXTI.self,
+    STM32SYSCFG.self,
   ]
 }

@@ -91,11 +91,10 @@ struct BoardBuilder {
       configuration: configuration, guest: guest, engine: engine, space: space, clock: clock, events: events,
       tree: tree, controller: controller)
     machine.devices = devices
-    machine.memories =
-      memories
-      + devices.flatMap { entry in
-        (0..<8).compactMap { entry.device.memory(region: $0) }
-      }
+    // A memory that appears at several addresses is one.
+    var seen: Set<ObjectIdentifier> = []
+    machine.memories = (memories + devices.flatMap { entry in (0..<8).compactMap { entry.device.memory(region: $0) } })
+      .filter { seen.insert(ObjectIdentifier($0)).inserted }
     machine.interruptLines = lines
     for (_, device) in devices {
       if let part = device as? any CoreDevice, let cpu = engine.vcpus.first { part.attach(to: cpu.state) }

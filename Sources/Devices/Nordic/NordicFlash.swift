@@ -27,7 +27,7 @@ public final class NordicFlashController: Device, FlashController {
 
   public init(context: DeviceContext) throws(DeviceError) { self.context = context }
 
-  public var mayWrite: Bool { state.configuration == 1 }
+  func permitsWrite(_ size: Int, overErased isErased: Bool) -> Bool { state.configuration == 1 }
 
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
     switch offset {
