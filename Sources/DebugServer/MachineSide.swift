@@ -105,6 +105,8 @@ final class MachineSide: @unchecked Sendable {
       return StopReport(reason: .stopped(stop(hart, .trap, cause(of: hit), machine)))
     case .exited(let code): return StopReport(reason: .exited(UInt8(truncatingIfNeeded: code)))
     case .reset: return StopReport(reason: .exited(0), text: "The guest asked for a reset.")
+    case .caught(let hart, let text):
+      return StopReport(reason: .stopped(stop(hart, .trap, .signal, machine)), text: text)
     case .lockedUp(let hart, let text):
       return StopReport(reason: .stopped(stop(hart, .abort, .signal, machine)), text: text)
     case .failed(let text): return StopReport(reason: .stopped(stop(hart, .abort, .signal, machine)), text: text)

@@ -27,7 +27,9 @@ public struct BlockStore {
 
   public subscript(id: BlockID) -> TranslationBlock { blocks[Int(id)] }
   /// Valid blocks, oldest first.
-  public var valid: [BlockID] { (1..<UInt32(blocks.count)).filter { blocks[Int($0)].isValid } }
+  public var valid: [BlockID] {
+    (1..<UInt32(blocks.count)).filter { blocks[Int($0)].isValid && blocks[Int($0)].container == 0 }
+  }
   public var nextExit: UInt32 { UInt32(exits.count) }
 
   private func bucket(_ key: BlockKey) -> Int {
@@ -72,8 +74,9 @@ public struct BlockStore {
     }
   }
 
-  /// Adds a block and the chainable exits among the ops it was compiled from, numbered from `block.firstExit`.
-  mutating func insert(_ block: TranslationBlock, _ ops: [Op]) -> BlockID {
+  /// Adds a block, the chainable exits among the ops it was compiled from, numbered from `block.firstExit`, and its
+  /// entries at labels.
+  mutating func insert(_ block: TranslationBlock, _ ops: [Op], labels: [CodeAddress]) -> BlockID {
     if blocks.count > buckets.count { growBuckets() }
     let id = BlockID(blocks.count)
     var block = block
@@ -89,7 +92,59 @@ public struct BlockStore {
       exits.append(
         BlockExit(source: id, target: UInt64(bitPattern: op.imm), linked: 0, mayChain: mayChain, nextIncoming: 0))
     }
+    if !labels.isEmpty { insertEntries(into: id, ops, labels) }
     return id
+  }
+
+  private mutating func insertEntries(into container: BlockID, _ ops: [Op], _ labels: [CodeAddress]) {
+    blocks[Int(container)].entryCount = UInt32(labels.count)
+    var entry = blocks[Int(container)]
+    entry.container = container
+    entry.firstIncoming = 0
+    entry.nextInPage = 0
+    entry.entryCount = 0
+    let start = entry.key
+    var number = 0
+    for op in ops {
+      if op.opcode == .instruction, number > 0 {
+        blocks[blocks.count - 1].instructionCount += 1
+        let end = UInt64(bitPattern: op.imm) &+ UInt64(op.aux)
+        blocks[blocks.count - 1].guestSize = UInt32(truncatingIfNeeded: end &- blocks[blocks.count - 1].key.pc)
+      }
+      guard op.opcode == .label else { continue }
+      let offset = UInt64(bitPattern: op.imm) &- start.pc
+      entry.key.pc = start.pc &+ offset
+      entry.key.physicalPC = start.physicalPC &+ offset
+      entry.compiled = CompiledBlock(entry: labels[number], size: 0, exitCount: 0)
+      entry.guestSize = 0
+      entry.instructionCount = 0
+      let slot = bucket(entry.key)
+      entry.nextInBucket = buckets[slot]
+      buckets[slot] = BlockID(blocks.count)
+      blocks.append(entry)
+      number += 1
+    }
+  }
+
+  /// The block that `id` is, or is an entry into.
+  public func container(of id: BlockID) -> BlockID {
+    let container = blocks[Int(id)].container
+    return container == 0 ? id : container
+  }
+
+  /// The entries into a block besides its top.
+  public func entries(_ id: BlockID) -> Range<BlockID> { id + 1..<id + 1 + blocks[Int(id)].entryCount }
+
+  /// The entry of `id` at `pc`, its top included; 0 for none.
+  func entry(_ id: BlockID, at pc: UInt64) -> BlockID {
+    if blocks[Int(id)].key.pc == pc { return id }
+    let end = entries(id).upperBound
+    var (low, high) = (id + 1, end)
+    while low < high {
+      let middle = (low + high) / 2
+      if blocks[Int(middle)].key.pc < pc { low = middle + 1 } else { high = middle }
+    }
+    return low < end && blocks[Int(low)].key.pc == pc ? low : 0
   }
 
   /// Notes one more sample of `id`.
@@ -125,18 +180,23 @@ public struct BlockStore {
     }
   }
 
-  /// Exits chained to `id`.
+  /// Exits chained to an entry, or to a block at any of its entries.
   public func incoming(_ id: BlockID) -> [UInt32] {
     var list: [UInt32] = []
-    var exit = blocks[Int(id)].firstIncoming
-    while exit != 0 {
-      list.append(exit)
-      exit = exits[Int(exit)].nextIncoming
+    for entry in id...id + blocks[Int(id)].entryCount {
+      var exit = blocks[Int(entry)].firstIncoming
+      while exit != 0 {
+        list.append(exit)
+        exit = exits[Int(exit)].nextIncoming
+      }
     }
     return list
   }
 
-  /// The exits of `id`, linked or not.
+  /// The block that an exit is chained to; 0 for none.
+  public func target(of exit: UInt32) -> BlockID { container(of: exits[Int(exit)].linked) }
+
+  /// The exits of a block, linked or not.
   public func outgoing(_ id: BlockID) -> Range<UInt32> {
     let block = blocks[Int(id)]
     return block.firstExit..<block.firstExit + UInt32(block.compiled.exitCount)
@@ -156,13 +216,14 @@ public struct BlockStore {
   /// Counts that the code at the physical PC of `id` has to be translated anew.
   mutating func noteInvalidation(of id: BlockID) { invalidated[blocks[Int(id)].key.physicalPC, default: 0] += 1 }
 
-  /// Removes `id` from all lists. Its exits and those into it must have been unlinked.
+  /// Removes a block and its entries from all lists. Its exits and those into it must have been unlinked.
   mutating func remove(_ id: BlockID) {
-    blocks[Int(id)].isValid = false
-    let key = blocks[Int(id)].key
-    let slot = bucket(key)
-    buckets[slot] = listWithout(id, head: buckets[slot], next: \.nextInBucket)
-    let place = place(ofPage: key.physicalPC & ~0xFFF)
+    for id in id...id + blocks[Int(id)].entryCount {
+      blocks[Int(id)].isValid = false
+      let slot = bucket(blocks[Int(id)].key)
+      buckets[slot] = listWithout(id, head: buckets[slot], next: \.nextInBucket)
+    }
+    let place = place(ofPage: blocks[Int(id)].key.physicalPC & ~0xFFF)
     pageHeads[place] = listWithout(id, head: pageHeads[place], next: \.nextInPage)
   }
 

@@ -16,6 +16,8 @@ public struct Watchpoint: Hashable, Sendable {
   public var length: UInt64
   public var onRead: Bool
   public var onWrite: Bool
+  /// The guest's own comparator that asks for it; nil for a debugger.
+  var comparator: Int?
   public init(address: UInt64, length: UInt64, onRead: Bool, onWrite: Bool) {
     self.address = address
     self.length = max(1, length)
@@ -30,6 +32,10 @@ public final class DebugPoints {
   public private(set) var breakpoints: [UInt64] = []
   private var references: [UInt64: Int] = [:]
   public private(set) var watchpoints: [Watchpoint] = []
+  /// What the guest's own debug unit compares; of breakpoints and watchpoints they are a part.
+  var comparators: [Comparator] = []
+  /// Whether single steps leave interrupts pending.
+  public var masksInterruptsInSteps = false
 
   /// - Returns: whether the PC was not a breakpoint before.
   func insertBreakpoint(_ pc: UInt64) -> Bool {
@@ -61,16 +67,22 @@ public final class DebugPoints {
     !breakpoints.isEmpty && references[pc] != nil
   }
 
+  /// Whether a debugger asked for the breakpoint at `pc`.
+  func isUserBreakpoint(_ pc: UInt64) -> Bool {
+    references[pc, default: 0] > comparators.count { $0.isInstruction && $0.address == pc }
+  }
+
   /// Whether a watchpoint touches the 4 KiB page at `page`.
   func watchesPage(_ page: UInt64) -> Bool {
     watchpoints.contains { $0.address <= page &+ 0xFFF && page <= $0.address &+ ($0.length &- 1) }
   }
 
-  /// The first watchpoint that an access hits.
+  /// The watchpoint that an access hits: the first of a debugger, before those of the guest's comparators.
   func hit(_ address: UInt64, size: Int, isWrite: Bool) -> Watchpoint? {
-    watchpoints.first {
+    let hits = watchpoints.filter {
       (isWrite ? $0.onWrite : $0.onRead)
         && $0.address <= address &+ UInt64(size - 1) && address <= $0.address &+ ($0.length &- 1)
     }
+    return hits.first { $0.comparator == nil } ?? hits.first
   }
 }

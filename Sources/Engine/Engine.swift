@@ -64,6 +64,8 @@ public struct EngineOptions: Sendable {
   var optimizer: Optimizer
   /// Builds one block after the other in the same memory.
   var builder = Builder(pc: 0)
+  /// Where the labels of the block compiled last may be entered.
+  var labels: [CodeAddress] = []
   /// Exits that may not be chained by order of the user: (source PC, target PC).
   public internal(set) var forbiddenChains: Set<ChainEdge> = []
   /// Blocks whose one instruction straddles two pages, by the second page.

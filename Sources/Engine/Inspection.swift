@@ -62,9 +62,9 @@ extension Engine {
     var view = view(of: block, decoded)
     if options.countsExecutions, block.key.variant == .normal {
       addCounters(&view.compiled)
-      view.executions = executions(block.key.pc)
     }
     view.id = id
+    view.executions = executions(id)
     view.host = host.listing(block.compiled, of: view.compiled, dataPath: dataPath(block.key.flags))
     view.incoming = store.incoming(id).map { exit in
       let source = store.exits[Int(exit)].source
@@ -73,7 +73,7 @@ extension Engine {
     view.outgoing = store.outgoing(id).map { number in
       let exit = store.exits[Int(number)]
       return ChainView(
-        exit: number, block: exit.linked, pc: exit.target, mayChain: exit.mayChain,
+        exit: number, block: store.target(of: number), pc: exit.target, mayChain: exit.mayChain,
         isForbidden: forbiddenChains.contains(ChainEdge(source: block.key.pc, target: exit.target)))
     }
     return view

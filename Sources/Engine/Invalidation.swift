@@ -26,6 +26,7 @@ extension Engine {
   /// Throws one block away: nothing jumps to it any more. Its host code stays until the next flush, so that a block
   /// may invalidate itself.
   func invalidate(_ id: BlockID) {
+    let id = store.container(of: id)
     guard store[id].isValid else { return }
     store.noteInvalidation(of: id)
     remove(id)
@@ -35,8 +36,10 @@ extension Engine {
   /// Takes a block out of use.
   func remove(_ id: BlockID) {
     unchain(id)
-    let pc = store[id].key.pc
-    for vcpu in vcpus { for mode in vcpu.modes { mode.forgetJump(to: pc) } }
+    for entry in id...id + store[id].entryCount {
+      let pc = store[entry].key.pc
+      for vcpu in vcpus { for mode in vcpu.modes { mode.forgetJump(to: pc) } }
+    }
     store.remove(id)
   }
 
@@ -104,11 +107,6 @@ extension Engine {
     counters.resetAll()
     slowEvents.removeAll()
     flush()
-  }
-
-  /// Executions of the block at `pc`, while counting is on.
-  public func executions(_ pc: UInt64) -> UInt64? {
-    options.countsExecutions ? counters.value(CounterKey(pc: pc, event: .execution)) ?? 0 : nil
   }
 
   public func insertBreakpoint(_ pc: UInt64) {

@@ -73,7 +73,7 @@ public struct SlowInstruction: Sendable {
 }
 
 extension Engine {
-  /// Gives a block counters of its execution, of its helper calls and of its ways out that always leave.
+  /// Gives a block counters of its execution from its top and from each label, of its helper calls and of its ways out that always leave.
   func addCounters(_ block: inout Block) {
     var ops: [Op] = []
     ops.reserveCapacity(block.ops.count + 8)
@@ -90,8 +90,31 @@ extension Engine {
       default: break
       }
       ops.append(op)
+      if op.opcode == .label { count(UInt64(bitPattern: op.imm), .execution) }
     }
     block.ops = ops
+  }
+
+  /// How often code was executed from `pc` on, where a block starts or has an entry; nil while that is not counted.
+  private func executions(from pc: UInt64) -> UInt64? {
+    options.countsExecutions ? counters.value(CounterKey(pc: pc, event: .execution)) ?? 0 : nil
+  }
+
+  /// How often a block was executed: from its top, or from an entry that was passed more often. Nil while that is not
+  /// counted.
+  public func executions(_ id: BlockID) -> UInt64? {
+    (id...id + store[id].entryCount).compactMap { executions(from: store[$0].key.pc) }.max()
+  }
+
+  /// Guest instructions executed in a block, as if no side exit had been taken; 0 while that is not counted.
+  public func executedInstructions(_ id: BlockID) -> UInt64 {
+    var rest = UInt64(store[id].instructionCount)
+    var sum: UInt64 = 0
+    for entry in store.entries(id) {
+      rest &-= UInt64(store[entry].instructionCount)
+      sum &+= (executions(from: store[entry].key.pc) ?? 0) &* UInt64(store[entry].instructionCount)
+    }
+    return sum &+ (executions(from: store[id].key.pc) ?? 0) &* rest
   }
 
   /// Notes an event at a guest PC, if events are counted.
@@ -133,7 +156,7 @@ extension Engine {
     }
     return sums.map { id, events in
       let pc = store[id].key.pc
-      return SlowBlock(id: id, pc: pc, executions: executions(pc) ?? 0, events: events)
+      return SlowBlock(id: id, pc: pc, executions: executions(id) ?? 0, events: events)
     }.sorted { ($0.events.estimatedCost, $1.pc) > ($1.events.estimatedCost, $0.pc) }
   }
 

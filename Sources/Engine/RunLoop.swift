@@ -18,6 +18,8 @@ public enum RunOutcome: Equatable, Sendable {
   case stepped
   /// The instruction at PC asks the host for a service; it has not been executed.
   case semihosting
+  /// An exception that a debugger wants to see was entered, or the guest asks for its debugger: the text says which.
+  case caught(String)
   /// The guest raises the same exception for ever: the text says which and where.
   case lockedUp(String)
   /// Translation failed for a reason that lies in Martlet.
@@ -34,6 +36,7 @@ extension Engine {
     begin(vcpu, deadline)
     defer { end(vcpu) }
     if isInsideBlock(vcpu), let outcome = finishOps(vcpu) { return outcome }
+    if let reason = guest.takeDebugStop(vcpu.state) { return .caught(reason) }
     if vcpu.isWaiting {
       guard guest.wakesFromWait(vcpu.state) else { return .waiting }
       vcpu.isWaiting = false
@@ -45,12 +48,19 @@ extension Engine {
         vcpu.enterMode()
         vcpu.mayInterrupt = true
       }
+      if let transition = guest.pendingTransition(vcpu.state) {
+        if let outcome = take(vcpu, transition) { return outcome }
+      }
       if vcpu.mayInterrupt {
         if let outcome = atInterruptPoint(vcpu) { return outcome }
         source = 0
       }
       let pc = vcpu.state.pc
-      if debug.isBreakpoint(pc), vcpu.passedBreakpoint != pc { return .breakpoint }
+      if debug.isBreakpoint(pc), vcpu.passedBreakpoint != pc {
+        if debug.isUserBreakpoint(pc) { return .breakpoint }
+        if let outcome = matchInstruction(vcpu) { return outcome }
+        continue
+      }
       let id: BlockID
       do throws(TranslationFailure) {
         // A breakpoint that execution goes on from is stepped over, so that no block contains it.
@@ -95,7 +105,12 @@ extension Engine {
     if isInsideBlock(vcpu) { return finishOps(vcpu) ?? .stepped }
     if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) { return .waiting }
     vcpu.isWaiting = false
-    if vcpu.mayInterrupt, takeInterrupt(vcpu) { return .stepped }
+    if vcpu.mayInterrupt, !debug.masksInterruptsInSteps, takeInterrupt(vcpu) { return debugStop(vcpu) ?? .stepped }
+    return executeOne(vcpu) ?? .stepped
+  }
+
+  /// Executes the instruction at PC by itself, with all that it leads to.
+  func executeOne(_ vcpu: VCPU) -> RunOutcome? {
     do throws(TranslationFailure) {
       let id = try block(vcpu, at: vcpu.state.pc, .step)
       vcpu.passedBreakpoint = nil
@@ -103,13 +118,17 @@ extension Engine {
       enter(vcpu, id)
     } catch {
       guard case .guest(let exception) = error else { return .failed("translating \(hex(vcpu.state.pc)): \(error)") }
-      return take(vcpu, exception) ?? .stepped
+      return take(vcpu, exception)
     }
     switch vcpu.state.exitReason {
-    case .unlinked, .indirectMiss: return .stepped
-    case let reason: return handle(vcpu, reason) ?? .stepped
+    case .unlinked, .indirectMiss: break
+    case let reason: if let outcome = handle(vcpu, reason) { return outcome }
     }
+    guard let transition = guest.pendingTransition(vcpu.state) else { return nil }
+    return take(vcpu, transition)
   }
+
+  private func debugStop(_ vcpu: VCPU) -> RunOutcome? { guest.takeDebugStop(vcpu.state).map { .caught($0) } }
 
   func begin(_ vcpu: VCPU, _ deadline: UInt64) {
     current = vcpu
@@ -134,8 +153,7 @@ extension Engine {
     if stopFlag.isRaised { stopProbe.noteStop() }
     acknowledgeKicks(vcpu)
     if vcpu.ticks >= currentDeadline || stopFlag.isRaised { return .deadline }
-    takeInterrupt(vcpu)
-    return nil
+    return takeInterrupt(vcpu) ? debugStop(vcpu) : nil
   }
 
   /// - Returns: whether there was one to take.
@@ -240,7 +258,7 @@ extension Engine {
       vcpu.isWaiting = !guest.wakesFromWait(vcpu.state)
       return vcpu.isWaiting ? .waiting : nil
     case .breakpoint: return .breakpoint
-    case .watchpoint: return .watchpoint
+    case .watchpoint: return vcpu.watchHit?.watchpoint.comparator == nil ? .watchpoint : matchAccess(vcpu)
     case .semihosting: return .semihosting
     case .step, .unlinked, .indirectMiss, nil: break
     }
@@ -248,7 +266,7 @@ extension Engine {
   }
 
   /// Enters the guest's handler. A step of time passes, so that an endless loop of exceptions ends at the deadline.
-  private func take(_ vcpu: VCPU, _ exception: GuestException) -> RunOutcome? {
+  func take(_ vcpu: VCPU, _ exception: GuestException) -> RunOutcome? {
     let pc = vcpu.state.pc
     statistics.exceptions &+= 1
     log.write(
@@ -261,6 +279,8 @@ extension Engine {
     if let reason = guest.lockUp(vcpu.state) {
       return .lockedUp("hart \(vcpu.number) is locked up: \(reason), at \(hex(pc))")
     }
+    if let stop = debugStop(vcpu) { return stop }
+    if vcpu.isWaiting { return .waiting }
     let last = vcpu.repeatedException
     let isRepeated = last.pc == pc && last.retired == vcpu.retired
     vcpu.repeatedException = RepeatedException(

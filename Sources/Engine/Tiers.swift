@@ -52,11 +52,11 @@ extension Engine {
 
   /// Translates a hot block and those chained behind it thoroughly.
   private func promote(_ vcpu: VCPU, from id: BlockID) {
-    var list = [id]
+    var list = [store.container(of: id)]
     var next = 0
     while next < list.count, list.count < Self.promotionLimit {
       for exit in store.outgoing(list[next]) {
-        let target = store.exits[Int(exit)].linked
+        let target = store.target(of: exit)
         if target != 0, store[target].tier == .quick, !list.contains(target), list.count < Self.promotionLimit {
           list.append(target)
         }

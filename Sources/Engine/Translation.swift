@@ -132,11 +132,11 @@ extension Engine {
   private func compile(_ block: Block, _ path: DataPath) throws(TranslationFailure) -> CompiledBlock {
     do throws(HostError) {
       do throws(HostError) {
-        return try host.compile(block, dataPath: path, firstExit: store.nextExit)
+        return try host.compile(block, dataPath: path, firstExit: store.nextExit, labels: &labels)
       } catch {
         guard case .codeCacheFull = error else { throw error }
         flush()
-        return try host.compile(block, dataPath: path, firstExit: store.nextExit)
+        return try host.compile(block, dataPath: path, firstExit: store.nextExit, labels: &labels)
       }
     } catch { throw .host(error) }
   }
@@ -154,7 +154,8 @@ extension Engine {
         key: key, guestSize: UInt32(min(max(extent.size, 1), room)), instructionCount: extent.instructions,
         irOpCount: UInt32(block.ops.count), compiled: compiled, firstExit: store.nextExit, isValid: true, tier: tier,
         secondPage: second, firstIncoming: 0,
-        nextInBucket: 0, nextInPage: 0), block.ops)
+        nextInBucket: 0, nextInPage: 0), block.ops, labels: labels)
+    if !labels.isEmpty { chainWithin(id) }
     let page = key.physicalPC & ~0xFFF
     if openPages.contains(page) { noteOpenBlock(id, page) } else if store[id].nextInPage == 0 { denyWrites(page) }
     if second < TranslationBlock.unreachablePage {
@@ -162,6 +163,20 @@ extension Engine {
       denyWrites(second)
     }
     return id
+  }
+
+  /// Chains the exits of a block that lead to its own entries.
+  private func chainWithin(_ id: BlockID) {
+    for number in store.outgoing(id) {
+      let exit = store.exits[Int(number)]
+      guard exit.mayChain else { continue }
+      let entry = store.entry(id, at: exit.target)
+      guard entry != 0, !forbiddenChains.contains(ChainEdge(source: store[id].key.pc, target: exit.target)) else {
+        continue
+      }
+      host.link(exit: number, to: store[entry].compiled.entry)
+      store.link(exit: number, to: entry)
+    }
   }
 
   private func denyWrites(_ page: UInt64) {

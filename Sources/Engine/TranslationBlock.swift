@@ -22,10 +22,11 @@ public struct BlockKey: Hashable, Sendable {
   public var variant: BlockVariant
 }
 
-/// A translated block. Trivial: its IR and listings are made again on demand.
+/// A translated block, or an entry into one at a label: entries are looked up, chained to and entered like blocks, and
+/// live as long as the block they are in. Trivial: its IR and listings are made again on demand.
 public struct TranslationBlock: Sendable {
   public var key: BlockKey
-  /// Bytes of guest code from `key.physicalPC` on, within its page.
+  /// Bytes of guest code from `key.physicalPC` on, within its page; of an entry, up to the next one.
   public var guestSize: UInt32
   public var instructionCount: UInt32
   public var irOpCount: UInt32
@@ -38,6 +39,10 @@ public struct TranslationBlock: Sendable {
   /// Physical address of the second page, if its only instruction straddles two; else `.max`.
   /// ``unreachablePage`` if fetching from there raised: the block does nothing but raise that, once.
   public var secondPage: UInt64
+  /// The block that an entry is in; 0 for a block.
+  public var container: BlockID = 0
+  /// Entries in it, besides its top; they are numbered behind it.
+  public var entryCount: UInt32 = 0
   /// Heads and links of the store's lists.
   var firstIncoming: UInt32
   var nextInBucket: BlockID
@@ -54,7 +59,7 @@ public struct TranslationBlock: Sendable {
 public struct BlockExit: Sendable {
   public var source: BlockID
   public var target: UInt64
-  /// The block it is chained to; 0 when it is not.
+  /// The block or entry it is chained to; 0 when it is not.
   public var linked: BlockID
   public var mayChain: Bool
   var nextIncoming: UInt32

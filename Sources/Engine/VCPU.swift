@@ -182,6 +182,16 @@ import IR
     engine.unchainAll()
   }
 
+  public override func dataProtectionChanged() {
+    engine.windowGeneration &+= 1
+    for mode in modes where mode.memoryMode == .tlb { mode.clearTLB() }
+    kick()
+  }
+
+  public override func waitForInterrupt() { isWaiting = !engine.guest.wakesFromWait(state) }
+
+  public override func setComparators(_ comparators: [Comparator]) { engine.setComparators(comparators) }
+
   public override func readPhysical(_ address: UInt64, size: Int) -> UInt64? {
     try? engine.space.read(address, size: size)
   }

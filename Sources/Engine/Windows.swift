@@ -32,7 +32,9 @@ extension Engine {
   /// The window for a vCPU's current mode.
   func window(for vcpu: VCPU) -> MemoryWindow {
     guard vcpu.mode.memoryMode == .restrictedWindow else { return window }
-    let restrictions = guest.memoryRestrictions(vcpu.state)
+    // What is not in windows anyway needs no window without it.
+    let restrictions = guest.memoryRestrictions(vcpu.state).filter(touchesMemory)
+    if restrictions.isEmpty { return window }
     if let known = restrictedWindows.first(where: { $0.restrictions == restrictions }) { return known.window }
     do throws(MemoryError) {
       let made = try RestrictedWindow(restrictions, of: space)
@@ -52,6 +54,14 @@ extension Engine {
   }
 
   private static var restrictedWindowLimit: Int { 8 }
+
+  private func touchesMemory(_ restriction: MemoryRestriction) -> Bool {
+    space.layout.contains { first, last, region in
+      guard first <= restriction.last, restriction.first <= last else { return false }
+      if case .device = region.backing { return false }
+      return true
+    }
+  }
 
   /// Takes from a window what its restrictions forbid in a stretch of pages.
   private func restrict(_ view: RestrictedWindow, _ first: UInt64, _ last: UInt64) throws(MemoryError) {

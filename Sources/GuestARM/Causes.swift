@@ -18,6 +18,8 @@ struct FaultStatus: OptionSet, Sendable {
   let rawValue: UInt32
   static var instructionAccess: Self { .init(rawValue: 1 << 0) }
   static var dataAccess: Self { .init(rawValue: 1 << 1) }
+  static var unstackingAccess: Self { .init(rawValue: 1 << 3) }
+  static var stackingAccess: Self { .init(rawValue: 1 << 4) }
   static var memManageAddressValid: Self { .init(rawValue: 1 << 7) }
   static var instructionBus: Self { .init(rawValue: 1 << 8) }
   static var preciseBus: Self { .init(rawValue: 1 << 9) }
@@ -28,18 +30,25 @@ struct FaultStatus: OptionSet, Sendable {
   static var invalidState: Self { .init(rawValue: 1 << 17) }
   static var invalidPC: Self { .init(rawValue: 1 << 18) }
   static var noCoprocessor: Self { .init(rawValue: 1 << 19) }
+  /// ARMv8-M: the stack pointer went below its limit.
+  static var stackOverflow: Self { .init(rawValue: 1 << 20) }
   static var unaligned: Self { .init(rawValue: 1 << 24) }
   static var divideByZero: Self { .init(rawValue: 1 << 25) }
-  /// Not of the register: a BKPT that no debugger takes. HardFault with HFSR.DEBUGEVT.
+  /// Not of the register: a BKPT that no debugger takes. DebugMonitor, or HardFault with HFSR.DEBUGEVT.
   static var breakpoint: Self { .init(rawValue: 1 << 31) }
+  /// Not of the register: a vector that cannot be read, HFSR.VECTTBL.
+  static var vectorTable: Self { .init(rawValue: 1 << 30) }
+  static var internalBits: Self { [.breakpoint, .vectorTable] }
 
   /// Names of the bits, for logs.
   var names: [String] {
     let all: [(FaultStatus, String)] = [
-      (.instructionAccess, "IACCVIOL"), (.dataAccess, "DACCVIOL"), (.instructionBus, "IBUSERR"),
+      (.instructionAccess, "IACCVIOL"), (.dataAccess, "DACCVIOL"), (.unstackingAccess, "MUNSTKERR"),
+      (.stackingAccess, "MSTKERR"), (.instructionBus, "IBUSERR"),
       (.preciseBus, "PRECISERR"), (.unstackingBus, "UNSTKERR"), (.stackingBus, "STKERR"),
       (.undefinedInstruction, "UNDEFINSTR"), (.invalidState, "INVSTATE"), (.invalidPC, "INVPC"),
-      (.noCoprocessor, "NOCP"), (.unaligned, "UNALIGNED"), (.divideByZero, "DIVBYZERO"), (.breakpoint, "BKPT"),
+      (.noCoprocessor, "NOCP"), (.unaligned, "UNALIGNED"), (.divideByZero, "DIVBYZERO"), (.stackOverflow, "STKOF"),
+      (.breakpoint, "BKPT"), (.vectorTable, "VECTTBL"),
     ]
     return all.filter { contains($0.0) }.map(\.1)
   }
@@ -58,6 +67,29 @@ struct Cause: RawRepresentable, Sendable {
 
   var number: Int { Int(rawValue & 0xFFFF_FFFF) }
   var status: FaultStatus { FaultStatus(rawValue: UInt32(rawValue >> 32)) }
+
+  var description: String {
+    let bits = status.names
+    return bits.isEmpty
+      ? exceptionName(number) : "\(exceptionName(number)) (\(bits.joined(separator: " ")))"
+  }
+}
+
+/// The manual's name of an exception.
+func exceptionName(_ number: Int) -> String {
+  switch ExceptionNumber(rawValue: number) {
+  case .reset: "Reset"
+  case .nmi: "NMI"
+  case .hardFault: "HardFault"
+  case .memManage: "MemManage"
+  case .busFault: "BusFault"
+  case .usageFault: "UsageFault"
+  case .svCall: "SVCall"
+  case .debugMonitor: "DebugMonitor"
+  case .pendSV: "PendSV"
+  case .sysTick: "SysTick"
+  case nil: number >= ExceptionNumber.firstInterrupt ? "IRQ \(number - 16)" : "exception \(number)"
+  }
 }
 
 extension ARMGuest {
@@ -72,23 +104,6 @@ extension ARMGuest {
 
   public func exceptionName(_ cause: UInt64) -> String {
     let cause = Cause(rawValue: cause)
-    if cause.rawValue == Cause.exceptionReturn.rawValue { return "exception return" }
-    let name =
-      switch ExceptionNumber(rawValue: cause.number) {
-      case .reset: "Reset"
-      case .nmi: "NMI"
-      case .hardFault: "HardFault"
-      case .memManage: "MemManage"
-      case .busFault: "BusFault"
-      case .usageFault: "UsageFault"
-      case .svCall: "SVCall"
-      case .debugMonitor: "DebugMonitor"
-      case .pendSV: "PendSV"
-      case .sysTick: "SysTick"
-      case nil:
-        cause.number >= ExceptionNumber.firstInterrupt ? "IRQ \(cause.number - 16)" : "exception \(cause.number)"
-      }
-    let bits = cause.status.names
-    return bits.isEmpty ? name : "\(name) (\(bits.joined(separator: " ")))"
+    return cause.rawValue == Cause.exceptionReturn.rawValue ? "exception return" : cause.description
   }
 }

@@ -52,6 +52,9 @@ struct Core {
     }
   }
 
+  /// The limit of the stack pointer in use; 0 where there is none.
+  var stackLimit: UInt32 { self[usesProcessStack ? .psplim : .msplim] }
+
   /// Changes mode and stack choice, and makes r13 the stack pointer they call for.
   func setMode(exception: UInt32, control: UInt32) {
     let (main, process) = (mainStack, processStack)

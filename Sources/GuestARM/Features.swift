@@ -11,6 +11,10 @@ public struct Features: OptionSet, Hashable, Sendable {
   @inlinable public static var dsp: Features { .init(rawValue: 1 << 1) }
   /// Unprivileged mode and a relocatable vector table, which ARMv6-M may lack.
   @inlinable public static var unprivileged: Features { .init(rawValue: 1 << 2) }
+  /// A Memory Protection Unit.
+  @inlinable public static var mpu: Features { .init(rawValue: 1 << 3) }
+  /// ARMv8-M, Baseline or (with ``main``) Mainline, without the Security Extension.
+  @inlinable public static var v8: Features { .init(rawValue: 1 << 4) }
 }
 
 /// A CPU by the name it goes by in command lines and devicetrees.
@@ -29,14 +33,20 @@ public struct CPUModel: Sendable {
   public static let all: [CPUModel] = [
     CPUModel(name: "cortex-m0", features: [], identifier: 0x410C_C200, priorityBits: 2, note: "ARMv6-M"),
     CPUModel(
-      name: "cortex-m0+", features: [.unprivileged], identifier: 0x410C_C601, priorityBits: 2,
-      note: "ARMv6-M, without its MPU"),
+      name: "cortex-m0+", features: [.unprivileged, .mpu], identifier: 0x410C_C601, priorityBits: 2,
+      note: "ARMv6-M"),
     CPUModel(
-      name: "cortex-m3", features: [.main, .unprivileged], identifier: 0x412F_C231, priorityBits: 3,
-      note: "ARMv7-M, without its MPU"),
+      name: "cortex-m3", features: [.main, .unprivileged, .mpu], identifier: 0x412F_C231, priorityBits: 3,
+      note: "ARMv7-M"),
     CPUModel(
-      name: "cortex-m4", features: [.main, .unprivileged, .dsp], identifier: 0x410F_C241, priorityBits: 3,
-      note: "ARMv7E-M, without its MPU and its floating-point unit"),
+      name: "cortex-m4", features: [.main, .unprivileged, .mpu, .dsp], identifier: 0x410F_C241, priorityBits: 3,
+      note: "ARMv7E-M, without its floating-point unit"),
+    CPUModel(
+      name: "cortex-m23", features: [.unprivileged, .mpu, .v8], identifier: 0x411C_D200, priorityBits: 2,
+      note: "ARMv8-M Baseline, without the Security Extension"),
+    CPUModel(
+      name: "cortex-m33", features: [.main, .unprivileged, .mpu, .dsp, .v8], identifier: 0x410F_D213, priorityBits: 3,
+      note: "ARMv8-M Mainline, without the Security Extension and its floating-point unit"),
   ]
 }
 

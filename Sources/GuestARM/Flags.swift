@@ -11,10 +11,23 @@ public struct Flags: RawRepresentable, Equatable, Sendable {
   /// ITSTATE of the first instruction.
   var itState: UInt8 { UInt8(truncatingIfNeeded: rawValue) }
   var isPrivileged: Bool { rawValue >> 8 & 1 != 0 }
-  var configuration: Configuration { Configuration(rawValue: rawValue >> 9) }
+  /// The traps of CCR.
+  var configuration: Configuration { Configuration(rawValue: rawValue >> 9 & 3) }
+  /// Whether some memory is denied: by the MPU, or the Private Peripheral Bus to user mode.
+  var isRestricted: Bool { rawValue >> 11 & 1 != 0 }
+  /// Whether the stack pointer in use has a limit above 0.
+  var limitsStack: Bool { rawValue >> 12 & 1 != 0 }
 
   init(_ core: Core) {
-    rawValue = core[.itState] & 0xFF | (core.isPrivileged ? 1 << 8 : 0) | core[.configuration] << 9
+    let configuration = core.configuration
+    let isPrivileged = core.isPrivileged
+    var value = core[.itState] & 0xFF | (isPrivileged ? 1 << 8 : 0) | (configuration.rawValue & 3) << 9
+    let isProtected =
+      configuration.contains(.protectsMemory)
+      && (configuration.contains(.protectsFaultHandlers) || !core.hasNegativePriority)
+    if !isPrivileged || isProtected { value |= 1 << 11 }
+    if core.stackLimit != 0 { value |= 1 << 12 }
+    rawValue = value
   }
 }
 
@@ -22,6 +35,6 @@ extension ARMGuest {
   public func translationFlags(_ cpu: VCPUState) -> TranslationFlags { Flags(Core(cpu)).rawValue }
 
   public func memoryMode(_ flags: TranslationFlags) -> MemoryMode {
-    Flags(rawValue: flags).configuration.contains(.protectsMemory) ? .tlb : .window
+    Flags(rawValue: flags).isRestricted ? .restrictedWindow : .window
   }
 }

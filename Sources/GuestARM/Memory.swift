@@ -1,32 +1,56 @@
-// Owns the memory map: where code may execute, and where EXC_RETURN values lead.
+// Owns the way of memory accesses past memory map and MPU: where code may execute, what user mode may reach.
 
 import GuestKit
 import IR
 
 extension ARMGuest {
-  /// Addresses are physical. Peripheral, device and system regions are execute-never (ARMv7-M manual, B3.1).
+  /// Addresses are physical. What is denied is a MemManage fault; the Private Peripheral Bus denies user mode by a bus
+  /// fault (ARMv7-M manual, B3.1 and B3.5).
   public func translateAddress(
     _ cpu: VCPUState, _ address: UInt64, _ kind: AccessKind, size: Int, space: AccessSpace,
     memory: any PhysicalMemoryPort
   ) throws(GuestException) -> AddressTranslation {
-    let address = address & 0xFFFF_FFFF
-    if kind == .execute {
-      if address >= 0xF000_0000, Core(cpu)[.lockup] == 0 {
-        throw GuestException(cause: Cause.exceptionReturn.rawValue, value: address)
-      }
-      if isExecuteNever(address) {
-        throw GuestException(cause: Cause(.memManage, .instructionAccess).rawValue, value: address)
-      }
+    let core = Core(cpu)
+    let place = UInt32(truncatingIfNeeded: address)
+    let system = core.system
+    let privileged = core.isPrivileged && space != .user
+    if kind != .execute, !privileged, (0xE000_0000..<0xE010_0000).contains(place),
+      system?.isOpenToUsers(place, kind) != true
+    {
+      throw accessFault(kind, UInt64(place))
     }
+    let isProtected = system?.protects(core) ?? false
+    if let system, isProtected, !system.permits(place, size: size, kind, privileged: privileged, core) {
+      throw protectionFault(kind, UInt64(place))
+    }
+    let executable = isProtected || !SystemControl.isExecuteNever(place)
+    if kind == .execute, !executable { throw protectionFault(.execute, UInt64(place)) }
     return AddressTranslation(
-      physical: address, readable: true, writable: true, executable: !isExecuteNever(address), wholePage: true)
+      physical: UInt64(place), readable: true, writable: true, executable: executable,
+      wholePage: !isProtected || kind == .execute && system?.isUniform(pageOf: place, privileged: privileged) ?? true)
   }
 
-  private func isExecuteNever(_ address: UInt64) -> Bool {
-    (0x4000_0000..<0x6000_0000).contains(address) || address >= 0xA000_0000
+  func protectionFault(_ kind: AccessKind, _ address: UInt64) -> GuestException {
+    let status: FaultStatus = kind == .execute ? .instructionAccess : [.dataAccess, .memManageAddressValid]
+    return GuestException(cause: Cause(.memManage, status).rawValue, value: address)
+  }
+
+  public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] {
+    let core = Core(cpu)
+    return core.system?.restrictions(core) ?? []
   }
 
   public func debugTranslate(_ cpu: VCPUState, _ address: UInt64, memory: any PhysicalMemoryPort) -> UInt64? {
     address & 0xFFFF_FFFF
+  }
+}
+
+extension SystemControl {
+  /// What of the Private Peripheral Bus user mode reaches: the stimulus ports, where ITM_TPR decides, and STIR if
+  /// CCR.USERSETMPEND is set.
+  func isOpenToUsers(_ address: UInt32, _ kind: AccessKind) -> Bool {
+    guard features.contains(.main) else { return false }
+    if address < 0xE000_1000 { return true }
+    return address & ~3 == 0xE000_EF00 && kind == .write && state.configuration & 2 != 0
   }
 }

@@ -30,11 +30,12 @@ public enum ARMRegisters {
         "pc", aliases: ["r15"], .i32, feature: profile, gdbNumber: 15, gdbType: "code_ptr", group: "general"))
     list.append(GuestRegister("xpsr", .i32, feature: profile, gdbNumber: 25, group: "general"))
     for slot in Slot.allCases {
-      let isShown = slot.isShown && (features.contains(.main) || !slot.isMain)
+      let isShown = slot.isShown && features.isSuperset(of: slot.needs)
       list.append(
         GuestRegister(
           "\(slot)", .i32, feature: isShown ? system : nil, gdbNumber: isShown ? 26 + slot.rawValue : nil,
-          gdbType: slot == .msp || slot == .psp ? "data_ptr" : "int", group: isShown ? "system" : "internal"))
+          gdbType: [.msp, .psp, .msplim, .psplim].contains(slot) ? "data_ptr" : "int",
+          group: isShown ? "system" : "internal"))
     }
     return RegisterFile(list)
   }
@@ -47,6 +48,8 @@ enum Slot: Int, CaseIterable, Sendable {
   case primask, basepri, faultmask
   /// nPRIV and SPSEL; SPSEL as it was in Thread mode.
   case control
+  /// The limits of the stack pointers (ARMv8-M).
+  case msplim, psplim
   /// N is bit 31 of `negative`, Z is set if `zero` is 0, C is bit 0 of `carry`, V is bit 31 of `overflow`: an
   /// instruction's result can be stored as it is. Q is bit 0 of `saturated`.
   case negative, zero, carry, overflow, saturated
@@ -70,9 +73,15 @@ enum Slot: Int, CaseIterable, Sendable {
   /// The byte offset in the state block; ``RegisterFile`` gives each register 8 bytes.
   var offset: Int { StateOffset.registers + 8 * register }
 
-  var isShown: Bool { rawValue <= Slot.control.rawValue }
-  /// Whether ARMv6-M lacks it.
-  var isMain: Bool { self == .basepri || self == .faultmask }
+  var isShown: Bool { rawValue <= Slot.psplim.rawValue }
+  /// What a CPU needs to have it.
+  var needs: Features {
+    switch self {
+    case .basepri, .faultmask: .main
+    case .msplim, .psplim: .v8
+    default: []
+    }
+  }
 }
 
 /// What the system control block says about instructions: a copy for translation, kept in the state block.
@@ -84,6 +93,8 @@ struct Configuration: OptionSet, Sendable {
   static var trapsDivideByZero: Self { .init(rawValue: 2) }
   /// The MPU restricts accesses.
   static var protectsMemory: Self { .init(rawValue: 4) }
+  /// It does so in handlers of NMI and HardFault and under FAULTMASK, too.
+  static var protectsFaultHandlers: Self { .init(rawValue: 8) }
 }
 
 extension ARMGuest {
@@ -109,6 +120,8 @@ extension ARMGuest {
     case Slot.msp.register: core.mainStack = value
     case Slot.psp.register: core.processStack = value
     case Slot.control.register: core.control = value
+    case Slot.msplim.register: core[.msplim] = value & ~7
+    case Slot.psplim.register: core[.psplim] = value & ~7
     default: cpu.store(UInt64(value), at: registerFile.registers[register].offset)
     }
   }
@@ -122,9 +135,8 @@ extension ARMGuest {
     let context = cpu.context
     core.system?.reset(vectorTable: UInt32(truncatingIfNeeded: pc))
     guard let stack = context.readPhysical(pc, size: 4), let entry = context.readPhysical(pc &+ 4, size: 4) else {
-      cpu.pc = Core.lockupAddress
-      context.log(.guestErrors, "there is no vector table at \(hex(pc)): nothing answers there")
-      return
+      core.system?.state.unreadVector = UInt32(truncatingIfNeeded: pc)
+      return core.lockUp(Cause(.reset, .vectorTable))
     }
     core[r: ARMRegisters.sp] = UInt32(stack) & ~3
     cpu.pc = entry ^ 1

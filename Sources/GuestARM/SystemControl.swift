@@ -10,7 +10,7 @@ import IR
 
 /// The system control space of one CPU: interrupt controller, system control block, SysTick. A device of the board, since
 /// the board says how many interrupts and priority bits there are.
-public final class SystemControl: Device, IRQSink, CoreDevice {
+public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
   public static var compatible: [String] { ["arm,v6m-nvic", "arm,v7m-nvic", "arm,v8m-nvic"] }
   public static var absorbs: [String] {
     [
@@ -22,7 +22,7 @@ public final class SystemControl: Device, IRQSink, CoreDevice {
   public struct State: Codable, Sendable, Equatable {
     var pending = ExceptionSet()
     var active = ExceptionSet()
-    /// System exceptions are always in it.
+    /// Of the system exceptions, those whose faults would escalate are not in it.
     var enabled = ExceptionSet()
     /// Interrupt lines that are high.
     var level = ExceptionSet()
@@ -40,11 +40,18 @@ public final class SystemControl: Device, IRQSink, CoreDevice {
     var debugFaultStatus: UInt32 = 0
     var memManageAddress: UInt32 = 0
     var busFaultAddress: UInt32 = 0
+    /// DEMCR
     var debugControl: UInt32 = 0
-    var traceControl: UInt32 = 0
-    /// CYCCNT less the CPU's clock.
-    var cycleBase: UInt64 = 0
     var tick = SysTickState()
+    var mpu = MPUState()
+    var debug = DebugUnitState()
+    var trace = TraceState()
+    /// The ``Cause`` of the last fault, where it was raised, and the same until a handler begins.
+    var lastFault: UInt64 = 0
+    var lastFaultAddress: UInt32 = 0
+    var notedFault: UInt64 = 0
+    /// The address of the vector that could not be read.
+    var unreadVector: UInt32 = 0
   }
 
   public let context: DeviceContext
@@ -59,8 +66,21 @@ public final class SystemControl: Device, IRQSink, CoreDevice {
   let priorityMask: UInt32
   /// Of the CPU, in Hz.
   let frequency: UInt64
+  /// Of the MPU; 0 without one.
+  let regionCount: Int
   var unimplemented = UnimplementedLog()
-  private var core: Core?
+  private(set) var core: Core?
+  /// The address space by rights; empty while the MPU is off.
+  var segments: [ProtectionSegment] = []
+  /// A debugger is attached, what it wants to stop at, and why the machine is to stop now.
+  var isDebugged = false
+  var catches: VectorCatch = []
+  var stopReason: String?
+  /// The BKPT that the machine stopped at last.
+  var passedBreakpoint: UInt64?
+  /// What the engine compares for the DWT.
+  var comparators: [Comparator] = []
+  var trace: (any TraceSink)?
 
   /// Properties: `arm,num-irq-priority-bits`, and `arm,num-irqs`, how many external interrupts there are.
   public init(context: DeviceContext) throws(DeviceError) {
@@ -85,6 +105,11 @@ public final class SystemControl: Device, IRQSink, CoreDevice {
     guard (1...10_000_000_000).contains(frequency) else {
       throw .badProperty(device: "cpu@0", property: "clock-frequency", reason: "\(frequency) Hz is out of range")
     }
+    let protection = node.node(path: "/soc/mpu@e000ed90")?.u32("arm,num-mpu-regions").map(Int.init)
+    regionCount = features.contains(.mpu) ? protection ?? 8 : 0
+    guard [0, 4, 8, 16].contains(regionCount) else {
+      throw .badProperty(device: "mpu", property: "arm,num-mpu-regions", reason: "\(regionCount) is not 0, 4, 8 or 16")
+    }
     registers = [RegisterMap(Self.declare(features, interrupts: count))]
     regions = [AddressRange(base: Self.base, size: 0x10_0000)]
     reset(vectorTable: 0)
@@ -107,9 +132,22 @@ public final class SystemControl: Device, IRQSink, CoreDevice {
     state.level = level
     state.vectorTable = vectorTable
     for number in 0..<ExceptionNumber.firstInterrupt { state.enabled[number] = true }
+    for number in [4, 5, 6, 12] { state.enabled[number] = false }
+    segments = []
+    stopReason = nil
+    passedBreakpoint = nil
+    enableTrace()
+    publishComparators()
     // STKALIGN; ARMv6-M has unaligned accesses trap besides.
     state.configuration = features.contains(.main) ? 0x200 : 0x208
     publishConfiguration()
+  }
+
+  public func restoreState(_ bytes: [UInt8]) throws(SnapshotError) {
+    state = try decodeSnapshot(State.self, from: bytes)
+    segments = []
+    protectionChanged()
+    publishComparators()
   }
 
   // MARK: Lines
@@ -123,6 +161,8 @@ public final class SystemControl: Device, IRQSink, CoreDevice {
   }
 
   func setPending(_ number: Int) {
+    // SCR.SEVONPEND
+    if state.systemControl & 16 != 0, !state.pending[number] { core?[.event] = 1 }
     state.pending[number] = true
     notice()
   }
@@ -185,6 +225,13 @@ public final class SystemControl: Device, IRQSink, CoreDevice {
     return groupPriority(priority(number)) < executionPriority(core)
   }
 
+  /// How many handlers have begun and not returned.
+  var activeCount: Int {
+    var count = 0
+    state.active.forEach(with: state.active) { _ in count += 1 }
+    return count
+  }
+
   /// Moves an exception from pending to active.
   func activate(_ number: Int) {
     state.pending[number] = false
@@ -205,6 +252,8 @@ public final class SystemControl: Device, IRQSink, CoreDevice {
     var configuration: Configuration = []
     if state.configuration & 8 != 0 { configuration.insert(.trapsUnaligned) }
     if state.configuration & 16 != 0 { configuration.insert(.trapsDivideByZero) }
+    if state.mpu.isEnabled { configuration.insert(.protectsMemory) }
+    if state.mpu.control & 2 != 0 { configuration.insert(.protectsFaultHandlers) }
     guard core.configuration != configuration else { return }
     core.configuration = configuration
     notice()

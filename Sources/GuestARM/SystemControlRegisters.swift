@@ -29,8 +29,13 @@ extension SystemControl {
         ]),
       Register("VTOR", 0xED08),
       Register("AIRCR", 0xED0C, [.field("SYSRESETREQ", 2), .field("PRIGROUP", 8..<11)]),
-      Register("SCR", 0xED10, [.unimplemented("SLEEPONEXIT", 1), .field("SLEEPDEEP", 2), .field("SEVONPEND", 4)]),
-      Register("CCR", 0xED14, [.field("UNALIGN_TRP", 3), .field("DIV_0_TRP", 4), .field("STKALIGN", 9)]),
+      Register("SCR", 0xED10, [.field("SLEEPONEXIT", 1), .field("SLEEPDEEP", 2), .field("SEVONPEND", 4)]),
+      Register(
+        "CCR", 0xED14,
+        [
+          .field("NONBASETHRDENA", 0), .field("USERSETMPEND", 1), .field("UNALIGN_TRP", 3), .field("DIV_0_TRP", 4),
+          .field("BFHFNMIGN", 8), .field("STKALIGN", 9),
+        ]),
       Register("SHPR", 0xED18, width: 1, count: 12),
       Register("SHCSR", 0xED24, [.field("MEMFAULTENA", 16), .field("BUSFAULTENA", 17), .field("USGFAULTENA", 18)]),
       Register("DFSR", 0xED30),
@@ -46,10 +51,22 @@ extension SystemControl {
       Register("MMFAR", 0xED34),
       Register("BFAR", 0xED38),
       Register("CPACR", 0xED88, [.unimplemented("CP10", 20..<22), .unimplemented("CP11", 22..<24)]),
-      Register("MPU_TYPE", 0xED90, .readOnly),
+      Register("AFSR", 0xED3C),
+      Register("MPU_TYPE", 0xED90, .readOnly, [.field("DREGION", 8..<16)]),
+      Register(
+        "MPU_CTRL", 0xED94, [.field("ENABLE", 0), .field("HFNMIENA", 1), .field("PRIVDEFENA", 2)]),
+      Register("MPU_RNR", 0xED98),
+      Register("MPU_RBAR", 0xED9C),
+      Register(features.contains(.v8) ? "MPU_RLAR" : "MPU_RASR", 0xEDA0),
       Register("STIR", 0xEF00, .writeOnly),
-      Register("DWT_CTRL", 0x1000),
+      Register("DWT_CTRL", 0x1000, [.field("CYCCNTENA", 0)]),
       Register("DWT_CYCCNT", 0x1004),
+      Register("DWT_COMP", 0x1020, count: DebugUnitState.comparators, stride: 16),
+      Register("DWT_FUNCTION", 0x1028, sideEffectOnRead: true, count: DebugUnitState.comparators, stride: 16),
+      Register("FP_CTRL", 0x2000),
+      Register("ITM_TER", 0x0E00),
+      Register("ITM_TPR", 0x0E40),
+      Register("ITM_TCR", 0x0E80, [.field("ITMENA", 0)]),
     ]
     return list
   }
@@ -79,6 +96,7 @@ extension SystemControl {
       }
       return notice()
     }
+    if offset < 0x1000 { return writeStimulus(offset, size: size, UInt32(truncatingIfNeeded: value)) }
     // Other registers are of words; of a smaller access the rest is as it reads, if the register holds a value.
     var value = UInt32(truncatingIfNeeded: value)
     if size < 4 {
@@ -125,13 +143,16 @@ extension SystemControl {
     case 0xED30: return state.debugFaultStatus
     case 0xED34: return state.memManageAddress
     case 0xED38: return state.busFaultAddress
-    case 0xED3C, 0xED88, 0xED90: return 0
+    case 0xED3C, 0xED88: return 0
+    case 0xED90..<0xEDC8: return readProtection(offset)
     case 0xED40..<0xED80: return 0
     case 0xEDF0: return 0
-    case 0xEDFC: return state.debugControl
-    case 0x1000 where features.contains(.main): return 0x4000_0000 | state.traceControl
-    case 0x1004 where features.contains(.main): return UInt32(truncatingIfNeeded: cycles &- state.cycleBase)
-    // Identification registers and the debug components, which are not there.
+    case 0xEDFC:
+      return state.debugControl | (state.pending[ExceptionNumber.debugMonitor.rawValue] ? 1 << 17 : 0)
+    case 0x0000..<0x1000: return readStimulus(offset)
+    case 0x1000..<0x3000: return readTraceUnit(offset, isPeek: isPeek)
+    // The Security Extension's registers (ITNS, SAU, SFSR), identification registers, components that are not there.
+    case 0xE380..<0xE3C0 where features.contains(.v8), 0xEDD0..<0xEDEC where features.contains(.v8): return 0
     case 0xEFD0..<0xF000, 0x0000..<0xE000, 0xF000...: return 0
     default:
       if !isPeek { unimplemented.unknown(offset: offset, isWrite: false, of: context) }
@@ -146,9 +167,7 @@ extension SystemControl {
     var value = currentException
     if let pending = mostUrgent { value |= UInt32(pending) << 12 }
     for index in 0..<16 where state.pending.interrupts(index) != 0 { value |= 1 << 22 }
-    var active = 0
-    state.active.forEach(with: state.active) { _ in active += 1 }
-    if active <= 1 { value |= 1 << 11 }
+    if activeCount <= 1 { value |= 1 << 11 }
     if state.pending[ExceptionNumber.sysTick.rawValue] { value |= 1 << 26 }
     if state.pending[ExceptionNumber.pendSV.rawValue] { value |= 1 << 28 }
     if state.pending[ExceptionNumber.nmi.rawValue] { value |= 1 << 31 }
@@ -179,7 +198,7 @@ extension SystemControl {
     case 0xE018: clearTickValue()
     case 0xE100..<0xE140: forInterrupts(Int(offset - 0xE100) / 4, value) { state.enabled[$0] = true }
     case 0xE180..<0xE1C0: forInterrupts(Int(offset - 0xE180) / 4, value) { state.enabled[$0] = false }
-    case 0xE200..<0xE240: forInterrupts(Int(offset - 0xE200) / 4, value) { state.pending[$0] = true }
+    case 0xE200..<0xE240: forInterrupts(Int(offset - 0xE200) / 4, value) { setPending($0) }
     case 0xE280..<0xE2C0:
       forInterrupts(Int(offset - 0xE280) / 4, value) { state.pending[$0] = state.level[$0] && !state.active[$0] }
     case 0xED04: writeInterruptControl(value)
@@ -187,9 +206,9 @@ extension SystemControl {
     case 0xED0C: writeReset(value)
     case 0xED10:
       state.systemControl = value & 0x16
-      if value & 2 != 0 { unimplemented.once("SCR.SLEEPONEXIT is not implemented", context) }
     case 0xED14 where features.contains(.main):
-      state.configuration = value & 0x31B
+      // STKALIGN is always set in ARMv8-M, which adds STKOFHFNMIGN.
+      state.configuration = features.contains(.v8) ? value & 0x51B | 0x200 : value & 0x31B
       publishConfiguration()
     case 0xED24: writeHandlerControl(value)
     case 0xED28: state.faultStatus &= ~value
@@ -198,13 +217,15 @@ extension SystemControl {
     case 0xED34: state.memManageAddress = value
     case 0xED38: state.busFaultAddress = value
     case 0xED88: if value & 0xF0_0000 != 0 { unimplemented.once("the floating-point unit is not implemented", context) }
-    case 0xED90..<0xEDC0: unimplemented.once("the MPU is not implemented", context)
-    case 0xEF00: forInterrupts(Int(value & 0x1FF) / 32, 1 << (value & 31)) { state.pending[$0] = true }
+    case 0xED90..<0xEDC8: writeProtection(offset, value)
+    case 0xEF00: forInterrupts(Int(value & 0x1FF) / 32, 1 << (value & 31)) { setPending($0) }
     case 0xEDF0: break
-    case 0xEDFC: state.debugControl = value
-    case 0x1000: state.traceControl = value & 1
-    case 0x1004: state.cycleBase = cycles &- UInt64(value)
+    case 0xEDFC: writeDebugControl(value)
+    case 0x1000..<0x3000: writeTraceUnit(offset, value)
     case 0xED14, 0xED3C, 0xED00: break
+    // Trace port, ROM table; the Security Extension's registers.
+    case 0x4_0000..<0x4_3000, 0xF_F000...: break
+    case 0xE380..<0xE3C0 where features.contains(.v8), 0xEDD0..<0xEDEC where features.contains(.v8): break
     default: unimplemented.unknown(offset: offset, isWrite: true, of: context)
     }
   }
@@ -217,10 +238,10 @@ extension SystemControl {
   }
 
   private func writeInterruptControl(_ value: UInt32) {
-    if value >> 31 != 0 { state.pending[ExceptionNumber.nmi.rawValue] = true }
-    if value >> 28 & 1 != 0 { state.pending[ExceptionNumber.pendSV.rawValue] = true }
+    if value >> 31 != 0 { setPending(ExceptionNumber.nmi.rawValue) }
+    if value >> 28 & 1 != 0 { setPending(ExceptionNumber.pendSV.rawValue) }
     if value >> 27 & 1 != 0 { state.pending[ExceptionNumber.pendSV.rawValue] = false }
-    if value >> 26 & 1 != 0 { state.pending[ExceptionNumber.sysTick.rawValue] = true }
+    if value >> 26 & 1 != 0 { setPending(ExceptionNumber.sysTick.rawValue) }
     if value >> 25 & 1 != 0 { state.pending[ExceptionNumber.sysTick.rawValue] = false }
     notice()
   }
@@ -233,8 +254,22 @@ extension SystemControl {
     notice()
   }
 
+  /// DEMCR: what a debugger catches, the DebugMonitor exception, and TRCENA, which the units of trace need.
+  private func writeDebugControl(_ value: UInt32) {
+    if value & 1 << 18 != 0 { unimplemented.once("DEMCR.MON_STEP is not implemented", context) }
+    keepingCycleCount { state.debugControl = value & 0x010D_07F1 }
+    let monitor = ExceptionNumber.debugMonitor.rawValue
+    state.enabled[monitor] = value & 1 << 16 != 0
+    state.pending[monitor] = value & 1 << 17 != 0
+    publishComparators()
+    notice()
+  }
+
   private func writeHandlerControl(_ value: UInt32) {
-    if features.contains(.main) { state.handlerControl = value & 0x7_0000 }
+    if features.contains(.main) {
+      state.handlerControl = value & 0x7_0000
+      for (bit, number) in [(16, 4), (17, 5), (18, 6)] { state.enabled[number] = value >> bit & 1 != 0 }
+    }
     for place in Self.handlerBits where features.contains(.main) || place.bit == 15 {
       let isSet = value >> place.bit & 1 != 0
       if place.isPending {

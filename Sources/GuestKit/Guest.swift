@@ -127,6 +127,13 @@ open class VCPUContext: PhysicalMemoryPort {
   open func log(_ category: LogItem, _ message: @autoclosure () -> String) {}
   /// Forget the reservation of load-reserved (Arm: clear the local monitor).
   open func clearReservation() {}
+  /// What loads and stores may reach has changed, but not what may be executed: translated code need not know before
+  /// the next point where interrupts are taken.
+  open func dataProtectionChanged() { protectionChanged() }
+  /// Wait for an interrupt before the next instruction; from an exception return.
+  open func waitForInterrupt() {}
+  /// What the CPU's own debug unit compares, in place of what it did before.
+  open func setComparators(_ comparators: [Comparator]) {}
   /// The device that is part of this CPU, once it has been attached: the guest's own business.
   public final var companion: AnyObject?
   open func readPhysical(_ address: UInt64, size: Int) -> UInt64? { nil }
@@ -156,6 +163,26 @@ public enum LogItem: String, Sendable, CaseIterable {
 public protocol CoreDevice: AnyObject {
   /// Told once which vCPU it is part of, before anything runs.
   func attach(to cpu: VCPUState)
+}
+
+/// A comparator of a debug unit that the guest itself programs (Arm's DWT).
+public struct Comparator: Hashable, Sendable {
+  public var number: Int
+  public var address: UInt64
+  public var length: UInt64
+  /// Matches before the instruction at `address` is executed; else after an access to memory.
+  public var isInstruction: Bool
+  public var onRead: Bool
+  public var onWrite: Bool
+
+  public init(number: Int, address: UInt64, length: UInt64, isInstruction: Bool, onRead: Bool, onWrite: Bool) {
+    self.number = number
+    self.address = address
+    self.length = length
+    self.isInstruction = isInstruction
+    self.onRead = onRead
+    self.onWrite = onWrite
+  }
 }
 
 /// How a guest starts.
@@ -222,6 +249,20 @@ public protocol Guest: AnyObject, Sendable {
   func lockUp(_ cpu: VCPUState) -> String?
   /// The interrupt to take now, if any is pending and enabled.
   func pendingInterrupt(_ cpu: VCPUState) -> GuestException?
+  /// What the instruction that led to PC still does: a jump to a magic address that is an exception return. Taken before
+  /// anything else happens.
+  func pendingTransition(_ cpu: VCPUState) -> GuestException?
+  /// Why the machine is to stop for a debugger now that an exception was entered, if it is; said once.
+  func takeDebugStop(_ cpu: VCPUState) -> String?
+  /// A debugger came or went.
+  func debuggerChanged(_ cpu: VCPUState, isAttached: Bool)
+  /// What ``setCatches(_:_:)`` understands: the words of vector catch.
+  var catchWords: [String] { get }
+  /// Makes the machine stop as these exceptions' handlers begin, and no others.
+  func setCatches(_ cpu: VCPUState, _ words: [String])
+  func catches(_ cpu: VCPUState) -> [String]
+  /// A comparator matched. The exception to take for it, if there is one; see ``takeDebugStop(_:)`` too.
+  func comparatorMatched(_ cpu: VCPUState, _ comparator: Comparator, isWrite: Bool) -> GuestException?
   /// Whether a waiting vCPU goes on (an interrupt is pending, whether or not it would be taken).
   func wakesFromWait(_ cpu: VCPUState) -> Bool
   /// An interrupt input of the vCPU changed: the architecture's own numbering (RISC-V: the bit in `mip`).
@@ -240,6 +281,13 @@ public protocol Guest: AnyObject, Sendable {
 extension Guest {
   public var bootProtocol: BootProtocol { .devicetree }
   public func lockUp(_ cpu: VCPUState) -> String? { nil }
+  public func pendingTransition(_ cpu: VCPUState) -> GuestException? { nil }
+  public func takeDebugStop(_ cpu: VCPUState) -> String? { nil }
+  public func debuggerChanged(_ cpu: VCPUState, isAttached: Bool) {}
+  public var catchWords: [String] { [] }
+  public func setCatches(_ cpu: VCPUState, _ words: [String]) {}
+  public func catches(_ cpu: VCPUState) -> [String] { [] }
+  public func comparatorMatched(_ cpu: VCPUState, _ comparator: Comparator, isWrite: Bool) -> GuestException? { nil }
   public var fencesCode: Bool { false }
   public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] { [] }
 }

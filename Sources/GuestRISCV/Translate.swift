@@ -8,7 +8,7 @@ extension RISCVGuest {
   static let blockLimit = 64
 
   /// Translates an extended basic block: on through branches that fall through, up to the first unconditional jump,
-  /// exception, change of state or end of the page.
+  /// exception, change of state or end of the page; and on from there if an earlier branch leads to what follows.
   public func translate(_ request: TranslationRequest, into builder: inout Builder) {
     var translator = Translator(
       Builder(pc: request.pc, reserving: 0), guest: self, flags: request.flags, pc: request.pc)
@@ -30,8 +30,10 @@ extension RISCVGuest {
         if offset >= request.code.count || nextStop < stops.count && stops[nextStop] == pc {
           return translator.stop(before: pc)
         }
+        if translator.builder.isTerminated, !translator.builder.targets.contains(pc) { return }
       }
       guard let (encoding, length) = fetch(request.code, offset, first: number == 0, &translator, pc) else { return }
+      if number > 0, translator.builder.targets.contains(pc) { translator.label(pc: pc) }
       translator.begin(pc: pc, length: length)
       if semihosting, encoding == Self.ebreak {
         translator.isSemihostingCall = isSemihostingCall(request.code, offset)
@@ -41,7 +43,6 @@ extension RISCVGuest {
       } else {
         translator.illegal(encoding)
       }
-      if translator.builder.isTerminated { return }
       offset += length
     }
     translator.stop(before: translator.nextPC)
@@ -74,6 +75,12 @@ extension RISCVGuest {
 }
 
 extension Translator {
+  /// Begins a part of the block with an entry of its own at `pc`.
+  mutating func label(pc: UInt64) {
+    builder.label(pc: pc)
+    singles = InlineArray(repeating: .none)
+  }
+
   /// Begins the instruction at `pc`.
   mutating func begin(pc: UInt64, length: Int) {
     self.pc = pc

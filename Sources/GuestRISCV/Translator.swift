@@ -112,8 +112,9 @@ public struct Translator {
     return result
   }
 
-  /// Ends the block before the instruction at `pc`, which has not begun.
+  /// Ends the block before the instruction at `pc`, which has not begun, if it has not ended by itself.
   mutating func stop(before pc: UInt64) {
+    if builder.isTerminated { return }
     builder.exit(to: pc, directFlags(to: pc, taken: false))
   }
 }

@@ -37,13 +37,16 @@ public final class InterpreterHost: Host {
     values.deallocate()
   }
 
-  public func compile(_ block: Block, dataPath: DataPath, firstExit: UInt32) throws(HostError) -> CompiledBlock {
+  public func compile(
+    _ block: Block, dataPath: DataPath, firstExit: UInt32, labels: inout [CodeAddress]
+  ) throws(HostError) -> CompiledBlock {
     guard let last = block.ops.last, last.opcode.endsBlock else {
       throw .unsupported("a block without an end")
     }
     guard used + block.ops.count <= code.capacity else { throw .codeCacheFull }
     let entry = used
     var exit = firstExit
+    labels.removeAll(keepingCapacity: true)
     for (index, op) in block.ops.enumerated() {
       var instruction = Instruction(
         op: op, mask: op.type.mask, detail: 0, bits: UInt8(op.type.bits),
@@ -75,6 +78,8 @@ public final class InterpreterHost: Host {
         }
         links[Int(exit)] = 0
         exit += 1
+      // Those who jump there have retired their instructions themselves.
+      case .label: labels.append(CodeAddress(UInt32(entry + index + 1)))
       default: break
       }
       code[entry + index] = instruction

@@ -61,6 +61,10 @@ import IR
       budget &-= Int64(op.extra)
       begun &-= UInt64(op.extra)
       return true
+    case .label:
+      budget &-= Int64(op.extra)
+      begun = 0
+      return true
     case .count:
       count(at: UInt(truncatingIfNeeded: op.imm))
       return true

@@ -152,7 +152,11 @@ public protocol Host: AnyObject, SendableMetatype {
   init(_ configuration: HostConfiguration) throws(HostError)
 
   /// Compiles `block`; its chainable exits are numbered from `firstExit`, which is above the exits of all blocks in use.
-  func compile(_ block: Block, dataPath: DataPath, firstExit: UInt32) throws(HostError) -> CompiledBlock
+  ///
+  /// - Parameter labels: takes the entries at the block's labels, in the order of the ops.
+  func compile(
+    _ block: Block, dataPath: DataPath, firstExit: UInt32, labels: inout [CodeAddress]
+  ) throws(HostError) -> CompiledBlock
   /// Runs translated code from `entry` until something leaves it; the state's header says what and where.
   ///
   /// `exitReason` is cleared first. While code runs the header's `budget` and `pc` may be stale; leaving stores both.
@@ -165,7 +169,7 @@ public protocol Host: AnyObject, SendableMetatype {
   /// - `exitWith`: subtract; leave with reason `aux` and `pc` = `imm`; the budget is not checked.
   /// - `raise`: subtract; `exceptionCause` = `imm`, `exceptionValue` = `a` or 0; leave with `.exception`, `pc` being the
   ///   current instruction's (the last `instruction` op's).
-  /// - `retire`: subtract `extra`.
+  /// - `retire`, and `label` when it is fallen into: subtract `extra`.
   /// - Memory access by the slow path, and `call` of a helper with ``IR/Effects/callsOut``: store `budget`,
   ///   `pendingRetired` (instructions begun since the block's start or the last `retire`, without the current one),
   ///   `currentPC`, and the same to `pc`; call; read `budget` again and set `pendingRetired` to 0. If then
@@ -204,6 +208,11 @@ public protocol Host: AnyObject, SendableMetatype {
 }
 
 extension Host {
+  /// Compiles a block whose labels are of no interest.
+  public func compile(_ block: Block, dataPath: DataPath, firstExit: UInt32) throws(HostError) -> CompiledBlock {
+    var labels: [CodeAddress] = []
+    return try compile(block, dataPath: dataPath, firstExit: firstExit, labels: &labels)
+  }
   public func kick(_ cpu: VCPUState) {}
   public func endKick(_ cpu: VCPUState) {}
   public func publish(jumpCache: UInt, _ cpu: VCPUState) { cpu.store(jumpCache, at: StateOffset.jumpCache) }

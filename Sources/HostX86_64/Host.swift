@@ -69,11 +69,13 @@ public final class X86_64Host: Host {
   // MARK: Compiling
 
   public func compile(
-    _ block: Block, dataPath: DataPath, firstExit: UInt32
+    _ block: Block, dataPath: DataPath, firstExit: UInt32, labels: inout [CodeAddress]
   ) throws(HostError) -> CompiledBlock {
     let compiled = try unsafe lowering.lower(
       block, dataPath, firstExit: firstExit, into: cache.free.memory, offset: cache.used)
     cache.commit(compiled.size)
+    labels.removeAll(keepingCapacity: true)
+    for index in 0..<lowering.labels.count { labels.append(CodeAddress(lowering.labels[index])) }
     return compiled
   }
 

@@ -171,7 +171,19 @@ extension Lowering {
     }
   }
 
-  // MARK: Exits
+  // MARK: Entries and exits
+
+  /// All guest registers are where code that is entered expects them, since no value is live.
+  mutating func lowerLabel(_ op: Op) {
+    if position > 0, !ops[Int(position) - 1].opcode.endsBlock {
+      emit(nanChecks())
+      retire(op.extra, [])
+    }
+    nans.begin()
+    begun = 0
+    spillCount = 0
+    labels.append(UInt32(truncatingIfNeeded: blockOffset + assembler.count))
+  }
 
   mutating func lowerExit(_ op: Op) {
     emit(nanChecks())

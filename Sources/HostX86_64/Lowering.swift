@@ -66,6 +66,8 @@ struct Lowering {
   var nextExit: UInt32 = 0
   /// Of the block's exits, in order.
   var exitLabels: RawList<ExitLabels>
+  /// Offsets in the code cache of the entries at the block's labels, in order.
+  var labels: RawList<UInt32>
   var cold: RawList<ColdPart>
   var floatCold: RawList<FloatColdPart>
   var failure: HostError?
@@ -117,6 +119,7 @@ struct Lowering {
     cold = RawList(reserving: 256)
     floatCold = RawList(reserving: 64)
     exitLabels = RawList(reserving: 64)
+    labels = RawList(reserving: 64)
     // Room for almost all programs: growing copies everything, and memory not touched costs nothing.
     sites = RawList(reserving: 1 << 21)
     floatSites = RawList(reserving: 1 << 16)
@@ -142,6 +145,7 @@ struct Lowering {
     nans.results.deallocate()
     floatSites.deallocate()
     exitLabels.deallocate()
+    labels.deallocate()
     sites.deallocate()
     exits.deallocate()
     polls.deallocate()
@@ -215,6 +219,7 @@ struct Lowering {
     spillCount = 0
     vectors = VectorAllocation()
     nans.begin()
+    labels.removeAll()
     cold.removeAll()
     floatCold.removeAll()
     for index in 0..<touched.count {
@@ -322,6 +327,7 @@ struct Lowering {
         assembler.alu(.sub, .qword, ABI.budget, Int32(truncatingIfNeeded: op.extra))
       }
       begun -= min(begun, op.extra)
+    case .label: lowerLabel(op)
     case .count:
       let register = allocate()
       assembler.mov(register, op.imm)

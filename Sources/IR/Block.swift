@@ -43,7 +43,7 @@ public struct Op: Equatable, Sendable, BitwiseCopyable {
   @inlinable public var atomicKind: AtomicKind { AtomicKind(rawValue: extra) ?? .exchange }
 }
 
-/// An extended basic block: one entry at the top, side exits, one final end.
+/// An extended basic block: an entry at the top and one at each label, side exits, a final end.
 public struct Block: Sendable {
   /// Guest PC of the first instruction.
   public var pc: UInt64

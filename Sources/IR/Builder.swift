@@ -7,12 +7,15 @@ public struct Builder: Sendable {
   /// Guest instructions begun since the block's start or the last `retire`, the current one included.
   public private(set) var pendingRetired: UInt32 = 0
   private(set) var instructionNumber: UInt32 = 0
+  /// Where side exits so far lead to, ahead in the block.
+  public var targets: TargetSet
   /// By register number: the value last read or written, if it is still there.
   @usableFromInline var contents: [UInt16]
 
   /// - Parameter count: ops to reserve memory for; 0 for a builder that only holds the place of another.
   @inlinable public init(pc: UInt64, reserving count: Int = 256) {
     block = Block(pc: pc)
+    targets = TargetSet(from: pc)
     contents = count == 0 ? [] : [UInt16](repeating: 0xFFFF, count: 128)
     block.ops.reserveCapacity(count)
     block.valueTypes.reserveCapacity(count)
@@ -23,6 +26,7 @@ public struct Builder: Sendable {
     block.pc = pc
     block.ops.removeAll(keepingCapacity: true)
     block.valueTypes.removeAll(keepingCapacity: true)
+    targets = TargetSet(from: pc)
     pendingRetired = 0
     instructionNumber = 0
     forgetRegisters()
@@ -42,6 +46,13 @@ public struct Builder: Sendable {
       Op(.instruction, aux: UInt16(length), extra: instructionNumber, imm: Int64(bitPattern: pc)))
     instructionNumber &+= 1
     pendingRetired &+= 1
+  }
+
+  /// Begins a part of the block that may be entered by itself, at the instruction at `pc`, which is yet to begin.
+  public mutating func label(pc: UInt64) {
+    block.ops.append(Op(.label, extra: isTerminated ? 0 : pendingRetired, imm: Int64(bitPattern: pc)))
+    pendingRetired = 0
+    forgetRegisters()
   }
 
   /// Brings all instructions before the current one into the retired count.
@@ -136,11 +147,13 @@ public struct Builder: Sendable {
   }
 
   public mutating func exitIf(_ condition: ValueID, to pc: UInt64, _ flags: ExitFlags = []) {
+    if !flags.contains(.unchainable) { targets.insert(pc) }
     block.ops.append(
       Op(.exitIf, a: condition, aux: flags.rawValue, extra: pendingRetired, imm: Int64(bitPattern: pc)))
   }
 
   public mutating func exit(to pc: UInt64, _ flags: ExitFlags = []) {
+    if !flags.contains(.unchainable) { targets.insert(pc) }
     block.ops.append(Op(.exit, aux: flags.rawValue, extra: pendingRetired, imm: Int64(bitPattern: pc)))
   }
 
@@ -160,7 +173,7 @@ public struct Builder: Sendable {
     block.ops.append(Op(.raise, a: value, extra: pendingRetired &- 1, imm: cause))
   }
 
-  /// Whether the last op ends the block.
+  /// Whether the last op ends the block, unless a label follows.
   @inlinable public var isTerminated: Bool {
     guard let last = block.ops.last else { return false }
     return last.opcode.endsBlock

@@ -12,6 +12,10 @@ public enum Opcode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   case retire
   /// Adds one to the 64-bit execution counter at host address `imm` (profiling; absent otherwise).
   case count
+  /// Where code that was left for guest PC `imm` may come in: a block has further entries besides its top. Values do not
+  /// live across it. Code that falls into it retires `extra` instructions, so that counting starts anew; none does
+  /// behind an op that ends the block, and `extra` is 0.
+  case label
 
   // Values and guest registers
   /// `result = imm`
@@ -93,10 +97,10 @@ public enum Opcode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   /// `result` = helper number `aux` called with (state, `a`, `b`, `c`, `imm`); effects as the helper declares.
   case call
 
-  // Ends. `extra` = guest instructions retired since the block's start or the last `retire`.
+  // Ends. `extra` = guest instructions retired since the block's start, the last `label` or the last `retire`.
   /// If `a` (i1): leave for guest PC `imm`, chainable; `aux` is ``ExitFlags``.
   case exitIf
-  // From here on all ops end the block, see `endsBlock`.
+  // From here on all ops end the block, or what of it lies before the next label; see `endsBlock`.
   /// Leave for guest PC `imm`, chainable; `aux` is ``ExitFlags``.
   case exit
   /// Leave for guest PC `a` through the jump cache; `aux` is ``ExitFlags``.
@@ -122,7 +126,7 @@ public struct Effects: OptionSet, Sendable, BitwiseCopyable {
   @inlinable public static var mayRaise: Effects { .init(rawValue: 32) }
   /// Leaves the block, perhaps conditionally: all guest state must be as of here.
   @inlinable public static var exits: Effects { .init(rawValue: 64) }
-  /// Nothing in the block follows it.
+  /// Nothing follows it but a label, or the end of the block.
   @inlinable public static var terminates: Effects { .init(rawValue: 128) }
   /// Reads the count of retired instructions or the virtual time.
   @inlinable public static var readsClock: Effects { .init(rawValue: 256) }
@@ -192,6 +196,7 @@ extension Opcode {
     case .instruction: .init("instruction", 0, .none, [.keep], imm: .programCounter)
     case .retire: .init("retire", 0, .none, [.keep])
     case .count: .init("count", 0, .none, [.keep], imm: .number)
+    case .label: .init("label", 0, .none, [.keep, .exits], imm: .programCounter)
     case .const: .init("const", 0, .typed, imm: .number)
     case .copy: .init("copy", 1, .asOperands)
     case .getRegister: .init("get", 0, .typed, [.readsRegisters], imm: .register)

@@ -95,6 +95,9 @@ public struct Parser: Sendable {
       op.extra = reader.takes("#") ? try reader.number(as: UInt32.self) : instructionNumber
       instructionNumber = op.extra &+ 1
     case .retire: op.extra = try reader.number(as: UInt32.self)
+    case .label:
+      op.imm = try reader.number()
+      try retired(&reader, &op)
     case .count, .const: op.imm = try reader.number()
     case .getRegister: op.imm = try register(&reader)
     case .setRegister:

@@ -60,6 +60,7 @@ public struct Printer: Sendable {
     case .nop: ""
     case .instruction: "\(hex(UInt64(bitPattern: op.imm))) \(op.aux)"
     case .retire: "\(op.extra)"
+    case .label: "\(hex(UInt64(bitPattern: op.imm))) retired \(op.extra)"
     case .count, .const: number(op.imm)
     case .getRegister: names.register(op.imm)
     case .setRegister: "\(names.register(op.imm)), \(value(op.a))"

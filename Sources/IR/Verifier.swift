@@ -4,7 +4,7 @@
 public enum VerificationRule: String, Sendable {
   /// An operand is missing, or one is given that the op does not have.
   case operandCount
-  /// An operand is no value that an earlier op defines.
+  /// An operand is no value that an earlier op defines, with no label in between.
   case operandUndefined
   case operandType
   /// The result is missing, superfluous, defined twice, or has another type than the op gives it.
@@ -17,7 +17,7 @@ public enum VerificationRule: String, Sendable {
   case encoding
   /// No such guest register, or one of another width.
   case register
-  /// The block does not end with its only terminator.
+  /// The block does not end with a terminator, or something other than a label follows one.
   case terminator
   /// A guest register is written before an op of the same instruction that may raise, which then could not be restarted.
   case writeBeforeRaise
@@ -69,6 +69,8 @@ private struct OpCheck {
   let helpers: [Effects]
   var index = 0
   private var defined: [Bool]
+  /// Values whose definition has no label behind it yet.
+  private var isLive: [Bool]
   private var hasWritten = false
 
   init(block: Block, registers: [Type], helpers: [Effects]) {
@@ -76,6 +78,7 @@ private struct OpCheck {
     self.registers = registers
     self.helpers = helpers
     defined = Array(repeating: false, count: block.valueTypes.count)
+    isLive = defined
   }
 
   private func require(
@@ -87,7 +90,8 @@ private struct OpCheck {
   mutating func verify(_ op: Op) throws(VerificationError) {
     let info = op.opcode.info
     try require(
-      !info.effects.contains(.terminates) || index == block.ops.count - 1, .terminator, "ops follow \(info.name)")
+      !info.effects.contains(.terminates) || index == block.ops.count - 1 || block.ops[index + 1].opcode == .label,
+      .terminator, "ops follow \(info.name)")
     try verifyOperands(op, info)
     try verifyType(op, info)
     try verifyFields(op, info)
@@ -102,7 +106,7 @@ private struct OpCheck {
         try require(number >= info.operands || optional, .operandCount, "\(info.name) lacks operand \(number + 1)")
       } else {
         try require(number < info.operands, .operandCount, "\(info.name) has no operand \(number + 1)")
-        try require(block.contains(id) && defined[Int(id.index)], .operandUndefined, "%\(id.index)")
+        try require(block.contains(id) && isLive[Int(id.index)], .operandUndefined, "%\(id.index)")
       }
     }
   }
@@ -119,7 +123,7 @@ private struct OpCheck {
     let name = info.name
     if info.result != .none { try require(op.type != .none, .type, "\(name) needs a type") }
     switch op.opcode {
-    case .nop, .instruction, .retire, .count, .fence, .exit, .exitWith:
+    case .nop, .instruction, .retire, .count, .label, .fence, .exit, .exitWith:
       try require(op.type == .none, .type, "\(name) has none")
     case .const: try require(op.type.isInteger || op.type.isFloat, .type, "\(op.type.name) constant")
     case .getRegister: break
@@ -232,7 +236,7 @@ private struct OpCheck {
     case .instruction:
       try require(op.aux <= 16, .encoding, "an instruction of \(op.aux) bytes")
       usesExtra = true
-    case .retire:
+    case .retire, .label:
       try require(op.aux == 0, .unusedField, "\(name) uses no aux")
       usesExtra = true
     case .compare: try require(Condition(rawValue: op.aux) != nil, .encoding, "condition \(op.aux)")
@@ -263,6 +267,7 @@ private struct OpCheck {
 
   private mutating func verifyOrder(_ op: Op, _ info: OpInfo) throws(VerificationError) {
     if op.opcode == .instruction { hasWritten = false }
+    if op.opcode == .label { for index in isLive.indices { isLive[index] = false } }
     let effects = op.opcode == .call ? helpers[Int(op.aux)] : info.effects
     if effects.contains(.mayRaise) {
       try require(!hasWritten, .writeBeforeRaise, "\(info.name) after a register was written")
@@ -282,5 +287,6 @@ private struct OpCheck {
       "%\(op.result.index) is \(type(op.result).name), \(info.name) gives \(expected.name)")
     try require(!defined[Int(op.result.index)], .result, "%\(op.result.index) is defined twice")
     defined[Int(op.result.index)] = true
+    isLive[Int(op.result.index)] = true
   }
 }

@@ -99,6 +99,7 @@ extension Machine {
       if let hit { halt(.watchpoint(hart: hart, hit)) }
     case .semihosting:
       return serveSemihosting(vcpu)
+    case .caught(let text): halt(.caught(hart: hart, text))
     case .lockedUp(let text): halt(.lockedUp(hart: hart, text))
     case .failed(let text): halt(.failed(text))
     case .deadline, .waiting, .stepped: return true

@@ -8,6 +8,8 @@ public enum StopEvent: Equatable, Sendable {
   case requested
   case breakpoint(hart: Int)
   case watchpoint(hart: Int, WatchHit)
+  /// An exception that a debugger wants to see was entered, or the guest asks for its debugger; the text says which.
+  case caught(hart: Int, String)
   /// A step of any kind is complete.
   case stepped(hart: Int)
   /// The guest switched itself off (or exited through semihosting or HTIF) with this code.

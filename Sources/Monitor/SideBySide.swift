@@ -28,11 +28,16 @@ struct SideBySide {
       (registers[number].aliases.first ?? registers[number].name, host)
     }
     let texts = machine.engine.printer.lines(view.compiled)
+    // Labels belong to the instruction they stand before.
+    var labels: [(index: Int, text: String)] = []
     for (index, op) in view.compiled.ops.enumerated() {
       if op.opcode == .instruction {
         let pc = UInt64(bitPattern: op.imm)
         let line = view.guest.first { $0.pc == pc }
-        parts.append(Part(guest: line, marker: index))
+        parts.append(Part(guest: line, marker: index, ops: labels))
+        labels = []
+      } else if op.opcode == .label {
+        labels.append((index, texts[index]))
       } else {
         if parts.isEmpty { parts.append(Part()) }
         parts[parts.count - 1].ops.append((index, texts[index]))

@@ -48,7 +48,7 @@ struct Work {
   let ops: RawTable<Op>
   let types: RawTable<Type>
   let scratch: Scratch
-  /// Ops that count; fewer than at first once an exit turned out to be always taken.
+  /// Ops that count; fewer than at first once an exit turned out to be always taken, with no label behind it.
   var count: Int
   /// The opcodes that a pass may find work in, so that one without any can be left out.
   var present = OpcodeSet()
@@ -84,6 +84,18 @@ struct Work {
   }
 
   func remove(_ index: Int) { ops[index] = Op(.nop) }
+
+  /// Removes what no way leads to any more since the op at `index` ends the block: all up to the next label.
+  mutating func removeUnreachable(after index: Int) {
+    for next in index &+ 1..<count {
+      if ops[next].opcode == .label {
+        ops[next].extra = 0
+        return
+      }
+      remove(next)
+    }
+    count = index &+ 1
+  }
 
   /// Makes the op at `index` a copy of `source`, which has the type of its result.
   mutating func replace(_ index: Int, by source: ValueID) {

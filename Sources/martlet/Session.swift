@@ -76,7 +76,7 @@ final class Session {
       case .failed(let text): verdict.reach(.failed(text))
       case .requested:
         if let limit, machine.engine.vcpus.allSatisfy({ $0.ticks >= limit }) { verdict.reach(.instructionLimit) }
-      case .breakpoint, .watchpoint, .stepped: break
+      case .breakpoint, .watchpoint, .caught, .stepped: break
       }
     }
   }

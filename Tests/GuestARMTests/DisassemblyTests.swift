@@ -5,14 +5,6 @@ import GuestARM
 import GuestKit
 import Testing
 
-/// The full path of a program of the toolchain (beside `swift`), or else on PATH.
-private func find(_ program: String) -> String? {
-  let path = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-  let isThere = { FileManager.default.isExecutableFile(atPath: $0) }
-  let toolchain = path.first { isThere("\($0)/swift") }
-  return ((toolchain.map { [$0] } ?? []) + path).map { "\($0)/\(program)" }.first(where: isThere)
-}
-
 private func run(_ program: String, _ arguments: [String]) throws -> String {
   let process = Process()
   process.executableURL = URL(fileURLWithPath: try #require(find(program)))

@@ -29,12 +29,10 @@ extension Command {
         guard engine.options.countsExecutions else {
           throw .refused("executions are not counted; switch that on with 'profile on' and let the guest run")
         }
-        ids.sort { (engine.executions(store[$0].key.pc) ?? 0, $1) > (engine.executions(store[$1].key.pc) ?? 0, $0) }
+        ids.sort { (engine.executedInstructions($0), $1) > (engine.executedInstructions($1), $0) }
       default: throw context.arguments.usage
       }
-      let executed = ids.reduce(UInt64(0)) { sum, id in
-        sum &+ (engine.executions(store[id].key.pc) ?? 0) &* UInt64(store[id].instructionCount)
-      }
+      let executed = ids.reduce(UInt64(0)) { $0 &+ engine.executedInstructions($1) }
       return table(context, Array(ids.prefix(limit)), total: total, executed: executed)
     })
 
@@ -58,8 +56,8 @@ extension Command {
         .real(Double(block.compiled.size) / Double(max(1, block.guestSize)), decimals: 1), .text(links),
         .count(engine.store.retranslations(id)),
       ]
-      if let runs = engine.executions(block.key.pc) {
-        let share = Double(runs) * Double(block.instructionCount) / Double(max(1, executed)) * 100
+      if let runs = engine.executions(id) {
+        let share = Double(engine.executedInstructions(id)) / Double(max(1, executed)) * 100
         row += [.count(runs), .real(share, decimals: 1)]
       }
       return row

@@ -17,21 +17,21 @@ extension Command {
         var open = try context.blockIDs(word)
         while let id = open.popLast() {
           guard reached.insert(id).inserted else { continue }
-          open += store.outgoing(id).map { store.exits[Int($0)].linked }.filter { $0 != 0 }
+          open += store.outgoing(id).map { store.target(of: $0) }.filter { $0 != 0 }
         }
         ids = ids.filter(reached.contains)
       }
       guard !ids.isEmpty else { throw .refused("no translated blocks") }
       let shown = Set(ids)
       var lines = ["digraph chains {", "  node [shape=box fontname=monospace];"]
-      let hottest = max(1, ids.compactMap { engine.executions(store[$0].key.pc) }.max() ?? 1)
+      let hottest = max(1, ids.compactMap { engine.executions($0) }.max() ?? 1)
       for id in ids {
         let block = store[id]
         var label = block.key.pc.hex0x()
         if let name = context.machine.symbols.describe(block.key.pc) { label += "\\n\(name)" }
         label += "\\n\(block.instructionCount) instrs"
         var style = ""
-        if let runs = engine.executions(block.key.pc) {
+        if let runs = engine.executions(id) {
           label += ", \(runs) runs"
           // Hotter blocks are redder.
           style = " style=filled fillcolor=\"0.0 \(fixedPoint(Double(runs) / Double(hottest), 2)) 1.0\""
@@ -41,8 +41,9 @@ extension Command {
       for id in ids {
         for number in store.outgoing(id) {
           let exit = store.exits[Int(number)]
-          if exit.linked != 0, shown.contains(exit.linked) {
-            lines.append("  b\(id) -> b\(exit.linked);")
+          let linked = store.target(of: number)
+          if linked != 0, shown.contains(linked) {
+            lines.append("  b\(id) -> b\(linked);")
           } else if let target = ids.first(where: { store[$0].key.pc == exit.target }) {
             lines.append("  b\(id) -> b\(target) [style=dashed];")
           }

@@ -177,7 +177,7 @@ extension Monitor {
       )
     case .exited(let code): return ("the guest switched itself off, exit code \(code)", nil)
     case .reset: return ("the guest asked for a reset", nil)
-    case .lockedUp(let hart, let text): return (text, hart)
+    case .caught(let hart, let text), .lockedUp(let hart, let text): return (text, hart)
     case .failed(let text): return ("Martlet failed: " + text, nil)
     }
   }

@@ -46,7 +46,7 @@ extension Command {
   private static func title(_ context: Context, _ id: BlockID) -> String {
     let engine = context.machine.engine
     let pc = engine.store[id].key.pc
-    let runs = engine.executions(pc) ?? 0
+    let runs = engine.executions(id) ?? 0
     return "block \(id) at \(context.memory.addressText(pc))\(context.memory.symbolSuffix(pc)), run \(runs) times"
   }
 

@@ -10,7 +10,7 @@ enum ConstantFolding {
     while index < work.count {
       let op = work.ops[index]
       switch op.opcode {
-      case .nop, .instruction, .retire, .count, .getRegister, .setRegister, .copy, .load, .store, .atomic,
+      case .nop, .instruction, .retire, .count, .label, .getRegister, .setRegister, .copy, .load, .store, .atomic,
         .compareExchange, .fence, .call, .exit, .exitIndirect, .exitWith, .raise, .floatAdd, .floatSub, .floatMul,
         .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum, .floatCompare,
         .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
@@ -69,7 +69,7 @@ enum ConstantFolding {
       work.remove(index)
     } else {
       work.replace(index, with: Op(.exit, aux: op.aux, extra: op.extra, imm: op.imm))
-      work.count = index &+ 1
+      work.removeUnreachable(after: index)
     }
   }
 
@@ -78,7 +78,7 @@ enum ConstantFolding {
   static func evaluate(_ op: Op, _ a: UInt64, _ b: UInt64, sourceBits: Int) -> UInt64? {
     let bits = op.type.bits
     return switch op.opcode {
-    case .nop, .instruction, .retire, .count, .const, .getRegister, .setRegister, .select, .load, .store, .atomic,
+    case .nop, .instruction, .retire, .count, .label, .const, .getRegister, .setRegister, .select, .load, .store, .atomic,
       .compareExchange, .fence, .call, .exitIf, .exit, .exitIndirect, .exitWith, .raise, .floatAdd, .floatSub,
       .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum, .floatCompare,
       .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:

@@ -25,6 +25,7 @@ enum RegisterForwarding {
         } else {
           work.note(op.imm, op.a.index)
         }
+      case .label: work.forgetRegisters()
       case .call:
         if work.effects(op).contains(.writesRegisters) { work.forgetRegisters() }
       default: break

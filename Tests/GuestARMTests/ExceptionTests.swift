@@ -1,73 +1,10 @@
 // Owns the tests of the M-profile exception model: programs in assembly that note what they see, against what the
 // ARMv7-M Architecture Reference Manual says in B1.5.
 
-import Foundation
-import Glibc
-import Machine
+import Engine
 import Testing
 
-/// The full path of a program of the toolchain (beside `swift`), or else on PATH.
-private func find(_ program: String) -> String? {
-  let path = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-  let isThere = { FileManager.default.isExecutableFile(atPath: $0) }
-  let toolchain = path.first { isThere("\($0)/swift") }
-  return ((toolchain.map { [$0] } ?? []) + path).map { "\($0)/\(program)" }.first(where: isThere)
-}
-
-@Suite(.enabled(if: find("clang") != nil && find("ld.lld") != nil)) struct ArmExceptionTests {
-  /// Vectors, and a macro that appends a register to the notes; it uses r2 and r3. Handlers that a test
-  /// does not define are at 0, which locks up.
-  private static let prelude = """
-    .syntax unified
-    .thumb
-    .macro note register
-      ldr r3, =0x20000000
-      ldr r2, [r3]
-      str \\register, [r2], #4
-      str r2, [r3]
-    .endm
-    .section .text
-    .word 0x20008000, start, 0, hard, mem, bus, usage, 0, 0, 0, 0, svcall, 0, 0, pendsv, systick
-    .word irq0, irq1, irq2, irq3
-    end:
-      b end
-    .weak hard, mem, bus, usage, svcall, pendsv, systick, irq0, irq1, irq2, irq3
-    .thumb_func
-    start:
-      ldr r3, =0x20000000
-      ldr r2, =0x20000100
-      str r2, [r3]
-    """
-
-  /// Runs a program and returns what it noted.
-  private func notes(
-    _ program: String, host: String = "jit", instructions: UInt64 = 20_000, stop: (StopEvent?) -> Void = { _ in }
-  ) throws -> [UInt32] {
-    let folder = NSTemporaryDirectory() + "martlet-arm-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    try Data((Self.prelude + "\n" + program + "\n").utf8).write(to: URL(fileURLWithPath: folder + "/a.s"))
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: try #require(find("clang")))
-    process.arguments = [
-      "--target=armv7m-none-eabi", "-nostdlib", "-fuse-ld=lld", "-Wl,--image-base=0,-Ttext=0,-e,0", folder + "/a.s",
-      "-o",
-      folder + "/a.elf",
-    ]
-    try process.run()
-    process.waitUntilExit()
-    try #require(process.terminationStatus == 0)
-    let machine = try machine("mps2_an385", of: "arm", host: host) {
-      $0.kernel = folder + "/a.elf"
-      $0.instructionLimit = instructions
-    }
-    stop(machine.run(ticks: .max))
-    let end = try machine.space.read(0x2000_0000, size: 4)
-    return try stride(from: UInt64(0x2000_0100), to: end, by: 4).map {
-      UInt32(try machine.space.read($0, size: 4))
-    }
-  }
-
+@Suite(.enabled(if: canAssemble)) struct ExceptionTests {
   /// A frame of r0–r3, r12, lr, the address after the call, and xPSR; LR is EXC_RETURN; CONTROL and IPSR.
   @Test(arguments: hosts) func aCallOfTheSupervisorStacksAFrame(host: String) throws {
     let found = try notes(
@@ -111,7 +48,7 @@ private func find(_ program: String) -> String? {
       """, host: host)
     #expect(
       found == [0xFFFF_FFF9, 0x2000_7FE0, 10, 11, 12, 14, 0, 0x6100_0000, 11, 99, 0],
-      "\(found.map { String($0, radix: 16) })")
+      "\(hexadecimal(found))")
   }
 
   /// Pending interrupts run in the order of their priorities, and of their numbers among equals; what is tail-chained
@@ -154,7 +91,7 @@ private func find(_ program: String) -> String? {
         bx lr
       """, host: host)
     let frame: UInt32 = 0x2000_7FE0
-    #expect(found == [1, frame, 3, frame, 0, frame, 2, frame, 100], "\(found)")
+    #expect(found == [1, frame, 3, frame, 0, frame, 2, frame, 100], "\(hexadecimal(found))")
   }
 
   /// A more urgent interrupt preempts a handler, and returns to Handler mode; an equal one waits.
@@ -201,7 +138,7 @@ private func find(_ program: String) -> String? {
         note r0
         bx lr
       """, host: host)
-    #expect(found == [0, 0xFFFF_FFF1, 11, 2, 10, 100], "\(found)")
+    #expect(found == [0, 0xFFFF_FFF1, 11, 2, 10, 100], "\(hexadecimal(found))")
   }
 
   /// BASEPRI holds off what is not more urgent than it.
@@ -237,7 +174,7 @@ private func find(_ program: String) -> String? {
         note r0
         bx lr
       """)
-    #expect(found == [1, 100, 0, 101], "\(found)")
+    #expect(found == [1, 100, 0, 101], "\(hexadecimal(found))")
   }
 
   /// A fault that is not enabled becomes a HardFault, and the status registers say why.
@@ -279,7 +216,7 @@ private func find(_ program: String) -> String? {
         b end
       """, host: host)
     #expect(
-      found == [1 << 16, 1 << 30, 0xDE01, 5, 1 << 16 | 0x8200, 0x3000_0008], "\(found.map { String($0, radix: 16) })")
+      found == [1 << 16, 1 << 30, 0xDE01, 5, 1 << 16 | 0x8200, 0x3000_0008], "\(hexadecimal(found))")
   }
 
   /// A branch to an even address faults at its target.
@@ -302,12 +239,12 @@ private func find(_ program: String) -> String? {
         note r0
         b end
       """)
-    #expect(found == [1 << 17, 0x100, 0], "\(found.map { String($0, radix: 16) })")
+    #expect(found == [1 << 17, 0x100, 0], "\(hexadecimal(found))")
   }
 
   /// A fault in the HardFault handler locks the CPU up, which ends the run with a message.
   @Test(arguments: hosts) func aFaultInAFaultHandlerLocksUp(host: String) throws {
-    var ending: StopEvent?
+    var ending: RunOutcome?
     _ = try notes(
       """
         udf 1
@@ -316,11 +253,11 @@ private func find(_ program: String) -> String? {
         udf 2
       """, host: host
     ) { ending = $0 }
-    guard case .lockedUp(_, let text) = try #require(ending) else {
+    guard case .lockedUp(let text) = try #require(ending) else {
       Issue.record("ended by \(String(describing: ending))")
       return
     }
-    #expect(text.contains("a fault in its HardFault handler"), "\(text)")
+    #expect(text.contains("a fault in its HardFault handler: UsageFault (UNDEFINSTR)"), "\(text)")
   }
 
   /// Threads on the process stack return to it; PendSV switches; MSP stays with handlers.
@@ -356,13 +293,15 @@ private func find(_ program: String) -> String? {
       """, host: host)
     #expect(
       found == [0x2000_6000, 0xFFFF_FFFD, 0x2000_8000, 0x2000_5FE0, 0, 0x2000_6000, 2],
-      "\(found.map { String($0, radix: 16) })")
+      "\(hexadecimal(found))")
   }
 
-  /// SysTick counts down at the CPU's clock (25 MHz: one count in four instructions) and raises its exception.
+  /// SysTick counts down at the CPU's clock and raises its exception.
   @Test(arguments: hosts) func theTickComesInItsPeriod(host: String) throws {
     let found = try notes(
       """
+        set 0xE000EDFC, 0x01000000
+        set 0xE0001000, 1
         ldr r4, =0xE000E010
         ldr r0, =999
         str r0, [r4, 4]
@@ -412,7 +351,7 @@ private func find(_ program: String) -> String? {
         bx lr
       """, host: host)
     // ITSTATE 0b0000_0110 with condition eq, in bits 26:25 and 15:10.
-    #expect(found.count == 2 && found[1] == 2, "\(found.map { String($0, radix: 16) })")
+    #expect(found.count == 2 && found[1] == 2, "\(hexadecimal(found))")
     #expect(found[0] & 0x0600_FC00 != 0, "\(String(found[0], radix: 16))")
   }
 }
