@@ -44,7 +44,7 @@ public final class CMSDKGPIO: BankDevice {
     case 0x010..<0x038: bank[offset & ~4]
     case 0x038: state.pending
     case 0x400..<0x800: levels & UInt32(offset - 0x400) / 4
-    case 0x800...: levels & UInt32(offset - 0x800) / 4 << 8
+    case 0x800...: levels & UInt32(offset - 0x800) << 6
     default: bank[offset]
     }
   }
@@ -57,7 +57,7 @@ public final class CMSDKGPIO: BankDevice {
     case 0x010..<0x038: bank[offset & ~4] = offset & 4 == 0 ? bank[offset] | value : bank[offset & ~4] & ~value
     case 0x038: state.pending &= ~value
     case 0x400..<0x800: drive(value, UInt32(offset - 0x400) / 4)
-    default: drive(value, UInt32(offset - 0x800) / 4 << 8)
+    default: drive(value, UInt32(offset - 0x800) << 6)
     }
     interrupt(before)
   }

@@ -155,6 +155,6 @@ private struct Calendar {
     Self.decimal(year) << 16 | weekday << 13 | Self.decimal(month) << 8 | Self.decimal(day)
   }
 
-  private static func decimal(_ number: UInt32) -> UInt32 { number / 10 << 4 | number % 10 }
+  private static func decimal(_ number: UInt32) -> UInt32 { (number / 10) << 4 | number % 10 }
   private static func number(_ decimal: UInt32) -> UInt32 { (decimal >> 4) * 10 + decimal & 15 }
 }
