@@ -50,6 +50,7 @@ let package = Package(
     module("GuestKit", ["IR", "Bits"]),
     module("HostKit", ["IR", "Bits", "SoftFloat"]),
     module("Devices", ["Bus", "Bits"]),
+    module("SVD", ["Bus", "Bits"]),
     // Floor 3
     module("GuestRISCV", ["GuestKit", "IR", "Bits", "SoftFloat"]),
     module("GuestARM", ["GuestKit", "IR", "Bus", "Bits"]),
@@ -59,11 +60,12 @@ let package = Package(
     // Floor 4
     // In the boards' own folder, because SwiftPM copies only what is inside a target's folder, and no links.
     .target(
-      name: "Boards", path: "boards", sources: ["Boards.swift"], resources: [.copy("arm"), .copy("riscv")],
+      name: "Boards", path: "boards", exclude: ["swift"], sources: ["Boards.swift"],
+      resources: [.copy("arm"), .copy("riscv")],
       swiftSettings: strict),
-    module("Machine", ["Engine", "Bus", "Devicetree", "GuestKit", "HostKit", "Bits"]),
+    module("Machine", ["Engine", "Bus", "Devicetree", "GuestKit", "HostKit", "SVD", "Bits"]),
     // Floor 5
-    module("Monitor", ["Machine", "Engine", "IR", "GuestKit", "HostKit", "Bus", "CReadline", "Bits"]),
+    module("Monitor", ["Machine", "Engine", "IR", "GuestKit", "HostKit", "Bus", "SVD", "CReadline", "Bits"]),
     // Floor 6
     module(
       "DebugServer",
@@ -77,7 +79,7 @@ let package = Package(
       dependencies: [
         "Engine", "Machine", "Monitor", "DebugServer", "Devices", "GuestARM", "GuestRISCV", "HostX86_64",
         "HostInterpreter",
-        "Boards",
+        "SVD", "Boards",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -96,6 +98,7 @@ let package = Package(
     tests("Devicetree", []),
     tests("Bus", []),
     tests("Devices", ["Bus"]),
+    tests("SVD", ["Bus", "Bits"]),
     tests("HostX86_64", ["HostKit", "IR"]),
     tests("GuestRISCV", ["GuestKit", "IR"]),
     tests(
@@ -104,8 +107,10 @@ let package = Package(
     tests("GuestARM", ["GuestKit", "IR", "Engine", "Optimizer", "HostKit", "HostX86_64", "HostInterpreter", "Bus"]),
     tests("Machine", ["Boards", "Devices", "GuestARM", "GuestRISCV", "HostX86_64", "HostInterpreter", "Devicetree"]),
     tests("Monitor", ["Machine", "Boards", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
-    tests("DebugServer", ["Machine", "Bus", "Boards", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
-    .testTarget(name: "CommandLineTests", swiftSettings: strict),
+    tests(
+      "DebugServer",
+      ["Machine", "Monitor", "Bus", "Boards", "Devices", "GuestARM", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
+    .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "FileTests",
       dependencies: [

@@ -26,3 +26,15 @@ end
 document csrs
 Show every control and status register.
 end
+
+define svd
+  if $argc == 0
+    monitor svd
+  else
+    monitor svd $arg0
+  end
+end
+
+document svd
+svd [PERIPHERAL[.REGISTER]]: registers by the names of the file of --svd, or of Martlet's own models.
+end

@@ -25,6 +25,8 @@ public protocol Device: MMIOTarget, SendableMetatype {
 
   /// Memory that answers direct reads of a region, for a flash or a frame buffer; nil for plain registers.
   func memory(region: Int) -> RAMRegion?
+  /// Bytes of the blocks that such memory is erased by, if it is flash memory; it starts with a whole block.
+  func eraseBlockSize(region: Int) -> UInt64?
   /// Back to the state after power-on, interrupt lines low, events cancelled. Memory keeps its contents.
   func reset()
   /// A scheduled event is due.
@@ -39,6 +41,12 @@ public protocol Device: MMIOTarget, SendableMetatype {
 public protocol CharacterDevice: Device {
   /// Characters arrived; they wait in the device's state until the guest takes them.
   func receive(_ bytes: [UInt8])
+  /// The run is at its end: what the guest has handed over and the device has not sent yet goes out.
+  func drain()
+}
+
+extension CharacterDevice {
+  public func drain() {}
 }
 
 /// A device that a devicetree node describes wrongly.
@@ -63,6 +71,7 @@ extension Device {
   public var regions: [AddressRange] { context.node.regions }
   public var registers: [RegisterMap] { [] }
   public func memory(region: Int) -> RAMRegion? { nil }
+  public func eraseBlockSize(region: Int) -> UInt64? { nil }
   public func event(_ token: UInt64) {}
 
   public func saveState() throws(SnapshotError) -> [UInt8] { try encodeSnapshot(state) }

@@ -132,12 +132,15 @@ public struct DeviceContext {
   public let characters: (any CharacterBackend)?
   /// The board's other devices.
   public let directory: DeviceDirectory
+  /// What the user calls the register at an address; a value that is written adds its fields.
+  public let registerName: (_ address: UInt64, _ written: UInt64?) -> String?
   private let sink: (LogCategory, String) -> Void
 
   public init(
     id: Int, node: any NodeView, interrupts: [InterruptOutput] = [], clock: VirtualClock, events: EventQueue,
     space: AddressSpace, control: any MachineControl, characters: (any CharacterBackend)? = nil,
     directory: DeviceDirectory = DeviceDirectory(),
+    registerName: @escaping (_ address: UInt64, _ written: UInt64?) -> String? = { _, _ in nil },
     log: @escaping (LogCategory, String) -> Void = { _, _ in }
   ) {
     self.id = id
@@ -149,6 +152,7 @@ public struct DeviceContext {
     self.control = control
     self.characters = characters
     self.directory = directory
+    self.registerName = registerName
     sink = log
   }
 

@@ -127,7 +127,9 @@ public struct UnimplementedLog {
 
   /// Names an access that no register answers.
   public mutating func unknown(offset: UInt64, isWrite: Bool, of context: DeviceContext) {
-    once("\(isWrite ? "write to" : "read of") offset \(offset.hex0x()), where there is no register", context)
+    let address = (context.node.regions.first?.base ?? 0) &+ offset
+    let name = context.registerName(address, isWrite ? 0 : nil).map { " (\($0))" } ?? ""
+    once("\(isWrite ? "write to" : "read of") offset \(offset.hex0x())\(name), where there is no register", context)
   }
 
   /// Logs a message the first time it, or its `key`, comes.

@@ -12,9 +12,6 @@ extension MachineTarget: TargetDescription {
 }
 
 extension MachineTarget: MemoryMapProviding {
-  /// The block size told of flash whose geometry the board does not say.
-  private static let flashBlock: UInt64 = 0x4_0000
-
   /// Every address is covered: where nothing answers now there may be virtual memory, and the error comes on access.
   var memoryMap: [MemoryRegion] {
     let last: UInt64 = machine.guest.addressBits == 64 ? .max : (1 << UInt64(machine.guest.addressBits)) - 1
@@ -30,7 +27,7 @@ extension MachineTarget: MemoryMapProviding {
     var next: UInt64? = 0
     for range in layout where range.first <= last {
       if let start = next, start < range.first { add(.ram, start, range.first - 1) }
-      add(range.kind(flashBlock: Self.flashBlock), range.first, min(range.last, last))
+      add(range.kind, range.first, min(range.last, last))
       next = range.last >= last ? nil : range.last + 1
     }
     if let start = next { add(.ram, start, last) }
@@ -38,28 +35,18 @@ extension MachineTarget: MemoryMapProviding {
   }
 
   private struct MappedRange: Sendable {
-    enum Backing { case memory, readOnly, flash }
     let first: UInt64
     let last: UInt64
-    let backing: Backing
+    let kind: MemoryRegion.Kind
 
     init(_ first: UInt64, _ last: UInt64, _ region: Region) {
       self.first = first
       self.last = last
       switch region.backing {
-      case .ram, .device: backing = .memory
-      case .rom: backing = .readOnly
-      case .romDevice: backing = .flash
-      }
-    }
-
-    /// A flash region that is not made of whole blocks is one block.
-    func kind(flashBlock: UInt64) -> MemoryRegion.Kind {
-      switch backing {
-      case .memory: .ram
-      case .readOnly: .rom
-      case .flash:
-        .flash(blockSize: (last &- first &+ 1) % flashBlock == 0 ? flashBlock : last &- first &+ 1)
+      case .ram, .device: kind = .ram
+      case .rom: kind = .rom
+      case .romDevice:
+        kind = if let size = region.eraseBlockSize { .flash(blockSize: size) } else { .rom }
       }
     }
   }
@@ -68,23 +55,23 @@ extension MachineTarget: MemoryMapProviding {
 extension MachineTarget: FlashTarget {
   func eraseFlash(at address: UInt64, length: UInt64) throws(TargetError) {
     guard length <= 1 << 30 else { throw TargetError(.tooLarge, "more flash to erase than there can be") }
-    try program([UInt8](repeating: 0xFF, count: Int(length)), at: address)
+    try change { machine throws(FlashError) in try machine.eraseFlash(at: address, length: length) }
   }
 
   func writeFlash(_ bytes: [UInt8], at address: UInt64) throws(TargetError) {
-    try program(bytes, at: address)
+    try change { machine throws(FlashError) in try machine.programFlash(bytes, at: address) }
   }
 
   func flashDone() throws(TargetError) {}
 
-  private func program(_ bytes: [UInt8], at address: UInt64) throws(TargetError) {
-    let succeeded = machine.perform { machine in
-      do throws(BusError) {
-        try machine.space.copyIn(bytes, at: address)
-        return true
-      } catch { return false }
+  private func change(_ body: @escaping @Sendable (Machine) throws(FlashError) -> Void) throws(TargetError) {
+    let failure: FlashError? = machine.perform { machine in
+      do throws(FlashError) {
+        try body(machine)
+        return nil
+      } catch { return error }
     }
-    guard succeeded else { throw .badAddress(address) }
+    if let failure { throw TargetError(.badAddress, failure.description) }
   }
 }
 

@@ -37,6 +37,7 @@ extension MachineTarget {
     hasRun = false
     hasEnded = false
     machine.perform { [side] machine in
+      machine.finishFileCall(.refused)
       side.forget(machine)
       switch policy {
       case .keep: break

@@ -46,7 +46,7 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
 
   var haltReason: StopReason? {
     machine.perform { [side, hasRun] machine in
-      machine.isRunning ? nil : side.state(of: machine, tellsEnd: hasRun)
+      machine.isRunning || machine.waitsForDebugger ? nil : side.state(of: machine, tellsEnd: hasRun)
     }
   }
 

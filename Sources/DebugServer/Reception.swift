@@ -21,11 +21,13 @@ final class Reception: @unchecked Sendable {
 
   func listenToMachine() {
     target.observeStops { [weak self] number, report in self?.stopped(number, report) }
+    target.observeFileCalls { [weak self] call in self?.pass(call) ?? false }
   }
 
   /// Lets go of the machine and of all clients.
   func close() {
     target.endObservation()
+    target.endFileCalls()
     // A loop that is shut down has no clients any more.
     try? loop.submit { [self] in
       if attached?.session != nil { target.clientVanished(.keep) }
@@ -59,6 +61,15 @@ final class Reception: @unchecked Sendable {
   private func admit(_ handler: ConnectionHandler) {
     attached = handler
     handler.attach(to: target)
+  }
+
+  /// Passes a file call to the client, if it lets the guest run.
+  private func pass(_ call: FileCall) -> Bool {
+    guard let session = attached?.session else { return false }
+    do throws(TargetError) {
+      try session.request(call)
+      return true
+    } catch { return false }
   }
 
   private func stopped(_ number: UInt64, _ report: StopReport) {

@@ -11,6 +11,7 @@ public var standardDevices: [any Device.Type] {
     GoldfishRTC.self,
     CFIFlash.self,
     HTIF.self,
+    RTT.self,
     FlashMemory.self,
     CMSDKUART.self,
     CMSDKTimer.self,

@@ -5,6 +5,7 @@ import Devicetree
 import Engine
 import GuestKit
 import HostKit
+import SVD
 
 extension Machine {
   /// Makes a machine, its images loaded, stopped at its first instruction.
@@ -41,6 +42,7 @@ struct BoardBuilder {
   let log: (LogItem, String) -> Void
   var tree: Devicetree
   let images: BootImages
+  let names: RegisterDescription?
 
   init(
     _ configuration: MachineConfiguration, _ registry: Registry, _ log: @escaping (LogItem, String) -> Void
@@ -50,6 +52,7 @@ struct BoardBuilder {
     self.log = log
     tree = try Devicetree(contentsOf: configuration.board)
     images = try BootImages(configuration)
+    names = if let path = configuration.svd { try RegisterDescription(path: path) } else { nil }
     if let count = configuration.cpuCount { try setCPUCount(count) }
     if let size = configuration.memorySize { try setMemorySize(size) }
     try placeAtSymbols()
@@ -76,6 +79,7 @@ struct BoardBuilder {
 
   mutating func build(_ backends: [any CharacterBackend]) throws -> Machine {
     let guest = try makeGuest()
+    if configuration.rtt { try addRTT(guest) }
     let space = AddressSpace()
     let clock = VirtualClock()
     let events = EventQueue()
@@ -91,6 +95,7 @@ struct BoardBuilder {
       configuration: configuration, guest: guest, engine: engine, space: space, clock: clock, events: events,
       tree: tree, controller: controller)
     machine.devices = devices
+    machine.registerNames = names
     // A memory that appears at several addresses is one.
     var seen: Set<ObjectIdentifier> = []
     machine.memories = (memories + devices.flatMap { entry in (0..<8).compactMap { entry.device.memory(region: $0) } })
@@ -130,6 +135,17 @@ struct BoardBuilder {
       }
     }
     return guest
+  }
+
+  /// The node of a console in memory; where it is, if an image has SEGGER's name for it.
+  private mutating func addRTT(_ guest: any Guest) throws {
+    var node = Node("rtt")
+    node.set("compatible", .strings(["martlet,segger-rtt"]))
+    node.set("martlet,pointer-size", .cells([UInt32(guest.addressBits / 8)]))
+    if let symbol = images.symbols.first(where: { $0.name == "_SEGGER_RTT" }) {
+      node.set("martlet,address", .u64(symbol.address))
+    }
+    try tree.update("/") { $0.children.append(node) }
   }
 
   private func mapMemory(_ space: AddressSpace) throws -> [RAMRegion] {

@@ -32,6 +32,7 @@ extension BoardBuilder {
       let context = DeviceContext(
         id: devices.count, node: view, interrupts: outputs, clock: clock, events: events, space: space,
         control: control, characters: takesCharacters ? left.popFirst() : nil, directory: directory,
+        registerName: { [names] address, value in names?.label(address, written: value) },
         log: { [log] category, text in log(category == .guestError ? .guestErrors : .unimp, text) })
       let device = try model.init(context: context)
       directory[path] = device
@@ -82,7 +83,8 @@ extension BoardBuilder {
 
   /// All paths, that of the console first.
   private func orderedPaths() -> [String] {
-    let console = tree["/chosen"]?.string("stdout-path").flatMap { tree.fullPath($0) }
+    let console =
+      configuration.rtt ? "/rtt" : tree["/chosen"]?.string("stdout-path").flatMap { tree.fullPath($0) }
     let memories = Set(tree.memoryPaths)
     let paths = tree.paths.filter { !$0.hasPrefix("/cpus") && !$0.hasPrefix("/memory@") && !memories.contains($0) }
     guard let console, paths.contains(console) else { return paths }

@@ -91,7 +91,12 @@ public struct MachineConfiguration: Sendable {
   public var engine = EngineOptions()
   public var semihosting = false
   public var semihostingRoot: String?
+  public var semihostingTarget = SemihostingTarget.native
   public var semihostingArguments: [String] = []
+  /// A console in the guest's memory: SEGGER RTT.
+  public var rtt = false
+  /// A CMSIS-SVD file with names for registers.
+  public var svd: String?
   /// Stop instead of restarting when the guest resets the machine.
   public var noReboot = false
   /// Sleep while all vCPUs wait, so that virtual time does not run ahead of the user's clock.

@@ -5,6 +5,7 @@ import Devicetree
 import Engine
 import GuestKit
 import HostKit
+import SVD
 
 /// A machine made from a devicetree. Everything in it belongs to the machine's thread; other threads go through
 /// ``perform(_:)``, ``resume(_:)``, ``stop()`` and ``inject(_:to:)``.
@@ -20,6 +21,8 @@ public final class Machine: @unchecked Sendable {
   /// Devices in the order of their event-queue numbers, with their nodes' paths.
   public internal(set) var devices: [(path: String, device: any Device)] = []
   public internal(set) var memories: [RAMRegion] = []
+  /// What the user's SVD file calls registers.
+  public internal(set) var registerNames: RegisterDescription?
   /// Where the boot starts, and the symbols of loaded ELF files.
   public internal(set) var boot = BootPlan()
   public internal(set) var symbols = SymbolTable()
@@ -44,6 +47,12 @@ public final class Machine: @unchecked Sendable {
   public var stopObservers: [@Sendable (StopEvent) -> Void] = []
   /// Set while all vCPUs wait and time is paced.
   var pacing: Pacing?
+  /// Passes a call of semihosting to a debugger, on the machine's thread. Returns false if there is none; otherwise
+  /// ``finishFileCall(_:)`` follows.
+  public var fileCallHandler: (@Sendable (RemoteFileCall) -> Bool)?
+  var remoteWait: RemoteWait?
+  /// The next operation of semihosting is not for the debugger, which refused it.
+  var isServedHere = false
 
   init(
     configuration: MachineConfiguration, guest: any Guest, engine: Engine, space: AddressSpace, clock: VirtualClock,
@@ -70,7 +79,7 @@ public final class Machine: @unchecked Sendable {
   /// - Parameter passesBreakpoints: whether harts that stand at a breakpoint go on from it, or stop at once.
   public func resume(_ request: RunRequest = .run, passesBreakpoints: Bool = true) {
     perform { machine in
-      guard !machine.isRunning else { return }
+      guard !machine.isRunning, !machine.waitsForDebugger else { return }
       if case .exited = machine.lastStop { machine.resetHard() }
       machine.stepRequest = request
       if case .run = request { machine.stepRequest = nil }
@@ -100,6 +109,11 @@ public final class Machine: @unchecked Sendable {
 
   func halt(_ event: StopEvent) {
     isRunning = false
+    switch event {
+    case .exited, .reset, .lockedUp, .failed:
+      for (_, device) in devices { (device as? any CharacterDevice)?.drain() }
+    default: break
+    }
     stepRequest = nil
     lastStop = event
     for observer in stopObservers { observer(event) }

@@ -108,6 +108,8 @@ extension Machine {
   }
 
   private func serveSemihosting(_ vcpu: VCPU) -> Bool {
+    if !isServedHere, startRemote(vcpu) { return isRunning }
+    isServedHere = false
     switch semihosting.call(vcpu, machine: self) {
     case .goOn: return true
     case .exit(let code):

@@ -68,10 +68,17 @@ final class Semihosting {
     if case .exit(let code) = reply { return .exit(code) }
     if case .error(let number) = reply { lastError = number }
     let value: Int64 = if case .value(let value) = reply { value } else { -1 }
-    machine.guest.writeRegister(vcpu.state, convention.operation, UInt64(bitPattern: value) & memory.addressMask)
+    finish(vcpu, value, machine: machine)
+    return .goOn
+  }
+
+  /// Gives the guest its result, and lets it go on behind the calling instruction.
+  func finish(_ vcpu: VCPU, _ value: Int64, machine: Machine) {
+    guard let convention = SemihostingConvention(machine.guest) else { return }
+    let mask: UInt64 = machine.guest.addressBits == 64 ? .max : 0xFFFF_FFFF
+    machine.guest.writeRegister(vcpu.state, convention.operation, UInt64(bitPattern: value) & mask)
     vcpu.state.pc &+= convention.instructionSize
     machine.engine.idle(vcpu, until: vcpu.ticks &+ 1)
-    return .goOn
   }
 
   private func serve(_ operation: Int64, _ parameter: UInt64, _ memory: SemihostingMemory) -> Reply {

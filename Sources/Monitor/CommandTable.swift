@@ -7,7 +7,8 @@ enum CommandTable {
     .stop, .cont, .step, .stepBlock, .stepOp, .until, .reset, .quit,
     // Look at the machine
     .infoStatus, .infoCPUs, .cpu, .infoRegisters, .setRegister, .examine, .examinePhysical, .print, .peek, .poke,
-    .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevice, .infoInterrupts, .infoTLB, .walk, .infoSymbols,
+    .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevice, .registerDescription, .infoInterrupts, .infoTLB, .walk,
+    .infoSymbols,
     // Breakpoints and watchpoints
     .breakpoint, .watch, .delete, .infoBreakpoints,
     // Translation blocks

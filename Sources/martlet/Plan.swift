@@ -3,7 +3,6 @@
 import Boards
 import Engine
 import Glibc
-import Engine
 import GuestKit
 import HostKit
 import Machine
@@ -28,6 +27,9 @@ struct Plan {
   var endScript: String?
   var perfMap = false
   var jitDump: String?
+  var pidFile: String?
+  /// Where to write the registers of the board; nothing is run.
+  var exportSVD: String?
   /// Things the user should know before the run.
   var notes: [String] = []
 
@@ -43,7 +45,7 @@ struct Plan {
 
   private static func board(_ options: Options) throws(Failure) -> String {
     if let tree = options.dtb { return try readable(tree, of: "-dtb") }
-    guard let machine = options.machine else {
+    guard let machine = options.machine.map(MachineName.board) else {
       throw .usage("no board is chosen; add '-M virt', see '-M help' for the others")
     }
     let words = machine.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
@@ -81,7 +83,7 @@ struct Plan {
   }
 
   private mutating func setMachine(_ options: Options) throws(Failure) {
-    configuration.cpuModel = options.cpu
+    configuration.cpuModel = if let cpu = options.cpu { try CPUName.model(cpu) } else { nil }
     if let text = options.smp { configuration.cpuCount = try Value.cpuCount(text) }
     if let text = options.memory { configuration.memorySize = try Value.size(text, of: "-m") }
     configuration.bios = options.bios.flatMap { $0 == "none" || $0 == "default" ? nil : $0 }
@@ -102,6 +104,7 @@ struct Plan {
       configuration.engine.tiers =
         TierPolicy(rawValue: try Self.known(tiers, TierPolicy.allCases.map(\.rawValue), "--tiers")) ?? .adaptive
     }
+    configuration.rtt = options.rtt
     try setSemihosting(options)
     try setInterrupts(options)
   }
@@ -136,9 +139,10 @@ struct Plan {
       case "arg": configuration.semihostingArguments.append(String(value))
       case "root": configuration.semihostingRoot = try Self.readable(String(value), of: "-semihosting-config root")
       case "target":
-        guard value == "native" || value == "auto" else {
-          throw .usage("-semihosting-config: target=\(value) is not implemented; use target=native")
+        guard let target = SemihostingTarget(rawValue: String(value)) else {
+          throw .usage("-semihosting-config: target=\(value) does not exist; there are: native, gdb, auto")
         }
+        configuration.semihostingTarget = target
       default:
         throw .usage(
           "-semihosting-config: '\(parts[0])' is not understood; there are: enable, target, root, arg, userspace")
@@ -154,7 +158,16 @@ struct Plan {
   // MARK: Connections
 
   private mutating func setConnections(_ options: Options) throws(Failure) {
-    for text in options.serial { serial.append(try Value.port(text, of: "-serial")) }
+    let backends = try Value.characterBackends(options.chardev)
+    for text in options.serial { serial.append(try Value.port(text, of: "-serial", backends: backends)) }
+    for text in options.mon {
+      let name = text.split(separator: ",").first { !$0.contains("=") || $0.hasPrefix("chardev=") }
+      let backend = "chardev:" + (name.map { $0.hasPrefix("chardev=") ? $0.dropFirst(8) : $0 } ?? "")
+      let port = try Value.port(backend, of: "-mon", backends: backends)
+      // A shared terminal has the monitor behind its escape keys already.
+      if case .terminal(shared: true) = port { continue }
+      monitor = port
+    }
     if let text = options.monitor { monitor = try Value.port(text, of: "-monitor") }
     let asksForNone = options.nodefaults && !options.nographic
     switch (options.serial.isEmpty, options.monitor == nil) {
@@ -203,18 +216,21 @@ struct Plan {
     endScript = options.endScript
     perfMap = options.perfMap
     jitDump = options.jitdump
+    pidFile = options.pidfile
+    exportSVD = options.exportSvd
+    configuration.svd = if let path = options.svd { try Self.readable(path, of: "--svd") } else { nil }
     if let text = options.maxInstructions {
       configuration.instructionLimit = try Value.number(text, of: "--max-instructions")
     }
     let hasImage =
       configuration.bios != nil || configuration.kernel != nil || !configuration.loads.isEmpty || gdb != nil
-      || startStopped
+      || startStopped || exportSVD != nil
     guard hasImage else {
       throw .usage("there is nothing to run; give -bios, -kernel or -device loader,file=…, or try 'martlet demo'")
     }
     let talks = serial.contains { port in
       switch port {
-      case .pty, .tcp, .unix: true
+      case .pty, .tcp, .unix, .pipe: true
       case .terminal: isatty(0) != 0
       case .file, .none: false
       }
@@ -224,6 +240,7 @@ struct Plan {
 
   private mutating func noteIgnored(_ options: Options) throws(Failure) {
     if options.icount != nil { notes.append("-icount is ignored: Martlet always counts instructions") }
+    if options.rtc != nil { notes.append("-rtc is ignored: clocks of the guest show virtual time") }
     if options.accel != nil { notes.append("-accel is ignored: choose with --host jit or --host interpreter") }
     for (flag, values) in [
       ("-net", options.net), ("-nic", options.nic), ("-vga", options.vga.map { [$0] } ?? []),

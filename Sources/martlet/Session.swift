@@ -5,6 +5,7 @@ import DebugServer
 import Glibc
 import Machine
 import Monitor
+import SVD
 
 final class Session {
   private let plan: Plan
@@ -29,7 +30,9 @@ final class Session {
     let inputs = if let path = plan.replay { try InputRecord.load(path) } else { [RecordedInput]() }
     recordFile = if let path = plan.record { try Descriptors.open(path, of: "--record") } else { nil }
     do throws(MachineError) {
-      machine = try Machine.make(plan.configuration, registry: Parts.registry, backends: lines, log: log)
+      // RTT shares the first line with the device that was the console.
+      let backends = plan.configuration.rtt ? [lines[0]] + lines : lines
+      machine = try Machine.make(plan.configuration, registry: Parts.registry, backends: backends, log: log)
     } catch {
       switch error {
       case .badInput(let text): throw .usage(text)
@@ -46,7 +49,17 @@ final class Session {
 
   /// Runs the machine to its end, and returns the exit code.
   func run() throws(Failure) -> Int32 {
+    if let path = plan.exportSVD {
+      let text = machine.modelledRegisters.svd(addressBits: machine.guest.addressBits)
+      Descriptors.write(Array(text.utf8), to: path == "-" ? 1 : try Descriptors.open(path, of: "--export-svd"))
+      return ExitCode.success.rawValue
+    }
     observe()
+    if let path = plan.pidFile {
+      let file = try Descriptors.open(path, of: "-pidfile")
+      Descriptors.write(Array("\(getpid())\n".utf8), to: file)
+      close(file)
+    }
     machine.start()
     let monitor = Monitor(machine)
     let isWaiting = try connect(monitor)
@@ -85,7 +98,8 @@ final class Session {
 
   /// Connects serial lines and the monitor. Returns conditions that hold while peers are waited for.
   private func connect(_ monitor: Monitor) throws(Failure) -> [() -> Bool] {
-    let paths = machine.devices.filter { $0.device is any CharacterDevice }.map(\.path)
+    var paths = machine.devices.filter { $0.device is any CharacterDevice }.map(\.path)
+    if plan.configuration.rtt, paths.count > 1 { paths.remove(at: 1) }
     if plan.serial.count > paths.count, plan.serial.contains(where: { $0 != .none }) {
       Log.note("the board has \(paths.count) serial devices; the connections after those go nowhere")
     }

@@ -63,7 +63,7 @@ struct ArgumentTests {
     (["-M", "virt", "-bios", "/bin/sh", "-device", "e1000"], "only 'loader'"),
     (["-M", "virt", "-bios", "/bin/sh", "-display", "gtk"], "there are no displays"),
     (["-M", "virt", "-bios", "/bin/sh", "--timeout", "soon"], "not a number of seconds"),
-    (["-M", "virt", "-bios", "/bin/sh", "-semihosting-config", "target=gdb"], "target=gdb is not implemented"),
+    (["-M", "virt", "-bios", "/bin/sh", "-semihosting-config", "target=moon"], "target=moon"),
     (["-M", "virt", "-bios", "/bin/sh", "--host", "jti"], "'jti' does not exist; did you mean 'jit'?"),
     (["-M", "virt", "-bios", "/bin/sh", "--no-pass", "magic"], "'magic' does not exist; there are:"),
     (["-M", "virt", "-cpu", "z80", "-bios", "/bin/sh"], "z80"),

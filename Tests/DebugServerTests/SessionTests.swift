@@ -1,6 +1,7 @@
-// Replays gdb/sessions/*.gdb with the real GDB. The first line says the machine (`# machine: program[, N harts]` or
-// `# machine: uboot`); what GDB prints must be what FILE.out says. There `~` at the start of a line makes the rest a regular
-// expression for the line. BLESS=1 writes the .out files anew, but for lines whose expression still fits.
+// Replays gdb/sessions/*.gdb with the real GDB. The first line says the machine (`# machine: program[, N harts]`,
+// `# machine: uboot`, or `# machine: swift FIRMWARE[ on BOARD]` for that of boards/swift, left to GDB to load if a board is named); what GDB prints must be what FILE.out
+// says. There `~` at the start of a line makes the rest a regular expression for the line. BLESS=1 writes the .out files
+// anew, but for lines whose expression still fits.
 
 import Bus
 import DebugServer
@@ -8,6 +9,7 @@ import Foundation
 import Glibc
 import Machine
 import Synchronization
+import TestSupport
 import Testing
 
 private let gdb = "/usr/bin/gdb-multiarch"
@@ -38,11 +40,24 @@ private let sessions: [String] = {
   arguments: sessions)
 func replay(_ path: String) throws {
   let script = try String(contentsOfFile: path, encoding: .utf8)
-  let machine = try #require(script.firstMatch(of: /^# machine: (\w+)(?:, (\d+) harts)?/))
+  let machine = try #require(script.firstMatch(of: /^# machine: (\w+)(?: (\w+))?(?: on (\w+))?(?:, (\d+) harts)?/))
   if machine.1 == "uboot", !canBoot { return }
   let console = Console()
-  let board = machine.1 == "uboot" ? try bootBoard(console) : try programBoard(Int(machine.2 ?? "1") ?? 1)
-  let output = try run(path, port: board.port)
+  let output: String
+  switch machine.1 {
+  case "swift":
+    let firmware = try EmbeddedFirmware(String(machine.2 ?? ""))
+    let board = try firmware.testBoard(emptyBoard: machine.3.map(String.init))
+    // Addresses are the compiler's business.
+    output = try run(path, port: board.port, program: firmware.path)
+      .replacing(firmware.path, with: "firmware.elf").replacing(/0x[0-9a-f]+/, with: "0x…")
+  case "uboot":
+    let board = try bootBoard(console)
+    output = try run(path, port: board.port)
+  default:
+    let board = try programBoard(Int(machine.4 ?? "1") ?? 1)
+    output = try run(path, port: board.port)
+  }
   let expectedPath = path.replacing(/\.gdb$/, with: ".out")
   if ProcessInfo.processInfo.environment["BLESS"] != nil {
     let old = (try? String(contentsOfFile: expectedPath, encoding: .utf8)) ?? ""
@@ -56,13 +71,6 @@ private func programBoard(_ harts: Int) throws -> TestBoard {
   var options = DebugServer.Options()
   options.monitor = { line in "monitor: \(line)" }
   return try TestBoard(harts: harts, options: options)
-}
-
-/// The console of a booting machine.
-private final class Console: CharacterBackend, Sendable {
-  private let text = Mutex("")
-  func write(_ bytes: [UInt8]) { text.withLock { $0 += String(decoding: bytes, as: UTF8.self) } }
-  func contains(_ part: String) -> Bool { text.withLock { $0.contains(part) } }
 }
 
 /// OpenSBI and U-Boot; a key stops U-Boot's countdown. `monitor await-prompt` lets it run to the prompt.
@@ -97,13 +105,15 @@ private final class MachineBox: Sendable {
   func set(_ machine: Machine) { content.withLock { $0 = machine } }
 }
 
-private func run(_ path: String, port: Int) throws -> String {
+private func run(_ path: String, port: Int, program: String? = nil) throws -> String {
   let process = Process()
+  process.currentDirectoryURL = repository
   process.executableURL = URL(filePath: "/usr/bin/timeout")
   process.arguments = [
     "-k", "5", "240", gdb, "-nx", "-batch", "-ex", "set pagination off", "-ex", "set width 0", "-ex", "set confirm off",
-    "-ex", "set $port = \(port)", "-x", path,
+    "-ex", "set $port = \(port)",
   ]
+  process.arguments? += (program.map { ["-ex", "file \($0)"] } ?? []) + ["-x", path]
   let pipe = Pipe()
   process.standardOutput = pipe
   process.standardError = pipe

@@ -48,6 +48,22 @@ private func attach(_ board: TestBoard) throws -> Client {
     #expect(text.contains("<memory type=\"ram\" start=\"0x24000000\" length=\"0xffffffffdc000000\"/>"))
   }
 
+  /// Erasing goes by the blocks the board has, and programming clears bits.
+  @Test func flashIsProgrammedByBlocks() throws {
+    let board = try TestBoard()
+    let client = try attach(board)
+    #expect(try client.ask("qXfer:memory-map:read::0,1ffff").contains("<property name=\"blocksize\">0x40000<"))
+    #expect(try client.ask("vFlashErase:20000000,40000") == "OK")
+    #expect(try client.ask("m20000000,4") == "ffffffff")
+    #expect(try client.ask("vFlashWrite:20000002:abc") == "OK")
+    #expect(try client.ask("vFlashWrite:20000003:~") == "OK")
+    #expect(try client.ask("vFlashDone") == "OK")
+    #expect(try client.ask("m20000000,6") == "ffff616263ff")
+    #expect(try client.ask("vFlashErase:20000000,1000").contains("no border of the flash's blocks"))
+    #expect(try client.ask("vFlashWrite:80000000:a").contains("no flash memory at 0x80000000"))
+    #expect(try client.ask("vFlashWrite:23ffffff:ab").contains("no flash memory at 0x24000000"))
+  }
+
   @Test func hartsAreThreads() throws {
     let board = try TestBoard(harts: 3)
     let client = try attach(board)

@@ -1,13 +1,15 @@
-// The machine the tests debug: the virt board with a program of a few instructions.
+// The machine the tests debug: the virt board with a program of a few instructions, or another board.
 
 import Bus
 import DebugServer
 import Devices
 import Foundation
+import GuestARM
 import GuestRISCV
 import HostInterpreter
 import HostX86_64
 import Machine
+import Synchronization
 
 let repository = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized
 
@@ -59,9 +61,18 @@ private func registry() -> Registry {
       } catch { throw .setup("\(error)") }
     },
     describe: { _ in [] })
+  let arm = GuestEntry(
+    elfMachines: [40], models: [], serves: { $0.contains { $0.hasPrefix("arm,cortex-m") } },
+    make: { model, cpu, semihosting throws(MachineError) in
+      let name = model ?? cpu.compatible.first.map { String($0.dropFirst(4)) } ?? "cortex-m3"
+      do throws(ARMModelError) {
+        return try ARMGuest(model: name, semihosting: semihosting)
+      } catch { throw .setup("\(error)") }
+    },
+    describe: { _ in [] })
   return Registry(
-    guests: [riscv], hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
-    devices: standardDevices, fallback: LoggedRegisterFile.self)
+    guests: [riscv, arm], hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
+    devices: standardDevices + [SystemControl.self], fallback: LoggedRegisterFile.self)
 }
 
 /// A file that is gone with its owner.
@@ -118,4 +129,11 @@ final class TestBoard {
   }
 
   var isRunning: Bool { machine.perform(\.isRunning) }
+}
+
+/// The console of a running machine.
+final class Console: CharacterBackend, Sendable {
+  private let text = Mutex("")
+  func write(_ bytes: [UInt8]) { text.withLock { $0 += String(decoding: bytes, as: UTF8.self) } }
+  func contains(_ part: String) -> Bool { text.withLock { $0.contains(part) } }
 }

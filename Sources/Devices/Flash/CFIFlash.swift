@@ -82,6 +82,8 @@ public final class CFIFlash: Device {
 
   public func memory(region: Int) -> RAMRegion? { memories.indices.contains(region) ? memories[region] : nil }
 
+  public func eraseBlockSize(region: Int) -> UInt64? { geometry[region].sectorSize }
+
   // MARK: Reads
 
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {

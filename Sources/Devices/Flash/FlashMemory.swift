@@ -64,6 +64,9 @@ public final class FlashMemory: Device {
 
   public func memory(region: Int) -> RAMRegion? { regions.indices.contains(region) ? flash : nil }
 
+  /// The smallest sector: debuggers erase in units of one size.
+  public func eraseBlockSize(region: Int) -> UInt64? { zip(bounds, bounds.dropFirst()).map { UInt64($1 - $0) }.min() }
+
   var controller: (any FlashController)? {
     let parent = context.node.path.split(separator: "/").dropLast().map { "/" + $0 }.joined()
     let path = context.node.u32("martlet,controller").flatMap { context.node.node(phandle: $0)?.path } ?? parent

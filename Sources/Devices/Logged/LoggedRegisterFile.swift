@@ -46,14 +46,15 @@ public final class LoggedRegisterFile: Device {
   }
 
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    log.once("no model: read of \(label(region, offset))", context)
+    log.once("no model: read of \(label(region, offset))\(name(region, offset, nil))", context)
     return value(region, offset, size)
   }
 
   public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? { value(region, offset, size) }
 
   public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    log.once("no model: write of \(value.hex0x()) to \(label(region, offset))", key: label(region, offset), context)
+    let place = label(region, offset)
+    log.once("no model: write of \(value.hex0x()) to \(place)\(name(region, offset, value))", key: place, context)
     for byte in 0..<size {
       let address = offset + UInt64(byte)
       let (index, exists) = state.position(region, address & ~7)
@@ -68,6 +69,11 @@ public final class LoggedRegisterFile: Device {
 
   private func label(_ region: Int, _ offset: UInt64) -> String {
     (region == 0 ? "" : "region \(region) ") + "offset \(offset.hex0x())"
+  }
+
+  private func name(_ region: Int, _ offset: UInt64, _ written: UInt64?) -> String {
+    guard regions.indices.contains(region) else { return "" }
+    return context.registerName(regions[region].base &+ offset, written).map { " (\($0))" } ?? ""
   }
 
   private func value(_ region: Int, _ offset: UInt64, _ size: Int) -> UInt64 {

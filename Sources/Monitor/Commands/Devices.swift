@@ -3,6 +3,7 @@
 import Bits
 import Bus
 import Machine
+import SVD
 
 extension Command {
   static let infoDeviceTree = Command(
@@ -10,7 +11,7 @@ extension Command {
     .look { context throws(MonitorError) in
       .sections(
         context.machine.devices.map { path, device in
-          (path, DeviceView(path: path, device: device).listing(all: false))
+          (path, DeviceView(path: path, device: device, names: nil).listing(all: false))
         })
     })
 
@@ -25,7 +26,9 @@ extension Command {
         throw .refused("no device '\(name)'; 'info qtree' lists them")
       }
       guard found.count == 1 else { throw .ambiguous(name, found.map(\.path)) }
-      return .sections([(path, DeviceView(path: path, device: device).listing(all: true))])
+      return .sections([
+        (path, DeviceView(path: path, device: device, names: context.machine.registerNames).listing(all: true))
+      ])
     })
 }
 
@@ -33,6 +36,8 @@ extension Command {
 private struct DeviceView {
   let path: String
   let device: any Device
+  /// For devices that declare no registers.
+  let names: RegisterDescription?
 
   private struct Row {
     var name: String
@@ -56,7 +61,8 @@ private struct DeviceView {
       fields.append(
         Field(name, .text("\(output.line.level ? "high" : "low")  to \(output.controller) #\(cells)")))
     }
-    let rows = device.registers.indices.flatMap { self.rows(region: $0, all: all) }
+    let rows =
+      device.registers.isEmpty ? namedRows : device.registers.indices.flatMap { self.rows(region: $0, all: all) }
     let width = rows.map(\.name.count).max() ?? 0
     let offsetWidth = rows.map { $0.offset.hex0x(digits: 2).count }.max() ?? 0
     let lines =
@@ -91,10 +97,19 @@ private struct DeviceView {
     return rows
   }
 
-  private func fieldText(_ row: Row) -> String {
-    guard let value = row.value else { return "" }
-    return row.register.fields.filter { $0.kind != .reserved && value.bits($0.bits) != 0 }.map { field in
-      field.bits.count == 1 ? field.name : "\(field.name)=\(value.bits(field.bits).hex0x())"
-    }.joined(separator: " ")
+  /// What the user's SVD file has at the device's addresses.
+  private var namedRows: [Row] {
+    device.regions.enumerated().flatMap { index, range in
+      (names?.peripherals ?? []).filter { $0.base >= range.base && $0.base - range.base < range.size }.flatMap { part in
+        part.registers.filter { $0.access != .writeOnly }.prefix(1024).map { register in
+          let offset = part.base - range.base + register.offset
+          return Row(
+            name: "\(part.name).\(register.name)", offset: offset, register: register,
+            value: device.peek(region: index, offset: offset, size: register.width))
+        }
+      }
+    }
   }
+
+  private func fieldText(_ row: Row) -> String { row.value.map { row.register.fieldText($0) } ?? "" }
 }

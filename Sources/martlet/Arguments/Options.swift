@@ -50,7 +50,9 @@ struct Options: ParsableCommand {
 
   @Option(
     parsing: .unconditionalSingleValue,
-    help: "stdio, mon:stdio, pty, tcp:HOST:PORT[,server[,nowait]], unix:PATH[,server[,nowait]], file:PATH, none.")
+    help:
+      "stdio, mon:stdio, pty, tcp:HOST:PORT[,server[,nowait]], unix:PATH[,server[,nowait]], pipe:PATH, file:PATH, none."
+  )
   var serial: [String] = []
   @Option(parsing: .unconditional, help: "stdio, tcp:…, unix:… or none.")
   var monitor: String?
@@ -66,7 +68,10 @@ struct Options: ParsableCommand {
 
   @Flag(help: "Serve semihosting calls.")
   var semihosting = false
-  @Option(parsing: .unconditional, help: "enable=on|off,target=native|auto,root=DIR,arg=WORD…: semihosting in detail.")
+  @Flag(help: "Channel 0 of SEGGER RTT is the console; a UART that was it writes there too.")
+  var rtt = false
+  @Option(
+    parsing: .unconditional, help: "enable=on|off,target=native|gdb|auto,root=DIR,arg=WORD…: semihosting in detail.")
   var semihostingConfig: String?
 
   @Flag(help: "End when the guest resets the machine.")
@@ -110,8 +115,22 @@ struct Options: ParsableCommand {
   @Flag(help: "Show what the flags come to, and run nothing.")
   var dryRun = false
 
+  @Option(parsing: .unconditional, help: "A CMSIS-SVD file: names for registers in logs and in the monitor.")
+  var svd: String?
+  @Option(parsing: .unconditional, help: "Write the registers that the board models as an SVD file, and end.")
+  var exportSvd: String?
+  @Option(parsing: .unconditional, help: "Write the number of the process to a file.")
+  var pidfile: String?
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: "stdio|pty|null|pipe|file|socket,id=NAME[,path=…][,mux=on]: a connection for -serial chardev:NAME.")
+  var chardev: [String] = []
+  @Option(parsing: .unconditionalSingleValue, help: "chardev=NAME: connect the monitor.")
+  var mon: [String] = []
+
   // Accepted for the sake of existing scripts.
   @Option(parsing: .unconditional, help: .hidden) var icount: String?
+  @Option(parsing: .unconditional, help: .hidden) var rtc: String?
   @Option(parsing: .unconditional, help: .hidden) var accel: String?
   @Option(parsing: .unconditional, help: .hidden) var name: String?
   @Option(parsing: .unconditionalSingleValue, help: .hidden) var net: [String] = []

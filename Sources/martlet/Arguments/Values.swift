@@ -9,6 +9,8 @@ enum Port: Equatable {
   case pty
   case tcp(host: String, port: UInt16, listens: Bool, waits: Bool)
   case unix(path: String, listens: Bool, waits: Bool)
+  /// The named pipes PATH.in, to read, and PATH.out, to write; or one pipe both ways.
+  case pipe(String)
   case file(String)
   case none
 
@@ -25,6 +27,7 @@ extension Port: CustomStringConvertible {
       case .terminal(let shared): (shared ? "mon:stdio" : "stdio", false, true)
       case .pty: ("pty", false, true)
       case .file(let path): ("file:" + path, false, true)
+      case .pipe(let path): ("pipe:" + path, false, true)
       case .none: ("none", false, true)
       case .tcp(let host, let port, let listens, let waits): ("tcp:\(host):\(port)", listens, waits)
       case .unix(let path, let listens, let waits): ("unix:" + path, listens, waits)
@@ -71,7 +74,13 @@ enum Value {
     return seconds
   }
 
-  static func port(_ text: String, of flag: String) throws(Failure) -> Port {
+  static func port(_ text: String, of flag: String, backends: [String: Port] = [:]) throws(Failure) -> Port {
+    if text.hasPrefix("chardev:") {
+      guard let port = backends[String(text.dropFirst(8))] else {
+        throw .usage("\(flag): '\(text)' names no -chardev; add -chardev stdio,id=\(text.dropFirst(8))")
+      }
+      return port
+    }
     switch text {
     case "stdio": return .terminal(shared: false)
     case "mon:stdio": return .terminal(shared: true)
@@ -86,6 +95,9 @@ enum Value {
     case "file":
       guard !rest.isEmpty else { throw .usage("\(flag): 'file:' lacks the path; write file:PATH") }
       return .file(String(rest))
+    case "pipe":
+      guard !rest.isEmpty else { throw .usage("\(flag): 'pipe:' lacks the path; write pipe:PATH") }
+      return .pipe(String(rest))
     case "tcp":
       let (listens, waits) = try listening(words.dropFirst(), text, flag)
       let (host, port) = try address(words[0], flag)
@@ -98,10 +110,36 @@ enum Value {
     }
   }
 
+  /// The ports of `-chardev` by their `id`.
+  static func characterBackends(_ texts: [String]) throws(Failure) -> [String: Port] {
+    var ports: [String: Port] = [:]
+    for text in texts {
+      let words = text.split(separator: ",").map(String.init)
+      var properties: [String: String] = [:]
+      for word in words.dropFirst() {
+        let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
+        properties[parts[0]] = parts.count > 1 ? parts[1] : "on"
+      }
+      guard let id = properties["id"] else { throw .usage("-chardev: '\(text)' lacks its name; add id=NAME") }
+      let path = properties["path"] ?? ""
+      let options = (properties["server"] == "on" ? ",server" : "") + (properties["wait"] == "off" ? ",nowait" : "")
+      let port: String =
+        switch words[0] {
+        case "stdio": properties["mux"] == "on" ? "mon:stdio" : "stdio"
+        case "file", "pipe": words[0] + ":" + path
+        case "socket" where path.isEmpty: "tcp:\(properties["host"] ?? ""):\(properties["port"] ?? "")\(options)"
+        case "socket": "unix:\(path)\(options)"
+        default: words[0]
+        }
+      ports[id] = try Value.port(port, of: "-chardev")
+    }
+    return ports
+  }
+
   private static func unknownPort(_ text: String, _ flag: String) -> Failure {
     let forms =
       flag == "-gdb"
-      ? "tcp:HOST:PORT, unix:PATH, none" : "stdio, mon:stdio, pty, tcp:HOST:PORT, unix:PATH, file:PATH, none"
+      ? "tcp:HOST:PORT, unix:PATH, none" : "stdio, mon:stdio, pty, tcp:HOST:PORT, unix:PATH, pipe:PATH, file:PATH, none"
     return .usage("\(flag): '\(text)' is not understood; there are: \(forms)")
   }
 

@@ -21,6 +21,11 @@ final class Connections {
     switch port {
     case .terminal, .none: return { false }
     case .file(let path): line.connect(try Descriptors.open(path, of: flag))
+    case .pipe(let path):
+      let hasPair = unsafe access(path + ".in", F_OK) == 0
+      let read = try Descriptors.pipe(hasPair ? path + ".in" : path, of: flag)
+      line.connect(hasPair ? try Descriptors.pipe(path + ".out", of: flag) : read)
+      loop.watch(read) { input(Descriptors.read(read)) }
     case .pty:
       let (master, path) = try Descriptors.pty(of: flag)
       Log.note("\(label) is at \(path)")

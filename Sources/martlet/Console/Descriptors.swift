@@ -40,6 +40,13 @@ enum Descriptors {
     return descriptor
   }
 
+  /// A named pipe; opening it both ways does not wait for the other side.
+  static func pipe(_ path: String, of flag: String) throws(Failure) -> Int32 {
+    let descriptor = unsafe Glibc.open(path, O_RDWR | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure(flag, "cannot open '\(path)'", "make it with 'mkfifo'") }
+    return descriptor
+  }
+
   /// A socket that listens at or is connected to a TCP address.
   static func tcp(_ host: String, _ port: UInt16, listens: Bool, of flag: String) throws(Failure) -> Int32 {
     var hints = unsafe addrinfo()

@@ -1,0 +1,171 @@
+/// SEGGER's Real Time Transfer: a console in the guest's memory, found by its control block and looked at a thousand times
+/// a second of virtual time.
+///
+/// Source: SEGGER knowledge base, "RTT": the control block is the text `SEGGER RTT`, padded to 16 bytes, the numbers of
+/// up- and down-buffers, then their descriptors: name, buffer, size, write offset, read offset, flags. Channel 0 is the
+/// console. A board has it by a node `martlet,segger-rtt`; `martlet,address` says where the control block is, or else all
+/// RAM is searched, `martlet,pointer-size` whether pointers have 4 bytes or 8.
+import Bits
+import Bus
+
+public final class RTT: CharacterDevice {
+  public static var compatible: [String] { ["martlet,segger-rtt"] }
+
+  public struct State: Codable, Sendable, Equatable {
+    /// Where a control block is thought to be.
+    var block: UInt64?
+    /// It has carried characters: no other is looked for.
+    var isProven = false
+    /// Where the search goes on.
+    var next: UInt64 = 0
+    /// Characters from the host that found no room yet.
+    var input: [UInt8] = []
+  }
+
+  /// A ring of characters in the guest's memory.
+  private struct Ring {
+    var buffer: UInt64
+    var size: UInt64
+    var write: UInt64
+    var read: UInt64
+    /// Where its write and read offsets stand.
+    var writePlace: UInt64
+    var readPlace: UInt64
+  }
+
+  /// Nanoseconds between looks.
+  static let period: UInt64 = 1_000_000
+  /// Bytes of memory searched in one look.
+  static let stretch = 1 << 18
+  private static let mark = Array("SEGGER RTT".utf8)
+  private static let largestBuffer: UInt64 = 1 << 24
+
+  public let context: DeviceContext
+  public var state = State()
+  private let pointerSize: Int
+  private let address: UInt64?
+
+  public init(context: DeviceContext) throws(DeviceError) {
+    self.context = context
+    pointerSize = Int(context.node.u32("martlet,pointer-size") ?? 4)
+    guard pointerSize == 4 || pointerSize == 8 else {
+      throw .badProperty(device: context.node.name, property: "martlet,pointer-size", reason: "neither 4 nor 8")
+    }
+    address = context.node.u64("martlet,address")
+    context.schedule(at: Self.period, token: 0)
+  }
+
+  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 { 0 }
+  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {}
+
+  public func receive(_ bytes: [UInt8]) { state.input += bytes }
+
+  public func event(_ token: UInt64) {
+    poll()
+    context.schedule(at: context.clock.now + Self.period, token: 0)
+  }
+
+  public func drain() { poll() }
+
+  public func reset() {
+    state = State()
+    context.schedule(at: context.clock.now + Self.period, token: 0)
+  }
+
+  // MARK: Transfers
+
+  private func poll() {
+    if let block = state.block, !isBlock(at: block) {
+      state.block = nil
+      state.isProven = false
+    }
+    if !state.isProven { search() }
+    guard let block = state.block else { return }
+    if let up = ring(block, number: 0) { take(up) }
+    if let down = ring(block, number: word(block + 16, 4) ?? 0), !state.input.isEmpty { give(down) }
+  }
+
+  /// The guest's characters go to the console.
+  private func take(_ ring: Ring) {
+    guard ring.write != ring.read else { return }
+    state.isProven = true
+    let ends = ring.write > ring.read ? [ring.read..<ring.write] : [ring.read..<ring.size, 0..<ring.write]
+    for part in ends {
+      if let bytes = try? context.space.copyOut(at: ring.buffer + part.lowerBound, count: part.count) {
+        context.characters?.write(bytes)
+      }
+    }
+    try? context.space.write(ring.readPlace, size: 4, ring.write)
+  }
+
+  private func give(_ ring: Ring) {
+    state.isProven = true
+    var write = ring.write
+    while let byte = state.input.first {
+      let next = write + 1 == ring.size ? 0 : write + 1
+      guard next != ring.read else { break }
+      try? context.space.write(ring.buffer + write, size: 1, UInt64(byte))
+      write = next
+      state.input.removeFirst()
+    }
+    try? context.space.write(ring.writePlace, size: 4, write)
+  }
+
+  // MARK: The control block
+
+  private func search() {
+    if let address {
+      state.block = isBlock(at: address) ? address : nil
+      return
+    }
+    let memories = context.space.layout.filter { if case .ram = $0.region.backing { true } else { false } }
+    guard let start = memories.first(where: { $0.last >= state.next }) ?? memories.first else { return }
+    let first = max(start.first, state.next > start.last ? start.first : state.next) & ~3
+    let count = Int(min(UInt64(Self.stretch), start.last - first + 1))
+    if let found = candidate(from: first, count: count) {
+      state.block = found
+      state.next = found + 4
+    } else {
+      state.next = first &+ UInt64(count)
+      if state.next > memories.last?.last ?? 0 { state.next = 0 }
+    }
+  }
+
+  private func candidate(from first: UInt64, count: Int) -> UInt64? {
+    guard let memory = context.space.ram(at: first, count: count) else { return nil }
+    for offset in stride(from: 0, to: count - 3, by: 4)
+    where memory.memory.load(memory.offset + offset, size: 4) == 0x4747_4553 {
+      if isBlock(at: first + UInt64(offset)) { return first + UInt64(offset) }
+    }
+    return nil
+  }
+
+  /// Whether there is the mark, and a first up-buffer that makes sense.
+  private func isBlock(at address: UInt64) -> Bool {
+    guard let bytes = try? context.space.copyOut(at: address, count: 16), bytes.starts(with: Self.mark),
+      bytes[Self.mark.count...].allSatisfy({ $0 == 0 }), let up = word(address + 16, 4),
+      let down = word(address + 20, 4)
+    else { return false }
+    return (1...64).contains(up) && down <= 64 && ring(address, number: 0) != nil
+  }
+
+  private func ring(_ block: UInt64, number: UInt64) -> Ring? {
+    let count = (word(block + 16, 4) ?? 0) + (word(block + 20, 4) ?? 0)
+    guard number < count, number < 128 else { return nil }
+    let pointer = UInt64(pointerSize)
+    let place = block + 24 + number * (2 * pointer + 16)
+    guard let buffer = word(place + pointer, pointerSize), let size = word(place + 2 * pointer, 4),
+      let write = word(place + 2 * pointer + 4, 4), let read = word(place + 2 * pointer + 8, 4),
+      (1...Self.largestBuffer).contains(size), write < size, read < size,
+      context.space.ram(at: buffer, count: Int(size)) != nil
+    else { return nil }
+    return Ring(
+      buffer: buffer, size: size, write: write, read: read, writePlace: place + 2 * pointer + 4,
+      readPlace: place + 2 * pointer + 8)
+  }
+
+  /// A number in memory; devices are never touched.
+  private func word(_ address: UInt64, _ size: Int) -> UInt64? {
+    context.space.ram(at: address, count: size).map { $0.memory.load($0.offset, size: size) }
+  }
+}

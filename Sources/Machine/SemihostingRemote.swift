@@ -1,0 +1,177 @@
+// Owns semihosting with the debugger's files: calls that the client of a debug server carries out, while the guest waits.
+//
+// Source: GDB manual, appendix "File-I/O Remote Protocol Extension", for flags, modes and descriptors.
+
+import Engine
+import GuestKit
+
+/// Who serves a guest's calls for files and the console.
+public enum SemihostingTarget: String, Sendable, CaseIterable {
+  /// This program.
+  case native
+  /// The debugger; this program while none lets the guest run.
+  case gdb
+  /// The debugger if one is attached when the guest first calls, else this program.
+  case auto
+}
+
+/// A call for the debugger. Strings are in guest memory, their length counts the final zero.
+public enum RemoteFileCall: Equatable, Sendable {
+  case open(path: UInt64, length: UInt64, flags: UInt32, mode: UInt32)
+  case close(Int32)
+  case read(Int32, buffer: UInt64, count: UInt64)
+  case write(Int32, buffer: UInt64, count: UInt64)
+  /// `origin` 0: from the start, 1: from the position, 2: from the end.
+  case seek(Int32, offset: Int64, origin: UInt32)
+  case isTerminal(Int32)
+  case unlink(path: UInt64, length: UInt64)
+  case rename(from: UInt64, length: UInt64, to: UInt64, toLength: UInt64)
+  case system(command: UInt64, length: UInt64)
+}
+
+public enum RemoteFileAnswer: Equatable, Sendable {
+  case done(value: Int64, errorNumber: UInt32, interrupted: Bool)
+  /// Nobody can carry the call out.
+  case refused
+}
+
+/// What follows an answer.
+enum RemoteStep {
+  case call(RemoteFileCall, then: (Int64) -> RemoteStep)
+  case value(Int64)
+}
+
+/// A vCPU that waits for the debugger.
+struct RemoteWait {
+  var vcpu: VCPU
+  var then: (Int64) -> RemoteStep
+  /// No call of the operation has been answered yet, so that it can still be served here.
+  var isFirst = true
+}
+
+extension Semihosting {
+  /// Descriptors of the debugger as the guest sees them.
+  private static let handleBase: UInt64 = 0x1000
+
+  /// The calls that an operation comes to; nil if it is served here.
+  func remote(_ operation: Int64, _ parameter: UInt64, _ memory: SemihostingMemory) throws(SemihostingFault)
+    -> RemoteStep?
+  {
+    let block = SemihostingBlock(memory: memory, address: parameter)
+    func descriptor(_ handle: UInt64) -> Int32? {
+      handle >= Self.handleBase && handle < Self.handleBase + 0x1_0000_0000
+        ? Int32(truncatingIfNeeded: handle - Self.handleBase) : nil
+    }
+    switch operation {
+    case 0x01: return try open(block)
+    case 0x03: return .call(.write(1, buffer: parameter, count: 1)) { _ in .value(0) }
+    case 0x04:
+      let count = UInt64(try memory.string(parameter).count)
+      return .call(.write(1, buffer: parameter, count: count)) { _ in .value(0) }
+    case 0x12:
+      return .call(.system(command: try block[0], length: try block[1] &+ 1)) { .value($0) }
+    case 0x0E:
+      return .call(.unlink(path: try block[0], length: try block[1] &+ 1)) { .value($0) }
+    case 0x0F:
+      return .call(
+        .rename(from: try block[0], length: try block[1] &+ 1, to: try block[2], toLength: try block[3] &+ 1)
+      ) { .value($0) }
+    case 0x02, 0x05, 0x06, 0x09, 0x0A, 0x0C: break
+    default: return nil
+    }
+    guard let file = descriptor(try block[0]) else { return nil }
+    switch operation {
+    case 0x02: return .call(.close(file)) { .value($0) }
+    case 0x05:
+      let count = try block[2]
+      return .call(.write(file, buffer: try block[1], count: count)) { .value(Int64(count) - max(0, $0)) }
+    case 0x06:
+      let count = try block[2]
+      return .call(.read(file, buffer: try block[1], count: count)) { $0 < 0 ? .value(-1) : .value(Int64(count) - $0) }
+    case 0x09: return .call(.isTerminal(file)) { .value($0) }
+    case 0x0A:
+      return .call(.seek(file, offset: Int64(bitPattern: try block[1]), origin: 0)) { .value($0 < 0 ? -1 : 0) }
+    default:
+      // The length: to the end, and back to where the file stood.
+      return .call(.seek(file, offset: 0, origin: 1)) { position in
+        position < 0
+          ? .value(-1)
+          : .call(.seek(file, offset: 0, origin: 2)) { length in
+            .call(.seek(file, offset: position, origin: 0)) { _ in .value(length) }
+          }
+      }
+    }
+  }
+
+  private func open(_ block: SemihostingBlock) throws(SemihostingFault) -> RemoteStep? {
+    let mode = try block[1]
+    guard mode < 12 else { return nil }
+    switch try block.string(0, length: 2) {
+    case ":semihosting-features": return nil
+    case ":tt": return .value(Int64(Self.handleBase + mode / 4))
+    default: break
+    }
+    let access: UInt32 = mode & 2 != 0 ? 2 : mode < 4 ? 0 : 1
+    let creation: UInt32 = mode < 4 ? 0 : mode < 8 ? 0x600 : 0x208
+    return .call(.open(path: try block[0], length: try block[2] &+ 1, flags: access | creation, mode: 0o644)) {
+      .value($0 < 0 ? -1 : $0 + Int64(Self.handleBase))
+    }
+  }
+}
+
+extension Machine {
+  /// Whether the guest waits for the debugger to carry out a call; it counts as running.
+  public var waitsForDebugger: Bool { remoteWait != nil }
+
+  /// Begins an operation at the debugger's. Returns whether the vCPU waits now, or has its result already.
+  func startRemote(_ vcpu: VCPU) -> Bool {
+    guard configuration.semihostingTarget != .native, fileCallHandler != nil,
+      let convention = SemihostingConvention(guest)
+    else { return false }
+    let memory = SemihostingMemory(vcpu, self)
+    let number = guest.readRegister(vcpu.state, convention.operation)
+    let parameter = guest.readRegister(vcpu.state, convention.parameter) & memory.addressMask
+    guard let step = try? semihosting.remote(Int64(number & 0xFFFF_FFFF), parameter, memory) else { return false }
+    remoteWait = RemoteWait(vcpu: vcpu, then: { _ in .value(-1) })
+    advance(to: step)
+    if remoteWait != nil { isRunning = false }
+    return true
+  }
+
+  /// The debugger's answer to the call under way. On the machine's thread.
+  public func finishFileCall(_ answer: RemoteFileAnswer) {
+    guard let wait = remoteWait else { return }
+    switch answer {
+    case .refused where wait.isFirst:
+      remoteWait = nil
+      goOn()
+      isServedHere = true
+    case .refused: complete(wait.vcpu, -1)
+    case .done(let value, let error, let interrupted):
+      if value < 0 { semihosting.lastError = Int32(truncatingIfNeeded: error) }
+      remoteWait?.isFirst = false
+      advance(to: wait.then(value))
+      if interrupted, remoteWait == nil, isRunning { halt(.requested) }
+    }
+  }
+
+  private func advance(to step: RemoteStep) {
+    guard let wait = remoteWait else { return }
+    switch step {
+    case .value(let value): complete(wait.vcpu, value)
+    case .call(let call, let then):
+      remoteWait?.then = then
+      if fileCallHandler?(call) != true { finishFileCall(.refused) }
+    }
+  }
+
+  private func complete(_ vcpu: VCPU, _ value: Int64) {
+    remoteWait = nil
+    semihosting.finish(vcpu, value, machine: self)
+    goOn()
+    // A step over the call is done with it.
+    if case .step(let hart) = stepRequest { halt(.stepped(hart: hart)) }
+  }
+
+  private func goOn() { isRunning = true }
+}
