@@ -53,7 +53,7 @@ let package = Package(
     module("SVD", ["Bus", "Bits"]),
     // Floor 3
     module("GuestRISCV", ["GuestKit", "IR", "Bits", "SoftFloat"]),
-    module("GuestARM", ["GuestKit", "IR", "Bus", "Bits"]),
+    module("GuestARM", ["GuestKit", "IR", "Bus", "Bits", "SoftFloat"]),
     module("HostX86_64", ["HostKit", "IR", "Bits", "CHost", "CCapstone"]),
     module("HostInterpreter", ["HostKit", "IR", "Bits"]),
     module("Engine", ["IR", "Optimizer", "GuestKit", "HostKit", "Bus", "CHost", "Bits"]),

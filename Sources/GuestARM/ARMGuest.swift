@@ -23,7 +23,7 @@ public final class ARMGuest: Guest {
     self.model = model
     self.semihosting = semihosting
     registerFile = ARMRegisters.make(model.features)
-    helpers = HelperNumber.allCases.map(\.helper)
+    helpers = HelperNumber.allCases.map(\.helper) + FloatHelper.allCases.map(\.helper)
     do throws(PatternError) {
       decoder = try DecodeTable(
         Self.groups(model.features) + custom, width: 32, shortIndex: [6..<16], longIndex: [20..<29, 12..<16],
@@ -47,6 +47,10 @@ public final class ARMGuest: Guest {
       ]
     }
     if features.contains(.dsp) { groups.append(DSP.group) }
+    if features.contains(.float) { groups += [FloatData.single, FloatMemory.group] }
+    if features.contains(.double) { groups.append(FloatData.double) }
+    if features.contains(.float5) { groups.append(FloatData.version5) }
+    if features.isSuperset(of: [.float5, .double]) { groups.append(FloatData.version5Double) }
     return groups
   }
 

@@ -10,6 +10,8 @@ enum FlagSource {
   case difference(ValueID, ValueID)
   /// N and Z from this result.
   case result(ValueID)
+  /// All of them, from what a floating-point comparison found, as the op `forder` says it.
+  case order(ValueID)
 }
 
 extension Translator {
@@ -41,6 +43,13 @@ extension Translator {
       case 5: return builder.compare(.greaterEqualSigned, result, const(0))
       default: break
       }
+    case .order(let order):
+      let conditions: [(Condition, Int)?] = [
+        (.equal, 0), (.notEqual, 0), (.greaterEqualSigned, 0), (.lessSigned, 0), (.lessSigned, 0),
+        (.greaterEqualSigned, 0), (.equal, 2), (.notEqual, 2), (.greaterSigned, 0), (.lessEqualSigned, 0),
+        (.lessEqualUnsigned, 1), (.greaterUnsigned, 1), (.equal, 1), (.notEqual, 1),
+      ]
+      if let (condition, limit) = conditions[number] { return builder.compare(condition, order, const(limit)) }
     case .unknown: break
     }
     return stored(number)
@@ -86,6 +95,20 @@ extension Translator {
     set(Slot.negative.register, result)
     set(Slot.zero.register, result)
     changed(.result(result))
+  }
+
+  /// All of them, from what a floating-point comparison found.
+  mutating func setFlags(order: ValueID) {
+    let carry = binary(.xor, binary(.shiftRight, order, 31), 1)
+    // Bit 1, but for −1.
+    let overflow = builder.binary(.andNot, binary(.shiftLeft, order, 30), order)
+    setAll(order, carry, overflow, .order(order))
+  }
+
+  /// After something unknown was done to them.
+  mutating func forgetFlags() {
+    flagSource = .unknown
+    cachedConditions = (nil, nil)
   }
 
   /// N, Z and C; V stays. A nil carry stays as well.

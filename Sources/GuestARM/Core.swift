@@ -69,7 +69,7 @@ struct Core {
     get { isHandler ? self[.control] & ~2 : self[.control] }
     nonmutating set {
       let kept = isHandler ? self[.control] & 2 : newValue & 2
-      setMode(exception: self[.ipsr], control: newValue & 1 | kept)
+      setMode(exception: self[.ipsr], control: newValue & 5 | kept)
     }
   }
 

@@ -64,6 +64,15 @@ extension ARMGuest {
     case "a", "d", "h", "n", "m", "t", "u": return Self.registerNames[value & 15]
     case "l": return (0..<16).filter { value >> $0 & 1 != 0 }.map { Self.registerNames[$0] }.joined(separator: ", ")
     case "P": return "pc"
+    case "v", "b", "z": return "s\(value)"
+    case "g", "q", "r": return "d\(value)"
+    case "s": return "s\(instruction["z"] + 1)"
+    case "f": return "fpscr"
+    case "p": return "APSR_nzcv"
+    case "o": return immediateText(instruction)
+    case "c": return String(instruction["y"] - value)
+    case "j": return (0..<instruction.i).map { "s\(instruction["v"] + $0)" }.joined(separator: ", ")
+    case "k": return (0..<instruction.i / 2).map { "d\(instruction["g"] + $0)" }.joined(separator: ", ")
     case "A": return "   @ " + hex(next & ~3 &+ UInt32(truncatingIfNeeded: instruction.i))
     case "B": return hex(next &+ UInt32(truncatingIfNeeded: instruction.j))
     case "T": return hex(next &+ instruction.longOffset)
@@ -107,6 +116,11 @@ extension ARMGuest {
     }
   }
 
+  /// The constant that VMOV's 8 bits encode.
+  private func immediateText(_ instruction: Instruction) -> String {
+    String(Double(bitPattern: UInt64(bitPattern: Int64(FloatData.immediate(instruction["o"], .double)))))
+  }
+
   /// `[r1, #4]`, `[r1, #-4]!` or `[r1], #4`.
   private func indexed(_ instruction: Instruction) -> String {
     let base = Self.registerNames[instruction.n & 15]
@@ -125,6 +139,11 @@ extension ARMGuest {
 }
 
 private let aliases: [InstructionAlias] = [
+  .init("vpush", of: "vstmdb.32", "n=13", "{j}"),
+  .init("vpush", of: "vstmdb.64", "n=13", "{k}"),
+  .init("vpop", of: "vldmia.32", "n=13 w=1", "{j}"),
+  .init("vpop", of: "vldmia.64", "n=13 w=1", "{k}"),
+  .init("vmrs", of: "vmrs", "t=15", "p, f"),
   .init("push.w", of: "stmdb", "n=13 w=1", "{l}"),
   .init("pop.w", of: "ldm.w", "n=13 w=1", "{l}"),
   .init("add", of: "add", "m=13", "d, m, d"),

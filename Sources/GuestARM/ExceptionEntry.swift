@@ -14,10 +14,10 @@ struct ExceptionReturn: RawRepresentable {
 
   /// Whether the architecture gives the value a meaning; without the Security Extension, bits S and ES are 0.
   ///
-  /// Bit 4, which a floating-point frame has clear, is left to the caller.
+  /// Bit 4 is clear for a frame with a floating-point part.
   func isValid(_ features: Features) -> Bool {
     let base: UInt32 = features.contains(.v8) ? 0xFFFF_FFA0 : 0xFFFF_FFE1
-    return rawValue & ~0x1C == base && (rawValue & 0xC != 4)
+    return rawValue & ~0x1C == base && (rawValue & 0xC != 4) && (!hasFloat || features.contains(.float))
   }
 
   var toThread: Bool { rawValue & 8 != 0 }
@@ -25,10 +25,13 @@ struct ExceptionReturn: RawRepresentable {
 
   init(rawValue: UInt32) { self.rawValue = rawValue }
 
-  /// The value that returns to the mode and stack in use, with a basic frame.
+  /// The frame has a floating-point part.
+  var hasFloat: Bool { rawValue & 0x10 == 0 }
+
+  /// The value that returns to the mode and stack in use.
   init(_ core: Core, _ features: Features) {
     let base: UInt32 = features.contains(.v8) ? 0xFFFF_FFB0 : 0xFFFF_FFF1
-    rawValue = base | (core.isHandler ? 0 : core.usesProcessStack ? 12 : 8)
+    rawValue = (core.hasFloatContext ? base & ~0x10 : base) | (core.isHandler ? 0 : core.usesProcessStack ? 12 : 8)
   }
 }
 
@@ -63,7 +66,7 @@ extension Core {
 
   /// Goes on at the vector of an exception (ExceptionTaken()).
   func startHandler(_ number: Int, link: UInt32, _ system: SystemControl) {
-    setMode(exception: UInt32(number), control: self[.control])
+    setMode(exception: UInt32(number), control: self[.control] & ~4)
     self[r: ARMRegisters.lr] = link
     self[.itState] = 0
     self[.event] = 1
@@ -94,7 +97,7 @@ extension Core {
     let wasActive = system.state.active[number]
     let nesting = system.activeCount
     let isLegal =
-      wasActive && target.isValid(system.features) && target.rawValue & 0x10 != 0
+      wasActive && target.isValid(system.features)
       && (!target.toThread || nesting == 1 || system.state.configuration & 1 != 0)
     system.deactivate(number)
     if number != ExceptionNumber.nmi.rawValue { self[.faultmask] = 0 }
@@ -102,7 +105,7 @@ extension Core {
     if let next = system.interruptToTake(self) { return startHandler(next, link: value, system) }
     let place = target.onProcessStack ? processStack : mainStack
     let frame: Frame
-    switch self.frame(at: place, toThread: target.toThread, system) {
+    switch self.frame(at: place, toThread: target.toThread, hasFloat: target.hasFloat, system) {
     case .success(let read): frame = read
     case .failure(let fault): return refuse(fault.cause, value, system)
     }
@@ -111,7 +114,8 @@ extension Core {
     if target.onProcessStack { processStack = frame.end } else { mainStack = frame.end }
     setMode(
       exception: exception,
-      control: target.toThread ? self[.control] & ~2 | (target.onProcessStack ? 2 : 0) : self[.control])
+      control: (target.toThread ? self[.control] & ~2 | (target.onProcessStack ? 2 : 0) : self[.control]) & ~4
+        | (target.hasFloat ? 4 : 0))
     restore(frame)
     self[.event] = 1
     // SCR.SLEEPONEXIT

@@ -15,6 +15,12 @@ public struct Features: OptionSet, Hashable, Sendable {
   @inlinable public static var mpu: Features { .init(rawValue: 1 << 3) }
   /// ARMv8-M, Baseline or (with ``main``) Mainline, without the Security Extension.
   @inlinable public static var v8: Features { .init(rawValue: 1 << 4) }
+  /// The floating-point extension FPv4-SP, all of which FPv5 has.
+  @inlinable public static var float: Features { .init(rawValue: 1 << 16) }
+  /// FPv5.
+  @inlinable public static var float5: Features { .init(rawValue: 1 << 17) }
+  /// Double-precision arithmetic.
+  @inlinable public static var double: Features { .init(rawValue: 1 << 18) }
 }
 
 /// A CPU by the name it goes by in command lines and devicetrees.
@@ -29,6 +35,12 @@ public struct CPUModel: Sendable {
   /// What the model lacks of the CPU of that name.
   public let note: String
 
+  /// The model of that name. Devicetrees add an `f` to the name of a core with a floating-point unit, which may be left
+  /// out of a model's.
+  public static func named(_ name: String) -> CPUModel? {
+    all.first { $0.name == name } ?? all.first { $0.name + "f" == name }
+  }
+
   /// Every model. Identifiers: the cores' Technical Reference Manuals, "CPUID Base Register".
   public static let all: [CPUModel] = [
     CPUModel(name: "cortex-m0", features: [], identifier: 0x410C_C200, priorityBits: 2, note: "ARMv6-M"),
@@ -42,11 +54,21 @@ public struct CPUModel: Sendable {
       name: "cortex-m4", features: [.main, .unprivileged, .mpu, .dsp], identifier: 0x410F_C241, priorityBits: 3,
       note: "ARMv7E-M, without its floating-point unit"),
     CPUModel(
+      name: "cortex-m4f", features: [.main, .unprivileged, .mpu, .dsp, .float], identifier: 0x410F_C241,
+      priorityBits: 3, note: "ARMv7E-M with FPv4-SP"),
+    CPUModel(
+      name: "cortex-m7", features: [.main, .unprivileged, .mpu, .dsp, .float, .float5, .double],
+      identifier: 0x411F_C272, priorityBits: 3, note: "ARMv7E-M with double-precision FPv5, without caches"),
+    CPUModel(
       name: "cortex-m23", features: [.unprivileged, .mpu, .v8], identifier: 0x411C_D200, priorityBits: 2,
       note: "ARMv8-M Baseline, without the Security Extension"),
     CPUModel(
       name: "cortex-m33", features: [.main, .unprivileged, .mpu, .dsp, .v8], identifier: 0x410F_D213, priorityBits: 3,
       note: "ARMv8-M Mainline, without the Security Extension and its floating-point unit"),
+    CPUModel(
+      name: "cortex-m33f", features: [.main, .unprivileged, .mpu, .dsp, .v8, .float, .float5],
+      identifier: 0x410F_D213, priorityBits: 3,
+      note: "ARMv8-M Mainline with FPv5, without the Security Extension"),
   ]
 }
 

@@ -18,6 +18,16 @@ public struct Flags: RawRepresentable, Equatable, Sendable {
   /// Whether the stack pointer in use has a limit above 0.
   var limitsStack: Bool { rawValue >> 12 & 1 != 0 }
 
+  /// See ``Core/isFloatReady``; false without a floating-point unit.
+  var isFloatReady: Bool { rawValue >> 16 & 1 != 0 }
+  /// The modes of floating-point instructions.
+  var floatModes: FloatModes { FloatModes((rawValue >> 17) << 22) }
+
+  /// What ``isFloatReady`` and ``floatModes`` are made of.
+  static func float(_ core: Core) -> TranslationFlags {
+    (core.isFloatReady ? 1 << 16 : 0) | (core.floatModes.bits >> 22) << 17
+  }
+
   init(_ core: Core) {
     let configuration = core.configuration
     let isPrivileged = core.isPrivileged
@@ -32,7 +42,11 @@ public struct Flags: RawRepresentable, Equatable, Sendable {
 }
 
 extension ARMGuest {
-  public func translationFlags(_ cpu: VCPUState) -> TranslationFlags { Flags(Core(cpu)).rawValue }
+  public func translationFlags(_ cpu: VCPUState) -> TranslationFlags {
+    let core = Core(cpu)
+    let flags = Flags(core).rawValue
+    return model.features.contains(.float) ? flags | Flags.float(core) : flags
+  }
 
   public func memoryMode(_ flags: TranslationFlags) -> MemoryMode {
     Flags(rawValue: flags).isRestricted ? .restrictedWindow : .window

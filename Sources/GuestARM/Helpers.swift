@@ -103,7 +103,8 @@ extension Core {
       let value = value & (system?.priorityMask ?? 0xFF)
       if value != 0, value < self[.basepri] || self[.basepri] == 0 { self[.basepri] = value }
     case .faultmask: setFaultMask(value & 1)
-    case .control: control = value & (features.contains(.unprivileged) ? 3 : 2)
+    case .control:
+      control = value & (features.contains(.unprivileged) ? 3 : 2) | (features.contains(.float) ? value & 4 : 0)
     case .ipsr, .epsr, .iepsr: break
     }
   }

@@ -37,7 +37,10 @@ public enum ARMRegisters {
           gdbType: [.msp, .psp, .msplim, .psplim].contains(slot) ? "data_ptr" : "int",
           group: isShown ? "system" : "internal"))
     }
-    return RegisterFile(list)
+    guard features.contains(.float) else { return RegisterFile(list) }
+    var file = RegisterFile(list + float())
+    file.setFloatEnvironment(flags: FloatSlot.floatFlags.register, rounding: FloatSlot.floatRounding.register)
+    return file
   }
 }
 
@@ -68,7 +71,8 @@ enum Slot: Int, CaseIterable, Sendable {
   /// 1 once the CPU has locked up.
   case lockup
 
-  static let first = 17
+  static var first: Int { 17 }
+  static var count: Int { lockup.rawValue + 1 }
   var register: Int { Self.first + rawValue }
   /// The byte offset in the state block; ``RegisterFile`` gives each register 8 bytes.
   var offset: Int { StateOffset.registers + 8 * register }
@@ -106,14 +110,23 @@ extension ARMGuest {
     case Slot.msp.register: return UInt64(core.mainStack)
     case Slot.psp.register: return UInt64(core.processStack)
     case Slot.control.register: return UInt64(core.control)
+    case ARMRegisters.d(0)..<ARMRegisters.d(16):
+      let first = 2 * (register - ARMRegisters.d(0))
+      return UInt64(core[s: first + 1]) << 32 | UInt64(core[s: first])
+    case ARMRegisters.fpscr: return UInt64(core.fpscr)
     default: return UInt64(cpu.load(registerFile.registers[register].offset, as: UInt32.self))
     }
   }
 
   public func writeRegister(_ cpu: VCPUState, _ register: Int, _ value: UInt64) {
     let core = Core(cpu)
+    let wide = value
     let value = UInt32(truncatingIfNeeded: value)
     switch register {
+    case ARMRegisters.d(0)..<ARMRegisters.d(16):
+      let first = 2 * (register - ARMRegisters.d(0))
+      (core[s: first], core[s: first + 1]) = (value, UInt32(wide >> 32))
+    case ARMRegisters.fpscr: core.fpscr = value
     case ARMRegisters.pc: cpu.pc = UInt64(value & ~1)
     case ARMRegisters.sp: core[r: register] = value & ~3
     case ARMRegisters.xpsr: core.xpsr = value
@@ -131,6 +144,7 @@ extension ARMGuest {
     for register in registerFile.registers { cpu.store(UInt64(0), at: register.offset) }
     let core = Core(cpu)
     core[.zero] = 1
+    if model.features.contains(.float) { core.resetFloat() }
     core[r: ARMRegisters.lr] = 0xFFFF_FFFF
     let context = cpu.context
     core.system?.reset(vectorTable: UInt32(truncatingIfNeeded: pc))

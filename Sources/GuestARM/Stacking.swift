@@ -8,16 +8,18 @@ extension Core {
   private static let stacked = [0, 1, 2, 3, 12, 14]
   private static let frameSize: UInt32 = 32
 
-  /// Stacks the caller-saved registers.
+  /// Stacks the caller-saved registers, those of the floating-point unit too if the context has used it.
   ///
   /// - Returns: the fault of the stacking, if there is one; the stack pointer has moved all the same.
   func pushFrame(resume: UInt32, _ system: SystemControl) -> Cause? {
     let stack = self[r: ARMRegisters.sp]
-    let aligns = system.state.configuration & 0x200 != 0
-    let frame = (stack &- Self.frameSize) & (aligns ? ~7 : ~3)
+    let hasFloat = hasFloatContext
+    let size = hasFloat ? Self.frameSize + Self.floatFrameSize : Self.frameSize
+    let aligns = hasFloat || system.state.configuration & 0x200 != 0
+    let frame = (stack &- size) & (aligns ? ~7 : ~3)
     let realigned: UInt32 = aligns && stack & 4 != 0 ? 1 << 9 : 0
     let limit = stackLimit
-    if frame < limit || stack < Self.frameSize && limit != 0 {
+    if frame < limit || stack < size && limit != 0 {
       self[r: ARMRegisters.sp] = limit
       return Cause(.usageFault, .stackOverflow)
     }
@@ -32,7 +34,7 @@ extension Core {
         return Cause(.busFault, .stackingBus)
       }
     }
-    return nil
+    return hasFloat ? pushFloat(at: frame &+ Self.frameSize, system) : nil
   }
 
   /// What a frame holds.
@@ -44,8 +46,11 @@ extension Core {
     var resume: UInt32 { words[6] }
   }
 
-  /// Reads the frame at `address`, with the rights of Thread mode if the return is to it.
-  func frame(at address: UInt32, toThread: Bool, _ system: SystemControl) -> Result<Frame, StackingFault> {
+  /// Reads the frame at `address`, with the rights of Thread mode if the return is to it. The floating-point part, if
+  /// there is one, goes to the registers.
+  func frame(at address: UInt32, toThread: Bool, hasFloat: Bool, _ system: SystemControl) -> Result<
+    Frame, StackingFault
+  > {
     let privileged = !toThread || self[.control] & 1 == 0
     var words: [UInt32] = []
     for index in 0..<UInt32(Self.stacked.count + 2) {
@@ -58,8 +63,15 @@ extension Core {
       }
       words.append(UInt32(word))
     }
-    let realigned = words[7] >> 9 & 1 != 0 && system.state.configuration & 0x200 != 0
-    return .success(Frame(words: words, end: address &+ Self.frameSize | (realigned ? 4 : 0)))
+    let realigned = words[7] >> 9 & 1 != 0 && (hasFloat || system.state.configuration & 0x200 != 0)
+    var end = address &+ Self.frameSize
+    if hasFloat {
+      if let cause = popFloat(at: end, privileged: privileged, system) {
+        return .failure(StackingFault(cause: cause))
+      }
+      end &+= Self.floatFrameSize
+    }
+    return .success(Frame(words: words, end: end | (realigned ? 4 : 0)))
   }
 
   /// Takes the caller-saved registers, the flags and the PC from a frame.

@@ -88,7 +88,7 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
     let node = context.node
     let cpu = node.node(path: "/cpus/cpu@0")
     let names = (cpu?.compatible ?? []).map { $0.split(separator: ",").last.map(String.init) ?? "" }
-    let model = CPUModel.all.first { names.contains($0.name) || names.contains($0.name + "f") } ?? CPUModel.all[2]
+    let model = names.lazy.compactMap(CPUModel.named).first ?? CPUModel.all[2]
     features = model.features
     identifier = model.identifier
     let bits = node.u32("arm,num-irq-priority-bits").map(Int.init) ?? model.priorityBits

@@ -50,7 +50,7 @@ extension SystemControl {
       Register("HFSR", 0xED2C),
       Register("MMFAR", 0xED34),
       Register("BFAR", 0xED38),
-      Register("CPACR", 0xED88, [.unimplemented("CP10", 20..<22), .unimplemented("CP11", 22..<24)]),
+      Register("CPACR", 0xED88, [.field("CP10", 20..<22), .field("CP11", 22..<24)]),
       Register("AFSR", 0xED3C),
       Register("MPU_TYPE", 0xED90, .readOnly, [.field("DREGION", 8..<16)]),
       Register(
@@ -67,6 +67,16 @@ extension SystemControl {
       Register("ITM_TER", 0x0E00),
       Register("ITM_TPR", 0x0E40),
       Register("ITM_TCR", 0x0E80, [.field("ITMENA", 0)]),
+    ]
+    guard features.contains(.float) else { return list }
+    list += [
+      Register(
+        "FPCCR", 0xEF34, [.field("LSPACT", 0), .field("USER", 1), .field("LSPEN", 30), .field("ASPEN", 31)]),
+      Register("FPCAR", 0xEF38),
+      Register("FPDSCR", 0xEF3C),
+      Register("MVFR0", 0xEF40, .readOnly),
+      Register("MVFR1", 0xEF44, .readOnly),
+      Register("MVFR2", 0xEF48, .readOnly),
     ]
     return list
   }
@@ -143,7 +153,8 @@ extension SystemControl {
     case 0xED30: return state.debugFaultStatus
     case 0xED34: return state.memManageAddress
     case 0xED38: return state.busFaultAddress
-    case 0xED3C, 0xED88: return 0
+    case _ where Self.isFloatRegister(offset): return readFloatRegister(offset)
+    case 0xED3C: return 0
     case 0xED90..<0xEDC8: return readProtection(offset)
     case 0xED40..<0xED80: return 0
     case 0xEDF0: return 0
@@ -216,7 +227,7 @@ extension SystemControl {
     case 0xED30: state.debugFaultStatus &= ~value
     case 0xED34: state.memManageAddress = value
     case 0xED38: state.busFaultAddress = value
-    case 0xED88: if value & 0xF0_0000 != 0 { unimplemented.once("the floating-point unit is not implemented", context) }
+    case _ where Self.isFloatRegister(offset): writeFloatRegister(offset, value)
     case 0xED90..<0xEDC8: writeProtection(offset, value)
     case 0xEF00: forInterrupts(Int(value & 0x1FF) / 32, 1 << (value & 31)) { setPending($0) }
     case 0xEDF0: break

@@ -74,11 +74,13 @@ extension Translator {
   }
 
   /// Stores the registers of a list from `base + offset` upwards.
-  mutating func storeMultiple(_ list: Int, at base: ValueID, offset: Int, aligned: Bool) {
-    var offset = Int64(offset)
-    let access = MemoryAccess(size: 4, aligned: aligned)
+  ///
+  /// - Parameter baseRegister: the register that `base` is the value of.
+  mutating func storeMultiple(_ list: Int, at base: ValueID, _ baseRegister: Int, offset: Int) {
+    var offset = offset
     for number in 0..<16 where list >> number & 1 != 0 {
-      builder.store(r(number), access, at: base, offset: offset)
+      let access = alignedWord(at: base, baseRegister, offset: offset)
+      builder.store(r(number), access, at: base, offset: Int64(offset))
       offset += 4
     }
   }
@@ -86,13 +88,13 @@ extension Translator {
   /// Loads the registers of a list; `writeBack`, if given, goes to register `base` unless the list has it. Ends the
   /// block if the list has the PC.
   mutating func loadMultiple(
-    _ list: Int, at base: ValueID, offset: Int, aligned: Bool, writeBack: (register: Int, value: ValueID)?
+    _ list: Int, at base: ValueID, _ baseRegister: Int, offset: Int, writeBack: (register: Int, value: ValueID)?
   ) {
-    var offset = Int64(offset)
-    let access = MemoryAccess(size: 4, aligned: aligned)
+    var offset = offset
     var values: [(Int, ValueID)] = []
     for number in 0..<16 where list >> number & 1 != 0 {
-      values.append((number, builder.load(.i32, access, at: base, offset: offset)))
+      let access = alignedWord(at: base, baseRegister, offset: offset)
+      values.append((number, builder.load(.i32, access, at: base, offset: Int64(offset))))
       offset += 4
     }
     if let writeBack, list >> writeBack.register & 1 == 0 {
@@ -156,7 +158,7 @@ extension Thumb {
     t.execute()
     let stack = t.r(ARMRegisters.sp)
     let size = 4 * i.list.nonzeroBitCount
-    t.storeMultiple(i.list, at: stack, offset: -size, aligned: false)
+    t.storeMultiple(i.list, at: stack, ARMRegisters.sp, offset: -size)
     t.setStack(t.binary(.sub, stack, size))
   }
 
@@ -164,13 +166,13 @@ extension Thumb {
     t.execute()
     let stack = t.r(ARMRegisters.sp)
     let top = t.binary(.add, stack, 4 * i.list.nonzeroBitCount)
-    t.loadMultiple(i.list, at: stack, offset: 0, aligned: false, writeBack: (ARMRegisters.sp, top))
+    t.loadMultiple(i.list, at: stack, ARMRegisters.sp, offset: 0, writeBack: (ARMRegisters.sp, top))
   }
 
   static func stm(_ t: inout Translator, _ i: Instruction) {
     t.execute()
     let base = t.r(i.n)
-    t.storeMultiple(i.list, at: base, offset: 0, aligned: true)
+    t.storeMultiple(i.list, at: base, i.n, offset: 0)
     t.setR(i.n, t.binary(.add, base, 4 * i.list.nonzeroBitCount))
   }
 
@@ -178,6 +180,6 @@ extension Thumb {
     t.execute()
     let base = t.r(i.n)
     let end = t.binary(.add, base, 4 * i.list.nonzeroBitCount)
-    t.loadMultiple(i.list, at: base, offset: 0, aligned: true, writeBack: (i.n, end))
+    t.loadMultiple(i.list, at: base, i.n, offset: 0, writeBack: (i.n, end))
   }
 }

@@ -47,6 +47,7 @@ extension ARMGuest {
       }
       if translator.builder.isTerminated { return }
       translator.finish()
+      if translator.builder.isTerminated { return }
       offset += length
     }
     translator.stop(before: translator.nextPC)

@@ -23,6 +23,15 @@ public struct Translator {
   var beginsITBlock: UInt8?
   /// What the flags were last computed from in this block.
   var flagSource = FlagSource.unknown
+  /// What a floating-point comparison in this block left in ``FloatSlot/floatOrder``.
+  var floatOrder: ValueID?
+  /// By number, the value of a d register that this block knows; `.none` for others.
+  var doubles = InlineArray<16, ValueID>(repeating: .none)
+  /// Bases that this block has accessed words at, which were aligned or it would have been left.
+  private var alignedBases = InlineArray<4, ValueID>(repeating: .none)
+  private var nextAlignedBase = 0
+  /// Whether the current instruction changes what floating-point instructions have to do first: the block ends with it.
+  var preparesFloat = false
   /// Truth values of the current IT block's conditions, by whether they are of the "else" kind.
   var cachedConditions: (ValueID?, ValueID?) = (nil, nil)
 
@@ -58,6 +67,9 @@ public struct Translator {
 
   /// Ends an instruction that goes on with the next one.
   mutating func finish() {
+    defer {
+      if preparesFloat, !builder.isTerminated { builder.exit(with: .stateChanged, pc: nextPC) }
+    }
     if let state = beginsITBlock {
       itState = state
       beginsITBlock = nil
@@ -113,6 +125,18 @@ public struct Translator {
 
   mutating func not(_ value: ValueID) -> ValueID { builder.binary(.xor, value, const(~0 as UInt32)) }
   mutating func binary(_ opcode: Opcode, _ a: ValueID, _ b: Int) -> ValueID { builder.binary(opcode, a, const(b)) }
+
+  /// An access to a word that must be aligned, at `base`, the value of register `number`, plus `offset`. One check will
+  /// do for a base; the stack pointer and the PC need none.
+  mutating func alignedWord(at base: ValueID, _ number: Int, offset: Int) -> MemoryAccess {
+    let unchecked = MemoryAccess(size: 4)
+    if offset & 3 != 0 { return MemoryAccess(size: 4, aligned: true) }
+    if number == ARMRegisters.sp || number == ARMRegisters.pc { return unchecked }
+    for index in alignedBases.indices where alignedBases[index] == base { return unchecked }
+    alignedBases[nextAlignedBase] = base
+    nextAlignedBase = (nextAlignedBase + 1) & 3
+    return MemoryAccess(size: 4, aligned: true)
+  }
 
   // MARK: Ends
 

@@ -372,7 +372,7 @@ enum WideMultiply {
   static func udiv(_ t: inout Translator, _ i: Instruction) { divide(&t, i, .divUnsigned) }
 }
 
-/// Coprocessor instructions: there is no coprocessor yet.
+/// Coprocessor instructions without a row: those of the floating-point unit are undefined, and there is no other.
 enum Coprocessor {
   static let group = InstructionGroup<Translator>(
     "Coprocessor",
@@ -381,5 +381,9 @@ enum Coprocessor {
       .init("coprocessor2", "111111.. ........ ........ ........", "", none),
     ])
 
-  static func none(_ t: inout Translator, _ i: Instruction) { t.raise(.usageFault, .noCoprocessor) }
+  static func none(_ t: inout Translator, _ i: Instruction) {
+    guard t.features.contains(.float), i.bits >> 9 & 7 == 5 else { return t.raise(.usageFault, .noCoprocessor) }
+    t.beginFloat()
+    t.undefined()
+  }
 }

@@ -32,7 +32,7 @@ enum WideMemory {
     t.execute()
     let base = t.r(i.n)
     let size = 4 * i.list.nonzeroBitCount
-    t.storeMultiple(i.list, at: base, offset: descends ? -size : 0, aligned: true)
+    t.storeMultiple(i.list, at: base, i.n, offset: descends ? -size : 0)
     if i["w"] != 0 { t.setR(i.n, t.binary(.add, base, descends ? -size : size)) }
   }
 
@@ -42,7 +42,7 @@ enum WideMemory {
     let size = 4 * i.list.nonzeroBitCount
     let end = t.binary(.add, base, descends ? -size : size)
     t.loadMultiple(
-      i.list, at: base, offset: descends ? -size : 0, aligned: true, writeBack: i["w"] != 0 ? (i.n, end) : nil)
+      i.list, at: base, i.n, offset: descends ? -size : 0, writeBack: i["w"] != 0 ? (i.n, end) : nil)
   }
 
   // MARK: Dual
@@ -61,9 +61,9 @@ enum WideMemory {
     guard i["p"] != 0 || i["w"] != 0 else { return t.undefined() }
     t.execute()
     let (base, offset, writeBack) = indexed(&t, i)
-    let access = MemoryAccess(size: 4, aligned: true)
-    t.builder.store(t.r(i.t), access, at: base, offset: Int64(offset))
-    t.builder.store(t.r(i["h"]), access, at: base, offset: Int64(offset + 4))
+    for (number, place) in [(i.t, offset), (i["h"], offset + 4)] {
+      t.builder.store(t.r(number), t.alignedWord(at: base, i.n, offset: place), at: base, offset: Int64(place))
+    }
     if let writeBack { t.setR(i.n, writeBack) }
   }
 
@@ -71,9 +71,11 @@ enum WideMemory {
     guard i["p"] != 0 || i["w"] != 0 else { return t.undefined() }
     t.execute()
     let (base, offset, writeBack) = indexed(&t, i)
-    let access = MemoryAccess(size: 4, aligned: true)
-    let low = t.builder.load(.i32, access, at: base, offset: Int64(offset))
-    let high = t.builder.load(.i32, access, at: base, offset: Int64(offset + 4))
+    let access = (
+      t.alignedWord(at: base, i.n, offset: offset), t.alignedWord(at: base, i.n, offset: offset + 4)
+    )
+    let low = t.builder.load(.i32, access.0, at: base, offset: Int64(offset))
+    let high = t.builder.load(.i32, access.1, at: base, offset: Int64(offset + 4))
     if let writeBack { t.setR(i.n, writeBack) }
     t.setR(i.t, low)
     t.setR(i["h"], high)

@@ -54,7 +54,6 @@ public final class InterpreterHost: Host {
       if op.type == .v128 { throw .unsupported("128-bit values (\(op.opcode.info.name))") }
       if op.opcode.isFloat {
         guard configuration.floatEnvironment != nil else { throw .unsupported("floating point for this guest") }
-        guard !op.floatControl.propagatesNaN else { throw .unsupported("NaN operands that propagate") }
         instruction.detail = UInt32(block.type(of: op.a).rawValue)
       }
       switch op.opcode {

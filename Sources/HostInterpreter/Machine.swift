@@ -103,7 +103,7 @@ import IR
     case .truncate: result = a & instruction.mask
     case .load, .store, .atomic, .compareExchange: return access(instruction, a, b)
     case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
-      .floatCompare, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
+      .floatCompare, .floatOrder, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
       result = float(instruction, a, b)
     case .call: return call(instruction, a, b)
     case .exitIf: return a == 0 || exit(instruction)

@@ -35,6 +35,10 @@ public struct FloatOperation: RawRepresentable, Sendable, BitwiseCopyable {
     var status = FloatStatus(
       rounding: RoundingMode(rawValue: mode) ?? .nearestEven,
       flags: ExceptionFlags(rawValue: state.load(environment.flags, as: UInt8.self)))
+    // What these bits say depends on the op, but where they mean something else it heeds none of it.
+    status.nanPolicy = control.propagatesNaN ? .signalingFirst : .canonical
+    status.tininess = control.isTinyBeforeRounding ? .beforeRounding : .afterRounding
+    status.flushesSubnormals = control.flushesSubnormals
     let result = evaluate(a, b, c, &status)
     state.store(status.flags.rawValue, at: environment.flags)
     return result
@@ -43,9 +47,13 @@ public struct FloatOperation: RawRepresentable, Sendable, BitwiseCopyable {
   func evaluate(_ a: UInt64, _ b: UInt64, _ c: UInt64, _ status: inout FloatStatus) -> UInt64 {
     switch opcode {
     case .floatConvert:
-      return type == .f64
-        ? Float64Bits.fromFloat32(UInt32(truncatingIfNeeded: a), &status)
-        : UInt64(Float32Bits.fromFloat64(a, &status))
+      if type == .f64 {
+        let a = UInt32(truncatingIfNeeded: a)
+        return Float64Bits.fromFloat32(control.flushesSubnormals ? Float32Bits.flushed(a, &status) : a, &status)
+      }
+      return UInt64(Float32Bits.fromFloat64(control.flushesSubnormals ? Float64Bits.flushed(a, &status) : a, &status))
+    case .floatOrder:
+      return source == .f64 ? order(Float64Bits.self, a, b, &status) : order(Float32Bits.self, a, b, &status)
     case .floatBox: return Float32Bits.box(UInt32(truncatingIfNeeded: a))
     case .floatUnbox: return UInt64(Float32Bits.unbox(a))
     case .floatToInteger:
@@ -61,9 +69,14 @@ public struct FloatOperation: RawRepresentable, Sendable, BitwiseCopyable {
   private func evaluate<Format: HostFloatFormat>(
     in format: Format.Type, _ first: UInt64, _ second: UInt64, _ third: UInt64, _ status: inout FloatStatus
   ) -> UInt64 {
-    let a = Format.Raw(truncatingIfNeeded: first)
-    let b = Format.Raw(truncatingIfNeeded: second)
-    let c = Format.Raw(truncatingIfNeeded: third)
+    var a = Format.Raw(truncatingIfNeeded: first)
+    var b = Format.Raw(truncatingIfNeeded: second)
+    var c = Format.Raw(truncatingIfNeeded: third)
+    if control.flushesSubnormals {
+      a = Format.flushed(a, &status)
+      b = Format.flushed(b, &status)
+      c = Format.flushed(c, &status)
+    }
     let sign = Format.signBit
     let result: Format.Raw
     switch opcode {
@@ -75,6 +88,8 @@ public struct FloatOperation: RawRepresentable, Sendable, BitwiseCopyable {
     case .floatFused:
       result = Format.fastFusedMultiplyAdd(
         control.negatesProduct ? a ^ sign : a, b, control.negatesAddend ? c ^ sign : c, &status)
+    case .floatMinimum where control.signalingWins, .floatMaximum where control.signalingWins:
+      result = Format.extremum2008(a, b, isMinimum: opcode == .floatMinimum, &status)
     case .floatMinimum: result = Format.minimum(a, b, &status)
     case .floatMaximum: result = Format.maximum(a, b, &status)
     case .floatSign:
@@ -96,10 +111,32 @@ public struct FloatOperation: RawRepresentable, Sendable, BitwiseCopyable {
     return UInt64(truncatingIfNeeded: result)
   }
 
+  private func order<Format: FloatFormat>(
+    _ format: Format.Type, _ first: UInt64, _ second: UInt64, _ status: inout FloatStatus
+  ) -> UInt64 {
+    var a = Format.Raw(truncatingIfNeeded: first)
+    var b = Format.Raw(truncatingIfNeeded: second)
+    if control.flushesSubnormals {
+      a = Format.flushed(a, &status)
+      b = Format.flushed(b, &status)
+    }
+    if Format.isNaN(a) || Format.isNaN(b) {
+      if control.signalsQuietNaN || Format.isSignalingNaN(a) || Format.isSignalingNaN(b) { status.raise(.invalid) }
+      return 2
+    }
+    if Format.less(a, b, &status) { return 0xFFFF_FFFF }
+    return Format.equal(a, b, &status) ? 0 : 1
+  }
+
   private func toInteger<Format: FloatFormat>(
     _ format: Format.Type, _ bits: UInt64, _ status: inout FloatStatus
   ) -> UInt64 {
-    let a = Format.Raw(truncatingIfNeeded: bits)
+    var a = Format.Raw(truncatingIfNeeded: bits)
+    if control.flushesSubnormals { a = Format.flushed(a, &status) }
+    if control.zeroesNaN, Format.isNaN(a) {
+      status.raise(.invalid)
+      return 0
+    }
     return switch (type, control.isUnsigned) {
     case (.i64, false): UInt64(bitPattern: Format.toInt64(a, &status))
     case (.i64, true): Format.toUInt64(a, &status)

@@ -1,7 +1,7 @@
 // Allocation of SSE registers: where floating-point values are, beside what Allocation.swift does for integers.
 //
 // An f32 value in a register or spill slot always has ones in bits 32 to 63, so that NaN-boxing one is free: scalar
-// instructions take those bits from their first source.
+// instructions take those bits from their first source. Guests without boxes are spared them: see `boxesSingles`.
 
 import HostKit
 import IR
@@ -230,7 +230,10 @@ extension Lowering {
     }
     switch state.place {
     case .vector: if state.vector != register { assembler.vector(.movaps, register, state.vector) }
-    case .state: assembler.vector(.movsd, register, ABI.state(registers[Int(state.slot)].offset))
+    case .state:
+      let slot = registers[Int(state.slot)]
+      // A load wider than the store before would wait for that to reach the cache.
+      assembler.vector(slot.type == .f32 ? .movss : .movsd, register, ABI.state(slot.offset))
     case .spill: assembler.vector(.movsd, register, ABI.spill(Int(state.slot)))
     case .register: move(state.register, to: register, state.type)
     case .constant:
@@ -252,7 +255,7 @@ extension Lowering {
     noteWritten(register)
     if type == .f32 {
       assembler.mov(.dword, register, integer)
-      assembler.vector(.orps, register, constantOperand(.box))
+      if boxesSingles { assembler.vector(.orps, register, constantOperand(.box)) }
     } else {
       assembler.mov(.qword, register, integer)
     }

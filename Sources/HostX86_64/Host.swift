@@ -36,7 +36,7 @@ public final class X86_64Host: Host {
     let pins = Array(
       configuration.pinOrder.filter { configuration.registers[$0].type.isInteger }.prefix(ABI.pinnedCount))
     let vectorPins = Array(
-      configuration.pinOrder.filter { configuration.registers[$0].type == .f64 }.prefix(ABI.vectorPinnedCount))
+      configuration.pinOrder.filter { configuration.registers[$0].type.isFloat }.prefix(ABI.vectorPinnedCount))
     let (memory, address) = unsafe cache.free
     var assembler = unsafe Assembler(memory, runningAt: address)
     // The first bytes stay unused: no code has address 0.

@@ -13,6 +13,8 @@ struct FloatColdPart {
     case nan
     /// Carry out operation number `site` by other means.
     case slow
+    /// The operands of an order are unordered: 2 goes to `integer`.
+    case unordered
     /// The operands of a minimum or maximum are equal or unordered; the latter go to operation number `site`.
     case minimum, maximum
     /// What should be a NaN-boxed f32 is not.
@@ -23,6 +25,7 @@ struct FloatColdPart {
   /// Where to go on: an offset in the block.
   var resume: Int
   var register = VectorRegister.xmm0
+  var integer = Register.rax
   var mask = NaNMask()
   var site = 0
   /// The operands of a minimum or maximum.
@@ -34,9 +37,8 @@ extension Lowering {
     usesFloat = true
     guard floatEnvironment != nil else { return unsupported("floating point for this guest") }
     let control = op.floatControl
-    let usesControl = op.opcode != .floatCompare && op.opcode != .floatSign
-    guard !usesControl || !control.propagatesNaN else { return unsupported("NaN operands that propagate") }
     let isHostMode = control.rounding == .dynamic
+    if control.flushesSubnormals { return lowerSlowFloat(op) }
     switch op.opcode {
     case .floatAdd where isHostMode: lowerArithmetic(op, .addsd, .addss, commutes: true)
     case .floatSub where isHostMode: lowerArithmetic(op, .subsd, .subss)
@@ -47,6 +49,7 @@ extension Lowering {
     case .floatMinimum: lowerMinimum(op, .minimum, op.type == .f64 ? .minsd : .minss)
     case .floatMaximum: lowerMinimum(op, .maximum, op.type == .f64 ? .maxsd : .maxss)
     case .floatCompare: lowerFloatCompare(op)
+    case .floatOrder: lowerOrder(op)
     case .floatToInteger where isHostMode || control.rounding == .towardZero: lowerToInteger(op)
     case .floatFromInteger where isHostMode || isExact(op): lowerFromInteger(op)
     case .floatConvert where isHostMode || op.type == .f64: lowerConvert(op)
@@ -94,6 +97,7 @@ extension Lowering {
   // MARK: Arithmetic
 
   private mutating func lowerArithmetic(_ op: Op, _ double: VectorOp, _ single: VectorOp, commutes: Bool = false) {
+    if op.floatControl.needsExactOperands { return lowerPropagating(op, double, single) }
     var (a, b) = (op.a, op.b)
     if commutes, values[Int(a.index)].place != .vector, values[Int(b.index)].place == .vector { (a, b) = (b, a) }
     let left = vector(a)
@@ -105,7 +109,61 @@ extension Lowering {
     addResult(result, op.type, from: first, second)
   }
 
+  /// With operands kept, so that the operation can be carried out again where x86 does it otherwise.
+  private mutating func lowerPropagating(_ op: Op, _ double: VectorOp, _ single: VectorOp) {
+    let left = vector(op.a)
+    let right = vector(op.b)
+    var operands = VectorSet(left)
+    operands.insert(right)
+    let result = vectorDestination(op.result, avoiding: operands)
+    emit(op.type == .f64 ? double : single, result, left, .register(right))
+    noteWritten(result)
+    var site = FloatSite(operation: FloatOperation(op, source: op.type))
+    site.a = SiteOperand(.vector(left), op.type)
+    site.b = SiteOperand(.vector(right), op.type)
+    checkResult(result, op, &site, mayUnderflow: op.opcode == .floatMul || op.opcode == .floatDiv)
+  }
+
+  /// Has a NaN, and what may have been tiny before it was rounded, computed again by other means. A sum that is tiny is
+  /// exact, and a root is never tiny.
+  mutating func checkResult(
+    _ result: VectorRegister, _ op: Op, _ site: inout FloatSite, mayUnderflow: Bool
+  ) {
+    let isDouble = op.type == .f64
+    let label = assembler.makeLabel()
+    site.destination = 16 + result.rawValue
+    let control = op.floatControl
+    let compare: VectorOp = isDouble ? .ucomisd : .ucomiss
+    if !mayUnderflow || !control.isTinyBeforeRounding {
+      assembler.vector(compare, result, result)
+      assembler.jcc(.p, label)
+    } else {
+      // The least normal number is what a tiny one can be rounded to; unordered operands compare equal, too.
+      let least = constantOperand(isDouble ? .leastDouble : .leastSingle)
+      if vectors.free.isEmpty {
+        assembler.vector(compare, result, least)
+        assembler.jcc(.e, label)
+        assembler.vector(compare, result, constantOperand(isDouble ? .negativeLeastDouble : .negativeLeastSingle))
+      } else {
+        let magnitude = allocateVector()
+        noteWritten(magnitude)
+        emit(.andps, magnitude, result, .memory(constantOperand(isDouble ? .magnitudeDouble : .magnitudeSingle)))
+        assembler.vector(compare, magnitude, least)
+      }
+      assembler.jcc(.e, label)
+    }
+    addSlow(label, site)
+  }
+
   private mutating func lowerSquareRoot(_ op: Op) {
+    if op.floatControl.needsExactOperands {
+      let operand = vector(op.a)
+      let result = vectorDestination(op.result, avoiding: VectorSet(operand))
+      emit(op.type == .f64 ? .sqrtsd : .sqrtss, result, operand, .register(operand))
+      noteWritten(result)
+      var site = FloatSite(operation: FloatOperation(op, source: op.type), a: SiteOperand(.vector(operand), op.type))
+      return checkResult(result, op, &site, mayUnderflow: false)
+    }
     let operand = vector(op.a)
     let source = self.result(op.a)
     let result = vectorDestination(op.result, reusing: op.a)
@@ -131,7 +189,12 @@ extension Lowering {
     var site = FloatSite(
       operation: FloatOperation(op, source: op.type), a: SiteOperand(.vector(first), op.type),
       b: SiteOperand(.vector(second), op.type))
-    let addend = vectorSource(op.c)
+    let keepsAddend = control.needsExactOperands
+    let addend = keepsAddend ? .register(vector(op.c)) : vectorSource(op.c)
+    if case .register(let register) = addend, keepsAddend {
+      factors.insert(register)
+      site.c = SiteOperand(.vector(register), op.type)
+    }
     let result = vectorDestination(op.result, reusing: op.c, avoiding: factors)
     switch addend {
     case .register(let register): if register != result { assembler.vector(.movaps, result, register) }
@@ -146,6 +209,7 @@ extension Lowering {
       case (true, true): .vfnmsub231
       }
     assembler.fused(operation, isDouble: op.type == .f64, result, first, second)
+    if keepsAddend { return checkResult(result, op, &site, mayUnderflow: true) }
     assembler.vector(op.type == .f64 ? .ucomisd : .ucomiss, result, result)
     let label = assembler.makeLabel()
     assembler.jcc(.p, label)
@@ -202,6 +266,28 @@ extension Lowering {
     assembler.zero(result)
     assembler.vector(isDouble ? .comisd : .comiss, second, first)
     assembler.setcc(op.floatControl.relation == .less ? .a : .ae, result)
+  }
+
+  private mutating func lowerOrder(_ op: Op) {
+    let isDouble = values[Int(op.a.index)].type == .f64
+    let first = vector(op.a)
+    let second = vectorSource(op.b)
+    let result = destination(op.result)
+    assembler.zero(result)
+    let operation: VectorOp =
+      op.floatControl.signalsQuietNaN ? (isDouble ? .comisd : .comiss) : (isDouble ? .ucomisd : .ucomiss)
+    switch second {
+    case .register(let second): assembler.vector(operation, first, second)
+    case .memory(let second): assembler.vector(operation, first, second)
+    }
+    let label = assembler.makeLabel()
+    assembler.jcc(.p, label)
+    // Less is the carry alone, greater neither carry nor zero.
+    assembler.setcc(.a, result)
+    assembler.alu(.sbb, .dword, result, 0)
+    var part = FloatColdPart(kind: .unordered, label: label, resume: assembler.count)
+    part.integer = result
+    floatCold.append(part)
   }
 
   private mutating func lowerSign(_ op: Op) {
@@ -288,6 +374,7 @@ extension Lowering {
       case .slow:
         emitSlow(part.site)
         continue
+      case .unordered: assembler.mov(part.integer, 2)
       case .minimum, .maximum:
         // Equal operands differ in the sign of zero alone.
         let ordered = assembler.shortJcc(.np)

@@ -77,6 +77,16 @@ extension Lowering {
 
   mutating func lowerConvert(_ op: Op) {
     let operand = vector(op.a)
+    if op.floatControl.needsExactOperands {
+      let result = vectorDestination(op.result, avoiding: VectorSet(operand))
+      clear(result, op.type)
+      noteWritten(result)
+      let isWidening = op.type == .f64
+      assembler.vector(isWidening ? .cvtss2sd : .cvtsd2ss, result, operand)
+      let source: Type = isWidening ? .f32 : .f64
+      var site = FloatSite(operation: FloatOperation(op, source: source), a: SiteOperand(.vector(operand), source))
+      return checkResult(result, op, &site, mayUnderflow: !isWidening)
+    }
     let source = self.result(op.a)
     let result = vectorDestination(op.result, avoiding: VectorSet(operand))
     clear(result, op.type)

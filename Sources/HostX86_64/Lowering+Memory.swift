@@ -73,6 +73,11 @@ extension Lowering {
     guard op.access.aligned, op.access.size > 1 else { return }
     let label = stub ?? assembler.makeLabel()
     stub = label
+    let home = values[Int(op.a.index)]
+    if home.place == .register, op.imm & Int64(op.access.size - 1) == 0 {
+      assembler.test(.byte, home.register, Int32(op.access.size - 1))
+      return assembler.jcc(.ne, label)
+    }
     let address = allocate()
     loadInto(address, op.a.index)
     assembler.alu(.add, .dword, address, Int32(truncatingIfNeeded: op.imm))
@@ -163,7 +168,9 @@ extension Lowering {
     if let outside { cold.append(ColdPart(.outside, outside, argument: UInt32(sites.count))) }
     sites.append(site)
     if let vector = datum.vector { noteWritten(vector) }
-    if let vector = datum.vector, op.type == .f32 { assembler.vector(.orps, vector, constantOperand(.box)) }
+    if let vector = datum.vector, op.type == .f32, boxesSingles {
+      assembler.vector(.orps, vector, constantOperand(.box))
+    }
   }
 
   @inline(__always)

@@ -22,6 +22,9 @@ struct Lowering {
   let opcodeEffects: RawTable<Effects>
   let trampolines: Trampolines
   let floatEnvironment: FloatEnvironment?
+  /// Whether an f32 in a register or spill slot has ones in its upper half, so that it is NaN-boxed already. Guests whose
+  /// registers are of type f32 have no boxes.
+  let boxesSingles: Bool
   /// Whether the CPU has AVX and FMA.
   let hasFMA: Bool
   /// Host address of the code cache.
@@ -100,6 +103,7 @@ struct Lowering {
     self.pins = pins
     self.vectorPins = vectorPins
     floatEnvironment = configuration.floatEnvironment
+    boxesSingles = !configuration.registers.contains { $0.type == .f32 }
     self.hasFMA = hasFMA
     self.trampolines = trampolines
     self.cacheBase = cacheBase
@@ -362,7 +366,7 @@ struct Lowering {
     case .fence:
       if op.aux == Ordering.sequential.rawValue { assembler.plain(.mfence) }
     case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
-      .floatCompare, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
+      .floatCompare, .floatOrder, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
       lowerFloat(op)
     case .call: lowerCall(op)
     case .exitIf: lowerExitIf(op)

@@ -36,6 +36,8 @@ enum FloatConstant: Int, CaseIterable {
   case signDouble, signSingle, magnitudeDouble, magnitudeSingle
   /// The canonical NaNs, the second NaN-boxed.
   case nanDouble, nanSingle
+  /// The least normal numbers.
+  case leastDouble, leastSingle, negativeLeastDouble, negativeLeastSingle
   /// The greatest numbers whose conversion to unsigned integers of 32 and 64 bits is left to the host, as bits.
   case limit32, limit64
 
@@ -46,6 +48,10 @@ enum FloatConstant: Int, CaseIterable {
     case .signSingle: 1 << 31
     case .magnitudeDouble: 0x7FFF_FFFF_FFFF_FFFF
     case .magnitudeSingle: 0xFFFF_FFFF_7FFF_FFFF
+    case .leastDouble: 0x0010_0000_0000_0000
+    case .leastSingle: 0x0080_0000
+    case .negativeLeastDouble: 0x8010_0000_0000_0000
+    case .negativeLeastSingle: 0x8080_0000
     case .nanDouble: 0x7FF8_0000_0000_0000
     case .nanSingle: 0xFFFF_FFFF_7FC0_0000
     case .limit32: 0x41EF_FFFF_FFE0_0000

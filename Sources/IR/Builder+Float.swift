@@ -16,6 +16,11 @@ extension Builder {
     emit(Op(opcode, type, a: a, b: b, c: c, aux: control.rawValue), result: type)
   }
 
+  /// How `a` stands to `b`, an `i32`.
+  @inlinable public mutating func floatOrder(_ control: FloatControl, _ a: ValueID, _ b: ValueID) -> ValueID {
+    float(.floatOrder, control, to: .i32, a, b)
+  }
+
   @inlinable public mutating func floatCompare(_ relation: FloatRelation, _ a: ValueID, _ b: ValueID) -> ValueID {
     emit(Op(.floatCompare, block.type(of: a), a: a, b: b, aux: FloatControl(relation).rawValue), result: .i1)
   }

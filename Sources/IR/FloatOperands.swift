@@ -48,7 +48,7 @@ public enum FloatSign: UInt16, Sendable, CaseIterable {
 }
 
 /// The `aux` of a floating-point op: bits 0–2 ``FloatRounding``, 3 NaN operands propagate (otherwise every NaN result is
-/// the positive quiet one without payload), 4–5 what else the op needs to know.
+/// the positive quiet one without payload), 4–5 what else the op needs to know, 6–7 how it treats tiny numbers.
 public struct FloatControl: RawRepresentable, Hashable, Sendable {
   public var rawValue: UInt16
   @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
@@ -61,6 +61,19 @@ public struct FloatControl: RawRepresentable, Hashable, Sendable {
 
   @inlinable public var rounding: FloatRounding { FloatRounding(rawValue: rawValue & 7) ?? .dynamic }
   @inlinable public var propagatesNaN: Bool { rawValue & 8 != 0 }
+  /// Whether a result counts as tiny by what it is before rounding.
+  @inlinable public var isTinyBeforeRounding: Bool {
+    get { rawValue & 64 != 0 }
+    set { rawValue = rawValue & ~64 | (newValue ? 64 : 0) }
+  }
+  /// Whether subnormal operands, and results that are tiny before rounding, count as zero.
+  @inlinable public var flushesSubnormals: Bool {
+    get { rawValue & 128 != 0 }
+    set { rawValue = rawValue & ~128 | (newValue ? 128 : 0) }
+  }
+  /// Whether the operation may have to be carried out again, from the same operands, by a host whose own instructions
+  /// treat NaNs or tiny numbers otherwise.
+  @inlinable public var needsExactOperands: Bool { rawValue & (8 | 64) != 0 }
   @inlinable public var relation: FloatRelation { FloatRelation(rawValue: rawValue >> 4 & 3) ?? .equal }
   @inlinable public var sign: FloatSign { FloatSign(rawValue: rawValue >> 4 & 3) ?? .copy }
   /// Of an `ffused`.
@@ -69,6 +82,21 @@ public struct FloatControl: RawRepresentable, Hashable, Sendable {
     set { rawValue = rawValue & ~16 | (newValue ? 16 : 0) }
   }
   @inlinable public var negatesAddend: Bool {
+    get { rawValue & 32 != 0 }
+    set { rawValue = rawValue & ~32 | (newValue ? 32 : 0) }
+  }
+  /// Of an `forder`: whether a quiet NaN, too, is an invalid operation.
+  @inlinable public var signalsQuietNaN: Bool {
+    get { rawValue & 16 != 0 }
+    set { rawValue = rawValue & ~16 | (newValue ? 16 : 0) }
+  }
+  /// Of an `fmin` or `fmax`: whether a signalling NaN makes the result a NaN, as in IEEE 754-2008's minNum and maxNum.
+  @inlinable public var signalingWins: Bool {
+    get { rawValue & 16 != 0 }
+    set { rawValue = rawValue & ~16 | (newValue ? 16 : 0) }
+  }
+  /// Of an `ftoint`: whether a NaN becomes 0, not the upper limit.
+  @inlinable public var zeroesNaN: Bool {
     get { rawValue & 32 != 0 }
     set { rawValue = rawValue & ~32 | (newValue ? 32 : 0) }
   }
@@ -87,7 +115,7 @@ extension Op {
 /// by `get` and `set`. Helpers may read and write both; a change of the rounding mode counts once the block is left.
 public struct FloatEnvironment: Hashable, Sendable {
   /// Byte offsets in the state block. The sticky flags (u8): 1 inexact, 2 underflow, 4 overflow, 8 division by zero, 16
-  /// invalid operation. While translated code runs, a host may keep further ones that it will add to these.
+  /// invalid operation, 32 a subnormal operand flushed to zero. While translated code runs, a host may keep further ones that it will add to these.
   public var flags: Int
   /// The rounding mode (u8), a ``FloatRounding``; others count as to nearest even.
   public var rounding: Int
@@ -108,12 +136,16 @@ extension Opcode {
     let rounding = FloatRounding.allCases.map { ($0.name, $0.rawValue) }
     let nan: [(String, UInt16)] = [("", 0), ("propagate", 8)]
     let unsigned: [(String, UInt16)] = [("", 0), ("unsigned", 16)]
+    let flush: [(String, UInt16)] = [("", 0), ("flush", 128)]
+    let tiny: [[(String, UInt16)]] = [[("", 0), ("before", 64)], flush]
     return switch self {
-    case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatConvert: [rounding, nan]
-    case .floatFused: [rounding, nan, [("", 0), ("negprod", 16)], [("", 0), ("negadd", 32)]]
-    case .floatMinimum, .floatMaximum: [nan]
+    case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatConvert: [rounding, nan] + tiny
+    case .floatFused: [rounding, nan, [("", 0), ("negprod", 16)], [("", 0), ("negadd", 32)]] + tiny
+    case .floatMinimum, .floatMaximum: [nan, [("", 0), ("signaling", 16)], flush]
     case .floatCompare: [FloatRelation.allCases.map { ($0.name, $0.rawValue << 4) }]
-    case .floatToInteger, .floatFromInteger: [rounding, unsigned]
+    case .floatOrder: [[("", 0), ("signal", 16)], flush]
+    case .floatToInteger: [rounding, unsigned, [("", 0), ("nanzero", 32)], flush]
+    case .floatFromInteger: [rounding, unsigned]
     case .floatSign: [FloatSign.allCases.map { ($0.name, $0.rawValue << 4) }]
     default: []
     }

@@ -80,6 +80,8 @@ public enum Opcode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   case floatMinimum, floatMaximum
   /// `result` (i1) = `a` relation `b`; false if one is a NaN. `type` is the operands' type.
   case floatCompare
+  /// `result` (i32) = how `a` stands to `b`: −1 less, 0 equal, 1 greater, 2 unordered.
+  case floatOrder
   /// `result` = the integer that `a` rounds to; the nearest limit (the upper one for a NaN) if it does not fit, which is
   /// an invalid operation. An unsigned 32-bit result is sign-extended like any other when widened later.
   case floatToInteger
@@ -244,6 +246,7 @@ extension Opcode {
     case .floatMinimum: .init("fmin", 2, .asOperands, [.keep])
     case .floatMaximum: .init("fmax", 2, .asOperands, [.keep])
     case .floatCompare: .init("fcompare", 2, .truth, [.keep])
+    case .floatOrder: .init("forder", 2, .typed, [.keep])
     case .floatToInteger: .init("ftoint", 1, .typed, [.keep])
     case .floatFromInteger: .init("ffromint", 1, .typed, [.keep])
     case .floatConvert: .init("fconvert", 1, .typed, [.keep])

@@ -132,7 +132,7 @@ public struct Parser: Sendable {
       try reader.expect(",")
       (op.b, op.c) = try pair(&reader)
     case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
-      .floatCompare,
+      .floatCompare, .floatOrder,
       .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
       try float(&reader, &op)
     case .fence: op.aux = try reader.named(Ordering.allCases, \.name, "an ordering").rawValue

@@ -76,7 +76,7 @@ public struct Printer: Sendable {
       "\(op.atomicKind.name) \(access(op.access)) \(address(op))" + (op.b.isNone ? "" : ", \(value(op.b))")
     case .compareExchange: "\(access(op.access)) \(address(op)), \(value(op.b)), \(value(op.c))"
     case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
-      .floatCompare,
+      .floatCompare, .floatOrder,
       .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
       [op.opcode.floatText(op.aux) ?? "?", values(op)].filter { !$0.isEmpty }.joined(separator: " ")
     case .fence: Ordering(rawValue: op.aux)?.name ?? "?"

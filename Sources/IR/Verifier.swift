@@ -162,7 +162,7 @@ private struct OpCheck {
         type(op.a).bits == op.type.bits, .operandType, "\(name).\(op.type.name) of \(type(op.a).name)")
     case .load, .store, .atomic, .compareExchange: try verifyAccess(op, info)
     case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
-      .floatCompare,
+      .floatCompare, .floatOrder,
       .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
       try verifyFloat(op, info)
     case .call:
@@ -208,6 +208,7 @@ private struct OpCheck {
       switch op.opcode {
       case .floatToInteger: (op.type == .i32 || op.type == .i64, source.isFloat)
       case .floatFromInteger: (op.type.isFloat, source == .i32 || source == .i64)
+      case .floatOrder: (op.type == .i32, source.isFloat)
       case .floatConvert: (op.type.isFloat, source.isFloat && source != op.type)
       case .floatBox: (op.type == .f64, source == .f32)
       case .floatUnbox: (op.type == .f32, source == .f64)
@@ -215,7 +216,7 @@ private struct OpCheck {
       }
     try require(fits, .type, "\(info.name).\(op.type.name)")
     try require(takes, .operandType, "\(info.name).\(op.type.name) of \(source.name)")
-    try operand(op.b, is: op.type)
+    try operand(op.b, is: op.opcode == .floatOrder ? source : op.type)
     try operand(op.c, is: op.type)
   }
 
@@ -230,7 +231,7 @@ private struct OpCheck {
       try require(op.aux == 0, .unusedField, "\(name) uses no aux")
     case .load, .store, .compareExchange: break
     case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
-      .floatCompare,
+      .floatCompare, .floatOrder,
       .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
       try require(op.opcode.floatText(op.aux) != nil, .encoding, "floating-point control \(op.aux)")
     case .instruction:

@@ -46,6 +46,16 @@ extension FloatFormat {
     return totalKey(a) <= totalKey(b) ? a : b
   }
 
+  /// minNum of IEEE 754-2008 with -0 below +0, or maxNum: a number is preferred to a quiet NaN alone.
+  @inlinable public static func extremum2008(
+    _ a: Raw, _ b: Raw, isMinimum: Bool, _ status: inout FloatStatus
+  ) -> Raw {
+    if isSignalingNaN(a) || isSignalingNaN(b) || isNaN(a) && isNaN(b) { return nan(a, b, &status) }
+    if isNaN(a) { return b }
+    if isNaN(b) { return a }
+    return (totalKey(a) <= totalKey(b)) == isMinimum ? a : b
+  }
+
   /// maximumNumber; see `minimum`.
   @inlinable public static func maximum(_ a: Raw, _ b: Raw, _ status: inout FloatStatus) -> Raw {
     if isNaN(a) || isNaN(b) { return preferredNumber(a, b, &status) }

@@ -26,6 +26,8 @@ public struct ExceptionFlags: OptionSet, Sendable, Hashable {
   @inlinable public static var overflow: Self { Self(rawValue: 4) }
   @inlinable public static var divideByZero: Self { Self(rawValue: 8) }
   @inlinable public static var invalid: Self { Self(rawValue: 16) }
+  /// A subnormal operand was taken for zero: Arm's IDC; no flag of RISC-V's.
+  @inlinable public static var inputSubnormal: Self { Self(rawValue: 32) }
 }
 
 /// When a result counts as tiny (IEEE 754-2019, 7.5).
@@ -52,16 +54,19 @@ public struct FloatStatus: Sendable, Hashable {
   public var flags: ExceptionFlags
   public var tininess: Tininess
   public var nanPolicy: NaNPolicy
+  /// Whether tiny results become zero (Arm's FPSCR.FZ). Operands are the caller's: see `FloatFormat.flushed`.
+  public var flushesSubnormals: Bool
 
   /// The defaults are RISC-V's.
   @inlinable public init(
     rounding: RoundingMode = .nearestEven, flags: ExceptionFlags = [], tininess: Tininess = .afterRounding,
-    nanPolicy: NaNPolicy = .canonical
+    nanPolicy: NaNPolicy = .canonical, flushesSubnormals: Bool = false
   ) {
     self.rounding = rounding
     self.flags = flags
     self.tininess = tininess
     self.nanPolicy = nanPolicy
+    self.flushesSubnormals = flushesSubnormals
   }
 
   @inlinable @inline(__always) public mutating func raise(_ raised: ExceptionFlags) {

@@ -78,6 +78,10 @@ extension FloatFormat {
     var significand = significand
     var tiny = false
     if field < 1 {
+      if status.flushesSubnormals {
+        status.raise(.underflow)
+        return zero(negative: negative)
+      }
       tiny =
         field < 0 || status.tininess == .beforeRounding
         || !carriesOut(significand, half, negative, status.rounding)

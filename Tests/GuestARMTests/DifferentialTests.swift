@@ -20,7 +20,9 @@ import Testing
   private static let casesPerProgram = 400
 
   /// Runs a program up to its end; the outputs and the scratch memory.
-  private func run<H: HostKit.Host>(_ program: RandomProgram, _ guest: ARMGuest, _ host: H.Type, passes: Bool) throws
+  private func run<P: DifferentialProgram, H: HostKit.Host>(
+    _ program: P, _ guest: ARMGuest, _ host: H.Type, passes: Bool
+  ) throws
     -> [UInt8]
   {
     let space = AddressSpace()
@@ -41,42 +43,44 @@ import Testing
     let cpu = engine.vcpus[0]
     guest.reset(cpu.state, number: 0, pc: UInt64(Place.inputs))
     engine.vcpuWasReset(cpu)
+    if let access = guest.registerFile.index(of: "floatAccess") { guest.writeRegister(cpu.state, access, 3) }
     cpu.state.pc = UInt64(Place.code)
     engine.insertBreakpoint(UInt64(Place.code) + UInt64(program.end))
     let outcome = engine.run(cpu, until: 100_000_000)
     #expect(outcome == .breakpoint, "\(outcome) at \(String(cpu.state.pc, radix: 16))")
-    let outputs = try space.copyOut(at: UInt64(Place.outputs), count: program.caseCount * Int(Place.record))
+    let outputs = try space.copyOut(at: UInt64(Place.outputs), count: program.caseCount * Int(P.record))
     return outputs + (try space.copyOut(at: UInt64(Place.scratch), count: Place.scratchSize))
   }
 
   /// The first case whose record differs.
-  private func disagreement(_ a: [UInt8], _ b: [UInt8], _ program: RandomProgram) -> String? {
+  private func disagreement<P: DifferentialProgram>(_ a: [UInt8], _ b: [UInt8], _ program: P) -> String? {
     guard a != b else { return nil }
     guard a.count == b.count else { return "\(a.count) bytes against \(b.count)" }
     func word(_ bytes: [UInt8], _ place: Int) -> UInt32 {
       (0..<4).reduce(0) { $0 | UInt32(bytes[place + $1]) << UInt32(8 * $1) }
     }
-    // From the start of a record: r8–r12 and flags at 4, r0–r7 and lr at 28.
-    let names = ["-"] + (8..<13).map { "r\($0)" } + ["apsr"] + (0..<8).map { "r\($0)" } + ["lr"]
+    let names = program.names
     for number in 0..<program.caseCount {
-      let start = number * Int(Place.record)
-      let found = (1..<16).filter { word(a, start + 4 * $0) != word(b, start + 4 * $0) }.map { index in
+      let start = number * Int(P.record)
+      let found = names.indices.filter { word(a, start + 4 * $0) != word(b, start + 4 * $0) }.map { index in
         let (x, y) = (word(a, start + 4 * index), word(b, start + 4 * index))
         return "\(names[index]) \(String(x, radix: 16)) \(String(y, radix: 16))"
       }
       guard !found.isEmpty else { continue }
-      let inputs = (0..<16).map { String(word(program.inputs, start + 4 * $0), radix: 16) }.joined(separator: " ")
-      return "case \(number): \(found.joined(separator: ", ")); inputs (apsr r0…) \(inputs)\n"
+      let inputs = names.indices.map { String(word(program.inputs, start + 4 * $0), radix: 16) }.joined(separator: " ")
+      return "case \(number): \(found.joined(separator: ", ")); inputs \(inputs)\n"
         + program.listings[number].joined(separator: "\n")
     }
     return "scratch memory"
   }
 
-  private func forEachProgram(_ guest: ARMGuest, _ body: (RandomProgram) throws -> String?) throws {
+  private func forEachProgram<P: DifferentialProgram>(
+    _ guest: ARMGuest, _ kind: P.Type, _ body: (P) throws -> String?
+  ) throws {
     var done = 0
     var seed = Self.seed
     while done < Self.count {
-      let program = RandomProgram(guest, cases: Self.casesPerProgram, seed: seed)
+      let program = P(guest, cases: Self.casesPerProgram, seed: seed)
       done += program.listings.reduce(0) { $0 + $1.count }
       if let text = try body(program) {
         Issue.record("seed \(seed), \(text)")
@@ -87,9 +91,14 @@ import Testing
   }
 
   @Test(arguments: ["cortex-m0", "cortex-m3", "cortex-m4"])
-  func hostsAgree(model: String) throws {
+  func hostsAgree(model: String) throws { try hostsAgree(model, RandomProgram.self) }
+
+  @Test(arguments: ["cortex-m4f", "cortex-m7"])
+  func hostsAgreeOnFloatingPoint(model: String) throws { try hostsAgree(model, FloatProgram.self) }
+
+  private func hostsAgree<P: DifferentialProgram>(_ model: String, _ kind: P.Type) throws {
     let guest = try ARMGuest(model: model)
-    try forEachProgram(guest) { program in
+    try forEachProgram(guest, kind) { program in
       let expected = try run(program, guest, InterpreterHost.self, passes: false)
       return try disagreement(expected, run(program, guest, X86_64Host.self, passes: true), program)
     }
@@ -97,14 +106,24 @@ import Testing
 
   @Test(arguments: ["cortex-m0", "cortex-m3", "cortex-m4"])
   func userModeEmulationAgrees(model: String) throws {
+    try userModeEmulationAgrees(model, RandomProgram.self, cpu: "cortex-a15")
+  }
+
+  /// `max` has what FPv5 has.
+  @Test(arguments: [("cortex-m4f", "cortex-a15"), ("cortex-m7", "max")])
+  func userModeEmulationAgreesOnFloatingPoint(model: String, cpu: String) throws {
+    try userModeEmulationAgrees(model, FloatProgram.self, cpu: cpu)
+  }
+
+  private func userModeEmulationAgrees<P: DifferentialProgram>(_ model: String, _ kind: P.Type, cpu: String) throws {
     let guest = try ARMGuest(model: model)
     guard let emulator = UserMode() else {
       print("qemu-arm is not installed: not compared")
       return
     }
-    try forEachProgram(guest) { program in
+    try forEachProgram(guest, kind) { program in
       try disagreement(
-        emulator.run(program), run(program, guest, X86_64Host.self, passes: true), program)
+        emulator.run(program, cpu: cpu), run(program, guest, X86_64Host.self, passes: true), program)
     }
   }
 }
@@ -122,7 +141,7 @@ private struct UserMode {
     executable = String(found)
   }
 
-  func run(_ program: RandomProgram) throws -> [UInt8] {
+  func run<P: DifferentialProgram>(_ program: P, cpu: String) throws -> [UInt8] {
     let folder = FileManager.default.temporaryDirectory
     let name = "martlet-arm-\(UUID().uuidString)"
     let (file, result) = (folder.appendingPathComponent(name), folder.appendingPathComponent(name + ".out"))
@@ -133,26 +152,19 @@ private struct UserMode {
     _ = manager.createFile(atPath: result.path, contents: nil)
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["timeout", "100", executable, "-cpu", "cortex-a15", file.path]
+    process.arguments = ["timeout", "100", executable, "-cpu", cpu, file.path]
     process.standardOutput = try FileHandle(forWritingTo: result)
     try process.run()
     process.waitUntilExit()
     #expect(process.terminationStatus == 0)
-    var written = [UInt8](try Data(contentsOf: result))
+    let written = [UInt8](try Data(contentsOf: result))
     let scratch = Int(Place.scratch - Place.outputs)
     guard written.count == scratch + Place.scratchSize else { return [] }
-    // CPSR, word 6, has more than the flags and GE.
-    for number in 0..<program.caseCount {
-      let flags = number * Int(Place.record) + 24
-      (written[flags], written[flags + 1]) = (0, 0)
-      written[flags + 2] &= 0x0F
-      written[flags + 3] &= 0xF8
-    }
-    return Array(written.prefix(program.caseCount * Int(Place.record))) + written[scratch...]
+    return program.observable(Array(written.prefix(program.caseCount * Int(P.record)))) + written[scratch...]
   }
 
   /// A static executable: code, inputs, and zeroed memory for the rest.
-  private func elf(_ program: RandomProgram) -> [UInt8] {
+  private func elf(_ program: some DifferentialProgram) -> [UInt8] {
     func bytes(_ words: UInt32...) -> [UInt8] {
       words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32(8 * $0)) } }
     }

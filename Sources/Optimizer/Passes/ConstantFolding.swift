@@ -12,7 +12,7 @@ enum ConstantFolding {
       switch op.opcode {
       case .nop, .instruction, .retire, .count, .label, .getRegister, .setRegister, .copy, .load, .store, .atomic,
         .compareExchange, .fence, .call, .exit, .exitIndirect, .exitWith, .raise, .floatAdd, .floatSub, .floatMul,
-        .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum, .floatCompare,
+        .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum, .floatCompare, .floatOrder,
         .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
         break
       case .const: work.ops[index].imm = Work.canonical(UInt64(bitPattern: op.imm), op.type)
@@ -80,7 +80,7 @@ enum ConstantFolding {
     return switch op.opcode {
     case .nop, .instruction, .retire, .count, .label, .const, .getRegister, .setRegister, .select, .load, .store, .atomic,
       .compareExchange, .fence, .call, .exitIf, .exit, .exitIndirect, .exitWith, .raise, .floatAdd, .floatSub,
-      .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum, .floatCompare,
+      .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum, .floatCompare, .floatOrder,
       .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
       nil
     case .copy, .zeroExtend, .bitcast: a

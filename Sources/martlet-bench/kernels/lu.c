@@ -1,9 +1,9 @@
-// LU factorisation with partial pivoting in double precision, and a solution with its residual.
+// LU factorisation with partial pivoting in double or single precision, and a solution with its residual.
 #include "kernel.h"
 
 #define N 64
 
-static double matrix[N][N], factors[N][N], right[N], solution[N];
+static real matrix[N][N], factors[N][N], right[N], solution[N];
 static int order[N];
 
 static NOINLINE void factorise(void) {
@@ -11,18 +11,18 @@ static NOINLINE void factorise(void) {
   for (int k = 0; k < N; k++) {
     int pivot = k;
     for (int i = k + 1; i < N; i++)
-      if (__builtin_fabs(factors[i][k]) > __builtin_fabs(factors[pivot][k])) pivot = i;
+      if (REAL_ABS(factors[i][k]) > REAL_ABS(factors[pivot][k])) pivot = i;
     if (pivot != k) {
       for (int j = 0; j < N; j++) {
-        double t = factors[k][j];
+        real t = factors[k][j];
         factors[k][j] = factors[pivot][j], factors[pivot][j] = t;
       }
       int t = order[k];
       order[k] = order[pivot], order[pivot] = t;
     }
-    double reciprocal = 1 / factors[k][k];
+    real reciprocal = 1 / factors[k][k];
     for (int i = k + 1; i < N; i++) {
-      double factor = factors[i][k] *= reciprocal;
+      real factor = factors[i][k] *= reciprocal;
       for (int j = k + 1; j < N; j++) factors[i][j] -= factor * factors[k][j];
     }
   }
@@ -30,31 +30,25 @@ static NOINLINE void factorise(void) {
 
 static NOINLINE void solve(void) {
   for (int i = 0; i < N; i++) {
-    double sum = right[order[i]];
+    real sum = right[order[i]];
     for (int j = 0; j < i; j++) sum -= factors[i][j] * solution[j];
     solution[i] = sum;
   }
   for (int i = N - 1; i >= 0; i--) {
-    double sum = solution[i];
+    real sum = solution[i];
     for (int j = i + 1; j < N; j++) sum -= factors[i][j] * solution[j];
     solution[i] = sum / factors[i][i];
   }
 }
 
-static NOINLINE double largest_residual(void) {
-  double largest = 0;
+static NOINLINE real largest_residual(void) {
+  real largest = 0;
   for (int i = 0; i < N; i++) {
-    double sum = -right[i];
+    real sum = -right[i];
     for (int j = 0; j < N; j++) sum += matrix[i][j] * solution[j];
-    if (__builtin_fabs(sum) > largest) largest = __builtin_fabs(sum);
+    if (REAL_ABS(sum) > largest) largest = REAL_ABS(sum);
   }
   return largest;
-}
-
-static uint64_t bits(double value) {
-  uint64_t result;
-  memcpy(&result, &value, sizeof result);
-  return result;
 }
 
 uint64_t kernel_run(uint32_t scale) {
@@ -62,14 +56,14 @@ uint64_t kernel_run(uint32_t scale) {
   uint32_t state = 0xd0d0;
   for (uint32_t round = 0; round < scale; round++) {
     for (int i = 0; i < N; i++) {
-      for (int j = 0; j < N; j++) matrix[i][j] = (int32_t)random_next(&state) * 0x1p-31;
-      right[i] = (int32_t)random_next(&state) * 0x1p-31;
+      for (int j = 0; j < N; j++) matrix[i][j] = (int32_t)random_next(&state) * (real)0x1p-31;
+      right[i] = (int32_t)random_next(&state) * (real)0x1p-31;
     }
     memcpy(factors, matrix, sizeof factors);
     factorise();
     solve();
-    sum = checksum_add(sum, bits(solution[round % N]));
-    sum = checksum_add(sum, largest_residual() < 1e-6);
+    sum = checksum_add(sum, real_bits(solution[round % N]));
+    sum = checksum_add(sum, largest_residual() < (real)1e-6);
   }
   return sum;
 }

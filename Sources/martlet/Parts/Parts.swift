@@ -49,8 +49,7 @@ enum Parts {
     serves: { $0.contains { $0.hasPrefix("arm,cortex-m") } },
     make: { model, cpu, semihosting throws(MachineError) in
       let named = cpu.compatible.first { $0.hasPrefix("arm,cortex-m") }.map { String($0.dropFirst(4)) } ?? "cortex-m3"
-      // Trees add an `f` to the names of cores that have a floating-point unit.
-      let name = model ?? (named.hasSuffix("f") ? String(named.dropLast()) : named)
+      let name = model ?? CPUModel.named(named)?.name ?? named
       do throws(ARMModelError) {
         return try ARMGuest(model: name, semihosting: semihosting)
       } catch {

@@ -30,6 +30,23 @@ static inline uint32_t random_next(uint32_t *state) {
 /// Folds `value` into a running checksum (one FNV-1a step on 64 bits).
 static inline uint64_t checksum_add(uint64_t sum, uint64_t value) { return (sum ^ value) * 0x100000001b3u; }
 
+// What the floating-point kernels compute in: double precision, or single with SINGLE.
+#ifdef SINGLE
+typedef float real;
+#define REAL_SQRT __builtin_sqrtf
+#define REAL_ABS __builtin_fabsf
+#else
+typedef double real;
+#define REAL_SQRT __builtin_sqrt
+#define REAL_ABS __builtin_fabs
+#endif
+
+static inline uint64_t real_bits(real value) {
+  uint64_t result = 0;
+  memcpy(&result, &value, sizeof value);
+  return result;
+}
+
 #define CHECKSUM_START 0xcbf29ce484222325u
 
 #endif
