@@ -5,11 +5,10 @@ import HostKit
 import IR
 
 /// The blocks of a code cache. Knows which are chained to which, not how a host jumps.
-public struct BlockStore {
+public struct BlockStore: ~Copyable {
   public private(set) var blocks: [TranslationBlock] = []
   public private(set) var exits: [BlockExit] = []
-  /// A power of two, at least as many as blocks.
-  private var buckets = [BlockID](repeating: 0, count: 1 << 12)
+  private var index = BlockIndex()
   /// Physical pages that hold translated code, or did: the place in `pageHeads` of the page's first block.
   private var pages: [UInt64: Int] = [:]
   private var pageHeads: [BlockID] = []
@@ -32,20 +31,7 @@ public struct BlockStore {
   }
   public var nextExit: UInt32 { UInt32(exits.count) }
 
-  private func bucket(_ key: BlockKey) -> Int {
-    var hash = key.pc &* 0x9E37_79B9_7F4A_7C15
-    hash ^= UInt64(key.flags) &* 0xC2B2_AE3D_27D4_EB4F
-    return Int(hash >> 32) & (buckets.count - 1)
-  }
-
-  func find(_ key: BlockKey) -> BlockID {
-    var id = buckets[bucket(key)]
-    while id != 0 {
-      if blocks[Int(id)].key == key { return id }
-      id = blocks[Int(id)].nextInBucket
-    }
-    return 0
-  }
+  func find(_ key: BlockKey) -> BlockID { index.find(key.pc, key.flags) { blocks[Int($0)].key == key } }
 
   func hasCode(inPage page: UInt64) -> Bool { firstBlock(inPage: page) != 0 }
   /// How often the code at the PC of `id` was translated before.
@@ -65,24 +51,12 @@ public struct BlockStore {
     return place
   }
 
-  private mutating func growBuckets() {
-    buckets = [BlockID](repeating: 0, count: buckets.count * 2)
-    for id in 1..<blocks.count where blocks[id].isValid {
-      let slot = bucket(blocks[id].key)
-      blocks[id].nextInBucket = buckets[slot]
-      buckets[slot] = BlockID(id)
-    }
-  }
-
   /// Adds a block, the chainable exits among the ops it was compiled from, numbered from `block.firstExit`, and its
   /// entries at labels.
   mutating func insert(_ block: TranslationBlock, _ ops: [Op], labels: [CodeAddress]) -> BlockID {
-    if blocks.count > buckets.count { growBuckets() }
     let id = BlockID(blocks.count)
     var block = block
-    let slot = bucket(block.key)
-    block.nextInBucket = buckets[slot]
-    buckets[slot] = id
+    index.insert(block.key.pc, block.key.flags, id)
     let place = place(ofPage: block.key.physicalPC & ~0xFFF)
     block.nextInPage = pageHeads[place]
     pageHeads[place] = id
@@ -106,24 +80,29 @@ public struct BlockStore {
     let start = entry.key
     var number = 0
     for op in ops {
-      if op.opcode == .instruction, number > 0 {
-        blocks[blocks.count - 1].instructionCount += 1
+      switch op.opcode {
+      case .instruction:
+        entry.instructionCount &+= 1
         let end = UInt64(bitPattern: op.imm) &+ UInt64(op.aux)
-        blocks[blocks.count - 1].guestSize = UInt32(truncatingIfNeeded: end &- blocks[blocks.count - 1].key.pc)
+        entry.guestSize = UInt32(truncatingIfNeeded: end &- entry.key.pc)
+      case .label:
+        if number > 0 { append(entry: entry) }
+        let offset = UInt64(bitPattern: op.imm) &- start.pc
+        entry.key.pc = start.pc &+ offset
+        entry.key.physicalPC = start.physicalPC &+ offset
+        entry.compiled = CompiledBlock(entry: labels[number], size: 0, exitCount: 0)
+        entry.guestSize = 0
+        entry.instructionCount = 0
+        number += 1
+      default: break
       }
-      guard op.opcode == .label else { continue }
-      let offset = UInt64(bitPattern: op.imm) &- start.pc
-      entry.key.pc = start.pc &+ offset
-      entry.key.physicalPC = start.physicalPC &+ offset
-      entry.compiled = CompiledBlock(entry: labels[number], size: 0, exitCount: 0)
-      entry.guestSize = 0
-      entry.instructionCount = 0
-      let slot = bucket(entry.key)
-      entry.nextInBucket = buckets[slot]
-      buckets[slot] = BlockID(blocks.count)
-      blocks.append(entry)
-      number += 1
     }
+    append(entry: entry)
+  }
+
+  private mutating func append(entry: TranslationBlock) {
+    index.insert(entry.key.pc, entry.key.flags, BlockID(blocks.count))
+    blocks.append(entry)
   }
 
   /// The block that `id` is, or is an entry into.
@@ -220,28 +199,17 @@ public struct BlockStore {
   mutating func remove(_ id: BlockID) {
     for id in id...id + blocks[Int(id)].entryCount {
       blocks[Int(id)].isValid = false
-      let slot = bucket(blocks[Int(id)].key)
-      buckets[slot] = listWithout(id, head: buckets[slot], next: \.nextInBucket)
+      index.remove(blocks[Int(id)].key.pc, blocks[Int(id)].key.flags, id)
     }
     let place = place(ofPage: blocks[Int(id)].key.physicalPC & ~0xFFF)
-    pageHeads[place] = listWithout(id, head: pageHeads[place], next: \.nextInPage)
-  }
-
-  /// Takes `id` out of a list; returns the list's new head.
-  private mutating func listWithout(
-    _ id: BlockID, head: BlockID, next: WritableKeyPath<TranslationBlock, BlockID>
-  ) -> BlockID {
-    let after = blocks[Int(id)][keyPath: next]
-    if head == id { return after }
-    var current = head
+    let after = blocks[Int(id)].nextInPage
+    var current = pageHeads[place]
+    if current == id { pageHeads[place] = after }
     while current != 0 {
-      if blocks[Int(current)][keyPath: next] == id {
-        blocks[Int(current)][keyPath: next] = after
-        break
-      }
-      current = blocks[Int(current)][keyPath: next]
+      let next = blocks[Int(current)].nextInPage
+      if next == id { blocks[Int(current)].nextInPage = after }
+      current = next
     }
-    return head
   }
 
   /// Forgets everything. Number 0 stays taken for blocks and exits, so that 0 can mean none.
@@ -253,10 +221,10 @@ public struct BlockStore {
         key: none, guestSize: 0, instructionCount: 0, irOpCount: 0,
         compiled: CompiledBlock(entry: CodeAddress(0), size: 0, exitCount: 0), firstExit: 0, isValid: false,
         tier: .quick,
-        secondPage: .max, firstIncoming: 0, nextInBucket: 0, nextInPage: 0))
+        secondPage: .max, firstIncoming: 0, nextInPage: 0))
     exits.removeAll(keepingCapacity: true)
     exits.append(BlockExit(source: 0, target: 0, linked: 0, mayChain: false, nextIncoming: 0))
-    for index in buckets.indices { buckets[index] = 0 }
+    index.removeAll()
     pages.removeAll()
     pageHeads.removeAll()
     lastPage = (.max, 0)

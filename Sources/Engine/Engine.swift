@@ -59,6 +59,8 @@ public struct EngineOptions: Sendable {
   /// Counts the changes after which vCPUs must look for their windows anew.
   var windowGeneration: UInt64 = 1
   let hostConfiguration: HostConfiguration
+  /// As the guest says; asked at every exit.
+  let flagsFollowCode: Bool
   /// Makes the walkers through a block op by op; nil where none is registered.
   public var opStepper: OpStepperFactory?
   var optimizer: Optimizer
@@ -70,11 +72,15 @@ public struct EngineOptions: Sendable {
   public internal(set) var forbiddenChains: Set<ChainEdge> = []
   /// Blocks whose one instruction straddles two pages, by the second page.
   var straddlers: [UInt64: [BlockID]] = [:]
+  /// The regions among the blocks.
+  public internal(set) var regions: [BlockID: CodeRegion] = [:]
   var openPages = OpenPages()
   /// What generated code counts while executions are counted; stable addresses.
   var counters = CounterTable()
   /// What the engine counts meanwhile, by guest PC.
   var slowEvents: [UInt64: SlowEvents] = [:]
+  /// Instructions up to the next sample.
+  var sampleInterval = Engine.shortestSampleInterval
   var observers: [any TranslationObserver] = []
   /// The vCPU that runs now, and the ticks at which it is to come back.
   var current: VCPU?
@@ -89,6 +95,7 @@ public struct EngineOptions: Sendable {
     vcpuCount: Int, options: EngineOptions = EngineOptions()
   ) throws(EngineError) {
     self.guest = guest
+    flagsFollowCode = guest.flagsFollowCode
     self.space = space
     self.clock = clock
     self.events = events

@@ -48,6 +48,8 @@ public struct BlockInspection: Sendable {
   public var outgoing: [ChainView]
   /// Nil while executions are not counted.
   public var executions: UInt64?
+  /// The region that the block is, if it is one.
+  public var region: CodeRegion?
   /// Why the block ends where it ends, in words.
   public var ending: String
 }
@@ -58,12 +60,14 @@ extension Engine {
     let block = store[id]
     let second = block.secondPage >= TranslationBlock.unreachablePage ? nil : block.secondPage
     let decoded = try decode(
-      vcpus[0], block.key, maximumInstructions: max(1, Int(block.instructionCount)), secondPage: second)
+      vcpus[0], block.key, maximumInstructions: max(1, Int(block.instructionCount)), secondPage: second,
+      region: regions[id]?.shape)
     var view = view(of: block, decoded)
     if options.countsExecutions, block.key.variant == .normal {
       addCounters(&view.compiled)
     }
     view.id = id
+    view.region = regions[id]
     view.executions = executions(id)
     view.host = host.listing(block.compiled, of: view.compiled, dataPath: dataPath(block.key.flags))
     view.incoming = store.incoming(id).map { exit in
@@ -98,7 +102,8 @@ extension Engine {
     optimizer.run(&optimized) { pass, block in stages.append(IRStage(name: pass.name, block: block)) }
     if block.tier == .quick { optimized = decoded }
     return BlockInspection(
-      id: 0, block: block, guest: guestListing(block), stages: stages, compiled: optimized, host: [], incoming: [],
+      id: 0, block: block, guest: guestListing(block, decoded), stages: stages, compiled: optimized, host: [],
+      incoming: [],
       outgoing: [], executions: nil, ending: ending(of: decoded))
   }
 
@@ -143,26 +148,14 @@ extension Engine {
   }
 
   /// The guest instructions of a block, disassembled from memory as it is now.
-  public func guestListing(_ id: BlockID) -> [GuestLine] { guestListing(store[id]) }
-
-  private func guestListing(_ block: TranslationBlock) -> [GuestLine] {
-    var lines: [GuestLine] = []
-    var offset: UInt64 = 0
-    for _ in 0..<block.instructionCount {
-      let physical = block.key.physicalPC &+ offset
-      var count = 16
-      var bytes: [UInt8] = []
-      while count > 0, bytes.isEmpty {
-        bytes = (try? space.copyOut(at: physical, count: count)) ?? []
-        count -= 2
-      }
-      guard !bytes.isEmpty else { break }
-      let pc = block.key.pc &+ offset
-      let (text, length) = guest.disassemble(bytes, pc: pc)
-      lines.append(GuestLine(pc: pc, bytes: Array(bytes.prefix(length)), text: text))
-      offset &+= UInt64(max(1, length))
+  func guestListing(_ block: TranslationBlock, _ decoded: Block) -> [GuestLine] {
+    decoded.ops.compactMap { op in
+      guard op.opcode == .instruction else { return nil }
+      let pc = UInt64(bitPattern: op.imm)
+      let physical = block.key.physicalPC &+ (pc &- block.key.pc)
+      guard let bytes = try? space.copyOut(at: physical, count: Int(op.aux)) else { return nil }
+      return GuestLine(pc: pc, bytes: bytes, text: guest.disassemble(bytes, pc: pc).text)
     }
-    return lines
   }
 
   /// An address translation that the inline TLB of a vCPU's current mode holds, for one page.

@@ -41,6 +41,7 @@ extension Engine {
       for vcpu in vcpus { for mode in vcpu.modes { mode.forgetJump(to: pc) } }
     }
     store.remove(id)
+    if !regions.isEmpty { regions[id] = nil }
   }
 
   /// Cuts all chains into and out of a block.
@@ -81,6 +82,7 @@ extension Engine {
     let pages = store.codePages + Array(straddlers.keys)
     host.reset()
     store.clear()
+    regions.removeAll()
     straddlers.removeAll()
     openPages.removeAll()
     for page in pages { protect(page) }

@@ -77,13 +77,12 @@ extension Engine {
       source = 0
       enter(vcpu, id)
       switch vcpu.state.exitReason {
-      // What ran may have changed the flags of the next instruction (Arm's ITSTATE).
       case .unlinked:
         source = vcpu.state.exitSite
         if options.countsExecutions { note(\.unchained, at: store[store.exits[Int(source)].source].key.pc) }
-        vcpu.enterMode()
+        if flagsFollowCode { vcpu.enterMode() }
       case .indirectMiss:
-        vcpu.enterMode()
+        if flagsFollowCode { vcpu.enterMode() }
         statistics.indirectMisses &+= 1
         note(\.jumpMisses, at: vcpu.state.pc)
         source = .max
@@ -196,7 +195,7 @@ extension Engine {
       return
     }
     var budget = vcpu.isKicked ? 0 : Int64(clamping: currentDeadline &- min(vcpu.ticks, currentDeadline))
-    if options.tiers == .adaptive { budget = min(budget, Self.sampleInterval) }
+    if options.tiers == .adaptive { budget = min(budget, sampleInterval) }
     state.budget = budget
     state.store(budget, at: StateOffset.budgetStart)
     state.store(UInt64(0), at: StateOffset.pendingRetired)

@@ -45,11 +45,12 @@ extension Engine {
   }
 
   func translate(
-    _ vcpu: VCPU, _ key: BlockKey, _ tier: Tier, single: Bool
+    _ vcpu: VCPU, _ key: BlockKey, _ tier: Tier, single: Bool, _ region: CodeRegion? = nil
   ) throws(TranslationFailure) -> BlockID {
     let isTimed = statistics[tier].isTimed
     let start = isTimed ? monotonicNanoseconds() : 0
-    do { try build(vcpu, key, single ? 1 : options.maximumInstructions, &builder) } catch { throw .guest(error) }
+    let limit = single ? 1 : region == nil ? options.maximumInstructions : Int.max
+    do { try build(vcpu, key, limit, region: region?.shape, &builder) } catch { throw .guest(error) }
     // Taken out and put back, so that one block's memory serves all translations.
     var block = Block(pc: key.pc)
     swap(&block, &builder.block)
@@ -60,8 +61,9 @@ extension Engine {
     if tier == .thorough { optimizer.run(&block) }
     if options.countsExecutions, key.variant == .normal { addCounters(&block) }
     let ready = isTimed ? monotonicNanoseconds() : 0
-    let compiled = try compile(block, dataPath(key.flags))
+    let compiled = try compile(block, dataPath(key.flags), isHot: tier == .thorough)
     let id = register(key, tier, extent, block, compiled, vcpu)
+    if let region { regions[id] = region }
     statistics[tier].add(
       extent, opsAfterPasses: block.ops.count, hostBytes: compiled.size,
       times: (start, decoded, ready, isTimed ? monotonicNanoseconds() : 0))
@@ -74,15 +76,16 @@ extension Engine {
   ///
   /// - Parameter secondPage: where the code goes on beyond the page, if that is known; else it is looked up.
   func decode(
-    _ vcpu: VCPU, _ key: BlockKey, maximumInstructions: Int, secondPage: UInt64? = nil
+    _ vcpu: VCPU, _ key: BlockKey, maximumInstructions: Int, secondPage: UInt64? = nil, region: RegionShape? = nil
   ) throws(GuestException) -> Block {
     var builder = Builder(pc: key.pc)
-    try build(vcpu, key, maximumInstructions, secondPage: secondPage, &builder)
+    try build(vcpu, key, maximumInstructions, secondPage: secondPage, region: region, &builder)
     return builder.block
   }
 
   private func build(
-    _ vcpu: VCPU, _ key: BlockKey, _ maximumInstructions: Int, secondPage: UInt64? = nil, _ builder: inout Builder
+    _ vcpu: VCPU, _ key: BlockKey, _ maximumInstructions: Int, secondPage: UInt64? = nil, region: RegionShape?,
+    _ builder: inout Builder
   ) throws(GuestException) {
     let page = space.directPage(at: key.physicalPC & ~0xFFF)
     guard let direct = page ?? space.ram(at: key.physicalPC, count: 1) else {
@@ -94,7 +97,7 @@ extension Engine {
     if !whole { while space.ram(at: key.physicalPC, count: count) == nil { count -= 1 } }
     let bytes = unsafe UnsafeRawBufferPointer(start: direct.memory.alias + direct.offset + offset, count: count)
     // Far from the page's end the next one is out of reach, and nothing need be remembered for it.
-    let isFar = whole && count > 16 * maximumInstructions
+    let isFar = whole && count / 16 > maximumInstructions
     let code =
       unsafe isFar
       ? CodeBytes(bytes, nextPage: Self.noNextPage)
@@ -107,7 +110,8 @@ extension Engine {
     builder.restart(pc: key.pc)
     let stops = key.variant == .normal ? debug.breakpoints : []
     let request = TranslationRequest(
-      pc: key.pc, flags: key.flags, code: code, maximumInstructions: maximumInstructions, stopBefore: stops)
+      pc: key.pc, flags: key.flags, code: code, maximumInstructions: maximumInstructions, stopBefore: stops,
+      region: region)
     guest.translate(request, into: &builder)
   }
 
@@ -129,14 +133,14 @@ extension Engine {
 
   func dataPath(_ flags: TranslationFlags) -> DataPath { guest.memoryMode(flags) == .tlb ? .tlb : .window }
 
-  private func compile(_ block: Block, _ path: DataPath) throws(TranslationFailure) -> CompiledBlock {
+  private func compile(_ block: Block, _ path: DataPath, isHot: Bool) throws(TranslationFailure) -> CompiledBlock {
     do throws(HostError) {
       do throws(HostError) {
-        return try host.compile(block, dataPath: path, firstExit: store.nextExit, labels: &labels)
+        return try host.compile(block, dataPath: path, isHot: isHot, firstExit: store.nextExit, labels: &labels)
       } catch {
         guard case .codeCacheFull = error else { throw error }
         flush()
-        return try host.compile(block, dataPath: path, firstExit: store.nextExit, labels: &labels)
+        return try host.compile(block, dataPath: path, isHot: isHot, firstExit: store.nextExit, labels: &labels)
       }
     } catch { throw .host(error) }
   }
@@ -153,8 +157,7 @@ extension Engine {
       TranslationBlock(
         key: key, guestSize: UInt32(min(max(extent.size, 1), room)), instructionCount: extent.instructions,
         irOpCount: UInt32(block.ops.count), compiled: compiled, firstExit: store.nextExit, isValid: true, tier: tier,
-        secondPage: second, firstIncoming: 0,
-        nextInBucket: 0, nextInPage: 0), block.ops, labels: labels)
+        secondPage: second, firstIncoming: 0, nextInPage: 0), block.ops, labels: labels)
     if !labels.isEmpty { chainWithin(id) }
     let page = key.physicalPC & ~0xFFF
     if openPages.contains(page) { noteOpenBlock(id, page) } else if store[id].nextInPage == 0 { denyWrites(page) }

@@ -45,7 +45,6 @@ public struct TranslationBlock: Sendable {
   public var entryCount: UInt32 = 0
   /// Heads and links of the store's lists.
   var firstIncoming: UInt32
-  var nextInBucket: BlockID
   var nextInPage: BlockID
 
   /// No page's address.

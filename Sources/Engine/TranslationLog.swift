@@ -20,7 +20,7 @@ extension Engine {
     let header = "block \(hex(block.pc)), flags \(hex(UInt64(store[id].key.flags)))"
     if log.isOn(.inAsm) {
       log.write(.inAsm, header)
-      for line in guestListing(id) { log.write(.inAsm, "  \(hex(line.pc)):  \(line.text)") }
+      for line in guestListing(store[id], block) { log.write(.inAsm, "  \(hex(line.pc)):  \(line.text)") }
     }
     if log.isOn(.op) {
       log.write(.op, header + ", \(block.ops.count) ops")

@@ -60,4 +60,5 @@ public final class ARMGuest: Guest {
   public var addressBits: Int { 32 }
   public var stackPointer: Int { ARMRegisters.sp }
   public var bootProtocol: BootProtocol { .vectorTable }
+  public var flagsFollowCode: Bool { true }
 }

@@ -100,8 +100,15 @@ public struct TranslationRequest {
   public var maximumInstructions: Int
   /// Stop before an instruction at one of these PCs, other than the first (breakpoints); sorted.
   public var stopBefore: [UInt64]
+  /// All of the code to translate, in order, with an `IR` label at each of its labels but the first, which is `pc`; nil for
+  /// the block that is found from `pc` on. A front end may leave a part at its end out.
+  public var region: RegionShape?
 
-  public init(pc: UInt64, flags: TranslationFlags, code: CodeBytes, maximumInstructions: Int, stopBefore: [UInt64]) {
+  public init(
+    pc: UInt64, flags: TranslationFlags, code: CodeBytes, maximumInstructions: Int, stopBefore: [UInt64],
+    region: RegionShape? = nil
+  ) {
+    self.region = region
     self.pc = pc
     self.flags = flags
     self.code = code
@@ -211,6 +218,10 @@ public protocol Guest: AnyObject, Sendable {
   /// architecture demands of software: stores next to code need not all be seen then.
   var fencesCode: Bool { get }
 
+  /// Whether ordinary instructions change the translation flags (Arm's ITSTATE, which is part of them), so that they are
+  /// to be looked at anew wherever a block was left.
+  var flagsFollowCode: Bool { get }
+
   /// Puts `cpu` in its reset state, about to run at `pc` (or at what the vector table there says), as hart number
   /// `number`.
   func reset(_ cpu: VCPUState, number: Int, pc: UInt64)
@@ -289,5 +300,6 @@ extension Guest {
   public func catches(_ cpu: VCPUState) -> [String] { [] }
   public func comparatorMatched(_ cpu: VCPUState, _ comparator: Comparator, isWrite: Bool) -> GuestException? { nil }
   public var fencesCode: Bool { false }
+  public var flagsFollowCode: Bool { false }
   public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] { [] }
 }

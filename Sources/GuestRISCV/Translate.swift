@@ -19,21 +19,24 @@ extension RISCVGuest {
   }
 
   private func translate(_ request: TranslationRequest, with translator: inout Translator) {
-    let limit = min(max(request.maximumInstructions, 1), Self.blockLimit)
+    let limit = min(max(request.maximumInstructions, 1), request.region == nil ? Self.blockLimit : Int.max)
     var offset = 0
     let stops = request.stopBefore
     var nextStop = 0
     for number in 0..<limit {
-      let pc = translator.address(request.pc &+ UInt64(offset))
+      var pc = translator.address(request.pc &+ UInt64(offset))
       if number > 0 {
+        guard translator.goOn(at: &pc, request.region) else { return }
+        offset = Int(translator.address(pc &- request.pc))
         while nextStop < stops.count, stops[nextStop] < pc { nextStop += 1 }
         if offset >= request.code.count || nextStop < stops.count && stops[nextStop] == pc {
           return translator.stop(before: pc)
         }
-        if translator.builder.isTerminated, !translator.builder.targets.contains(pc) { return }
       }
       guard let (encoding, length) = fetch(request.code, offset, first: number == 0, &translator, pc) else { return }
-      if number > 0, translator.builder.targets.contains(pc) { translator.label(pc: pc) }
+      if number > 0, translator.builder.targets.contains(pc) || request.region?.isLabel(pc) == true {
+        translator.label(pc: pc)
+      }
       translator.begin(pc: pc, length: length)
       if semihosting, encoding == Self.ebreak {
         translator.isSemihostingCall = isSemihostingCall(request.code, offset)
@@ -75,6 +78,18 @@ extension RISCVGuest {
 }
 
 extension Translator {
+  /// Moves `pc`, where the block so far leads to, on to where there is more to translate; false if there is none.
+  fileprivate mutating func goOn(at pc: inout UInt64, _ region: RegionShape?) -> Bool {
+    guard let region else { return !builder.isTerminated || builder.targets.contains(pc) }
+    if !builder.isTerminated {
+      if region.contains(pc) { return true }
+      stop(before: pc)
+    }
+    guard let label = region.label(from: pc) else { return false }
+    pc = label
+    return true
+  }
+
   /// Begins a part of the block with an entry of its own at `pc`.
   mutating func label(pc: UInt64) {
     builder.label(pc: pc)

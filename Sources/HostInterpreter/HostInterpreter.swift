@@ -38,7 +38,7 @@ public final class InterpreterHost: Host {
   }
 
   public func compile(
-    _ block: Block, dataPath: DataPath, firstExit: UInt32, labels: inout [CodeAddress]
+    _ block: Block, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
   ) throws(HostError) -> CompiledBlock {
     guard let last = block.ops.last, last.opcode.endsBlock else {
       throw .unsupported("a block without an end")

@@ -153,9 +153,11 @@ public protocol Host: AnyObject, SendableMetatype {
 
   /// Compiles `block`; its chainable exits are numbered from `firstExit`, which is above the exits of all blocks in use.
   ///
-  /// - Parameter labels: takes the entries at the block's labels, in the order of the ops.
+  /// - Parameters:
+  ///   - isHot: whether it is worth some time to choose the guest registers that live in host registers for this block.
+  ///   - labels: takes the entries at the block's labels, in the order of the ops.
   func compile(
-    _ block: Block, dataPath: DataPath, firstExit: UInt32, labels: inout [CodeAddress]
+    _ block: Block, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
   ) throws(HostError) -> CompiledBlock
   /// Runs translated code from `entry` until something leaves it; the state's header says what and where.
   ///
@@ -211,7 +213,7 @@ extension Host {
   /// Compiles a block whose labels are of no interest.
   public func compile(_ block: Block, dataPath: DataPath, firstExit: UInt32) throws(HostError) -> CompiledBlock {
     var labels: [CodeAddress] = []
-    return try compile(block, dataPath: dataPath, firstExit: firstExit, labels: &labels)
+    return try compile(block, dataPath: dataPath, isHot: false, firstExit: firstExit, labels: &labels)
   }
   public func kick(_ cpu: VCPUState) {}
   public func endKick(_ cpu: VCPUState) {}

@@ -69,10 +69,10 @@ public final class X86_64Host: Host {
   // MARK: Compiling
 
   public func compile(
-    _ block: Block, dataPath: DataPath, firstExit: UInt32, labels: inout [CodeAddress]
+    _ block: Block, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
   ) throws(HostError) -> CompiledBlock {
     let compiled = try unsafe lowering.lower(
-      block, dataPath, firstExit: firstExit, into: cache.free.memory, offset: cache.used)
+      block, dataPath, isHot: isHot, firstExit: firstExit, into: cache.free.memory, offset: cache.used)
     cache.commit(compiled.size)
     labels.removeAll(keepingCapacity: true)
     for index in 0..<lowering.labels.count { labels.append(CodeAddress(lowering.labels[index])) }
@@ -132,10 +132,11 @@ public final class X86_64Host: Host {
   public func link(exit: UInt32, to entry: CodeAddress) {
     let site = lowering.exits[Int(exit)]
     guard site.closesLoop, lowering.interrupts == .unchain, site.displacement != 0 else {
-      return setTarget(of: exit, entry.offset)
+      return setTarget(of: exit, site.inner == 0 ? entry.offset : site.inner)
     }
     loopChains.link(
-      exit: exit, displacement: site.displacement, linked: Self.displacement(from: site, to: entry.offset),
+      exit: exit, displacement: site.displacement,
+      linked: Self.displacement(from: site, to: site.inner == 0 ? entry.offset : site.inner),
       stub: Self.displacement(from: site, to: site.stub))
   }
 
@@ -191,7 +192,14 @@ public final class X86_64Host: Host {
 extension Lowering {
   /// The number of the exit whose stub made a call that returns to `offset`.
   func exit(calledFrom offset: UInt32) -> UInt32 {
+    // Mostly it is an exit of one of the newest blocks.
     var (low, high) = (0, exits.count)
+    var step = 8
+    while step < high, exits[high - step].stub >= offset {
+      high -= step
+      step *= 2
+    }
+    if step < high { low = high - step }
     while low < high {
       let middle = (low + high) / 2
       if exits[middle].stub < offset { low = middle + 1 } else { high = middle }
@@ -202,6 +210,7 @@ extension Lowering {
   mutating func forgetBlocks() {
     sites.removeAll()
     floatSites.removeAll()
+    pinnedBlocks.removeAll()
     exits.removeAll()
     polls.removeAll()
   }
@@ -211,7 +220,10 @@ extension Lowering {
   /// - Returns: offsets in the block's code, by op, and that of the cold parts; nothing if `ir` is not what was compiled.
   fileprivate mutating func opOffsets(_ ir: Block, _ dataPath: DataPath, offset: Int, limit: Int) -> [UInt32] {
     let (oldSites, oldFloatSites, oldExits, oldPolls) = (sites.count, floatSites.count, exits.count, polls.count)
+    let oldPinnedBlocks = pinnedBlocks.count
+    let isHot = hasOwnPins(UInt32(offset))
     defer {
+      pinnedBlocks.truncate(to: oldPinnedBlocks)
       sites.truncate(to: oldSites)
       floatSites.truncate(to: oldFloatSites)
       exits.truncate(to: oldExits)
@@ -223,7 +235,8 @@ extension Lowering {
     // Room for branches and numbers that take more bytes than in their own place.
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: limit * 2 + 256, alignment: 16)
     defer { unsafe memory.deallocate() }
-    let lowered = try? unsafe lower(ir, dataPath, firstExit: UInt32(oldExits), into: memory, offset: offset)
+    let lowered = try? unsafe lower(
+      ir, dataPath, isHot: isHot, firstExit: UInt32(oldExits), into: memory, offset: offset)
     return lowered == nil ? [] : (0..<marks.count).map { marks[$0] }
   }
 }

@@ -14,6 +14,8 @@ struct ExitSite {
   var pc: UInt64 = 0
   /// Whether interrupts are taken here.
   var closesLoop = false
+  /// Where a chained exit to an entry of its own block goes, if that has its own assignment of registers; else 0.
+  var inner: UInt32 = 0
 }
 
 /// A read of the poll page, and where to go on if that faults; offsets in the code cache.
@@ -182,6 +184,9 @@ extension Lowering {
     nans.begin()
     begun = 0
     spillCount = 0
+    if !moves.isEmpty {
+      innerEntries[labels.count + 1].offset = UInt32(truncatingIfNeeded: blockOffset + assembler.count)
+    }
     labels.append(UInt32(truncatingIfNeeded: blockOffset + assembler.count))
   }
 
@@ -200,7 +205,7 @@ extension Lowering {
     }
     let checks = nanChecks()
     let condition = emitCondition(op.a)
-    if op.exitFlags.contains(.checksBudget) {
+    if op.exitFlags.contains(.checksBudget), moves.isEmpty || innerEntry(at: pc) != nil {
       // Likely a loop's end: the taken side stays in line.
       let over = assembler.shortJcc(condition.inverted)
       emit(checks)
@@ -236,11 +241,13 @@ extension Lowering {
     guard mayChain(flags, pc) else {
       assembler.mov(.rax, Int64(bitPattern: pc))
       retire(retired, flags)
+      moveOut()
       if flags.contains(.checksBudget) { checkInterruptsBeforeLookup() }
       assembler.jmp(toAddress: trampoline(trampolines.lookUp))
       return
     }
     retire(retired, flags)
+    if moves.isEmpty || innerEntry(at: pc) == nil { moveOut() }
     if flags.contains(.checksBudget) {
       exits[Int(number)].closesLoop = true
       checkInterrupts(at: number)
@@ -299,6 +306,7 @@ extension Lowering {
     emit(nanChecks())
     loadExtended(.rax, op.a)
     retire(op.extra, op.exitFlags)
+    moveOut()
     if op.exitFlags.contains(.checksBudget) { checkInterruptsBeforeLookup() }
     assembler.jumpThroughCache(missing: trampoline(trampolines.leaveMiss))
   }
@@ -308,6 +316,7 @@ extension Lowering {
     retire(op.extra, [])
     storePC(UInt64(bitPattern: op.imm), at: StateOffset.pc)
     assembler.store(.dword, ABI.state(StateOffset.exitReason), Int32(op.aux))
+    moveOut()
     assembler.jmp(toAddress: trampoline(trampolines.leave))
   }
 
@@ -323,6 +332,7 @@ extension Lowering {
     storePC(UInt64(bitPattern: op.imm), at: StateOffset.exceptionCause)
     storePC(currentPC, at: StateOffset.pc)
     assembler.store(.dword, ABI.state(StateOffset.exitReason), Int32(ExitReason.exception.rawValue))
+    moveOut()
     assembler.jmp(toAddress: trampoline(trampolines.leave))
   }
 
@@ -354,11 +364,14 @@ extension Lowering {
     for index in 0..<exitLabels.count {
       exits[Int(firstExit) + index].stub = UInt32(blockOffset + assembler.count)
       guard exits[Int(firstExit) + index].displacement != 0 else { continue }
+      let staysInside = !moves.isEmpty && innerEntry(at: exits[Int(firstExit) + index].pc) != nil
       assembler.bind(exitLabels[index].unlinked)
+      if staysInside { moveOut() }
       assembler.call(toAddress: trampoline(trampolines.leaveUnlinked))
       if let label = exitLabels[index].budget {
         assembler.bind(label)
         if let poll = exitLabels[index].poll { polls[Int(poll)].resume = UInt32(blockOffset + assembler.count) }
+        if staysInside { moveOut() }
         assembler.call(toAddress: trampoline(trampolines.leaveBudget))
       }
     }

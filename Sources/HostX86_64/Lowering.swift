@@ -10,13 +10,8 @@ struct Lowering {
   // MARK: What does not change
 
   let registers: [RegisterSlot]
-  /// Guest register numbers that live in host registers, in the order of `ABI.pinned`.
-  let pins: [Int]
-  /// Likewise in SSE registers, in the order of `ABI.pinnedVector`.
-  let vectorPins: [Int]
-  /// By guest register number: its index in `pins`, `ABI.pinnedCount` more than that in `vectorPins`, or
-  /// `ValueState.noPin`.
-  let pinOfRegister: [UInt8]
+  /// Guest register numbers that may live in host registers, hottest first.
+  let pinnable: [Int]
   let helpers: [Helper]
   /// By opcode.
   let opcodeEffects: RawTable<Effects>
@@ -37,6 +32,19 @@ struct Lowering {
   // MARK: The block at hand
 
   var assembler: Assembler
+  /// Guest register numbers that live in host registers, in the order of `ABI.pinned`: the common ones, or those of the
+  /// block at hand.
+  var pins: [Int]
+  /// Likewise in SSE registers, in the order of `ABI.pinnedVector`.
+  var vectorPins: [Int]
+  /// By guest register number: its index in `pins`, `ABI.pinnedCount` more than that in `vectorPins`, or
+  /// `ValueState.noPin`.
+  let pinOfRegister: RawTable<UInt8>
+  /// How the block's assignment differs from the common one.
+  var moves: RawList<PinMove>
+  var innerEntries: RawList<InnerEntry>
+  /// By guest register number.
+  let weights: RawTable<UInt32>
   var dataPath = DataPath.slow
   /// Offset of the block in the code cache.
   var blockOffset = 0
@@ -77,6 +85,8 @@ struct Lowering {
 
   // MARK: What the host keeps of blocks
 
+  /// Blocks with an assignment of their own, ascending.
+  var pinnedBlocks: RawList<PinnedBlock>
   var sites: RawList<MemorySite>
   var floatSites: RawList<FloatSite>
   /// Whether any block compiled has values of floating-point type.
@@ -108,10 +118,15 @@ struct Lowering {
     self.trampolines = trampolines
     self.cacheBase = cacheBase
     self.assembler = assembler
-    var map = Array(repeating: ValueState.noPin, count: configuration.registers.count)
-    for (index, register) in pins.enumerated() { map[register] = UInt8(index) }
-    for (index, register) in vectorPins.enumerated() { map[register] = UInt8(ABI.pinnedCount + index) }
-    pinOfRegister = map
+    pinnable = configuration.pinOrder
+    pinOfRegister = RawTable(capacity: configuration.registers.count)
+    pinOfRegister.fill(ValueState.noPin)
+    for (index, register) in pins.enumerated() { pinOfRegister[register] = UInt8(index) }
+    for (index, register) in vectorPins.enumerated() { pinOfRegister[register] = UInt8(ABI.pinnedCount + index) }
+    moves = RawList(reserving: 32)
+    innerEntries = RawList(reserving: 64)
+    weights = RawTable(capacity: configuration.registers.count)
+    pinnedBlocks = RawList(reserving: 1 << 10)
     values = RawTable(capacity: Self.valueLimit + 1)
     ops = RawTable(capacity: 2 * Self.valueLimit)
     mirrors = RawTable(capacity: configuration.registers.count)
@@ -138,6 +153,11 @@ struct Lowering {
   /// Frees the tables. Nothing may be lowered after that.
   mutating func deallocate() {
     opcodeEffects.deallocate()
+    pinOfRegister.deallocate()
+    moves.deallocate()
+    innerEntries.deallocate()
+    weights.deallocate()
+    pinnedBlocks.deallocate()
     values.deallocate()
     ops.deallocate()
     mirrors.deallocate()
@@ -163,7 +183,8 @@ struct Lowering {
 
   /// Assembles `block` at the start of `memory`, which is byte `offset` of the code cache.
   mutating func lower(
-    _ block: Block, _ dataPath: DataPath, firstExit: UInt32, into memory: UnsafeMutableRawBufferPointer, offset: Int
+    _ block: Block, _ dataPath: DataPath, isHot: Bool, firstExit: UInt32, into memory: UnsafeMutableRawBufferPointer,
+    offset: Int
   ) throws(HostError) -> CompiledBlock {
     guard memory.count > 64 else { throw .codeCacheFull }
     guard block.valueTypes.count <= Self.valueLimit else {
@@ -173,7 +194,10 @@ struct Lowering {
     unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
     begin(block, dataPath, firstExit: firstExit, offset: offset)
     let (oldSites, oldFloatSites, oldPolls) = (sites.count, floatSites.count, polls.count)
+    choosePins(isHot: isHot)
     findUses()
+    moveIn()
+    if !moves.isEmpty { innerEntries[0].offset = UInt32(truncatingIfNeeded: blockOffset + assembler.count) }
     for index in 0..<opCount {
       position = Int32(truncatingIfNeeded: index)
       if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
@@ -192,6 +216,7 @@ struct Lowering {
     if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
     emitColdParts()
     emitFloatColdParts()
+    emitWaysInAndOut()
     if failure == nil && assembler.failure != .none {
       failure = assembler.failure == .bufferFull ? .codeCacheFull : .unsupported("a block of over 2 GiB")
     }
@@ -199,6 +224,9 @@ struct Lowering {
       sites.truncate(to: oldSites)
       floatSites.truncate(to: oldFloatSites)
       polls.truncate(to: oldPolls)
+      if pinnedBlocks.count > 0, pinnedBlocks[pinnedBlocks.count - 1].start == UInt32(offset) {
+        pinnedBlocks.truncate(to: pinnedBlocks.count - 1)
+      }
       throw failure
     }
     return CompiledBlock(

@@ -150,7 +150,7 @@ extension X86_64Host {
     case .left:
       saved.canonicalize(site.nans)
       saved[ABI.budget] &-= UInt64(site.retired)
-      return cache.base + UInt64(lowering.trampolines.leave)
+      return cache.base + UInt64(lowering.leave(from: site.start))
     case .completedOnDevice:
       redirect(number)
     case .completed: break

@@ -48,6 +48,7 @@
   @usableFromInline var table: RawTable<Element>
   @usableFromInline var used = 0
   @inlinable public var count: Int { used }
+  @inlinable public var isEmpty: Bool { used == 0 }
 
   /// Allocates room for `capacity` elements; untouched pages cost nothing.
   @inlinable public init(reserving capacity: Int) { table = RawTable(capacity: capacity) }

@@ -95,6 +95,7 @@ struct BlockReport {
         "reached from",
         view.incoming.isEmpty ? .nothing : .list(view.incoming.map { .text("#\($0.block) \(place($0.pc))") })),
     ]
+    if let region = view.region { fields.insert(Field("region", .text(text(of: region))), at: 2) }
     for exit in view.outgoing {
       let state =
         exit.block != 0
@@ -104,6 +105,11 @@ struct BlockReport {
       fields.append(Field("exit \(exit.exit - block.firstExit)", .text("-> \(place(exit.pc))  \(state)")))
     }
     return fields
+  }
+
+  private func text(of region: CodeRegion) -> String {
+    "of \(region.blockCount) blocks that loop through \(place(region.hottest)), which samples found hot; "
+      + "\(region.shape.labels.count) entries in \(region.shape.ranges.count) ranges"
   }
 
   private func place(_ pc: UInt64) -> String { pc.hex0x() + memory.symbolSuffix(pc) }

@@ -17,14 +17,13 @@ extension Command {
         words.removeFirst(2)
       }
       let engine = context.machine.engine
-      let store = engine.store
       let limit = try context.count(words.first, else: 40)
-      var ids = store.valid.filter { store[$0].key.variant == .normal }
+      var ids = engine.store.valid.filter { engine.store[$0].key.variant == .normal }
       let total = ids.count
       switch order {
-      case "pc": ids.sort { (store[$0].key.pc, $0) < (store[$1].key.pc, $1) }
-      case "size": ids.sort { (store[$0].compiled.size, $1) > (store[$1].compiled.size, $0) }
-      case "retranslated": ids.sort { (store.retranslations($0), $1) > (store.retranslations($1), $0) }
+      case "pc": ids.sort { (engine.store[$0].key.pc, $0) < (engine.store[$1].key.pc, $1) }
+      case "size": ids.sort { (engine.store[$0].compiled.size, $1) > (engine.store[$1].compiled.size, $0) }
+      case "retranslated": ids.sort { (engine.store.retranslations($0), $1) > (engine.store.retranslations($1), $0) }
       case "hot":
         guard engine.options.countsExecutions else {
           throw .refused("executions are not counted; switch that on with 'profile on' and let the guest run")

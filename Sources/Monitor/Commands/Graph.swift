@@ -10,14 +10,13 @@ extension Command {
     arguments: [.block],
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
-      let store = engine.store
-      var ids = store.valid.filter { store[$0].key.variant == .normal }
+      var ids = engine.store.valid.filter { engine.store[$0].key.variant == .normal }
       if let word = context.arguments[0] {
         var reached: Set<BlockID> = []
         var open = try context.blockIDs(word)
         while let id = open.popLast() {
           guard reached.insert(id).inserted else { continue }
-          open += store.outgoing(id).map { store.target(of: $0) }.filter { $0 != 0 }
+          open += engine.store.outgoing(id).map { engine.store.target(of: $0) }.filter { $0 != 0 }
         }
         ids = ids.filter(reached.contains)
       }
@@ -26,7 +25,7 @@ extension Command {
       var lines = ["digraph chains {", "  node [shape=box fontname=monospace];"]
       let hottest = max(1, ids.compactMap { engine.executions($0) }.max() ?? 1)
       for id in ids {
-        let block = store[id]
+        let block = engine.store[id]
         var label = block.key.pc.hex0x()
         if let name = context.machine.symbols.describe(block.key.pc) { label += "\\n\(name)" }
         label += "\\n\(block.instructionCount) instrs"
@@ -39,12 +38,12 @@ extension Command {
         lines.append("  b\(id) [label=\"\(label)\"\(style)];")
       }
       for id in ids {
-        for number in store.outgoing(id) {
-          let exit = store.exits[Int(number)]
-          let linked = store.target(of: number)
+        for number in engine.store.outgoing(id) {
+          let exit = engine.store.exits[Int(number)]
+          let linked = engine.store.target(of: number)
           if linked != 0, shown.contains(linked) {
             lines.append("  b\(id) -> b\(linked);")
-          } else if let target = ids.first(where: { store[$0].key.pc == exit.target }) {
+          } else if let target = ids.first(where: { engine.store[$0].key.pc == exit.target }) {
             lines.append("  b\(id) -> b\(target) [style=dashed];")
           }
         }

@@ -78,7 +78,8 @@ enum ConstantFolding {
   static func evaluate(_ op: Op, _ a: UInt64, _ b: UInt64, sourceBits: Int) -> UInt64? {
     let bits = op.type.bits
     return switch op.opcode {
-    case .nop, .instruction, .retire, .count, .label, .const, .getRegister, .setRegister, .select, .load, .store, .atomic,
+    case .nop, .instruction, .retire, .count, .label, .const, .getRegister, .setRegister, .select, .load, .store,
+      .atomic,
       .compareExchange, .fence, .call, .exitIf, .exit, .exitIndirect, .exitWith, .raise, .floatAdd, .floatSub,
       .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum, .floatCompare, .floatOrder,
       .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:

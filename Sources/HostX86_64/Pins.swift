@@ -1,0 +1,206 @@
+// Owns the choice of the guest registers that a hot block keeps in host registers.
+//
+// Blocks agree on the common assignment wherever they are entered and left. A hot block with loops may use another one
+// inside, that of the registers its loops use most: registers change places at its entries and exits, out of the loops'
+// way. Where it calls helpers, or its loops leave it at every turn, changing would cost more than it gains.
+
+import HostKit
+import IR
+
+/// A host register that holds another guest register inside a block than outside.
+struct PinMove: BitwiseCopyable {
+  /// Index in `ABI.pinned`, or `ABI.pinnedCount` more than that in `ABI.pinnedVector`.
+  var place: UInt8
+  var outside: UInt16
+  var inside: UInt16
+  /// Whether the block writes the one inside.
+  var isWritten: Bool
+}
+
+/// A block with an assignment of its own.
+struct PinnedBlock: BitwiseCopyable {
+  /// Offsets in the code cache.
+  var start: UInt32
+  var end: UInt32
+  /// Leaves, with all registers as inside the block.
+  var leave: UInt32
+}
+
+/// A label of the block at hand, its top included.
+struct InnerEntry: BitwiseCopyable {
+  var pc: UInt64
+  /// Index of its op.
+  var position: Int32
+  /// Where exits of the block itself come in; offset in the code cache, once it is known.
+  var offset: UInt32 = 0
+}
+
+extension Lowering {
+  /// Decides on the assignment for the block at hand.
+  mutating func choosePins(isHot: Bool) {
+    for index in 0..<moves.count { assign(moves[index].place, to: Int(moves[index].outside)) }
+    moves.removeAll()
+    innerEntries.removeAll()
+    guard isHot, weighRegisters() else { return }
+    choose(0..<pins.count) { $0.isInteger }
+    choose(ABI.pinnedCount..<ABI.pinnedCount + vectorPins.count) { $0.isFloat }
+    for index in 0..<moves.count { assign(moves[index].place, to: Int(moves[index].inside)) }
+  }
+
+  private mutating func assign(_ place: UInt8, to guest: Int) {
+    let index = Int(place)
+    if index < ABI.pinnedCount {
+      pinOfRegister[pins[index]] = ValueState.noPin
+      pins[index] = guest
+    } else {
+      pinOfRegister[vectorPins[index - ABI.pinnedCount]] = ValueState.noPin
+      vectorPins[index - ABI.pinnedCount] = guest
+    }
+    pinOfRegister[guest] = place
+  }
+
+  /// Finds the block's loops, and counts uses of guest registers in them, the deeper the more.
+  /// - Returns: false if the common assignment is to stay.
+  private mutating func weighRegisters() -> Bool {
+    innerEntries.append(InnerEntry(pc: blockPC, position: -1))
+    for index in 0..<opCount {
+      switch ops[index].opcode {
+      case .label:
+        innerEntries.append(InnerEntry(pc: UInt64(bitPattern: ops[index].imm), position: Int32(index)))
+      case .call: return false
+      default: break
+      }
+    }
+    var loops: [ClosedRange<Int>] = []
+    for index in 0..<opCount where ops[index].opcode == .exit || ops[index].opcode == .exitIf {
+      guard let head = innerEntry(at: UInt64(bitPattern: ops[index].imm)), Int(head.position) < index else { continue }
+      loops.append(Int(head.position) + 1...index)
+    }
+    for loop in loops where leavesAlways(loop) { return false }
+    for register in registers.indices { weights[register] = 0 }
+    for loop in loops {
+      let depth = loops.count { $0 != loop && $0.contains(loop.lowerBound) && $0.contains(loop.upperBound) }
+      let weight: UInt32 = 1 << UInt32(3 * min(depth, 4))
+      for index in loop {
+        let op = ops[index]
+        if op.opcode == .getRegister || op.opcode == .setRegister { weights[Int(op.imm)] &+= weight }
+      }
+    }
+    return !loops.isEmpty
+  }
+
+  /// Whether there is a way out in the loop that is no side exit.
+  @inline(__always)
+  private func leavesAlways(_ loop: ClosedRange<Int>) -> Bool {
+    for index in loop {
+      switch ops[index].opcode {
+      case .exitIndirect: return true
+      case .exit where innerEntry(at: UInt64(bitPattern: ops[index].imm)) == nil: return true
+      default: break
+      }
+    }
+    return false
+  }
+
+  /// The label at `pc`, if the block has an assignment of its own to choose or chosen.
+  @inline(__always)
+  func innerEntry(at pc: UInt64) -> InnerEntry? {
+    for index in 0..<innerEntries.count where innerEntries[index].pc == pc { return innerEntries[index] }
+    return nil
+  }
+
+  /// Fills places with the registers used most, leaving those alone that have one already.
+  private mutating func choose(_ places: Range<Int>, _ fits: (Type) -> Bool) {
+    var wanted = pinnable.filter { fits(registers[$0].type) && weights[$0] > 0 }
+    wanted.sort { (weights[$1], $0) < (weights[$0], $1) }
+    wanted = Array(wanted.prefix(places.count))
+    var free = places.filter { !wanted.contains(guest(inPlace: $0)) }
+    for inside in wanted where pinOfRegister[inside] == ValueState.noPin {
+      let place = free.removeLast()
+      var isWritten = false
+      for index in 0..<opCount where ops[index].opcode == .setRegister && Int(ops[index].imm) == inside {
+        isWritten = true
+      }
+      moves.append(
+        PinMove(
+          place: UInt8(place), outside: UInt16(guest(inPlace: place)), inside: UInt16(inside), isWritten: isWritten))
+    }
+  }
+
+  @inline(__always)
+  private func guest(inPlace place: Int) -> Int {
+    place < ABI.pinnedCount ? pins[place] : vectorPins[place - ABI.pinnedCount]
+  }
+
+  // MARK: Code at entries and exits; it keeps the flags
+
+  /// From the common assignment to the block's own.
+  mutating func moveIn() {
+    for index in 0..<moves.count {
+      store(moves[index].place, Int(moves[index].outside))
+      load(moves[index].place, Int(moves[index].inside))
+    }
+  }
+
+  /// From the block's own assignment to the common one.
+  mutating func moveOut() {
+    for index in 0..<moves.count {
+      if moves[index].isWritten { store(moves[index].place, Int(moves[index].inside)) }
+      load(moves[index].place, Int(moves[index].outside))
+    }
+  }
+
+  private mutating func store(_ place: UInt8, _ guest: Int) {
+    let slot = registers[guest]
+    if Int(place) < ABI.pinnedCount {
+      assembler.store(slot.type.exactWidth, ABI.state(slot.offset), ABI.pinned(Int(place)))
+    } else {
+      assembler.vectorStore(.movsd, ABI.state(slot.offset), ABI.pinnedVector(Int(place) - ABI.pinnedCount))
+    }
+  }
+
+  private mutating func load(_ place: UInt8, _ guest: Int) {
+    let slot = registers[guest]
+    if Int(place) < ABI.pinnedCount {
+      assembler.movzx(from: slot.type.exactWidth, ABI.pinned(Int(place)), ABI.state(slot.offset))
+    } else {
+      assembler.vector(.movsd, ABI.pinnedVector(Int(place) - ABI.pinnedCount), ABI.state(slot.offset))
+    }
+  }
+
+  /// Behind the cold parts: the ways in at labels, and the way out for accesses that end in an exception.
+  mutating func emitWaysInAndOut() {
+    guard !moves.isEmpty else { return }
+    for index in 0..<labels.count {
+      let inner = labels[index]
+      labels[index] = UInt32(truncatingIfNeeded: blockOffset + assembler.count)
+      moveIn()
+      assembler.jmp(toAddress: cacheBase + UInt64(inner))
+    }
+    let leave = blockOffset + assembler.count
+    moveOut()
+    assembler.jmp(toAddress: trampoline(trampolines.leave))
+    for index in Int(firstExit)..<Int(nextExit) {
+      if let entry = innerEntry(at: exits[index].pc) { exits[index].inner = entry.offset }
+    }
+    pinnedBlocks.append(
+      PinnedBlock(
+        start: UInt32(truncatingIfNeeded: blockOffset), end: UInt32(truncatingIfNeeded: blockOffset + assembler.count),
+        leave: UInt32(truncatingIfNeeded: leave)))
+  }
+
+  /// Offset of the code that leaves from within the block at `offset`, with registers as they are there.
+  @inline(__always)
+  func leave(from offset: UInt32) -> Int {
+    var (low, high) = (0, pinnedBlocks.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if pinnedBlocks[middle].end <= offset { low = middle + 1 } else { high = middle }
+    }
+    return low < pinnedBlocks.count && pinnedBlocks[low].start <= offset
+      ? Int(pinnedBlocks[low].leave) : trampolines.leave
+  }
+
+  /// Whether the block at `offset` has an assignment of its own.
+  func hasOwnPins(_ offset: UInt32) -> Bool { leave(from: offset) != trampolines.leave }
+}
