@@ -31,6 +31,7 @@ final class Reception: @unchecked Sendable {
     // A loop that is shut down has no clients any more.
     try? loop.submit { [self] in
       if attached?.session != nil { target.clientVanished(.keep) }
+      if attached != nil { target.machine.setDebugger(isAttached: false) }
       attached?.close()
       for handler in waiting { handler.close() }
       attached = nil
@@ -54,12 +55,14 @@ final class Reception: @unchecked Sendable {
     waiting.removeAll { $0 === handler }
     guard attached === handler else { return }
     attached = nil
+    target.machine.setDebugger(isAttached: false)
     if let session, session.phase != .detached { target.clientVanished() }
     if !waiting.isEmpty { admit(waiting.removeFirst()) }
   }
 
   private func admit(_ handler: ConnectionHandler) {
     attached = handler
+    target.machine.setDebugger(isAttached: true)
     handler.attach(to: target)
   }
 

@@ -23,6 +23,12 @@ extension Engine {
   func matchInstruction(_ vcpu: VCPU) -> RunOutcome? {
     let pc = vcpu.state.pc
     vcpu.passedBreakpoint = pc
+    // The handler of the match comes back to the instruction.
+    guard vcpu.matchedInstruction != pc else {
+      vcpu.matchedInstruction = nil
+      return nil
+    }
+    vcpu.matchedInstruction = pc
     guard let comparator = debug.comparators.first(where: { $0.isInstruction && $0.address == pc }) else { return nil }
     return report(vcpu, comparator, isWrite: false)
   }

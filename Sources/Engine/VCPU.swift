@@ -120,6 +120,8 @@ import IR
   var opSession: OpSession?
   /// The PC whose breakpoint the next run passes over.
   var passedBreakpoint: UInt64?
+  /// The PC that a comparator of the guest's own has matched, until it is executed.
+  var matchedInstruction: UInt64?
 
   /// While the vCPU runs by the host's clock: the time (ns) up to which ``ticks`` counts. Else `.max`.
   var hostStart = UInt64.max
@@ -265,6 +267,7 @@ extension Engine {
     vcpu.runsNextAlone = false
     vcpu.repeatedException = RepeatedException()
     vcpu.passedBreakpoint = nil
+    vcpu.matchedInstruction = nil
     vcpu.opSession = nil
     windowGeneration &+= 1
     vcpu.flushTLB(address: nil, addressSpace: nil)
@@ -290,6 +293,7 @@ public struct VCPUProgress: Sendable, Equatable {
   public var reservationAddress: UInt64?
   public var reservationSize: Int
   public var reservationValue: UInt64
+  public var matchedInstruction: UInt64?
 }
 
 extension VCPU {
@@ -299,7 +303,7 @@ extension VCPU {
         ticks: ticks, retired: retired, isWaiting: isWaiting, isHalted: isHalted, mayInterrupt: mayInterrupt,
         isKicked: isKicked, repeatedException: repeatedException, reservationAddress: reservation?.address,
         reservationSize: reservation?.size ?? 0,
-        reservationValue: reservation?.value ?? 0)
+        reservationValue: reservation?.value ?? 0, matchedInstruction: matchedInstruction)
     }
     set {
       ticks = newValue.ticks
@@ -309,6 +313,7 @@ extension VCPU {
       mayInterrupt = newValue.mayInterrupt
       isKicked = newValue.isKicked
       repeatedException = newValue.repeatedException
+      matchedInstruction = newValue.matchedInstruction
       reservation = newValue.reservationAddress.map {
         ($0, newValue.reservationSize, newValue.reservationValue)
       }

@@ -47,6 +47,7 @@ public final class ARMGuest: Guest {
       ]
     }
     if features.contains(.dsp) { groups.append(DSP.group) }
+    if features.contains(.v8) { groups += (features.contains(.main) ? [] : V8.baseline) + [V8.group] }
     if features.contains(.float) { groups += [FloatData.single, FloatMemory.group] }
     if features.contains(.double) { groups.append(FloatData.double) }
     if features.contains(.float5) { groups.append(FloatData.version5) }
@@ -55,7 +56,8 @@ public final class ARMGuest: Guest {
   }
 
   public var architecture: String {
-    !model.features.contains(.main) ? "armv6-m" : model.features.contains(.dsp) ? "armv7e-m" : "armv7-m"
+    if model.features.contains(.v8) { return model.features.contains(.main) ? "armv8-m.main" : "armv8-m.base" }
+    return !model.features.contains(.main) ? "armv6-m" : model.features.contains(.dsp) ? "armv7e-m" : "armv7-m"
   }
   public var addressBits: Int { 32 }
   public var stackPointer: Int { ARMRegisters.sp }

@@ -20,6 +20,12 @@ enum HelperNumber: Int, CaseIterable {
   case parallel
   /// The sum of the absolute differences of the bytes of `a` and `b`.
   case sumDifferences
+  /// Raises the fault of a stack pointer `a` that is below its limit.
+  case checkStackLimit
+  /// TT of address `a`; the immediate is 1 for user mode's rights.
+  case testTarget
+  /// Logs that an instruction, the immediate, needs the Security Extension.
+  case lacksSecurity
 
   var helper: Helper {
     switch self {
@@ -32,6 +38,10 @@ enum HelperNumber: Int, CaseIterable {
     case .clearExclusive: unsafe Helper("clrex", [.writesMemory], clearExclusiveHelper)
     case .parallel: unsafe Helper("parallel", [], parallelHelper)
     case .sumDifferences: unsafe Helper("usad8", [], sumDifferencesHelper)
+    case .checkStackLimit:
+      unsafe Helper("check_stack_limit", [.mayRaise, .readsRegisters], checkStackLimitHelper)
+    case .testTarget: unsafe Helper("test_target", [.readsRegisters], testTargetHelper)
+    case .lacksSecurity: unsafe Helper("lacks_security", [.readsRegisters], lacksSecurityHelper)
     case .checkDivisor: unsafe Helper("check_divisor", [.mayRaise], checkDivisorHelper)
     }
   }
@@ -41,7 +51,7 @@ enum HelperNumber: Int, CaseIterable {
 enum SpecialRegister: Int {
   case apsr = 0, iapsr, eapsr, xpsr
   case ipsr = 5, epsr, iepsr
-  case msp, psp
+  case msp, psp, msplim, psplim
   case primask = 16, basepri, basepriMax, faultmask, control
 
   static func name(_ number: Int) -> String {
@@ -55,6 +65,8 @@ enum SpecialRegister: Int {
     case .iepsr: "IEPSR"
     case .msp: "MSP"
     case .psp: "PSP"
+    case .msplim: "MSPLIM"
+    case .psplim: "PSPLIM"
     case .primask: "PRIMASK"
     case .basepri: "BASEPRI"
     case .basepriMax: "BASEPRI_MAX"
@@ -78,6 +90,8 @@ extension Core {
     case _ where !isPrivileged: return 0
     case .msp: return mainStack
     case .psp: return processStack
+    case .msplim: return self[.msplim]
+    case .psplim: return self[.psplim]
     case .primask: return self[.primask]
     case .basepri, .basepriMax: return self[.basepri]
     case .faultmask: return self[.faultmask]
@@ -97,6 +111,9 @@ extension Core {
     case _ where !isPrivileged: break
     case .msp: mainStack = value
     case .psp: processStack = value
+    case .msplim, .psplim:
+      guard features.isSuperset(of: Slot.msplim.needs) else { break }
+      self[register == .msplim ? .msplim : .psplim] = value & ~7
     case .primask: self[.primask] = value & 1
     case .basepri: self[.basepri] = value & (system?.priorityMask ?? 0xFF)
     case .basepriMax:

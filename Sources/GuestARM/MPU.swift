@@ -134,6 +134,16 @@ extension SystemControl {
       && (last & ~31 == address & ~31 || rights(last, privileged: privileged).contains(wanted))
   }
 
+  /// The rights at an address in the current mode, and the one region that gives them (TT).
+  func lookUp(_ address: UInt32, privileged: Bool, _ core: Core) -> (Rights, region: Int?) {
+    guard protects(core) else {
+      let isDenied = !privileged && (0xE000_0000..<0xE010_0000).contains(address)
+      return (isDenied ? [] : .all, nil)
+    }
+    let matching = (0..<regionCount).filter { matches($0, address) }
+    return (rights(address, privileged: privileged), matching.count == 1 ? matching[0] : nil)
+  }
+
   /// Whether the right to execute is the same all over the page of an address.
   func isUniform(pageOf address: UInt32, privileged: Bool) -> Bool {
     let page = UInt64(address & ~0xFFF)

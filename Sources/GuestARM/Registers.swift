@@ -82,7 +82,7 @@ enum Slot: Int, CaseIterable, Sendable {
   var needs: Features {
     switch self {
     case .basepri, .faultmask: .main
-    case .msplim, .psplim: .v8
+    case .msplim, .psplim: [.main, .v8]
     default: []
     }
   }
@@ -154,6 +154,7 @@ extension ARMGuest {
     }
     core[r: ARMRegisters.sp] = UInt32(stack) & ~3
     cpu.pc = entry ^ 1
+    core.system?.noteReset()
   }
 
   public func passBootParameters(_ cpu: VCPUState, number: Int, devicetree: UInt64, parameters: UInt64) {}

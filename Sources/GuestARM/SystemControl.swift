@@ -76,8 +76,8 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
   var isDebugged = false
   var catches: VectorCatch = []
   var stopReason: String?
-  /// The BKPT that the machine stopped at last.
-  var passedBreakpoint: UInt64?
+  /// The BKPT that the machine stopped at last, and when.
+  var passedBreakpoint: (pc: UInt64, retired: UInt64)?
   /// What the engine compares for the DWT.
   var comparators: [Comparator] = []
   var trace: (any TraceSink)?
@@ -127,9 +127,11 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
 
   func reset(vectorTable: UInt32) {
     context.cancel(token: 0)
-    let level = state.level
+    // Vector catch is a debugger's, and outlives resets.
+    let (level, catches) = (state.level, VectorCatch(rawValue: state.debugControl))
     state = State()
     state.level = level
+    state.debugControl = catches.rawValue
     state.vectorTable = vectorTable
     for number in 0..<ExceptionNumber.firstInterrupt { state.enabled[number] = true }
     for number in [4, 5, 6, 12] { state.enabled[number] = false }

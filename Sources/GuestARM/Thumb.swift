@@ -46,8 +46,8 @@ enum Thumb {
       .init("add", "01000100 d mmmm ddd; n=d", "d, m", addHigh),
       .init("cmp", "01000101 n mmmm nnn", "n, m", cmpRegister),
       .init("mov", "01000110 d mmmm ddd", "d, m", movHigh),
-      .init("bx", "010001110 mmmm ...", "m", bx),
-      .init("blx", "010001111 mmmm ...", "m", blx),
+      .init("bx", "010001110 mmmm 0..", "m", bx),
+      .init("blx", "010001111 mmmm 0..", "m", blx),
     ])
 }
 
@@ -149,12 +149,14 @@ extension Thumb {
 extension Thumb {
   static func addHigh(_ t: inout Translator, _ i: Instruction) {
     let result = t.builder.binary(.add, t.r(i.n), t.r(i.m))
+    if i.d == ARMRegisters.sp { t.checkStack(result) }
     guard i.d == ARMRegisters.pc else { return t.setR(i.d, result) }
     t.execute()
     t.branch(toAddress: result)
   }
 
   static func movHigh(_ t: inout Translator, _ i: Instruction) {
+    if i.d == ARMRegisters.sp { t.checkStack(t.r(i.m)) }
     guard i.d == ARMRegisters.pc else { return t.setR(i.d, t.r(i.m)) }
     t.execute()
     t.branch(toAddress: t.r(i.m))

@@ -98,6 +98,7 @@ extension Translator {
       offset += 4
     }
     if let writeBack, list >> writeBack.register & 1 == 0 {
+      if writeBack.register == ARMRegisters.sp { checkStack(writeBack.value) }
       if writeBack.register == ARMRegisters.sp {
         setStack(writeBack.value)
       } else {
@@ -158,8 +159,10 @@ extension Thumb {
     t.execute()
     let stack = t.r(ARMRegisters.sp)
     let size = 4 * i.list.nonzeroBitCount
+    let top = t.binary(.sub, stack, size)
+    t.checkStack(top)
     t.storeMultiple(i.list, at: stack, ARMRegisters.sp, offset: -size)
-    t.setStack(t.binary(.sub, stack, size))
+    t.setStack(top)
   }
 
   static func pop(_ t: inout Translator, _ i: Instruction) {

@@ -53,7 +53,9 @@ extension Thumb {
 
 extension Thumb {
   static func subSP(_ t: inout Translator, _ i: Instruction) {
-    t.setR(i.d, t.binary(.sub, t.r(ARMRegisters.sp), i.i))
+    let stack = t.binary(.sub, t.r(ARMRegisters.sp), i.i)
+    t.checkStack(stack)
+    t.setR(i.d, stack)
   }
 
   private static func extend(_ t: inout Translator, _ i: Instruction, _ type: Type, _ opcode: Opcode) {
@@ -185,7 +187,7 @@ extension Thumb {
     // What may change the mode, the stack pointer or which interrupts are held off.
     guard i.i > 3 else { return }
     t.leaveITBlockAfterCurrent()
-    if i.i == SpecialRegister.control.rawValue {
+    if [SpecialRegister.control, .msplim, .psplim].contains(where: { $0.rawValue == i.i }) {
       t.builder.exit(with: .stateChanged, pc: t.nextPC)
     } else {
       t.builder.exit(to: t.nextPC, [.checksBudget])

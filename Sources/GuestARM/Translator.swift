@@ -21,6 +21,8 @@ public struct Translator {
   var predicate: ValueID?
   /// ITSTATE that the current instruction, an IT, gives the next one.
   var beginsITBlock: UInt8?
+  /// The value of the stack pointer that was last held against its limit.
+  var checkedStack: ValueID?
   /// What the flags were last computed from in this block.
   var flagSource = FlagSource.unknown
   /// What a floating-point comparison in this block left in ``FloatSlot/floatOrder``.

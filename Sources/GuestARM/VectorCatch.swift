@@ -105,12 +105,13 @@ extension SystemControl {
   func stopsAtBreakpoint(_ core: Core) -> Bool {
     guard isDebugged, state.debugControl & 1 << 16 == 0 else { return false }
     let pc = core.cpu.pc
-    guard passedBreakpoint != pc else {
+    let time = core.cpu.context.retiredInstructions
+    guard passedBreakpoint?.pc != pc || passedBreakpoint?.retired != time else {
       passedBreakpoint = nil
       core.skipInstruction()
       return true
     }
-    passedBreakpoint = pc
+    passedBreakpoint = (pc, time)
     state.debugFaultStatus |= 1 << 1
     let half = core.cpu.context.readPhysical(pc & ~1, size: 2) ?? 0
     stopReason = "bkpt \(half & 0xFF) at \(hex(pc))"

@@ -75,6 +75,7 @@ enum WideData {
     writes: Bool = true
   ) {
     let result = opcode.map { t.builder.binary($0, t.r(i.n), operand.0) } ?? operand.0
+    if opcode == nil, i.d == ARMRegisters.sp { t.checkStack(result) }
     if i["f"] != 0 { t.setNZC(result, operand.carry) }
     if writes { t.setR(i.d, result) }
   }
@@ -113,6 +114,10 @@ enum WideData {
 
   private static func arithmetic(_ t: inout Translator, _ i: Instruction, _ sum: Sum, _ operand: ValueID) {
     let flags = i["f"] != 0
+    // Before the flags are written.
+    if i.d == ARMRegisters.sp, t.flags.limitsStack, sum == .add || sum == .subtract {
+      t.checkStack(t.builder.binary(sum == .add ? .add : .sub, t.r(i.n), operand))
+    }
     let result =
       switch sum {
       case .add: t.add(t.r(i.n), operand, flags: flags)
@@ -143,8 +148,13 @@ enum WideData {
       .init("ubfx", "11110 0 111100 nnnn 0 iii dddd ii 0 eeeee; i=4:2|1:0", "d, n, #i, #E", ubfx),
     ])
 
-  static func addW(_ t: inout Translator, _ i: Instruction) { t.setR(i.d, t.binary(.add, t.r(i.n), i.i)) }
-  static func subW(_ t: inout Translator, _ i: Instruction) { t.setR(i.d, t.binary(.sub, t.r(i.n), i.i)) }
+  static func addW(_ t: inout Translator, _ i: Instruction) { offset(&t, i, .add) }
+  static func subW(_ t: inout Translator, _ i: Instruction) { offset(&t, i, .sub) }
+  private static func offset(_ t: inout Translator, _ i: Instruction, _ opcode: Opcode) {
+    let result = t.binary(opcode, t.r(i.n), i.i)
+    if i.d == ARMRegisters.sp { t.checkStack(result) }
+    t.setR(i.d, result)
+  }
   static func adrW(_ t: inout Translator, _ i: Instruction) {
     let offset = UInt32(i.i)
     t.setR(i.d, t.const(i["u"] != 0 ? t.alignedPC &+ offset : t.alignedPC &- offset))

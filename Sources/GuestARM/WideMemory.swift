@@ -32,8 +32,10 @@ enum WideMemory {
     t.execute()
     let base = t.r(i.n)
     let size = 4 * i.list.nonzeroBitCount
+    let end = t.binary(.add, base, descends ? -size : size)
+    if i["w"] != 0, i.n == ARMRegisters.sp { t.checkStack(end) }
     t.storeMultiple(i.list, at: base, i.n, offset: descends ? -size : 0)
-    if i["w"] != 0 { t.setR(i.n, t.binary(.add, base, descends ? -size : size)) }
+    if i["w"] != 0 { t.setR(i.n, end) }
   }
 
   private static func load(_ t: inout Translator, _ i: Instruction, descends: Bool) {
@@ -54,6 +56,7 @@ enum WideMemory {
     let offset = i["u"] != 0 ? i.i : -i.i
     let base = i.n == ARMRegisters.pc ? t.const(t.alignedPC) : t.r(i.n)
     let moved = i["w"] != 0 || i["p"] == 0 ? t.binary(.add, base, offset) : nil
+    if let moved, i.n == ARMRegisters.sp { t.checkStack(moved) }
     return (base, i["p"] != 0 ? offset : 0, moved)
   }
 

@@ -260,6 +260,10 @@ public protocol Guest: AnyObject, Sendable {
   func lockUp(_ cpu: VCPUState) -> String?
   /// The interrupt to take now, if any is pending and enabled.
   func pendingInterrupt(_ cpu: VCPUState) -> GuestException?
+  /// Why a CPU that was just reset cannot run what was loaded, if it cannot: what is wrong with the image, what to do.
+  func startProblem(_ cpu: VCPUState) -> String?
+  /// Why a file built with these attributes (the ELF ABI's, by tag) cannot run, if it cannot.
+  func refusal(ofAttributes attributes: [UInt64: UInt64]) -> String?
   /// What the instruction that led to PC still does: a jump to a magic address that is an exception return. Taken before
   /// anything else happens.
   func pendingTransition(_ cpu: VCPUState) -> GuestException?
@@ -292,6 +296,8 @@ public protocol Guest: AnyObject, Sendable {
 extension Guest {
   public var bootProtocol: BootProtocol { .devicetree }
   public func lockUp(_ cpu: VCPUState) -> String? { nil }
+  public func startProblem(_ cpu: VCPUState) -> String? { nil }
+  public func refusal(ofAttributes attributes: [UInt64: UInt64]) -> String? { nil }
   public func pendingTransition(_ cpu: VCPUState) -> GuestException? { nil }
   public func takeDebugStop(_ cpu: VCPUState) -> String? { nil }
   public func debuggerChanged(_ cpu: VCPUState, isAttached: Bool) {}

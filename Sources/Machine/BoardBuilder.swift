@@ -108,6 +108,11 @@ struct BoardBuilder {
     machine.boot = try BootPlan(images, tree: &machine.tree, configuration, guest)
     machine.symbols.add(images.symbols)
     try machine.loadBootChecked()
+    if let image = images.bios ?? images.kernel, let state = engine.vcpus.first?.state,
+      let problem = guest.startProblem(state)
+    {
+      throw MachineError.badInput("\(image.path): \(problem)")
+    }
     return machine
   }
 
@@ -126,6 +131,10 @@ struct BoardBuilder {
         throw MachineError.badInput(
           "\(image.path): an ELF file for \(ELFReader.name(ofMachine: elf.machine)), \(elf.bits) bits, but the CPU is \(guest.architecture);"
             + " choose another CPU with -cpu or another file")
+      }
+      if let attributes = image.image.attributes, let reason = guest.refusal(ofAttributes: attributes.values) {
+        let named = attributes.cpuName.map { " (\($0))" } ?? ""
+        throw MachineError.badInput("\(image.path): \(reason)\(named); choose another CPU with -cpu or another file")
       }
     }
     for path in tree.cpuPaths {

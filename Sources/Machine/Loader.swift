@@ -22,5 +22,7 @@ public struct Image: Sendable {
   public var symbols: [Symbol] = []
   /// The ELF machine number and class, of an ELF file.
   public var elf: (machine: UInt16, bits: Int)?
+  /// Of an ELF file for Arm that has them.
+  public var attributes: BuildAttributes?
   public init() {}
 }

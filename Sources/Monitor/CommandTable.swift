@@ -4,13 +4,14 @@
 enum CommandTable {
   static let commands: [Command] = [
     // Run control
-    .stop, .cont, .step, .stepBlock, .stepOp, .until, .reset, .quit,
+    .stop, .cont, .step, .stepBlock, .stepOp, .until, .reset, .maskInterrupts,
+    .cortexMask, .quit,
     // Look at the machine
     .infoStatus, .infoCPUs, .cpu, .infoRegisters, .setRegister, .examine, .examinePhysical, .print, .peek, .poke,
     .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevice, .registerDescription, .infoInterrupts, .infoTLB, .walk,
     .infoSymbols,
     // Breakpoints and watchpoints
-    .breakpoint, .watch, .delete, .infoBreakpoints,
+    .breakpoint, .watch, .delete, .infoBreakpoints, .catchVectors, .cortexCatch,
     // Translation blocks
     .blocks, .block, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow, .unchain, .flush, .graph,
     // IR and passes

@@ -25,6 +25,8 @@ struct Plan {
   var replay: String?
   var monitorScript: String?
   var endScript: String?
+  /// `console` or a file for software trace.
+  var itm: String?
   var perfMap = false
   var jitDump: String?
   var pidFile: String?
@@ -210,6 +212,7 @@ struct Plan {
       expect = text
     }
     exitCodeFromGuest = options.exitCodeFromGuest
+    itm = options.itm
     record = options.record
     replay = options.replay
     monitorScript = options.monitorScript
@@ -273,6 +276,7 @@ struct Plan {
     add("gdb", gdb)
     add("host", set.host)
     lines.append("log \(logItems.map(\.rawValue).sorted().joined(separator: ","))")
+    add("itm", itm)
     add("timeout", timeout)
     add("expect", expect)
     add("instructions", set.instructionLimit)

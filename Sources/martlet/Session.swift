@@ -43,6 +43,13 @@ final class Session {
       if plan.perfMap { try machine.writePerfMap() }
       if let folder = plan.jitDump { try machine.writeJITDump(inFolder: folder) }
     } catch { throw .usage("\(plan.perfMap ? "--perf-map" : "--jitdump"): \(error)") }
+    if let place = plan.itm {
+      let sink: any TraceSink =
+        place == "console" ? ConsoleTrace(lines[0]) : FileTrace(try Descriptors.open(place, of: "--itm"))
+      guard machine.connect(trace: sink) else {
+        throw .usage("--itm: the board has no ITM; only Arm's Cortex-M3 and above have one")
+      }
+    }
     machine.engine.log.items = plan.logItems.sorted { $0.rawValue < $1.rawValue }
     if !inputs.isEmpty { machine.setReplay(inputs) }
   }

@@ -61,8 +61,8 @@ func translate(_ guest: ARMGuest, bytes: [UInt8], pc: UInt64 = 0x8000, flags: UI
     for (row, pattern) in guest.decoder.patterns.enumerated() {
       for _ in 0..<40 {
         let bytes = memory(pattern.randomEncoding(using: &random), pattern.length)
-        // Privileged or not, with the traps of CCR in all combinations; outside of IT blocks.
-        let flags = UInt32.random(in: 0...7, using: &random) << 8
+        // Privileged or not, with the traps of CCR and a stack limit in all combinations; outside of IT blocks.
+        let flags = UInt32.random(in: 0...31, using: &random) << 8
         let block = translate(guest, bytes: bytes, flags: flags)
         do throws(VerificationError) { try verifier.verify(block) } catch {
           Issue.record("\(guest.decoder.rows[row].name): \(error)")

@@ -90,7 +90,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["cortex-m0", "cortex-m3", "cortex-m4"])
+  @Test(arguments: ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m23", "cortex-m33"])
   func hostsAgree(model: String) throws { try hostsAgree(model, RandomProgram.self) }
 
   @Test(arguments: ["cortex-m4f", "cortex-m7"])
@@ -104,9 +104,10 @@ import Testing
     }
   }
 
-  @Test(arguments: ["cortex-m0", "cortex-m3", "cortex-m4"])
+  @Test(arguments: ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m23", "cortex-m33"])
   func userModeEmulationAgrees(model: String) throws {
-    try userModeEmulationAgrees(model, RandomProgram.self, cpu: "cortex-a15")
+    let isV8 = ["cortex-m23", "cortex-m33"].contains(model)
+    try userModeEmulationAgrees(model, RandomProgram.self, cpu: isV8 ? "max" : "cortex-a15")
   }
 
   /// `max` has what FPv5 has.

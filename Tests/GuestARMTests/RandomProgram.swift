@@ -67,6 +67,7 @@ struct RandomProgram: DifferentialProgram {
     "bx", "blx", "push", "pop", "cpsie", "cpsid", "bkpt", "wfe", "wfi", "sev", "wfe.w", "wfi.w", "sev.w", "udf", "svc",
     "b", "bl", "b.w", "b<c>.w", "b<c>", "cbz", "cbnz", "it<x>", "msr", "mrs", "udf.w", "tbb", "tbh", "coprocessor",
     "coprocessor2", "strex", "strexb", "strexh", "ldrex", "ldrexb", "ldrexh", "clrex", "ldr.literal", "nop", "nop.w",
+    "ldaex", "ldaexb", "ldaexh", "stlex", "stlexb", "stlexh", "tt", "ttt", "tta", "ttat", "bxns", "blxns", "sg",
   ]
 
   init(_ guest: ARMGuest, cases: Int, seed: UInt64) {
@@ -208,7 +209,7 @@ struct RandomProgram: DifferentialProgram {
     let base = UInt32(i["n"])
     let index = has(pattern, "m") ? UInt32(i["m"]) : nil
     guard base != 13, index != base, index != 13 else { return nil }
-    let multiple = ["stm", "ldm", "strd", "ldrd"].contains { name.hasPrefix($0) }
+    let multiple = ["stm", "ldm", "strd", "ldrd", "lda", "stl"].contains { name.hasPrefix($0) }
     let step: UInt32 = isMain && !multiple ? 1 : 4
     let offset = UInt32(i["i"])
     let sinks = has(pattern, "p") && i["u"] == 0 ? offset : 0

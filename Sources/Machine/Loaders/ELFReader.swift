@@ -64,6 +64,7 @@ struct ELFReader {
       throw failure("it has no PT_LOAD segment, so there is nothing to load; link it with a linker script")
     }
     image.symbols = try readSymbols()
+    if image.elf?.machine == 40 { image.attributes = try readAttributes() }
     return image
   }
 
@@ -120,6 +121,17 @@ struct ELFReader {
       return try readSymbols(table, index, names: slice(strings.offset, strings.size, "section \(table.link)"))
     }
     return []
+  }
+
+  /// SHT_ARM_ATTRIBUTES
+  private func readAttributes() throws(MachineError) -> BuildAttributes? {
+    let headers = try table(offsetAt: 32, entrySizeAt: 46, smallest: 40, what: "section header")
+    for index in 0..<headers.count {
+      let table = try section(headers, index)
+      guard table.type == 0x7000_0003 else { continue }
+      return BuildAttributes(try slice(table.offset, table.size, "section \(index) (build attributes)"))
+    }
+    return nil
   }
 
   private func section(_ headers: Table, _ index: UInt64) throws(MachineError) -> Section {

@@ -11,7 +11,7 @@ struct FlagWord {
       "machine", "cpu", "smp", "m", "bios", "kernel", "initrd", "append", "dtb", "device", "gdb", "serial", "monitor",
       "display", "semihosting-config", "icount", "accel", "name", "net", "nic", "vga", "parallel", "host", "timeout",
       "expect", "interrupts", "no-pass", "tiers", "record", "replay", "monitor-script", "end-script", "jitdump",
-      "max-instructions", "svd", "export-svd", "pidfile", "chardev", "mon", "rtc", "M", "d", "D",
+      "max-instructions", "itm", "svd", "export-svd", "pidfile", "chardev", "mon", "rtc", "M", "d", "D",
     ].map { FlagWord(word: $0, takesValue: true) }
     + [
       "nographic", "semihosting", "no-reboot", "nodefaults", "no-user-config", "exit-code-from-guest", "count-blocks",

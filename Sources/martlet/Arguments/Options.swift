@@ -74,6 +74,14 @@ struct Options: ParsableCommand {
     parsing: .unconditional, help: "enable=on|off,target=native|gdb|auto,root=DIR,arg=WORD…: semihosting in detail.")
   var semihostingConfig: String?
 
+  @Option(
+    parsing: .unconditional,
+    help: """
+      Where software trace (Arm's ITM) goes: console (port 0 as text, others a line a write) or a file (SWO's packets). \
+      The ports are on from reset, as with a debug probe; without this flag they are off.
+      """)
+  var itm: String?
+
   @Flag(help: "End when the guest resets the machine.")
   var noReboot = false
 

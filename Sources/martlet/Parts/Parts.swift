@@ -56,5 +56,6 @@ enum Parts {
         throw .badInput("\(model == nil ? "\(cpu.path): compatible" : "-cpu"): \(error); see '-cpu help'")
       }
     },
-    describe: { _ in [] })
+    // The devices of the core look there for what it has.
+    describe: { guest in (guest as? ARMGuest).map { [("compatible", "arm,\($0.model.name)")] } ?? [] })
 }

@@ -1,0 +1,328 @@
+// Owns the tests of the debug units: comparators, vector catch, BKPT, trace, steps into and out of handlers
+// (ARMv7-M manual, part C).
+
+import Bus
+import Engine
+import GuestKit
+import Testing
+
+@Suite(.enabled(if: canAssemble)) struct DebugTests {
+  private func reason(_ outcome: RunOutcome) -> String {
+    if case .caught(let text) = outcome { text } else { "\(outcome)" }
+  }
+
+  // MARK: DWT
+
+  /// CYCCNT counts while TRCENA and CYCCNTENA are set, stands else, and can be written.
+  @Test(arguments: hosts) func theCycleCounterCountsWhenItMay(host: String) throws {
+    let found = try notes(
+      """
+        ldr r4, =0xE0001000
+        ldr r0, [r4, 4]
+        note r0
+        set 0xE000EDFC, 0x01000000
+        ldr r0, [r4, 4]
+        note r0
+        movs r0, 1
+        str r0, [r4]
+        ldr r0, =1000
+        str r0, [r4, 4]
+        nop
+        nop
+        ldr r0, [r4, 4]
+        note r0
+        movs r0, 0
+        str r0, [r4]
+        ldr r5, [r4, 4]
+        nop
+        ldr r6, [r4, 4]
+        subs r0, r6, r5
+        note r0
+        b end
+      """, host: host)
+    #expect(found == [0, 0, 1003, 0], "\(found)")
+  }
+
+  /// A comparator of DWT, with MON_EN, raises DebugMonitor after the access (or before the instruction).
+  private func monitored(_ value: String, _ function: Int, _ body: String, host: String) throws -> [UInt32] {
+    try notes(
+      """
+        set 0xE000EDFC, 0x01010000
+        set 0xE0001020, \(value)
+        set 0xE0001024, 0
+        set 0xE0001028, \(function)
+        isb
+        ldr r4, =0x20002000
+        movs r5, 5
+      \(body)
+        movs r0, 100
+        note r0
+        b end
+      .thumb_func
+      monitor:
+        ldr r0, [r4]
+        note r0
+        ldr r6, =0xE000ED30
+        ldr r0, [r6]
+        note r0
+        str r0, [r6]
+        ldr r6, =0xE0001028
+        ldr r0, [r6]
+        lsrs r0, r0, 24
+        note r0
+        bx lr
+      """, host: host)
+  }
+
+  @Test(arguments: hosts) func comparatorsWatchData(host: String) throws {
+    let writes = try monitored("0x20002000", 6, "ldr r0, [r4]\n str r5, [r4]\n ldr r0, [r4]", host: host)
+    #expect(writes == [5, 4, 1, 100], "\(writes)")
+    let reads = try monitored("0x20002000", 5, "str r5, [r4]\n ldr r0, [r4]", host: host)
+    #expect(reads == [5, 4, 1, 100], "\(reads)")
+    let beside = try monitored("0x20002004", 7, "str r5, [r4]\n ldr r0, [r4]", host: host)
+    #expect(beside == [100], "\(beside)")
+    let off = try monitored("0x20002000", 0, "str r5, [r4]\n ldr r0, [r4]", host: host)
+    #expect(off == [100], "\(off)")
+  }
+
+  /// Each time the instruction is come to, once: the return from the handler executes it.
+  @Test(arguments: hosts) func comparatorsMatchInstructions(host: String) throws {
+    let found = try monitored(
+      "here", 4, "str r5, [r4]\n movs r7, 3\nagain:\nhere:\n subs r7, 1\n bne again", host: host)
+    #expect(found == [5, 4, 1, 5, 4, 1, 5, 4, 1, 100], "\(found)")
+  }
+
+  /// With a debugger and without MON_EN, a comparator stops the machine, and says which.
+  @Test(arguments: hosts) func comparatorsStopForTheDebugger(host: String) throws {
+    let bench = try Bench(
+      """
+        set 0xE000EDFC, 0x01000000
+        set 0xE0001030, 0x20002000
+        set 0xE0001038, 6
+        isb
+        ldr r4, =0x20002000
+        movs r5, 5
+        str r5, [r4]
+        movs r0, 100
+        note r0
+        b end
+      """, host: host)
+    bench.guest.debuggerChanged(bench.cpu.state, isAttached: true)
+    #expect(reason(bench.run()) == "DWT comparator 1 matched a write at 0x20002000")
+    #expect(try bench.word(0x2000_2000) == 5)
+    bench.run()
+    #expect(try bench.notes == [100])
+  }
+
+  // MARK: Stops
+
+  @Test(arguments: hosts) func vectorCatchStopsAtTheHandler(host: String) throws {
+    let program = """
+        nop
+        udf 1
+      .thumb_func
+      hard:
+        movs r0, 1
+        note r0
+        b end
+      """
+    let bench = try Bench(program, host: host)
+    bench.guest.setCatches(bench.cpu.state, ["hard_err"])
+    let text = reason(bench.run())
+    #expect(text.hasPrefix("vector catch (VC_HARDERR): HardFault, forced by UsageFault (UNDEFINSTR) at 0x"), "\(text)")
+    #expect(bench.guest.readRegister(bench.cpu.state, 16) & 0x1FF == 3)
+    #expect(try bench.notes == [])
+    bench.run()
+    #expect(try bench.notes == [1])
+    let other = try Bench(program, host: host)
+    other.guest.setCatches(other.cpu.state, ["mm_err"])
+    other.run()
+    #expect(try other.notes == [1])
+  }
+
+  @Test func aResetCanBeCaught() throws {
+    let bench = try Bench("movs r0, 1\n note r0\n b end") { $0.guest.setCatches($0.cpu.state, ["reset"]) }
+    #expect(reason(bench.run()) == "vector catch (VC_CORERESET): reset")
+    #expect(bench.cpu.retiredInstructions == 0)
+    bench.run()
+    #expect(try bench.notes == [1])
+  }
+
+  /// A BKPT stops for the debugger that is attached, and going on passes it; each time it is reached.
+  @Test(arguments: hosts) func breakpointInstructionsStop(host: String) throws {
+    let program = """
+        movs r4, 2
+      again:
+        bkpt 7
+        subs r4, 1
+        bne again
+        note r4
+        b end
+      .thumb_func
+      hard:
+        ldr r4, =0xE000ED2C
+        ldr r0, [r4]
+        note r0
+        b end
+      """
+    let bench = try Bench(program, host: host)
+    bench.guest.debuggerChanged(bench.cpu.state, isAttached: true)
+    #expect(reason(bench.run()).hasPrefix("bkpt 7 at 0x"))
+    #expect(reason(bench.run()).hasPrefix("bkpt 7 at 0x"))
+    bench.run()
+    #expect(try bench.notes == [0])
+    let alone = try Bench(program, host: host)
+    alone.run()
+    #expect(try alone.notes == [1 << 31])
+  }
+
+  // MARK: Steps
+
+  /// Each step executes one instruction; a step of SVC ends at the handler's first instruction, one of its return behind
+  /// the SVC.
+  @Test(arguments: hosts) func stepsGoIntoAndOutOfHandlers(host: String) throws {
+    let bench = try Bench(
+      """
+        .org 0x200
+        nop
+        svc 0
+        nop
+        b end
+        .org 0x300
+      .thumb_func
+      svcall:
+        movs r0, 1
+        bx lr
+      """, host: host)
+    bench.cpu.state.pc = 0x200
+    var trace: [UInt64] = []
+    for _ in 0..<6 {
+      #expect(bench.engine.step(bench.cpu) == .stepped)
+      trace.append(bench.cpu.state.pc)
+    }
+    #expect(trace.prefix(5) == [0x202, 0x300, 0x302, 0x204, 0x206], "\(trace.map { String($0, radix: 16) })")
+  }
+
+  /// A pending interrupt is entered by a step of its own, unless steps leave interrupts pending.
+  @Test(arguments: hosts) func stepsCanLeaveInterruptsPending(host: String) throws {
+    let program = """
+        set 0xE000E100, 1
+        ldr r0, =0xE000E200
+        movs r1, 1
+        b.w go
+        .org 0x200
+      go:
+        str r1, [r0]
+        isb
+        b next
+        .org 0x210
+      next:
+        nop
+        nop
+        b end
+        .org 0x300
+      .thumb_func
+      irq0:
+        bx lr
+      """
+    for masks in [false, true] {
+      let bench = try Bench(program, host: host)
+      bench.engine.insertBreakpoint(0x200)
+      #expect(bench.run() == .breakpoint)
+      bench.engine.debug.masksInterruptsInSteps = masks
+      var trace: [UInt64] = []
+      for _ in 0..<4 {
+        _ = bench.engine.step(bench.cpu)
+        trace.append(bench.cpu.state.pc)
+      }
+      #expect(trace.contains(0x300) != masks, "\(trace.map { String($0, radix: 16) })")
+    }
+  }
+
+  /// While the machine stands still, so do SysTick and CYCCNT.
+  @Test func countersStandStill() throws {
+    let bench = try Bench(
+      """
+        set 0xE000EDFC, 0x01000000
+        set 0xE0001000, 1
+        set 0xE000E014, 0xFFFF
+        set 0xE000E018, 0
+        set 0xE000E010, 5
+        b end
+      """)
+    bench.run(1000)
+    let before = (try bench.word(0xE000_E018), try bench.word(0xE000_1004))
+    let after = (try bench.word(0xE000_E018), try bench.word(0xE000_1004))
+    #expect(before == after)
+    #expect(before.0 > 0 && before.1 > 0)
+    bench.run(100)
+    #expect(try bench.word(0xE000_1004) == after.1 + 100)
+    #expect(try bench.word(0xE000_E018) == after.0 - 100)
+  }
+
+  // MARK: Trace
+
+  private final class Sink: TraceSink {
+    var writes: [String] = []
+    func write(port: Int, _ bytes: [UInt8]) { writes.append("\(port):\(bytes)") }
+  }
+
+  @Test(arguments: hosts) func stimulusPortsSend(host: String) throws {
+    let program = """
+        ldr r4, =0xE0000000
+        ldr r0, [r4]
+        note r0
+        ldr r0, =0x44434241
+        strb r0, [r4]
+        strh r0, [r4, 4]
+        str r0, [r4, 124]
+        ldr r5, =0xE0000E00
+        movs r1, 2
+        str r1, [r5]
+        strb r0, [r4]
+        strb r0, [r4, 4]
+        movs r1, 0
+        str r1, [r5, 0x80]
+        strb r0, [r4, 4]
+        b end
+      """
+    let sink = Sink()
+    let bench = try Bench(program, host: host) { $0.system.connect(trace: sink) }
+    bench.run()
+    #expect(try bench.notes == [1])
+    #expect(sink.writes == ["0:[65]", "1:[65, 66]", "31:[65, 66, 67, 68]", "1:[65]"])
+  }
+
+  /// Without anyone to listen the ports are off at reset; if the guest switches them on, the log says where it would go.
+  @Test func unheardTraceIsSaid() throws {
+    let bench = try Bench(
+      """
+        set 0xE0000000, 65
+        set 0xE000EDFC, 0x01000000
+        set 0xE0000FB0, 0xC5ACCE55
+        set 0xE0000E80, 1
+        set 0xE0000E00, 1
+        set 0xE0000000, 66
+        b end
+      """)
+    bench.run()
+    #expect(bench.log.filter { $0.contains("--itm") }.count == 1, "\(bench.log)")
+  }
+
+  /// FPB is there, and leaves code alone.
+  @Test func patchesAreStored() throws {
+    let found = try notes(
+      """
+        set 0xE0002008, 0x48000001
+        set 0xE0002000, 3
+        ldr r0, =0xE0002000
+        ldr r1, [r0]
+        note r1
+        ldr r0, =0xE0002008
+        ldr r1, [r0]
+        note r1
+        b end
+      """)
+    #expect(found == [0x261, 0x4800_0001], "\(hexadecimal(found))")
+  }
+}
