@@ -21,6 +21,7 @@ public var standardDevices: [any Device.Type] {
     MPS2FPGAIO.self,
     MPS2SCC.self,
     EEPROM24.self,
+    BitBand.self,
     PL061.self,
     StellarisSystemControl.self,
     StellarisTimer.self,
