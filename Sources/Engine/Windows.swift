@@ -35,7 +35,12 @@ extension Engine {
     // What is not in windows anyway needs no window without it.
     let restrictions = guest.memoryRestrictions(vcpu.state).filter(touchesMemory)
     if restrictions.isEmpty { return window }
-    if let known = restrictedWindows.first(where: { $0.restrictions == restrictions }) { return known.window }
+    if let index = restrictedWindows.firstIndex(where: { $0.restrictions == restrictions }) {
+      // The one used longest ago stands first.
+      let known = restrictedWindows.remove(at: index)
+      restrictedWindows.append(known)
+      return known.window
+    }
     do throws(MemoryError) {
       let made = try RestrictedWindow(restrictions, of: space)
       if restrictedWindows.count == Self.restrictedWindowLimit {
@@ -53,7 +58,7 @@ extension Engine {
     }
   }
 
-  private static var restrictedWindowLimit: Int { 8 }
+  private static var restrictedWindowLimit: Int { 16 }
 
   private func touchesMemory(_ restriction: MemoryRestriction) -> Bool {
     space.layout.contains { first, last, region in

@@ -13,7 +13,8 @@ public enum ExceptionNumber: Int, Sendable {
   static let firstInterrupt = 16
 }
 
-/// Bits of the Configurable Fault Status Register (ARMv7-M manual, B3.2.15).
+/// Bits of the Configurable Fault Status Register (ARMv7-M manual, B3.2.15). All bus faults are precise here, so
+/// IMPRECISERR is never set.
 struct FaultStatus: OptionSet, Sendable {
   let rawValue: UInt32
   static var instructionAccess: Self { .init(rawValue: 1 << 0) }

@@ -53,7 +53,10 @@ struct Core {
   }
 
   /// The limit of the stack pointer in use; 0 where there is none.
-  var stackLimit: UInt32 { self[usesProcessStack ? .psplim : .msplim] }
+  var stackLimit: UInt32 {
+    let limit = self[usesProcessStack ? .psplim : .msplim]
+    return limit != 0 && hasNegativePriority && configuration.contains(.freesFaultHandlers) ? 0 : limit
+  }
 
   /// Changes mode and stack choice, and makes r13 the stack pointer they call for.
   func setMode(exception: UInt32, control: UInt32) {

@@ -99,6 +99,8 @@ struct Configuration: OptionSet, Sendable {
   static var protectsMemory: Self { .init(rawValue: 4) }
   /// It does so in handlers of NMI and HardFault and under FAULTMASK, too.
   static var protectsFaultHandlers: Self { .init(rawValue: 8) }
+  /// CCR.STKOFHFNMIGN: no stack limits in those (ARMv8-M).
+  static var freesFaultHandlers: Self { .init(rawValue: 16) }
 }
 
 extension ARMGuest {

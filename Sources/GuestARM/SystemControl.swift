@@ -254,6 +254,7 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
     var configuration: Configuration = []
     if state.configuration & 8 != 0 { configuration.insert(.trapsUnaligned) }
     if state.configuration & 16 != 0 { configuration.insert(.trapsDivideByZero) }
+    if features.contains(.v8), state.configuration & 1 << 10 != 0 { configuration.insert(.freesFaultHandlers) }
     if state.mpu.isEnabled { configuration.insert(.protectsMemory) }
     if state.mpu.control & 2 != 0 { configuration.insert(.protectsFaultHandlers) }
     guard core.configuration != configuration else { return }

@@ -210,7 +210,7 @@ extension Lowering {
   mutating func forgetBlocks() {
     sites.removeAll()
     floatSites.removeAll()
-    pinnedBlocks.removeAll()
+    hotBlocks.removeAll()
     exits.removeAll()
     polls.removeAll()
   }
@@ -220,10 +220,10 @@ extension Lowering {
   /// - Returns: offsets in the block's code, by op, and that of the cold parts; nothing if `ir` is not what was compiled.
   fileprivate mutating func opOffsets(_ ir: Block, _ dataPath: DataPath, offset: Int, limit: Int) -> [UInt32] {
     let (oldSites, oldFloatSites, oldExits, oldPolls) = (sites.count, floatSites.count, exits.count, polls.count)
-    let oldPinnedBlocks = pinnedBlocks.count
-    let isHot = hasOwnPins(UInt32(offset))
+    let oldHotBlocks = hotBlocks.count
+    let isHot = hotBlock(at: UInt32(offset)) != nil
     defer {
-      pinnedBlocks.truncate(to: oldPinnedBlocks)
+      hotBlocks.truncate(to: oldHotBlocks)
       sites.truncate(to: oldSites)
       floatSites.truncate(to: oldFloatSites)
       exits.truncate(to: oldExits)

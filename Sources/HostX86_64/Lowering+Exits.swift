@@ -181,6 +181,7 @@ extension Lowering {
       emit(nanChecks())
       retire(op.extra, [])
     }
+    alignLoopHead(labels.count + 1)
     nans.begin()
     begun = 0
     spillCount = 0

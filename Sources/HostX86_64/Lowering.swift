@@ -46,6 +46,8 @@ struct Lowering {
   /// By guest register number.
   let weights: RawTable<UInt32>
   var dataPath = DataPath.slow
+  /// Whether it is worth some time to do it well.
+  var isHot = false
   /// Offset of the block in the code cache.
   var blockOffset = 0
   /// By value number.
@@ -85,8 +87,8 @@ struct Lowering {
 
   // MARK: What the host keeps of blocks
 
-  /// Blocks with an assignment of their own, ascending.
-  var pinnedBlocks: RawList<PinnedBlock>
+  /// Ascending.
+  var hotBlocks: RawList<HotBlock>
   var sites: RawList<MemorySite>
   var floatSites: RawList<FloatSite>
   /// Whether any block compiled has values of floating-point type.
@@ -126,7 +128,7 @@ struct Lowering {
     moves = RawList(reserving: 32)
     innerEntries = RawList(reserving: 64)
     weights = RawTable(capacity: configuration.registers.count)
-    pinnedBlocks = RawList(reserving: 1 << 10)
+    hotBlocks = RawList(reserving: 1 << 10)
     values = RawTable(capacity: Self.valueLimit + 1)
     ops = RawTable(capacity: 2 * Self.valueLimit)
     mirrors = RawTable(capacity: configuration.registers.count)
@@ -157,7 +159,7 @@ struct Lowering {
     moves.deallocate()
     innerEntries.deallocate()
     weights.deallocate()
-    pinnedBlocks.deallocate()
+    hotBlocks.deallocate()
     values.deallocate()
     ops.deallocate()
     mirrors.deallocate()
@@ -194,9 +196,11 @@ struct Lowering {
     unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
     begin(block, dataPath, firstExit: firstExit, offset: offset)
     let (oldSites, oldFloatSites, oldPolls) = (sites.count, floatSites.count, polls.count)
-    choosePins(isHot: isHot)
+    self.isHot = isHot
+    choosePins()
     findUses()
     moveIn()
+    alignLoopHead(0)
     if !moves.isEmpty { innerEntries[0].offset = UInt32(truncatingIfNeeded: blockOffset + assembler.count) }
     for index in 0..<opCount {
       position = Int32(truncatingIfNeeded: index)
@@ -224,8 +228,8 @@ struct Lowering {
       sites.truncate(to: oldSites)
       floatSites.truncate(to: oldFloatSites)
       polls.truncate(to: oldPolls)
-      if pinnedBlocks.count > 0, pinnedBlocks[pinnedBlocks.count - 1].start == UInt32(offset) {
-        pinnedBlocks.truncate(to: pinnedBlocks.count - 1)
+      if hotBlocks.count > 0, hotBlocks[hotBlocks.count - 1].start == UInt32(offset) {
+        hotBlocks.truncate(to: hotBlocks.count - 1)
       }
       throw failure
     }

@@ -150,7 +150,8 @@ extension X86_64Host {
     case .left:
       saved.canonicalize(site.nans)
       saved[ABI.budget] &-= UInt64(site.retired)
-      return cache.base + UInt64(lowering.leave(from: site.start))
+      let leave = lowering.hotBlock(at: site.start).map { Int($0.leave) } ?? lowering.trampolines.leave
+      return cache.base + UInt64(leave)
     case .completedOnDevice:
       redirect(number)
     case .completed: break

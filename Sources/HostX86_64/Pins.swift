@@ -17,8 +17,8 @@ struct PinMove: BitwiseCopyable {
   var isWritten: Bool
 }
 
-/// A block with an assignment of its own.
-struct PinnedBlock: BitwiseCopyable {
+/// A block that was compiled as a hot one.
+struct HotBlock: BitwiseCopyable {
   /// Offsets in the code cache.
   var start: UInt32
   var end: UInt32
@@ -31,13 +31,15 @@ struct InnerEntry: BitwiseCopyable {
   var pc: UInt64
   /// Index of its op.
   var position: Int32
+  /// Whether a loop of the block starts there.
+  var isLoopHead = false
   /// Where exits of the block itself come in; offset in the code cache, once it is known.
   var offset: UInt32 = 0
 }
 
 extension Lowering {
   /// Decides on the assignment for the block at hand.
-  mutating func choosePins(isHot: Bool) {
+  mutating func choosePins() {
     for index in 0..<moves.count { assign(moves[index].place, to: Int(moves[index].outside)) }
     moves.removeAll()
     innerEntries.removeAll()
@@ -63,19 +65,22 @@ extension Lowering {
   /// - Returns: false if the common assignment is to stay.
   private mutating func weighRegisters() -> Bool {
     innerEntries.append(InnerEntry(pc: blockPC, position: -1))
+    var callsOut = false
     for index in 0..<opCount {
-      switch ops[index].opcode {
-      case .label:
+      if ops[index].opcode == .label {
         innerEntries.append(InnerEntry(pc: UInt64(bitPattern: ops[index].imm), position: Int32(index)))
-      case .call: return false
-      default: break
       }
+      if ops[index].opcode == .call { callsOut = true }
     }
     var loops: [ClosedRange<Int>] = []
     for index in 0..<opCount where ops[index].opcode == .exit || ops[index].opcode == .exitIf {
-      guard let head = innerEntry(at: UInt64(bitPattern: ops[index].imm)), Int(head.position) < index else { continue }
-      loops.append(Int(head.position) + 1...index)
+      let target = UInt64(bitPattern: ops[index].imm)
+      for head in 0..<innerEntries.count where innerEntries[head].pc == target && innerEntries[head].position < index {
+        innerEntries[head].isLoopHead = true
+        loops.append(Int(innerEntries[head].position) + 1...index)
+      }
     }
+    if callsOut { return false }
     for loop in loops where leavesAlways(loop) { return false }
     for register in registers.indices { weights[register] = 0 }
     for loop in loops {
@@ -132,6 +137,12 @@ extension Lowering {
     place < ABI.pinnedCount ? pins[place] : vectorPins[place - ABI.pinnedCount]
   }
 
+  /// Pads with no-operations where a loop starts, so that its first instructions are fetched together.
+  mutating func alignLoopHead(_ number: Int) {
+    guard number < innerEntries.count, innerEntries[number].isLoopHead else { return }
+    assembler.nop(-(blockOffset + assembler.count) & 31)
+  }
+
   // MARK: Code at entries and exits; it keeps the flags
 
   /// From the common assignment to the block's own.
@@ -170,37 +181,36 @@ extension Lowering {
 
   /// Behind the cold parts: the ways in at labels, and the way out for accesses that end in an exception.
   mutating func emitWaysInAndOut() {
-    guard !moves.isEmpty else { return }
-    for index in 0..<labels.count {
-      let inner = labels[index]
-      labels[index] = UInt32(truncatingIfNeeded: blockOffset + assembler.count)
-      moveIn()
-      assembler.jmp(toAddress: cacheBase + UInt64(inner))
+    guard isHot else { return }
+    var leave = trampolines.leave
+    if !moves.isEmpty {
+      for index in 0..<labels.count {
+        let inner = labels[index]
+        labels[index] = UInt32(truncatingIfNeeded: blockOffset + assembler.count)
+        moveIn()
+        assembler.jmp(toAddress: cacheBase + UInt64(inner))
+      }
+      leave = blockOffset + assembler.count
+      moveOut()
+      assembler.jmp(toAddress: trampoline(trampolines.leave))
+      for index in Int(firstExit)..<Int(nextExit) {
+        if let entry = innerEntry(at: exits[index].pc) { exits[index].inner = entry.offset }
+      }
     }
-    let leave = blockOffset + assembler.count
-    moveOut()
-    assembler.jmp(toAddress: trampoline(trampolines.leave))
-    for index in Int(firstExit)..<Int(nextExit) {
-      if let entry = innerEntry(at: exits[index].pc) { exits[index].inner = entry.offset }
-    }
-    pinnedBlocks.append(
-      PinnedBlock(
+    hotBlocks.append(
+      HotBlock(
         start: UInt32(truncatingIfNeeded: blockOffset), end: UInt32(truncatingIfNeeded: blockOffset + assembler.count),
         leave: UInt32(truncatingIfNeeded: leave)))
   }
 
-  /// Offset of the code that leaves from within the block at `offset`, with registers as they are there.
+  /// The hot block that `offset` lies in, if it does.
   @inline(__always)
-  func leave(from offset: UInt32) -> Int {
-    var (low, high) = (0, pinnedBlocks.count)
+  func hotBlock(at offset: UInt32) -> HotBlock? {
+    var (low, high) = (0, hotBlocks.count)
     while low < high {
       let middle = (low + high) / 2
-      if pinnedBlocks[middle].end <= offset { low = middle + 1 } else { high = middle }
+      if hotBlocks[middle].end <= offset { low = middle + 1 } else { high = middle }
     }
-    return low < pinnedBlocks.count && pinnedBlocks[low].start <= offset
-      ? Int(pinnedBlocks[low].leave) : trampolines.leave
+    return low < hotBlocks.count && hotBlocks[low].start <= offset ? hotBlocks[low] : nil
   }
-
-  /// Whether the block at `offset` has an assignment of its own.
-  func hasOwnPins(_ offset: UInt32) -> Bool { leave(from: offset) != trampolines.leave }
 }

@@ -101,8 +101,9 @@ public struct MachineConfiguration: Sendable {
   public var noReboot = false
   /// Sleep while all vCPUs wait, so that virtual time does not run ahead of the user's clock.
   public var paced = false
-  /// Instructions between looks at the host's input.
-  public var quantum: UInt64 = 100_000
+  /// Instructions between looks at the host's input, and until the next hart's turn; nil for a choice by the number of
+  /// harts.
+  public var quantum: UInt64?
   /// Stop, as if a user asked for it, once every vCPU has seen the time of so many instructions pass.
   public var instructionLimit: UInt64?
   public init(board: String) { self.board = board }

@@ -31,7 +31,8 @@ extension Machine {
   func beginRound() {
     applyInput()
     let start = engine.vcpus.map(\.ticks).min() ?? 0
-    let quantum = configuration.quantum
+    // A round takes about as long as 5,000 instructions of fast code; input may wait for a fraction of a millisecond.
+    let quantum = configuration.quantum ?? (engine.vcpus.count == 1 ? 400_000 : 100_000)
     roundTarget = (start / quantum + 1) * quantum
     let isIdle = engine.vcpus.allSatisfy { $0.isHalted || $0.isWaiting && !guest.wakesFromWait($0.state) }
     if isIdle && (!configuration.paced || events.nextDeadline == .max) { roundTarget = .max }

@@ -118,7 +118,7 @@ struct Runner {
   private func noteStops(_ text: String, _ program: Program, _ machine: Machine, _ row: inout Row) -> String? {
     guard let line = text.split(separator: "\n").last(where: { $0.hasPrefix("{") }),
       let fields = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
-      let measured = (fields["stops_measured"] as? NSNumber)?.intValue, measured > program.stops / 2
+      let measured = (fields["stops_measured"] as? NSNumber)?.intValue, measured > program.stops / 4
     else { return "measured no stops: “\(text.suffix(200))”" }
     for (key, value) in fields {
       guard let number = value as? NSNumber else { continue }

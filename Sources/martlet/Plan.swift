@@ -117,8 +117,6 @@ struct Plan {
       rawValue: try Self.known(word, InterruptStrategy.allCases.map(\.rawValue), "--interrupts"))
     guard let strategy, !strategy.isDeterministic else { return }
     configuration.engine.interrupts = strategy
-    // Input asks for a stop by itself, and one hart need not make way for another.
-    if configuration.cpuCount ?? 1 == 1 { configuration.quantum = 1_000_000 }
     for (flag, isGiven) in [
       ("--record", options.record != nil), ("--replay", options.replay != nil),
       ("--max-instructions", options.maxInstructions != nil), ("--host interpreter", options.host == "interpreter"),

@@ -1,7 +1,7 @@
 // Replays gdb/sessions/*.gdb with the real GDB. The first line says the machine (`# machine: program[, N harts]`,
-// `# machine: uboot`, or `# machine: swift FIRMWARE[ on BOARD]` for that of boards/swift, left to GDB to load if a board is named); what GDB prints must be what FILE.out
-// says. There `~` at the start of a line makes the rest a regular expression for the line. BLESS=1 writes the .out files
-// anew, but for lines whose expression still fits.
+// `# machine: vectors`, `# machine: uboot`, or `# machine: swift FIRMWARE[ on BOARD]` for that of boards/swift, left to
+// GDB to load if a board is named); what GDB prints must be what FILE.out says. There `~` at the start of a line makes the
+// rest a regular expression for the line. BLESS=1 writes the .out files anew, but for lines whose expression still fits.
 
 import Bus
 import DebugServer
@@ -51,6 +51,9 @@ func replay(_ path: String) throws {
     // Addresses are the compiler's business.
     output = try run(path, port: board.port, program: firmware.path)
       .replacing(firmware.path, with: "firmware.elf").replacing(/0x[0-9a-f]+/, with: "0x…")
+  case "vectors":
+    let board = try vectorsBoard()
+    output = try run(path, port: board.port)
   case "uboot":
     let board = try bootBoard(console)
     output = try run(path, port: board.port)

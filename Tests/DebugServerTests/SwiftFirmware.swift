@@ -38,7 +38,7 @@ extension EmbeddedFirmware {
 }
 
 /// The monitor of a machine that is made after the server's options.
-private final class MonitorBox: Sendable {
+final class MonitorBox: Sendable {
   private let monitor = Mutex<Monitor?>(nil)
   func attach(_ machine: Machine) { monitor.withLock { $0 = Monitor(machine) } }
   func execute(_ line: String) -> String {

@@ -140,6 +140,30 @@ import Testing
     #expect(try other.notes == [1])
   }
 
+  /// DEMCR's bits count while a debugger is attached, whoever sets them, and outlive a reset.
+  @Test func theRegisterCatchesForADebugger() throws {
+    let program = """
+        set 0xE000EDFC, 0x400
+        udf 1
+      .thumb_func
+      hard:
+        movs r0, 1
+        note r0
+        b end
+      """
+    let alone = try Bench(program)
+    alone.run()
+    #expect(try alone.notes == [1])
+    let bench = try Bench(program)
+    bench.guest.debuggerChanged(bench.cpu.state, isAttached: true)
+    #expect(reason(bench.run()).hasPrefix("vector catch (VC_HARDERR)"))
+    #expect(bench.guest.catches(bench.cpu.state) == ["hard_err"])
+    bench.guest.reset(bench.cpu.state, number: 0, pc: 0)
+    #expect(bench.guest.catches(bench.cpu.state) == ["hard_err"])
+    bench.guest.debuggerChanged(bench.cpu.state, isAttached: false)
+    #expect(bench.guest.catches(bench.cpu.state) == [])
+  }
+
   @Test func aResetCanBeCaught() throws {
     let bench = try Bench("movs r0, 1\n note r0\n b end") { $0.guest.setCatches($0.cpu.state, ["reset"]) }
     #expect(reason(bench.run()) == "vector catch (VC_CORERESET): reset")

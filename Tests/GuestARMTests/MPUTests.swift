@@ -188,6 +188,75 @@ import Testing
     #expect(found.prefix(2) == [4, 0x10], "\(hexadecimal(found))")
   }
 
+  /// ARMv6-M has regions of 256 bytes and more, and one fault for all.
+  @Test(arguments: [(0x2000_2100, [100] as [UInt32]), (0x2000_20FC, [3, 100])]) func smallCoresHaveRegionsToo(
+    address: Int, expected: [UInt32]
+  ) throws {
+    let found = try notes(
+      """
+        set 0xE000ED9C, 0x20002012
+        set 0xE000EDA0, 0x0000000F
+        set 0xE000ED94, 5
+        isb
+        ldr r0, =\(address)
+        ldr r1, [r0]
+      next:
+        movs r0, 100
+        note r0
+        b end
+      .thumb_func
+      hard:
+        mrs r0, ipsr
+        note r0
+        ldr r0, [sp, 24]
+        adds r0, 2
+        str r0, [sp, 24]
+        bx lr
+      """, model: "cortex-m0+")
+    #expect(found == expected, "\(hexadecimal(found))")
+  }
+
+  /// A saved state brings its regions back, whatever they were meanwhile.
+  @Test func regionsAreSavedAndRestored() throws {
+    let bench = try Bench(
+      """
+        set 0xE000ED24, 0x10000
+        set 0xE000ED9C, 0x20002012
+        set 0xE000EDA0, 0x00000017
+        set 0xE000ED94, 5
+        isb
+        nop
+        ldr r0, =0x20002804
+        str r0, [r0]
+        movs r0, 1
+        note r0
+        b end
+      .thumb_func
+      mem:
+        movs r0, 4
+        note r0
+        b end
+      """)
+    let start = try bench.system.saveState()
+    bench.run()
+    #expect(try bench.notes == [4])
+    let protected = try bench.system.saveState()
+    func again(_ state: [UInt8], at pc: UInt64) throws -> [UInt32] {
+      bench.guest.reset(bench.cpu.state, number: 0, pc: 0)
+      try bench.system.restoreState(state)
+      bench.engine.vcpuWasReset(bench.cpu)
+      bench.cpu.state.pc = pc
+      try bench.space.write(0x2000_0000, size: 4, 0x2000_0100)
+      bench.run()
+      return try bench.notes
+    }
+    // The code from the access on, found by its literal load's place before the end.
+    let access = try #require(
+      stride(from: UInt64(0x50), to: 0x200, by: 2).first { (try? bench.space.read($0, size: 2)) == 0xBF00 })
+    #expect(try again(start, at: access) == [1])
+    #expect(try again(protected, at: access) != [1])
+  }
+
   /// What there is (MPU_TYPE), and region numbers through RBAR.
   @Test func theRegistersReadBack() throws {
     let found = try notes(

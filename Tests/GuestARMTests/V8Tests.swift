@@ -170,6 +170,27 @@ import Testing
     #expect(found == [0x2000_6000, 1 << 20, 0x2000_6000, 0], "\(hexadecimal(found))")
   }
 
+  /// CCR.STKOFHFNMIGN takes the limits from the HardFault handler.
+  @Test(arguments: [(0x600, [7] as [UInt32]), (0x200, [])]) func faultHandlersMayBeFree(
+    control: Int, expected: [UInt32]
+  ) throws {
+    let found = try notes(
+      """
+        set 0xE000ED14, \(control)
+        ldr r0, =0x20007F80
+        msr msplim, r0
+        isb
+        udf 0
+      .thumb_func
+      hard:
+        sub sp, 0x100
+        movs r0, 7
+        note r0
+        b end
+      """, model: "cortex-m33")
+    #expect(found == expected, "\(hexadecimal(found))")
+  }
+
   // MARK: MPU
 
   /// A program with code as region 0 and RAM as region 1; then `body`.
