@@ -60,8 +60,9 @@ private let uart = "/soc/uart@40002000"
     #expect(Array(console.bytes[second...]) == end.1)
   }
 
-  @Test func anImageWithoutVectorsLocksUp() throws {
-    let image = try TemporaryFile([UInt8](repeating: 0, count: 256))
+  /// It starts, runs into erased flash, and has no HardFault handler.
+  @Test func anImageWithoutHandlersLocksUp() throws {
+    let image = try TemporaryFile(words: [0x2000_4000, 0x81] + [UInt32](repeating: 0, count: 62))
     let machine = try machine("bbc_microbit", of: "arm") { $0.kernel = image.path }
     guard case .lockedUp(_, let text) = try #require(machine.run(ticks: 1_000_000)) else {
       Issue.record("ended by \(machine.lastStop)")
