@@ -98,7 +98,7 @@ enum FloatMemory {
       for index in 0..<count {
         t.store(t.s(first + index), at: base, i.n, offset: start + 4 * index)
       }
-      if i["w"] != 0 { t.setR(i.n, t.binary(.add, base, descends ? -4 * i.i : 4 * i.i)) }
+      if i["w"] != 0 { t.setBase(i.n, t.binary(.add, base, descends ? -4 * i.i : 4 * i.i)) }
     }
   }
 
@@ -111,7 +111,7 @@ enum FloatMemory {
       let start = descends ? -4 * i.i : 0
       let values = t.loadSingles(count, at: base, i.n, offset: start)
       for (index, value) in values.enumerated() { t.setS(first + index, value) }
-      if i["w"] != 0 { t.setR(i.n, t.binary(.add, base, descends ? -4 * i.i : 4 * i.i)) }
+      if i["w"] != 0 { t.setBase(i.n, t.binary(.add, base, descends ? -4 * i.i : 4 * i.i)) }
     }
   }
 

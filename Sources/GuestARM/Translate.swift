@@ -8,7 +8,7 @@ extension ARMGuest {
   static let blockLimit = 64
 
   /// Translates an extended basic block: on through branches that fall through, up to the first unconditional jump,
-  /// exception, change of state or end of the page.
+  /// exception, change of state or end of the page; and on from there if an earlier branch leads to what follows.
   ///
   /// An odd PC stands for one that a branch with bit 0 clear led to: executing there faults, as the T bit is clear.
   public func translate(_ request: TranslationRequest, into builder: inout Builder) {
@@ -26,31 +26,51 @@ extension ARMGuest {
   }
 
   private func translate(_ request: TranslationRequest, with translator: inout Translator) {
-    let limit = min(max(request.maximumInstructions, 1), Self.blockLimit)
+    let limit = min(max(request.maximumInstructions, 1), request.region == nil ? Self.blockLimit : Int.max)
     var offset = 0
     let stops = request.stopBefore
     var nextStop = 0
     for number in 0..<limit {
-      let pc = (request.pc &+ UInt64(offset)) & 0xFFFF_FFFF
+      var pc = (request.pc &+ UInt64(offset)) & 0xFFFF_FFFF
       if number > 0 {
+        guard translator.goOn(at: &pc, request.region) else { return }
+        offset = Int((pc &- request.pc) & 0xFFFF_FFFF)
         while nextStop < stops.count, stops[nextStop] < pc { nextStop += 1 }
         if offset >= request.code.count || nextStop < stops.count && stops[nextStop] == pc {
           return translator.stop(before: pc)
         }
       }
       guard let (encoding, length) = fetch(request.code, offset, first: number == 0, &translator, pc) else { return }
+      if number > 0, translator.builder.targets.contains(pc) || request.region?.isLabel(pc) == true {
+        translator.label(pc: pc)
+      }
       translator.begin(pc: pc, length: length)
       if let instruction = decoder.decode(encoding, length: length) {
         decoder.translate(instruction, with: &translator)
       } else {
         translator.undefined()
       }
-      if translator.builder.isTerminated { return }
+      if let state = translator.beginsITBlock, limit > 1 {
+        translator.endOfITBlock = end(ofITBlock: state, from: offset + length, request, nextStop)
+      }
       translator.finish()
-      if translator.builder.isTerminated { return }
       offset += length
     }
     translator.stop(before: translator.nextPC)
+  }
+
+  /// Where the IT block ends that begins at `offset` with ITSTATE `state`; nil if that is out of reach, or a breakpoint in
+  /// between.
+  private func end(ofITBlock state: UInt8, from offset: Int, _ request: TranslationRequest, _ nextStop: Int) -> UInt64?
+  {
+    var end = offset
+    for _ in 0...Translator.remaining(state) {
+      guard end + 2 <= request.code.count else { return nil }
+      end += request.code.load(end, as: UInt16.self) < 0xE800 ? 2 : 4
+    }
+    guard end < request.code.count else { return nil }
+    let pcs = (request.pc &+ UInt64(offset))..<(request.pc &+ UInt64(end))
+    return request.stopBefore.dropFirst(nextStop).contains(where: pcs.contains) ? nil : pcs.upperBound & 0xFFFF_FFFF
   }
 
   /// The encoding at `offset`, the first halfword of a long one high, and its length. An instruction that reaches into
@@ -73,5 +93,33 @@ extension ARMGuest {
       translator.raise(exception)
       return nil
     }
+  }
+}
+
+extension Translator {
+  /// Moves `pc`, where the block so far leads to, on to where there is more to translate; false if there is none. No part
+  /// begins within an IT block.
+  fileprivate mutating func goOn(at pc: inout UInt64, _ region: RegionShape?) -> Bool {
+    guard let region else { return !builder.isTerminated || !inITBlock && mayLabel(pc) && builder.targets.contains(pc) }
+    if !builder.isTerminated {
+      if region.contains(pc) { return true }
+      stop(before: pc)
+    }
+    guard !inITBlock, let label = region.label(from: pc), mayLabel(label) else { return false }
+    pc = label
+    return true
+  }
+
+  private func mayLabel(_ pc: UInt64) -> Bool { flags.itState == 0 && !inner.contains(pc) }
+
+  /// Begins a part of the block with an entry of its own at `pc`, unless that is within an IT block, where its flags would
+  /// be others.
+  fileprivate mutating func label(pc: UInt64) {
+    guard !inITBlock, mayLabel(pc) else { return }
+    builder.label(pc: pc)
+    forgetFlags()
+    floatOrder = nil
+    doubles = InlineArray(repeating: .none)
+    forgetAlignedBases()
   }
 }

@@ -19,6 +19,10 @@ public struct Translator {
   var itState: UInt8
   /// The truth value on which the current instruction takes effect; nil if it always does.
   var predicate: ValueID?
+  /// Where the current IT block ends, if its instructions may be skipped together.
+  var endOfITBlock: UInt64?
+  /// PCs within IT blocks that exits lead to.
+  var inner: [UInt64] = []
   /// ITSTATE that the current instruction, an IT, gives the next one.
   var beginsITBlock: UInt8?
   /// The value of the stack pointer that was last held against its limit.
@@ -67,34 +71,52 @@ public struct Translator {
     predicate = condition(Int(itState >> 4))
   }
 
-  /// Ends an instruction that goes on with the next one.
+  /// Ends an instruction, which may have ended the block.
   mutating func finish() {
-    defer {
-      if preparesFloat, !builder.isTerminated { builder.exit(with: .stateChanged, pc: nextPC) }
-    }
     if let state = beginsITBlock {
       itState = state
       beginsITBlock = nil
       cachedConditions = (nil, nil)
-    } else {
-      guard inITBlock else { return }
+      if !builder.isTerminated { setSlot(.itState, const(UInt32(itState))) }
+    } else if inITBlock {
       itState = nextITState
+      if !builder.isTerminated { setSlot(.itState, const(UInt32(itState))) }
     }
-    setSlot(.itState, const(UInt32(itState)))
+    if preparesFloat {
+      preparesFloat = false
+      if !builder.isTerminated { builder.exit(with: .stateChanged, pc: nextPC) }
+    }
   }
 
   /// ITSTATE of the following instruction (ARMv7-M manual, ITAdvance()).
   var nextITState: UInt8 { Self.advance(itState) }
   static func advance(_ state: UInt8) -> UInt8 { state & 7 == 0 ? 0 : state & 0xE0 | state << 1 & 0x1F }
 
-  /// Leaves the block for the next instruction if the current one is not to be executed. From here on it is.
+  /// Goes to the next instruction if the current one is not to be executed, or over all of the IT block that is not to be
+  /// either. From here on it is.
   mutating func execute() {
     guard let predicate else { return }
     self.predicate = nil
-    setSlot(.itState, const(UInt32(nextITState)))
     let skips = builder.compare(.equal, predicate, builder.const(.i1, 0))
-    builder.exitIf(skips, to: nextPC)
+    let rest = Self.remaining(itState)
+    if let end = endOfITBlock, rest == 0 || Self.isUniform(itState) {
+      setSlot(.itState, const(0))
+      builder.exitIf(skips, to: end, skipping: UInt32(rest))
+    } else {
+      setSlot(.itState, const(UInt32(nextITState)))
+      builder.exitIf(skips, to: nextPC)
+      if nextITState != 0 { inner.append(nextPC) }
+    }
     setSlot(.itState, const(UInt32(itState)))
+  }
+
+  /// How many instructions of an IT block follow the one with ITSTATE `state`.
+  static func remaining(_ state: UInt8) -> Int { 3 - (state & 15).trailingZeroBitCount }
+
+  /// Whether those all have the condition of that one.
+  private static func isUniform(_ state: UInt8) -> Bool {
+    let others = (state & 15) >> UInt8(4 - remaining(state))
+    return others == (state & 16 == 0 ? 0 : (1 << UInt8(remaining(state))) - 1)
   }
 
   // MARK: Values
@@ -110,6 +132,11 @@ public struct Translator {
   /// Writes register `number`, not the PC. Comes after everything in the instruction that may raise.
   mutating func setR(_ number: Int, _ value: ValueID) {
     set(number, number == ARMRegisters.sp ? builder.binary(.and, value, const(~3 as UInt32)) : value)
+  }
+
+  /// Writes back to the base `number` of accesses to whole words.
+  mutating func setBase(_ number: Int, _ value: ValueID) {
+    if number == ARMRegisters.sp { setStack(value) } else { setR(number, value) }
   }
 
   /// Writes the stack pointer with a value known to be a multiple of 4.
@@ -140,6 +167,8 @@ public struct Translator {
     return MemoryAccess(size: 4, aligned: true)
   }
 
+  mutating func forgetAlignedBases() { alignedBases = InlineArray(repeating: .none) }
+
   // MARK: Ends
 
   /// Raises a synchronous exception at the current instruction.
@@ -155,8 +184,10 @@ public struct Translator {
 
   mutating func undefined() { raise(.usageFault, .undefinedInstruction) }
 
-  /// Ends the block before the instruction at `pc`, which has not begun.
-  mutating func stop(before pc: UInt64) { builder.exit(to: pc) }
+  /// Ends the block before the instruction at `pc`, which has not begun, if it has not ended by itself.
+  mutating func stop(before pc: UInt64) {
+    if !builder.isTerminated { builder.exit(to: pc) }
+  }
 
   /// A direct branch, taken on `condition` or always.
   mutating func branch(to target: UInt32, if condition: ValueID? = nil, isCall: Bool = false) {

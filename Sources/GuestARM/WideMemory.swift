@@ -35,7 +35,7 @@ enum WideMemory {
     let end = t.binary(.add, base, descends ? -size : size)
     if i["w"] != 0, i.n == ARMRegisters.sp { t.checkStack(end) }
     t.storeMultiple(i.list, at: base, i.n, offset: descends ? -size : 0)
-    if i["w"] != 0 { t.setR(i.n, end) }
+    if i["w"] != 0 { t.setBase(i.n, end) }
   }
 
   private static func load(_ t: inout Translator, _ i: Instruction, descends: Bool) {

@@ -146,10 +146,13 @@ public struct Builder: Sendable {
     return emit(Op(.call, type, a: a, b: b, c: c, aux: UInt16(helper), imm: imm), result: type)
   }
 
-  public mutating func exitIf(_ condition: ValueID, to pc: UInt64, _ flags: ExitFlags = []) {
+  /// - Parameter skipped: guest instructions beyond the current one that count as retired on this way.
+  public mutating func exitIf(
+    _ condition: ValueID, to pc: UInt64, _ flags: ExitFlags = [], skipping skipped: UInt32 = 0
+  ) {
     if !flags.contains(.unchainable) { targets.insert(pc) }
     block.ops.append(
-      Op(.exitIf, a: condition, aux: flags.rawValue, extra: pendingRetired, imm: Int64(bitPattern: pc)))
+      Op(.exitIf, a: condition, aux: flags.rawValue, extra: pendingRetired &+ skipped, imm: Int64(bitPattern: pc)))
   }
 
   public mutating func exit(to pc: UInt64, _ flags: ExitFlags = []) {

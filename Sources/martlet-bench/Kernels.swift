@@ -12,6 +12,18 @@ struct BenchError: Error, CustomStringConvertible {
 /// The guest instruction sets the kernels' runtime knows.
 enum Guest: String, ExpressibleByArgument, CaseIterable {
   case rv64, rv32
+  /// A Cortex-M4 with floating point, which the group `arm` is for.
+  case m4
+
+  /// The board it runs on, by Martlet's name and QEMU's.
+  var boards: (martlet: String, qemu: String) { self == .m4 ? ("mps2_an386", "mps2-an386") : ("virt", "virt") }
+  var emulator: String {
+    switch self {
+    case .rv64: "qemu-system-riscv64"
+    case .rv32: "qemu-system-riscv32"
+    case .m4: "qemu-system-arm"
+    }
+  }
 }
 
 /// The groups whose ratios are averaged separately. The baseline and the variants of one program belong to none.

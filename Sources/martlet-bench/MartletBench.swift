@@ -53,6 +53,7 @@ struct MartletBench: ParsableCommand {
 
   func validate() throws {
     guard `repeat` > 0 else { throw ValidationError("--repeat must be at least 1") }
+    guard guest != .m4 else { throw ValidationError("kernels for a Cortex-M4 are the group arm: --only arm") }
     guard timeout > 0 else { throw ValidationError("--timeout must be positive") }
   }
 

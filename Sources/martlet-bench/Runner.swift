@@ -24,17 +24,21 @@ enum Machine {
 
   /// The command that runs `program` here; nil where it cannot run.
   func command(for program: Program) -> [String]? {
-    let board = ["-M", "virt", "-bios", program.bios, "-kernel", program.elf, "-nographic"]
+    let isArm = program.guest == .m4
+    let bios = isArm ? ["--semihosting"] : ["-bios", program.bios]
+    let kernel = ["-kernel", program.elf, "-nographic"]
+    let board = ["-M", program.guest.boards.martlet] + bios + kernel
+    let cpu = isArm ? [] : ["-cpu", program.guest.rawValue]
     switch self {
     case .native:
       return program.native.map { [$0] }
     case .martlet(let path, let arguments):
-      return [path, "-cpu", program.guest.rawValue] + board + arguments
+      return [path] + cpu + board + arguments
     case .strategy(let strategy, let path, let arguments):
-      return [path, "-cpu", program.guest.rawValue] + board + arguments + ["--interrupts", strategy]
+      return [path] + cpu + board + arguments + ["--interrupts", strategy]
     case .qemu:
-      let name = program.guest == .rv64 ? "qemu-system-riscv64" : "qemu-system-riscv32"
-      return Toolchain.find(name).map { [$0] + board + ["-monitor", "none", "-nic", "none"] }
+      let options = ["-M", program.guest.boards.qemu] + (isArm ? ["-semihosting"] : bios) + kernel
+      return Toolchain.find(program.guest.emulator).map { [$0] + options + ["-monitor", "none", "-nic", "none"] }
     }
   }
 }

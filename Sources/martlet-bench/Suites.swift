@@ -16,6 +16,8 @@ enum Suite: String, CaseIterable, ExpressibleByArgument, Codable {
   case boot
   /// Hot code whose data shares its page.
   case samepage
+  /// The kernels on a Cortex-M4, floating point in single precision.
+  case arm
   /// Kernels under each of Martlet's interrupt strategies, and how long a stop takes under each.
   case interrupts
 
@@ -27,6 +29,7 @@ enum Suite: String, CaseIterable, ExpressibleByArgument, Codable {
     case .flat: "large flat code: what a guest instruction costs that runs a few times"
     case .boot: "OpenSBI and U-Boot, from reset to U-Boot's prompt"
     case .samepage: "code and data in one page"
+    case .arm: "kernels on a Cortex-M4, floating point in single precision"
     case .interrupts: "interrupt strategies"
     }
   }
@@ -67,6 +70,11 @@ struct Workshop {
     case .flat: return try flat()
     case .boot: return [try Firmware.program(pressesKey: true), try Firmware.program(pressesKey: false)]
     case .interrupts: return try interrupts()
+    case .arm:
+      let toolchain = try Toolchain(guest: .m4, paging: .off, folder: folder)
+      return try Kernel.named(kernels).map {
+        try toolchain.compile($0, flags: ["-DSINGLE"], native: isNative)
+      }
     case .samepage:
       let toolchain = try Toolchain(guest: guest, paging: .off, folder: folder)
       let kernel = Kernel(name: "samepage", group: .variant, scale: Self.samepageScale)

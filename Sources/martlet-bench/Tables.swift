@@ -12,7 +12,7 @@ extension Report {
       for row in rows { if let failure = row.failure { lines.append("  \(row.name) FAILED on \(failure)") } }
       let whole = rows.filter { $0.failure == nil }
       switch suite {
-      case nil, .kernels, .paged4k, .pagedLarge: lines += Self.kernels(whole)
+      case nil, .kernels, .paged4k, .pagedLarge, .arm: lines += Self.kernels(whole)
       case .flat: lines += Self.flat(whole)
       case .boot: lines += Self.boot(whole)
       case .samepage: lines += Self.samepage(whole)

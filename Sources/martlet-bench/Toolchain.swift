@@ -44,8 +44,10 @@ struct Toolchain {
     let name = name ?? kernel.name
     let elf = folder.appendingPathComponent("\(name)-\(paging.rawValue).elf").path
     let host = folder.appendingPathComponent(name).path
-    try compile(kernel, with: [clang] + guestFlags + flags, runtime: ["riscv-start.S", "riscv.c"], to: elf)
-    if native { try compile(kernel, with: [Self.hostCompiler], runtime: ["native.c"], to: host) }
+    let runtime = guest == .m4 ? ["arm-start.S", "arm.c"] : ["riscv-start.S", "riscv.c"]
+    try compile(kernel, with: [clang] + guestFlags + flags, runtime: runtime, to: elf)
+    let precision = flags.filter { $0 == "-DSINGLE" }
+    if native { try compile(kernel, with: [Self.hostCompiler] + precision, runtime: ["native.c"], to: host) }
     return Program(name: name, group: kernel.group, guest: guest, elf: elf, native: native ? host : nil)
   }
 
@@ -67,9 +69,12 @@ struct Toolchain {
       switch guest {
       case .rv64: ["--target=riscv64-unknown-none-elf", "-march=rv64imafdc", "-mabi=lp64d"]
       case .rv32: ["--target=riscv32-unknown-none-elf", "-march=rv32imafdc", "-mabi=ilp32d"]
+      case .m4: ["--target=thumbv7em-none-eabihf", "-mcpu=cortex-m4", "-mfloat-abi=hard"]
       }
-    return target + paging.flags + [
-      "-mcmodel=medany", "-ffreestanding", "-nostdlib", "-static", "-fuse-ld=lld", "-T", runtimePath("riscv.ld"),
+    let model = guest == .m4 ? [] : ["-mcmodel=medany"]
+    return target + paging.flags + model + [
+      "-ffreestanding", "-nostdlib", "-static", "-fuse-ld=lld", "-T",
+      runtimePath(guest == .m4 ? "arm.ld" : "riscv.ld"),
     ]
   }
 

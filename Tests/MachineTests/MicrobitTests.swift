@@ -60,9 +60,10 @@ private let uart = "/soc/uart@40002000"
     #expect(Array(console.bytes[second...]) == end.1)
   }
 
-  /// It starts, runs into erased flash, and has no HardFault handler.
   @Test func anImageWithoutHandlersLocksUp() throws {
-    let image = try TemporaryFile(words: [0x2000_4000, 0x81] + [UInt32](repeating: 0, count: 62))
+    // The stack pointer, the reset handler at 8, and there an undefined instruction; no other vectors.
+    let start: [UInt8] = [0, 0x40, 0, 0x20, 9, 0, 0, 0, 0, 0xDE]
+    let image = try TemporaryFile(start + [UInt8](repeating: 0, count: 246))
     let machine = try machine("bbc_microbit", of: "arm") { $0.kernel = image.path }
     guard case .lockedUp(_, let text) = try #require(machine.run(ticks: 1_000_000)) else {
       Issue.record("ended by \(machine.lastStop)")
