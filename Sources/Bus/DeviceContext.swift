@@ -86,6 +86,20 @@ public final class DeviceDirectory {
     set { devices[path] = newValue }
   }
 
+  /// Every device, in the order of their paths; one that serves several nodes comes once.
+  public var all: [any MMIOTarget] {
+    var seen: Set<ObjectIdentifier> = []
+    return devices.sorted { $0.key < $1.key }.map(\.value).filter { seen.insert(ObjectIdentifier($0)).inserted }
+  }
+
+  /// The devices whose nodes stand directly below a node of `device`: what is attached to a serial bus.
+  public func attached(to device: any MMIOTarget) -> [any MMIOTarget] {
+    let owners = devices.filter { $0.value === device }.map { $0.key + "/" }
+    return devices.sorted { $0.key < $1.key }.filter { entry in
+      owners.contains { entry.key.hasPrefix($0) && !entry.key.dropFirst($0.count).contains("/") }
+    }.map(\.value)
+  }
+
   /// The device that answers at an address.
   public func device(at address: UInt64, in space: AddressSpace) -> (any MMIOTarget)? {
     switch space.region(at: address)?.backing {

@@ -44,6 +44,8 @@ public struct BlockInspection: Sendable {
   /// The IR the host compiled; lines of `host` name ops of it by index.
   public var compiled: Block
   public var host: [HostLine]
+  /// Guest registers that live in host registers within the block, and which.
+  public var pinned: [(register: Int, hostRegister: String)] = []
   public var incoming: [ChainView]
   public var outgoing: [ChainView]
   /// Nil while executions are not counted.
@@ -67,6 +69,7 @@ extension Engine {
       addCounters(&view.compiled)
     }
     view.id = id
+    view.pinned = host.pinnedRegisters(of: block.compiled)
     view.region = regions[id]
     view.executions = executions(id)
     view.host = host.listing(block.compiled, of: view.compiled, dataPath: dataPath(block.key.flags))

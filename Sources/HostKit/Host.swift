@@ -207,6 +207,8 @@ public protocol Host: AnyObject, SendableMetatype {
   var codeBytesUsed: Int { get }
   /// Which guest registers live in host registers, by name of the host register, for the monitor.
   var pinnedRegisters: [(register: Int, hostRegister: String)] { get }
+  /// The same within a block, which may have others than it is entered and left with.
+  func pinnedRegisters(of block: CompiledBlock) -> [(register: Int, hostRegister: String)]
 }
 
 extension Host {
@@ -215,6 +217,7 @@ extension Host {
     var labels: [CodeAddress] = []
     return try compile(block, dataPath: dataPath, isHot: false, firstExit: firstExit, labels: &labels)
   }
+  public func pinnedRegisters(of block: CompiledBlock) -> [(register: Int, hostRegister: String)] { pinnedRegisters }
   public func kick(_ cpu: VCPUState) {}
   public func endKick(_ cpu: VCPUState) {}
   public func publish(jumpCache: UInt, _ cpu: VCPUState) { cpu.store(jumpCache, at: StateOffset.jumpCache) }

@@ -182,11 +182,6 @@ public final class X86_64Host: Host {
   }
 
   public var sharedCode: CompiledBlock? { CompiledBlock(entry: CodeAddress(0), size: permanent, exitCount: 0) }
-
-  public var pinnedRegisters: [(register: Int, hostRegister: String)] {
-    lowering.pins.enumerated().map { ($1, "\(ABI.pinned($0))") }
-      + lowering.vectorPins.enumerated().map { ($1, "\(ABI.pinnedVector($0))") }
-  }
 }
 
 extension Lowering {
@@ -211,6 +206,7 @@ extension Lowering {
     sites.removeAll()
     floatSites.removeAll()
     hotBlocks.removeAll()
+    hotMoves.removeAll()
     exits.removeAll()
     polls.removeAll()
   }
@@ -220,10 +216,11 @@ extension Lowering {
   /// - Returns: offsets in the block's code, by op, and that of the cold parts; nothing if `ir` is not what was compiled.
   fileprivate mutating func opOffsets(_ ir: Block, _ dataPath: DataPath, offset: Int, limit: Int) -> [UInt32] {
     let (oldSites, oldFloatSites, oldExits, oldPolls) = (sites.count, floatSites.count, exits.count, polls.count)
-    let oldHotBlocks = hotBlocks.count
+    let (oldHotBlocks, oldHotMoves) = (hotBlocks.count, hotMoves.count)
     let isHot = hotBlock(at: UInt32(offset)) != nil
     defer {
       hotBlocks.truncate(to: oldHotBlocks)
+      hotMoves.truncate(to: oldHotMoves)
       sites.truncate(to: oldSites)
       floatSites.truncate(to: oldFloatSites)
       exits.truncate(to: oldExits)

@@ -89,6 +89,7 @@ struct Lowering {
 
   /// Ascending.
   var hotBlocks: RawList<HotBlock>
+  var hotMoves: RawList<PinMove>
   var sites: RawList<MemorySite>
   var floatSites: RawList<FloatSite>
   /// Whether any block compiled has values of floating-point type.
@@ -129,6 +130,7 @@ struct Lowering {
     innerEntries = RawList(reserving: 64)
     weights = RawTable(capacity: configuration.registers.count)
     hotBlocks = RawList(reserving: 1 << 10)
+    hotMoves = RawList(reserving: 1 << 10)
     values = RawTable(capacity: Self.valueLimit + 1)
     ops = RawTable(capacity: 2 * Self.valueLimit)
     mirrors = RawTable(capacity: configuration.registers.count)
@@ -160,6 +162,7 @@ struct Lowering {
     innerEntries.deallocate()
     weights.deallocate()
     hotBlocks.deallocate()
+    hotMoves.deallocate()
     values.deallocate()
     ops.deallocate()
     mirrors.deallocate()

@@ -24,6 +24,9 @@ struct HotBlock: BitwiseCopyable {
   var end: UInt32
   /// Leaves, with all registers as inside the block.
   var leave: UInt32
+  /// Its assignment, among all that hot blocks have.
+  var firstMove: UInt32
+  var moveCount: UInt32
 }
 
 /// A label of the block at hand, its top included.
@@ -200,7 +203,8 @@ extension Lowering {
     hotBlocks.append(
       HotBlock(
         start: UInt32(truncatingIfNeeded: blockOffset), end: UInt32(truncatingIfNeeded: blockOffset + assembler.count),
-        leave: UInt32(truncatingIfNeeded: leave)))
+        leave: UInt32(truncatingIfNeeded: leave), firstMove: UInt32(hotMoves.count), moveCount: UInt32(moves.count)))
+    for index in 0..<moves.count { hotMoves.append(moves[index]) }
   }
 
   /// The hot block that `offset` lies in, if it does.
@@ -212,5 +216,29 @@ extension Lowering {
       if hotBlocks[middle].end <= offset { low = middle + 1 } else { high = middle }
     }
     return low < hotBlocks.count && hotBlocks[low].start <= offset ? hotBlocks[low] : nil
+  }
+}
+
+extension X86_64Host {
+  public var pinnedRegisters: [(register: Int, hostRegister: String)] { assignment([]) }
+
+  public func pinnedRegisters(of block: CompiledBlock) -> [(register: Int, hostRegister: String)] {
+    guard let hot = lowering.hotBlock(at: block.entry.offset) else { return pinnedRegisters }
+    return assignment((0..<Int(hot.moveCount)).map { lowering.hotMoves[Int(hot.firstMove) + $0] })
+  }
+
+  /// The common assignment with some registers in other places.
+  private func assignment(_ moves: [PinMove]) -> [(register: Int, hostRegister: String)] {
+    var integers = lowering.pins
+    var vectors = lowering.vectorPins
+    func assign(_ place: UInt8, _ guest: UInt16) {
+      let index = Int(place)
+      if index < ABI.pinnedCount { integers[index] = Int(guest) } else { vectors[index - ABI.pinnedCount] = Int(guest) }
+    }
+    // The tables are those of the block compiled last.
+    for index in 0..<lowering.moves.count { assign(lowering.moves[index].place, lowering.moves[index].outside) }
+    for move in moves { assign(move.place, move.inside) }
+    return integers.enumerated().map { ($1, "\(ABI.pinned($0))") }
+      + vectors.enumerated().map { ($1, "\(ABI.pinnedVector($0))") }
   }
 }

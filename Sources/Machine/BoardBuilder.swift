@@ -96,11 +96,10 @@ struct BoardBuilder {
       tree: tree, controller: controller)
     machine.devices = devices
     machine.registerNames = names
-    machine.memories =
-      memories
-      + devices.flatMap { entry in
-        (0..<8).compactMap { entry.device.memory(region: $0) }
-      }
+    // A memory that appears at several addresses is one.
+    var seen: Set<ObjectIdentifier> = []
+    machine.memories = (memories + devices.flatMap { entry in (0..<8).compactMap { entry.device.memory(region: $0) } })
+      .filter { seen.insert(ObjectIdentifier($0)).inserted }
     machine.interruptLines = lines
     for (_, device) in devices {
       if let part = device as? any CoreDevice, let cpu = engine.vcpus.first { part.attach(to: cpu.state) }

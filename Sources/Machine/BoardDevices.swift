@@ -39,11 +39,15 @@ extension BoardBuilder {
       let regions = device.regions
       for (index, range) in regions.enumerated() where range.size > 0 {
         let name = regions.count == 1 ? node.name : "\(node.name)#\(index)"
-        let isInMemory = space.ram(at: range.base, count: Int(clamping: range.size)) != nil
+        // What lies within memory or within another device's region hides that part of it.
+        let isInside = space.region(at: range.base).map {
+          $0.size > range.size && range.base - $0.base <= $0.size - range.size
+        }
         if let memory = device.memory(region: index) {
           try space.map(name, at: range.base, size: range.size, .romDevice(memory, device, index: index))
         } else {
-          try space.map(name, at: range.base, size: range.size, .device(device, index: index), overlay: isInMemory)
+          try space.map(
+            name, at: range.base, size: range.size, .device(device, index: index), overlay: isInside ?? false)
         }
       }
       devices.append((path, device))

@@ -24,7 +24,7 @@ struct SideBySide {
   init(_ view: BlockInspection, _ machine: Machine, _ memory: DebugMemory) {
     self.memory = memory
     let registers = machine.guest.registerFile.registers
-    pinned = machine.engine.host.pinnedRegisters.map { number, host in
+    pinned = view.pinned.map { number, host in
       (registers[number].aliases.first ?? registers[number].name, host)
     }
     let texts = machine.engine.printer.lines(view.compiled)

@@ -8,12 +8,19 @@ struct FakeNode: NodeView {
   var regions = [AddressRange(base: 0x1000, size: 0x1000)]
   var values: [String: [UInt32]] = [:]
   var others: [String: [String: [UInt32]]] = [:]
+  /// The `compatible` strings of other nodes, by path.
+  var names: [String: [String]] = [:]
+  /// The paths that phandles lead to.
+  var phandles: [UInt32: String] = [:]
 
   func has(_ property: String) -> Bool { values[property] != nil }
   func cells(_ property: String) -> [UInt32]? { values[property] }
   func strings(_ property: String) -> [String]? { nil }
-  func node(path: String) -> (any NodeView)? { others[path].map { FakeNode(name: path, values: $0) } }
-  func node(phandle: UInt32) -> (any NodeView)? { nil }
+  func node(path: String) -> (any NodeView)? {
+    guard others[path] != nil || names[path] != nil else { return nil }
+    return FakeNode(name: String(path.dropFirst()), compatible: names[path] ?? [], values: others[path] ?? [:])
+  }
+  func node(phandle: UInt32) -> (any NodeView)? { phandles[phandle].map { FakeNode(name: String($0.dropFirst())) } }
 }
 
 /// Everything around a device, and what it did to it.
@@ -21,6 +28,7 @@ final class Bench: CharacterBackend, MachineControl {
   let clock = VirtualClock(nanosecondsPerInstruction: 1)
   let events = EventQueue()
   let space = AddressSpace()
+  let directory = DeviceDirectory()
   var lines: [IRQLine] = []
   var sent: [UInt8] = []
   var exits: [Int32] = []
@@ -40,7 +48,7 @@ final class Bench: CharacterBackend, MachineControl {
     let outputs = zip(lines, interrupts).map { InterruptOutput(line: $0, controller: $1.0, cells: [$1.1]) }
     return DeviceContext(
       id: 5, node: node, interrupts: outputs, clock: clock, events: events, space: space, control: self,
-      characters: self, log: { [unowned self] in messages.append($1) })
+      characters: self, directory: directory, log: { [unowned self] in messages.append($1) })
   }
 
   /// Lets time pass and delivers the events that come due, each at its own time.

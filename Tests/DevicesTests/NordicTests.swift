@@ -97,19 +97,14 @@ import Testing
   /// Flash takes writes, which clear bits, while the controller allows them; pages are erased to ones.
   @Test func flashIsWrittenAndErased() throws {
     let bench = Bench()
-    let directory = DeviceDirectory()
-    func context(_ node: FakeNode) -> DeviceContext {
-      DeviceContext(
-        id: 1, node: node, clock: bench.clock, events: bench.events, space: bench.space, control: bench,
-        directory: directory)
-    }
+    func context(_ node: FakeNode) -> DeviceContext { bench.context(node, interrupts: []) }
     let controller = try NordicFlashController(context: context(node(0x4001_E000)))
     let flash = try FlashMemory(
       context: context(
         FakeNode(
           name: "controller/flash@0", regions: [AddressRange(base: 0, size: 0x4000)],
           values: ["erase-block-size": [1024]])))
-    directory["/controller"] = controller
+    bench.directory["/controller"] = controller
     let memory = try #require(flash.memory(region: 0))
     try bench.space.map("flash", at: 0, size: 0x4000, .romDevice(memory, flash, index: 0))
     flash.write(0x404, 0x1234_5678)

@@ -84,3 +84,19 @@ import Testing
     }
   }
 }
+
+@Suite struct BitBandTests {
+  /// Word 0x21 of the alias is bit 1 of the second word.
+  @Test func wordsAreBits() throws {
+    let bench = Bench()
+    let memory = try RAMRegion(name: "memory", size: 0x1000)
+    try bench.space.map("memory", at: 0x2000_0000, size: 0x1000, .ram(memory, offset: 0))
+    let alias = try BitBand(context: bench.context(FakeNode(values: ["martlet,target": [0x2000_0000]])))
+    memory.store(0xF0F0_F0F0, at: 4, size: 4)
+    #expect(alias.read(4 * 0x21) == 0 && alias.read(4 * 0x24) == 1)
+    alias.write(4 * 0x21, 1)
+    alias.write(4 * 0x24, 0xFE)
+    #expect(memory.load(4, size: 4) == 0xF0F0_F0E2)
+    #expect(alias.peek(region: 0, offset: 4 * 0x21, size: 4) == 1)
+  }
+}

@@ -11,7 +11,7 @@ import Testing
 /// code) and under it the host code it became, then the parts out of line.
 ///
 /// Guest code is optimised first, IR text compiled as it is. Directives are those of ``GuestCode``; IR text without
-/// `cpu` is of the test guest. `path: window`, `tlb` or `slow`: how memory is reached, if not as the guest's state says.
+/// `cpu` is of the test guest. `tier: thorough` compiles hot code. `path: window`, `tlb` or `slow`: how memory is reached, if not as the guest's state says.
 ///
 /// Nothing in the text depends on where code or state lies: jump targets are labels (`L1`) or names of shared code
 /// (`@leave`), fields of the state are named (`[cpu.x10]`), as are the addresses of helpers.
@@ -37,10 +37,14 @@ import Testing
     }
   let listing = try HostListing(code?.guest)
   let printer = Printer(names)
-  var text = "pinned \(listing.pins)\n"
+  let isHot = file.directives("tier").first == "thorough"
+  var text = isHot ? "" : "pinned \(listing.pins)\n"
   var exit: UInt32 = 0
   for block in blocks {
-    let compiled = try listing.host.compile(block, dataPath: path, firstExit: exit)
+    var labels: [CodeAddress] = []
+    let compiled = try listing.host.compile(
+      block, dataPath: path, isHot: isHot, firstExit: exit, labels: &labels)
+    if isHot { text += "pinned \(listing.pins(of: compiled))\n" }
     let host = listing.lines(compiled, of: block, path)
     text += "\nblock \(hex(block.pc)), \(compiled.size) bytes\n"
     for (index, (op, line)) in zip(block.ops, printer.lines(block)).enumerated() {
@@ -61,8 +65,7 @@ import Testing
 /// An x86-64 host for one guest, and the names of all that its code refers to.
 private struct HostListing {
   let host: X86_64Host
-  /// `x10=rbx x11=r12`
-  let pins: String
+  private let registers: [String]
   /// By host address.
   private var places: [UInt64: String] = [:]
   /// Host address of the floating-point constants, 16 bytes each.
@@ -81,7 +84,7 @@ private struct HostListing {
       configuration.floatEnvironment = guest.registerFile.floatEnvironment
     }
     host = try X86_64Host(configuration)
-    pins = host.pinnedRegisters.map { "\(registers[$0.register].name)=\($0.hostRegister)" }.joined(separator: " ")
+    self.registers = registers.map(\.name)
     for helper in configuration.helpers {
       places[UInt64(unsafe unsafeBitCast(helper.function, to: UInt.self))] = "@" + helper.name
     }
@@ -107,6 +110,13 @@ private struct HostListing {
       StateOffset.pendingRetired: "pendingRetired", StateOffset.currentPC: "currentPC",
       StateOffset.accessOutcome: "accessOutcome",
     ]
+  }
+
+  /// `x10=rbx x11=r12`
+  var pins: String { text(host.pinnedRegisters) }
+  func pins(of block: CompiledBlock) -> String { text(host.pinnedRegisters(of: block)) }
+  private func text(_ pins: [(register: Int, hostRegister: String)]) -> String {
+    pins.map { "\(registers[$0.register])=\($0.hostRegister)" }.joined(separator: " ")
   }
 
   /// The lines of a block's host code, indented, each with the index of the op it comes from.

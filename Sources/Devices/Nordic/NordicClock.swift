@@ -1,58 +1,69 @@
 /// The CLOCK and POWER peripherals, which stand at one address.
 ///
-/// Source: nRF51 Series Reference Manual v3.0, chapters 12 and 13. Oscillators start at once; the CPU's speed does not
-/// depend on them.
+/// Sources: nRF51 Series Reference Manual v3.0, chapters 12 and 13; nRF52840 Product Specification v1.7, sections 5.3 and
+/// 5.4. Oscillators start at once; the CPU's speed does not depend on them. USB power is absent.
 import Bus
 
 public final class NordicClock: NordicPeripheral {
   public static var compatible: [String] { ["nordic,nrf-clock", "nordic,nrf-power"] }
 
-  public struct State: Codable, Sendable, Equatable {
+  public struct State: NordicState, Codable, Sendable, Equatable {
     var events = NordicEvents()
     var highRuns = false
     var lowRuns = false
     /// The source LFCLK was started from.
     var lowSource: UInt32 = 0
-    /// Registers that hold what is written, by offset in ascending order.
-    var held: [UInt32] = Array(repeating: 0, count: 0x100)
+    /// The registers that hold what is written.
+    var held: RegisterBank
+    /// RESETREAS
     var resetReason: UInt32 = 0
+    /// What the reset that is coming will be put down to.
+    var comingReason: UInt32 = 0
   }
 
-  /// Registers that only hold a value here, and what resets give them.
-  private static let held: [(name: String, offset: UInt64, reset: UInt32)] = [
-    ("POFCON", 0x510, 0), ("LFCLKSRC", 0x518, 0), ("GPREGRET", 0x51C, 0), ("RAMON", 0x524, 3), ("PERR0", 0x528, 0),
-    ("RLENR0", 0x52C, 0), ("CTIV", 0x538, 0), ("XTALFREQ", 0x550, 0xFF), ("RAMONB", 0x554, 3), ("DCDCEN", 0x578, 0),
-    ("PROTENSET0", 0x600, 0), ("PROTENSET1", 0x604, 0), ("DISABLEINDEBUG", 0x608, 1), ("PROTBLOCKSIZE", 0x60C, 0),
-  ]
+  /// Bits of RESETREAS.
+  enum Reason {
+    static let watchdog: UInt32 = 1 << 1
+  }
+
+  private static let held = RegisterMap([
+    Register("POFCON", 0x510), Register("LFCLKSRC", 0x518), Register("GPREGRET", 0x51C, [.field("GPREGRET", 0..<8)]),
+    Register("GPREGRET2", 0x520, [.field("GPREGRET", 0..<8)]), Register("RAMON", 0x524, reset: 3),
+    Register("PERR0", 0x528), Register("RLENR0", 0x52C), Register("CTIV", 0x538),
+    Register("XTALFREQ", 0x550, reset: 0xFF),
+    Register("RAMONB", 0x554, reset: 3), Register("TRACECONFIG", 0x55C), Register("DCDCEN", 0x578),
+    Register("DCDCEN0", 0x580), Register("PROTENSET0", 0x600), Register("PROTENSET1", 0x604),
+    Register("DISABLEINDEBUG", 0x608, reset: 1), Register("PROTBLOCKSIZE", 0x60C), Register("LFRCMODE", 0x5B4),
+    Register("RAM.POWER", 0x900, reset: 0xFFFF, count: 9, stride: 16),
+  ])
 
   public let context: DeviceContext
-  public var state = State()
+  public var state = State(held: RegisterBank(NordicClock.held))
   public let registers: [RegisterMap]
-  var events: NordicEvents {
-    get { state.events }
-    set { state.events = newValue }
-  }
 
   public init(context: DeviceContext) throws(DeviceError) {
     self.context = context
     registers = [
       RegisterMap(
         NordicRegisters.declare(
-          tasks: [("HFCLKSTART", 0), ("HFCLKSTOP", 4), ("LFCLKSTART", 8), ("LFCLKSTOP", 12), ("CAL", 16)],
-          events: [("HFCLKSTARTED", 0x100), ("LFCLKSTARTED", 0x104), ("POFWARN", 0x108), ("DONE", 0x10C)])
+          tasks: [
+            ("HFCLKSTART", 0), ("HFCLKSTOP", 4), ("LFCLKSTART", 8), ("LFCLKSTOP", 12), ("CAL", 16), ("CTSTART", 20),
+            ("CTSTOP", 24), ("CONSTLAT", 0x78), ("LOWPWR", 0x7C),
+          ],
+          events: [
+            ("HFCLKSTARTED", 0x100), ("LFCLKSTARTED", 0x104), ("POFWARN", 0x108), ("DONE", 0x10C), ("CTTO", 0x110),
+            ("SLEEPENTER", 0x114), ("SLEEPEXIT", 0x118), ("USBDETECTED", 0x11C), ("USBREMOVED", 0x120),
+            ("USBPWRRDY", 0x124),
+          ])
           + [
             Register("RESETREAS", 0x400), Register("HFCLKRUN", 0x408, .readOnly),
             Register("HFCLKSTAT", 0x40C, .readOnly), Register("LFCLKRUN", 0x414, .readOnly),
             Register("LFCLKSTAT", 0x418, .readOnly), Register("LFCLKSRCCOPY", 0x41C, .readOnly),
-            Register("RAMSTATUS", 0x428, .readOnly), Register("SYSTEMOFF", 0x500, .writeOnly),
-            Register("RESET", 0x544),
-          ] + Self.held.map { Register($0.name, $0.offset, reset: UInt64($0.reset)) })
+            Register("RAMSTATUS", 0x428, .readOnly), Register("USBREGSTATUS", 0x438, .readOnly),
+            Register("SYSTEMOFF", 0x500, .writeOnly), Register("RESET", 0x544),
+            Register("MAINREGSTATUS", 0x640, .readOnly),
+          ] + Self.held.registers)
     ]
-    setHeld()
-  }
-
-  private func setHeld() {
-    for register in Self.held { state.held[Int(register.offset - 0x500) / 4] = register.reset }
   }
 
   func trigger(_ task: Int) {
@@ -63,7 +74,7 @@ public final class NordicClock: NordicPeripheral {
     case 1: state.highRuns = false
     case 2:
       state.lowRuns = true
-      state.lowSource = state.held[6] & 3
+      state.lowSource = state.held[0x518] & 3
       raise(1)
     case 3: state.lowRuns = false
     case 4: raise(3)
@@ -80,9 +91,10 @@ public final class NordicClock: NordicPeripheral {
     case 0x418: state.lowRuns ? 0x1_0000 | state.lowSource : 0
     case 0x41C: state.lowSource
     case 0x428: 3
-    case 0x500, 0x544: 0
-    case _ where Self.held.contains { $0.offset == offset }: state.held[Int(offset - 0x500) / 4]
-    default: nil
+    case 0x438, 0x500, 0x544, 0x640: 0
+    // RAM[n].POWERSET and POWERCLR beside RAM[n].POWER.
+    case 0x900..<0x990 where offset & 15 == 4 || offset & 15 == 8: state.held[offset & ~15]
+    default: Self.held.match(offset, isWrite: false) == nil ? nil : state.held[offset]
     }
   }
 
@@ -91,18 +103,23 @@ public final class NordicClock: NordicPeripheral {
     case 0x400: state.resetReason &= ~value
     case 0x500: if value & 1 != 0 { context.control.powerOff(exitCode: 0) }
     case 0x544: break
-    case _ where Self.held.contains { $0.offset == offset }: state.held[Int(offset - 0x500) / 4] = value
-    default: return false
+    case 0x900..<0x990 where offset & 15 == 4: state.held[offset & ~15] |= value
+    case 0x900..<0x990 where offset & 15 == 8: state.held[offset & ~15] &= ~value
+    default:
+      guard let match = Self.held.match(offset, isWrite: true) else { return false }
+      state.held[offset] = value & match.register.mask
     }
     return true
   }
 
+  /// The machine is about to be reset by a watchdog.
+  func willReset(_ reason: UInt32) { state.comingReason = reason }
+
   public func reset() {
-    // GPREGRET outlives resets.
-    let retained = state.held[7]
-    state = State()
-    setHeld()
-    state.held[7] = retained
+    // GPREGRET and RESETREAS outlive resets.
+    let (held, reason) = (state.held, state.resetReason | state.comingReason)
+    state = State(held: RegisterBank(Self.held), resetReason: reason)
+    for offset: UInt64 in [0x51C, 0x520] { state.held[offset] = held[offset] }
     updateInterrupt()
   }
 }

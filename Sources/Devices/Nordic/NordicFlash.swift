@@ -1,7 +1,8 @@
 /// The non-volatile memory controller of the nRF51 and nRF52, with the flash memory it writes and erases, and the UICR,
 /// which is a page of it.
 ///
-/// Source: nRF51 Series Reference Manual v3.0, chapter 6. Writing and erasing take no time.
+/// Source: nRF51 Series Reference Manual v3.0, chapter 6; nRF52840 Product Specification v1.7, section 4.3. Writing and
+/// erasing take no time.
 import Bits
 import Bus
 
@@ -13,27 +14,37 @@ public final class NordicFlashController: Device, FlashController {
   public struct State: Codable, Sendable, Equatable {
     /// 0 read only, 1 writing enabled, 2 erasing enabled.
     var configuration: UInt32 = 0
+    /// Milliseconds of a partial erase, and how many of the address have passed.
+    var partialTime: UInt32 = 10
+    var partialAddress: UInt64 = 0
+    var partialDone: UInt32 = 0
+    /// ICACHECNF, which has no effect.
+    var cache: UInt32 = 0
   }
 
   public let context: DeviceContext
   public var state = State()
   public let registers = [
     RegisterMap([
-      Register("READY", 0x400, .readOnly), Register("CONFIG", 0x504), Register("ERASEPAGE", 0x508),
-      Register("ERASEALL", 0x50C), Register("ERASEPCR0", 0x510), Register("ERASEUICR", 0x514),
+      Register("READY", 0x400, .readOnly), Register("READYNEXT", 0x408, .readOnly), Register("CONFIG", 0x504),
+      Register("ERASEPAGE", 0x508), Register("ERASEALL", 0x50C), Register("ERASEPCR0", 0x510),
+      Register("ERASEUICR", 0x514), Register("ERASEPAGEPARTIAL", 0x518), Register("ERASEPAGEPARTIALCFG", 0x51C),
+      Register("ICACHECNF", 0x540), Register("IHIT", 0x548, .readOnly), Register("IMISS", 0x54C, .readOnly),
     ])
   ]
   private var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) { self.context = context }
 
-  public var mayWrite: Bool { state.configuration == 1 }
+  func permitsWrite(_ size: Int, overErased isErased: Bool) -> Bool { state.configuration == 1 }
 
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
     switch offset {
-    case 0x400: return 1
+    case 0x400, 0x408: return 1
     case 0x504: return UInt64(state.configuration)
-    case 0x508...0x514: return 0
+    case 0x508...0x518, 0x548, 0x54C: return 0
+    case 0x51C: return UInt64(state.partialTime)
+    case 0x540: return UInt64(state.cache)
     default:
       unimplemented.unknown(offset: offset, isWrite: false, of: context)
       return 0
@@ -45,6 +56,9 @@ public final class NordicFlashController: Device, FlashController {
     case 0x504: state.configuration = UInt32(truncatingIfNeeded: value & 3)
     case 0x508, 0x510: if state.configuration == 2 { erase(at: value) }
     case 0x50C: if state.configuration == 2, value & 1 != 0 { eraseAll() }
+    case 0x518: if state.configuration == 2 { erasePartially(at: value) }
+    case 0x51C: state.partialTime = UInt32(truncatingIfNeeded: value & 0x7F)
+    case 0x540: state.cache = UInt32(truncatingIfNeeded: value & 0x101)
     case 0x514: if state.configuration == 2, value & 1 != 0 { erase(at: 0x1000_1000) }
     default: unimplemented.unknown(offset: offset, isWrite: true, of: context)
     }
@@ -55,6 +69,15 @@ public final class NordicFlashController: Device, FlashController {
       return context.log(.guestError, "ERASEPAGE of \(address.hex0x()), where there is no flash")
     }
     flash.erase(at: address)
+  }
+
+  /// A page is erased when its partial erases come to the 85 ms of a whole one.
+  private func erasePartially(at address: UInt64) {
+    if address != state.partialAddress { (state.partialAddress, state.partialDone) = (address, 0) }
+    state.partialDone += state.partialTime
+    guard state.partialDone >= 85 else { return }
+    state.partialDone = 0
+    erase(at: address)
   }
 
   private func eraseAll() {

@@ -1,89 +1,121 @@
 /// The general-purpose pins of the nRF51 and nRF52.
 ///
-/// Source: nRF51 Series Reference Manual v3.0, chapter 14. Pins that nothing drives read as their pull resistors say;
-/// `martlet,pulled-up` lists in a mask those that the board pulls up (buttons).
+/// Sources: nRF51 Series Reference Manual v3.0, chapter 14; nRF52840 Product Specification v1.7, section 6.9. Pins that
+/// nothing drives read as their pull resistors say; `martlet,pulled-up` lists in a mask those that the board pulls up
+/// (buttons).
 import Bits
 import Bus
 
-public final class NordicGPIO: Device {
+public final class NordicGPIO: BankDevice {
   public static var compatible: [String] { ["nordic,nrf-gpio"] }
 
-  public struct State: Codable, Sendable, Equatable {
-    var output: UInt32 = 0
-    var direction: UInt32 = 0
-    /// PIN_CNF without its direction bit.
-    var configuration = [UInt32](repeating: 2, count: 32)
-    /// Pins that something outside holds low.
-    var heldLow: UInt32 = 0
+  public struct State: BankState, Codable, Sendable, Equatable {
+    var bank: RegisterBank
+    /// The pins that meet the condition of their SENSE field.
+    var detected: UInt32 = 0
   }
 
+  /// Registers by their offsets in the manuals less 0x500, where the first of them are.
+  private enum Offset {
+    static let output: UInt64 = 0x04
+    static let input: UInt64 = 0x10
+    static let direction: UInt64 = 0x14
+    static let latch: UInt64 = 0x20
+    static let configuration: UInt64 = 0x200
+  }
+
+  private static let map = RegisterMap([
+    Register("OUT", 0x04), Register("OUTSET", 0x08), Register("OUTCLR", 0x0C), Register("IN", 0x10, .readOnly),
+    Register("DIR", 0x14), Register("DIRSET", 0x18), Register("DIRCLR", 0x1C), Register("LATCH", 0x20),
+    Register("DETECTMODE", 0x24), Register("PIN_CNF", 0x200, reset: 2, count: 32),
+  ])
+
   public let context: DeviceContext
-  public var state = State()
-  public let registers: [RegisterMap]
+  public var state = State(bank: RegisterBank(NordicGPIO.map))
+  public let registers = [NordicGPIO.map]
   public let regions: [AddressRange]
+  var unimplemented = UnimplementedLog()
   private let pulledUp: UInt32
-  private var unimplemented = UnimplementedLog()
+  /// 0 or 1.
+  let port: Int
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard let range = context.node.regions.first else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
     pulledUp = context.node.u32("martlet,pulled-up") ?? 0
-    // Zephyr's trees give only parts of it.
-    regions = [AddressRange(base: range.base, size: 0x1000)]
-    registers = [
-      RegisterMap([
-        Register("OUT", 0x504), Register("OUTSET", 0x508), Register("OUTCLR", 0x50C), Register("IN", 0x510, .readOnly),
-        Register("DIR", 0x514), Register("DIRSET", 0x518), Register("DIRCLR", 0x51C),
-        Register("PIN_CNF", 0x700, count: 32),
-      ])
-    ]
+    // The second port stands within the first one's 4 KiB, 0x300 up. Trees give parts of them in different ways.
+    port = range.base & 0xFFF == 0x300 ? 1 : 0
+    regions = [AddressRange(base: range.base + 0x500, size: 0x300)]
   }
+
+  // MARK: Pins
+
+  private func mode(_ pin: Int) -> UInt32 { bank[Offset.configuration + 4 * UInt64(pin)] }
 
   /// The levels of the pins.
   var levels: UInt32 {
     var inputs = pulledUp
     for pin in 0..<32 {
-      switch state.configuration[pin] >> 2 & 3 {
-      case 1: inputs &= ~(1 << UInt32(pin))
-      case 3: inputs |= 1 << UInt32(pin)
+      switch mode(pin).field(2, 2) {
+      case 1: inputs = inputs.setting(pin, to: false)
+      case 3: inputs = inputs.setting(pin, to: true)
       default: break
       }
     }
-    return inputs & ~state.heldLow & ~state.direction | state.output & state.direction
+    return inputs & ~bank[Offset.direction] | bank[Offset.output] & bank[Offset.direction]
   }
 
-  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    let word: UInt32
-    switch offset & ~3 {
-    case 0x504, 0x508, 0x50C: word = state.output
-    case 0x510: word = levels
-    case 0x514, 0x518, 0x51C: word = state.direction
-    case 0x700..<0x780:
-      let pin = Int(offset - 0x700) / 4
-      word = state.configuration[pin] & ~1 | state.direction >> UInt32(pin) & 1
-    default:
-      unimplemented.unknown(offset: offset, isWrite: false, of: context)
-      return 0
-    }
-    return UInt64(word) >> (8 * (offset & 3)) & .mask(8 * size)
-  }
+  /// Drives pins; for tasks of GPIOTE.
+  func setOutput(_ value: UInt32) { store(value, at: Offset.output) }
+  var output: UInt32 { bank[Offset.output] }
 
-  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    let value = UInt32(truncatingIfNeeded: value)
+  // MARK: Registers
+
+  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
     switch offset {
-    case 0x504: state.output = value
-    case 0x508: state.output |= value
-    case 0x50C: state.output &= ~value
-    case 0x514: state.direction = value
-    case 0x518: state.direction |= value
-    case 0x51C: state.direction &= ~value
-    case 0x700..<0x780:
-      let pin = UInt32(offset - 0x700) / 4
-      state.configuration[Int(pin)] = value
-      state.direction = state.direction & ~(1 << pin) | (value & 1) << pin
-    default: unimplemented.unknown(offset: offset, isWrite: true, of: context)
+    case 0x08, 0x0C: return output
+    case Offset.input: return levels
+    case 0x18, 0x1C: return bank[Offset.direction]
+    case 0x200..<0x280:
+      return mode(Int(offset - 0x200) / 4) & ~1 | bank[Offset.direction] >> UInt32((offset - 0x200) / 4) & 1
+    default: return bank[offset]
     }
   }
 
-  public func reset() { state = State() }
+  func store(_ value: UInt32, at offset: UInt64) {
+    let before = levels
+    switch offset {
+    case 0x08: bank[Offset.output] |= value
+    case 0x0C: bank[Offset.output] &= ~value
+    case 0x18: bank[Offset.direction] |= value
+    case 0x1C: bank[Offset.direction] &= ~value
+    case Offset.latch: bank[offset] &= ~value
+    case 0x200..<0x280:
+      bank[offset] = value
+      bank[Offset.direction] = bank[Offset.direction].setting(Int(offset - 0x200) / 4, to: value.has(0))
+    default: bank[offset] = value
+    }
+    sense()
+    let changes = before ^ levels
+    if changes != 0 { events?.pinsChanged(port, to: levels, changes) }
+  }
+
+  private var events: NordicGPIOTE? {
+    context.directory.all.lazy.compactMap { $0 as? NordicGPIOTE }.first
+  }
+
+  /// Pins whose SENSE condition is met set LATCH; the first one makes the PORT event.
+  private func sense() {
+    let levels = levels
+    let found: UInt32 = (0..<32).reduce(0) { found, pin in
+      let sense = mode(pin).field(16, 2)
+      return found.setting(pin, to: sense == 2 && levels.has(pin) || sense == 3 && !levels.has(pin))
+    }
+    bank[Offset.latch] |= found
+    let had = state.detected
+    state.detected = found
+    if found != 0, had == 0 { events?.portDetected() }
+  }
+
+  public func reset() { state = State(bank: RegisterBank(Self.map)) }
 }

@@ -1,49 +1,73 @@
 /// Tasks and events of pins.
 ///
-/// Source: nRF51 Series Reference Manual v3.0, chapter 15. Tasks drive pins; since no pin changes from outside, there are
-/// no events.
+/// Sources: nRF51 Series Reference Manual v3.0, chapter 15; nRF52840 Product Specification v1.7, section 6.10. Tasks drive
+/// pins, by the ports' output registers; events come from changes of pins that are driven by the chip itself.
 import Bus
 
 public final class NordicGPIOTE: NordicPeripheral {
   public static var compatible: [String] { ["nordic,nrf-gpiote"] }
 
-  public struct State: Codable, Sendable, Equatable {
+  public struct State: NordicState, Codable, Sendable, Equatable {
     var events = NordicEvents()
     var configuration = [UInt32](repeating: 0, count: 8)
   }
 
+  private static let portEvent = 31
+
   public let context: DeviceContext
   public var state = State()
   public let registers: [RegisterMap]
-  var events: NordicEvents {
-    get { state.events }
-    set { state.events = newValue }
-  }
 
   public init(context: DeviceContext) throws(DeviceError) {
     self.context = context
+    let channels = (0..<8).map { ("\($0)", 4 * UInt64($0)) }
     registers = [
       RegisterMap(
         NordicRegisters.declare(
-          tasks: (0..<4).map { ("OUT\($0)", 4 * UInt64($0)) },
-          events: (0..<4).map { ("IN\($0)", 0x100 + 4 * UInt64($0)) } + [("PORT", 0x17C)])
+          tasks: channels.map { ("OUT" + $0.0, $0.1) } + channels.map { ("SET" + $0.0, 0x30 + $0.1) }
+            + channels.map { ("CLR" + $0.0, 0x60 + $0.1) },
+          events: channels.map { ("IN" + $0.0, 0x100 + $0.1) } + [("PORT", 0x17C)])
           + [Register("CONFIG", 0x510, count: 8)])
     ]
   }
 
-  private var pins: NordicGPIO? { context.directory.device(at: 0x5000_0000, in: context.space) as? NordicGPIO }
+  private func port(_ number: Int) -> NordicGPIO? {
+    context.directory.all.lazy.compactMap { $0 as? NordicGPIO }.first { $0.port == number }
+  }
 
-  /// OUT[n]: sets, clears or toggles the pin of a channel in task mode.
+  /// A channel's fields: 1 event or 3 task, the pin, the port, and 1 rising or set, 2 falling or clear, 3 toggle.
+  private func channel(_ number: Int) -> (mode: UInt32, pin: Int, port: Int, polarity: UInt32) {
+    let value = state.configuration[number]
+    return (value & 3, Int(value.field(8, 5)), Int(value.field(13, 1)), value.field(16, 2))
+  }
+
+  /// OUT[n] does what the channel's polarity says, SET[n] and CLR[n] what they are called.
   func trigger(_ task: Int) {
-    guard task < 8, state.configuration[task] & 3 == 3, let pins else { return }
-    let bit = UInt32(1) << (state.configuration[task] >> 8 & 31)
-    switch state.configuration[task] >> 16 & 3 {
-    case 1: pins.state.output |= bit
-    case 2: pins.state.output &= ~bit
-    case 3: pins.state.output ^= bit
-    default: break
+    let (number, kind) = task < 12 ? (task, 0) : task < 24 ? (task - 12, 1) : (task - 24, 2)
+    guard number < 8 else { return }
+    let channel = channel(number)
+    guard channel.mode == 3, let pins = port(channel.port) else { return }
+    let isHigh: Bool
+    switch (kind, channel.polarity) {
+    case (1, _), (0, 1): isHigh = true
+    case (2, _), (0, 2): isHigh = false
+    case (0, 3): isHigh = !pins.output.has(channel.pin)
+    default: return
+    }
+    pins.setOutput(pins.output.setting(channel.pin, to: isHigh))
+  }
+
+  /// Pins of a port changed to these levels.
+  func pinsChanged(_ port: Int, to levels: UInt32, _ changes: UInt32) {
+    for number in 0..<8 {
+      let channel = channel(number)
+      guard channel.mode == 1, channel.port == port, changes.has(channel.pin) else { continue }
+      if channel.polarity.has(levels.has(channel.pin) ? 0 : 1) { raise(number) }
     }
   }
+
+  /// A pin met the condition of its SENSE field.
+  func portDetected() { raise(Self.portEvent) }
 
   func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
     (0x510..<0x530).contains(offset) ? state.configuration[Int(offset - 0x510) / 4] : nil
@@ -51,7 +75,13 @@ public final class NordicGPIOTE: NordicPeripheral {
 
   func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
     guard (0x510..<0x530).contains(offset) else { return false }
-    state.configuration[Int(offset - 0x510) / 4] = value
+    let number = Int(offset - 0x510) / 4
+    state.configuration[number] = value
+    let channel = channel(number)
+    // A task channel takes the pin over with OUTINIT.
+    if channel.mode == 3, let pins = port(channel.port) {
+      pins.setOutput(pins.output.setting(channel.pin, to: value.has(20)))
+    }
     return true
   }
 

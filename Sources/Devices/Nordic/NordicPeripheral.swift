@@ -15,9 +15,13 @@ struct NordicEvents: Codable, Sendable, Equatable {
   var shorts: UInt32 = 0
 }
 
-/// A peripheral whose registers below 0x400 follow the scheme.
-protocol NordicPeripheral: Device {
+/// The state of a peripheral, which has the shared part in it.
+protocol NordicState {
   var events: NordicEvents { get set }
+}
+
+/// A peripheral whose registers below 0x400 follow the scheme.
+protocol NordicPeripheral: Device where State: NordicState {
   /// Task number (offset / 4) is triggered.
   func trigger(_ task: Int)
   /// A register from 0x400 on, or one below that is the peripheral's own; nil where there is none.
@@ -29,6 +33,11 @@ protocol NordicPeripheral: Device {
 }
 
 extension NordicPeripheral {
+  var events: NordicEvents {
+    get { state.events }
+    set { state.events = newValue }
+  }
+
   func maskChanged() {}
 
   /// Lets an event happen.

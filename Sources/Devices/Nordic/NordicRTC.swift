@@ -6,7 +6,7 @@ import Bus
 public final class NordicRTC: NordicPeripheral {
   public static var compatible: [String] { ["nordic,nrf-rtc"] }
 
-  public struct State: Codable, Sendable, Equatable {
+  public struct State: NordicState, Codable, Sendable, Equatable {
     var events = NordicEvents()
     /// EVTEN
     var routed: UInt32 = 0
@@ -29,10 +29,6 @@ public final class NordicRTC: NordicPeripheral {
   public var state = State()
   public let registers: [RegisterMap]
   private static let frequency: UInt64 = 32_768
-  var events: NordicEvents {
-    get { state.events }
-    set { state.events = newValue }
-  }
 
   public init(context: DeviceContext) throws(DeviceError) {
     self.context = context

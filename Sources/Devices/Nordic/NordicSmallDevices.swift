@@ -8,7 +8,7 @@ import Bus
 public final class NordicRNG: NordicPeripheral {
   public static var compatible: [String] { ["nordic,nrf-rng"] }
 
-  public struct State: Codable, Sendable, Equatable {
+  public struct State: NordicState, Codable, Sendable, Equatable {
     var events = NordicEvents()
     var configuration: UInt32 = 0
     var value: UInt8 = 0
@@ -20,10 +20,6 @@ public final class NordicRNG: NordicPeripheral {
   public let context: DeviceContext
   public var state = State()
   public let registers: [RegisterMap]
-  var events: NordicEvents {
-    get { state.events }
-    set { state.events = newValue }
-  }
 
   public init(context: DeviceContext) throws(DeviceError) {
     self.context = context
@@ -75,15 +71,11 @@ public final class NordicRNG: NordicPeripheral {
 public final class NordicTemperature: NordicPeripheral {
   public static var compatible: [String] { ["nordic,nrf-temp"] }
 
-  public struct State: Codable, Sendable, Equatable { var events = NordicEvents() }
+  public struct State: NordicState, Codable, Sendable, Equatable { var events = NordicEvents() }
 
   public let context: DeviceContext
   public var state = State()
   public let registers: [RegisterMap]
-  var events: NordicEvents {
-    get { state.events }
-    set { state.events = newValue }
-  }
 
   public init(context: DeviceContext) throws(DeviceError) {
     self.context = context
@@ -110,7 +102,7 @@ public final class NordicTemperature: NordicPeripheral {
 public final class NordicADC: NordicPeripheral {
   public static var compatible: [String] { ["nordic,nrf-adc"] }
 
-  public struct State: Codable, Sendable, Equatable {
+  public struct State: NordicState, Codable, Sendable, Equatable {
     var events = NordicEvents()
     var enable: UInt32 = 0
     var configuration: UInt32 = 0x18
@@ -120,10 +112,6 @@ public final class NordicADC: NordicPeripheral {
   public let context: DeviceContext
   public var state = State()
   public let registers: [RegisterMap]
-  var events: NordicEvents {
-    get { state.events }
-    set { state.events = newValue }
-  }
 
   public init(context: DeviceContext) throws(DeviceError) {
     self.context = context

@@ -6,7 +6,7 @@ import Bus
 public final class NordicTWI: NordicPeripheral {
   public static var compatible: [String] { ["nordic,nrf-twi"] }
 
-  public struct State: Codable, Sendable, Equatable {
+  public struct State: NordicState, Codable, Sendable, Equatable {
     var events = NordicEvents()
     var enable: UInt32 = 0
     var errorSource: UInt32 = 0
@@ -25,10 +25,6 @@ public final class NordicTWI: NordicPeripheral {
   public var state = State()
   public let registers: [RegisterMap]
   private var unimplemented = UnimplementedLog()
-  var events: NordicEvents {
-    get { state.events }
-    set { state.events = newValue }
-  }
 
   public init(context: DeviceContext) throws(DeviceError) {
     self.context = context

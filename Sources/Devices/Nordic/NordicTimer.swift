@@ -7,7 +7,7 @@ import Bus
 public final class NordicTimer: NordicPeripheral {
   public static var compatible: [String] { ["nordic,nrf-timer"] }
 
-  public struct State: Codable, Sendable, Equatable {
+  public struct State: NordicState, Codable, Sendable, Equatable {
     var events = NordicEvents()
     var mode: UInt32 = 0
     var bitMode: UInt32 = 0
@@ -22,10 +22,6 @@ public final class NordicTimer: NordicPeripheral {
   public let context: DeviceContext
   public var state: State
   public let registers: [RegisterMap]
-  var events: NordicEvents {
-    get { state.events }
-    set { state.events = newValue }
-  }
 
   public init(context: DeviceContext) throws(DeviceError) {
     let count = Int(context.node.u32("cc-num") ?? 4)

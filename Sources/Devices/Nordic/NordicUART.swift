@@ -1,13 +1,15 @@
-/// The UART of the nRF51 and nRF52.
+/// The UART of the nRF51 and nRF52, and the nRF52's UART with EasyDMA at the same address: ENABLE chooses.
 ///
-/// Source: nRF51 Series Reference Manual v3.0, chapter 29. Characters take no time on the line; received ones wait in
-/// `State.input` until the receiver's six places have room.
+/// Sources: nRF51 Series Reference Manual v3.0, chapter 29; nRF52840 Product Specification v1.7, sections 6.33 and 6.34.
+/// Sent characters take no time on the line; received ones wait in `State.input` until the receiver's six places have
+/// room, or come into memory at the line's speed.
+import Bits
 import Bus
 
 public final class NordicUART: CharacterDevice, NordicPeripheral {
-  public static var compatible: [String] { ["nordic,nrf-uart"] }
+  public static var compatible: [String] { ["nordic,nrf-uart", "nordic,nrf-uarte"] }
 
-  public struct State: Codable, Sendable, Equatable {
+  public struct State: NordicState, Codable, Sendable, Equatable {
     var events = NordicEvents()
     /// Characters from the host that the receiver has not taken yet.
     var input: [UInt8] = []
@@ -21,21 +23,27 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
     var pins: [UInt32] = [0xFFFF_FFFF, 0xFFFF_FFFF, 0xFFFF_FFFF, 0xFFFF_FFFF]
     var baudRate: UInt32 = 0x0400_0000
     var configuration: UInt32 = 0
+    /// RXD.PTR, MAXCNT and AMOUNT as written and read.
+    var receiveBuffer = NordicBuffer()
+    var transmitBuffer = NordicBuffer()
+    /// The buffer that is being filled; nil while none is.
+    var filling: NordicBuffer?
   }
 
   private enum Event {
     static let received = 2
+    static let endReceive = 4
     static let transmitted = 7
+    static let endTransmit = 8
     static let timeout = 17
+    static let receiveStarted = 19
+    static let transmitStarted = 20
+    static let transmitStopped = 22
   }
 
   public let context: DeviceContext
   public var state = State()
   public let registers: [RegisterMap]
-  var events: NordicEvents {
-    get { state.events }
-    set { state.events = newValue }
-  }
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
@@ -43,34 +51,101 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
     registers = [
       RegisterMap(
         NordicRegisters.declare(
-          tasks: [("STARTRX", 0), ("STOPRX", 4), ("STARTTX", 8), ("STOPTX", 12), ("SUSPEND", 28)],
+          tasks: [
+            ("STARTRX", 0), ("STOPRX", 4), ("STARTTX", 8), ("STOPTX", 12), ("SUSPEND", 28), ("FLUSHRX", 0x2C),
+          ],
           events: [
-            ("CTS", 0x100), ("NCTS", 0x104), ("RXDRDY", 0x108), ("TXDRDY", 0x11C), ("ERROR", 0x124), ("RXTO", 0x144),
+            ("CTS", 0x100), ("NCTS", 0x104), ("RXDRDY", 0x108), ("ENDRX", 0x110), ("TXDRDY", 0x11C), ("ENDTX", 0x120),
+            ("ERROR", 0x124), ("RXTO", 0x144), ("RXSTARTED", 0x14C), ("TXSTARTED", 0x150), ("TXSTOPPED", 0x158),
           ], hasShorts: true)
           + [
             Register("ERRORSRC", 0x480), Register("ENABLE", 0x500), Register("PSEL", 0x508, count: 4),
             Register("RXD", 0x518, .readOnly, sideEffectOnRead: true), Register("TXD", 0x51C, .writeOnly),
-            Register("BAUDRATE", 0x524), Register("CONFIG", 0x56C),
-          ])
+            Register("BAUDRATE", 0x524),
+          ] + NordicBuffer.declare("RXD", 0x534) + NordicBuffer.declare("TXD", 0x544) + [Register("CONFIG", 0x56C)])
     ]
   }
 
-  private var isEnabled: Bool { state.enable == 4 }
+  private var isSimple: Bool { state.enable == 4 }
+  private var hasDMA: Bool { state.enable == 8 }
 
   func trigger(_ task: Int) {
     switch task {
-    case 0:
-      state.isReceiving = true
-      fillReceiver()
-    case 1:
-      state.isReceiving = false
-      raise(Event.timeout)
-    case 2: state.isTransmitting = true
-    case 3: state.isTransmitting = false
+    case 0: startReceive()
+    case 1: stopReceive()
+    case 2:
+      state.isTransmitting = true
+      if hasDMA { transmit() }
+    case 3:
+      state.isTransmitting = false
+      if hasDMA { raise(Event.transmitStopped) }
     case 7: (state.isReceiving, state.isTransmitting) = (false, false)
+    case 11 where hasDMA:
+      // There is no FIFO that could hold characters.
+      state.receiveBuffer.amount = 0
+      raise(Event.endReceive)
     default: break
     }
   }
+
+  private func startReceive() {
+    state.isReceiving = true
+    guard hasDMA else { return fillReceiver() }
+    state.filling = state.receiveBuffer
+    state.filling?.amount = 0
+    raise(Event.receiveStarted)
+    scheduleReceive()
+  }
+
+  private func stopReceive() {
+    state.isReceiving = false
+    if hasDMA, state.filling != nil { endReceive() }
+    context.cancel(token: 0)
+    raise(Event.timeout)
+  }
+
+  // MARK: EasyDMA
+
+  private func transmit() {
+    state.transmitBuffer.amount = state.transmitBuffer.count
+    raise(Event.transmitStarted)
+    let bytes = state.transmitBuffer.read(context)
+    context.characters?.write(bytes)
+    if !bytes.isEmpty { raise(Event.transmitted) }
+    raise(Event.endTransmit)
+  }
+
+  /// Nanoseconds of a character of ten bits.
+  private var characterTime: UInt64 {
+    let bits = (UInt64(state.baudRate) * 16_000_000) >> 32
+    return 10_000_000_000 / max(bits, 1200)
+  }
+
+  private func scheduleReceive() {
+    context.cancel(token: 0)
+    if hasDMA, state.filling != nil, !state.input.isEmpty {
+      context.schedule(at: context.clock.now + characterTime, token: 0)
+    }
+  }
+
+  /// The next character has come in.
+  public func event(_ token: UInt64) {
+    guard hasDMA, var buffer = state.filling, !state.input.isEmpty else { return }
+    buffer.append(state.input.removeFirst(), context)
+    state.filling = buffer
+    raise(Event.received)
+    if buffer.amount >= buffer.count { endReceive() }
+    scheduleReceive()
+  }
+
+  private func endReceive() {
+    state.receiveBuffer.amount = state.filling?.amount ?? 0
+    state.filling = nil
+    raise(Event.endReceive)
+    if isShorted(5) { startReceive() } else if isShorted(6) { state.isReceiving = false }
+  }
+
+  // MARK: Registers
 
   func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
     switch offset {
@@ -87,6 +162,8 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
       return UInt32(byte)
     case 0x51C: return 0
     case 0x524: return state.baudRate
+    case 0x534..<0x540: return state.receiveBuffer[offset - 0x534]
+    case 0x544..<0x550: return state.transmitBuffer[offset - 0x544]
     case 0x56C: return state.configuration
     default: return nil
     }
@@ -96,14 +173,16 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
     switch offset {
     case 0x480: state.errorSource &= ~value
     case 0x500:
-      state.enable = value & 7
+      state.enable = value & 15
       fillReceiver()
     case 0x508...0x514: state.pins[Int(offset - 0x508) / 4] = value
     case 0x51C:
-      guard isEnabled, state.isTransmitting else { break }
+      guard isSimple, state.isTransmitting else { break }
       context.characters?.write([UInt8(truncatingIfNeeded: value)])
       raise(Event.transmitted)
     case 0x524: state.baudRate = value
+    case 0x534..<0x540: state.receiveBuffer[offset - 0x534] = value
+    case 0x544..<0x550: state.transmitBuffer[offset - 0x544] = value
     case 0x56C: state.configuration = value
     default: return false
     }
@@ -111,13 +190,15 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
   }
 
   public func receive(_ bytes: [UInt8]) {
+    let isResting = state.input.isEmpty
     state.input += bytes
     fillReceiver()
+    if isResting { scheduleReceive() }
   }
 
   /// Takes waiting input while there is room.
   private func fillReceiver() {
-    guard isEnabled, state.isReceiving else { return }
+    guard isSimple, state.isReceiving else { return }
     let count = min(6 - state.receiver.count, state.input.count)
     guard count > 0 else { return }
     let wasEmpty = state.receiver.isEmpty
@@ -127,7 +208,8 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
   }
 
   public func reset() {
-    state = State()
+    context.cancel(token: 0)
+    state = State(input: state.input)
     updateInterrupt()
   }
 }

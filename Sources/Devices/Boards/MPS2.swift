@@ -1,0 +1,95 @@
+/// What is particular to Arm's MPS2 boards: the FPGA's own inputs, outputs and counters, and its configuration controller.
+///
+/// Sources: Application Note AN385 (DAI 0385), sections 4.6 and 4.9; AN386; AN500.
+import Bits
+import Bus
+
+/// LEDs, buttons, and counters of 1 Hz, 100 Hz and of the system clock.
+public final class MPS2FPGAIO: BankDevice {
+  public static var compatible: [String] { ["arm,mps2-fpgaio", "arm,mps2-fpgaio-gpio"] }
+
+  public struct State: BankState, Codable, Sendable, Equatable {
+    var bank: RegisterBank
+    /// What the three counters show beyond the ticks since the start: 1 Hz, 100 Hz, COUNTER.
+    var offsets: [UInt32] = [0, 0, 0]
+  }
+
+  private static let map = RegisterMap([
+    Register("LED0", 0x00, [.field("LED", 0..<10)]), Register("BUTTON", 0x08, .readOnly), Register("CLK1HZ", 0x10),
+    Register("CLK100HZ", 0x14), Register("COUNTER", 0x18), Register("PRESCALE", 0x1C),
+    Register("PSCNTR", 0x20, .readOnly),
+    Register("MISC", 0x4C),
+  ])
+
+  public let context: DeviceContext
+  public var state = State(bank: RegisterBank(MPS2FPGAIO.map))
+  public let registers = [MPS2FPGAIO.map]
+  /// Zephyr's trees describe single registers of it; it stands in a page of its own.
+  public let regions: [AddressRange]
+  var unimplemented = UnimplementedLog()
+
+  public init(context: DeviceContext) throws(DeviceError) {
+    guard let range = context.node.regions.first else { throw .missingRegion(device: context.node.name, index: 0) }
+    self.context = context
+    regions = [AddressRange(base: range.base & ~0xFFF, size: 0x1000)]
+  }
+
+  /// Hz of a counter; the third counts the clock over a prescaler.
+  private func ticks(_ counter: Int) -> UInt32 {
+    let frequency = [1, 100, max(1, context.clockFrequency / (UInt64(bank[0x1C]) + 1))][counter]
+    return UInt32(truncatingIfNeeded: context.clock.ticks(frequency: frequency))
+  }
+
+  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
+    switch offset {
+    case 0x10, 0x14, 0x18:
+      let counter = Int(offset - 0x10) / 4
+      return ticks(counter) &+ state.offsets[counter]
+    case 0x20:
+      let clocks = context.clock.ticks(frequency: context.clockFrequency)
+      return bank[0x1C] - UInt32(clocks % (UInt64(bank[0x1C]) + 1))
+    default: return bank[offset]
+    }
+  }
+
+  func store(_ value: UInt32, at offset: UInt64) {
+    switch offset {
+    case 0x10, 0x14, 0x18:
+      let counter = Int(offset - 0x10) / 4
+      state.offsets[counter] = value &- ticks(counter)
+    case 0x1C:
+      let shown = load(0x18, isPeek: true)
+      bank[0x1C] = value
+      state.offsets[2] = shown &- ticks(2)
+    default: bank[offset] = value
+    }
+  }
+
+  public func reset() { state = State(bank: RegisterBank(Self.map)) }
+}
+
+/// The serial configuration controller: what the FPGA image is, from the node's `martlet,identification`.
+public final class MPS2SCC: BankDevice {
+  public static var compatible: [String] { ["arm,mps2-scc"] }
+
+  public let context: DeviceContext
+  public var state: PlainBank
+  public let registers: [RegisterMap]
+  var unimplemented = UnimplementedLog()
+
+  public init(context: DeviceContext) throws(DeviceError) {
+    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    self.context = context
+    let map = RegisterMap([
+      Register("CFG0", 0x000), Register("CFG1", 0x004), Register("CFG3", 0x00C, .readOnly),
+      Register("CFG4", 0x010, .readOnly, reset: 2), Register("CFGDATA_RTN", 0x0A0), Register("CFGDATA_OUT", 0x0A4),
+      Register("CFGCTRL", 0x0A8), Register("CFGSTAT", 0x0AC, reset: 1), Register("DLL", 0x100, reset: 1),
+      Register("AID", 0xFF8, .readOnly, reset: 0x0020_0008),
+      Register("ID", 0xFFC, .readOnly, reset: UInt64(context.node.u32("martlet,identification") ?? 0x4104_3850)),
+    ])
+    registers = [map]
+    state = PlainBank(map)
+  }
+
+  public func reset() { state = PlainBank(registers[0]) }
+}

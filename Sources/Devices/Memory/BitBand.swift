@@ -1,0 +1,57 @@
+/// The bit-band alias regions of Cortex-M3 and Cortex-M4: each word is a bit of the memory or peripherals elsewhere.
+///
+/// Source: Cortex-M4 Technical Reference Manual (DDI 0439), section 3.7. `martlet,target` is the address of the first bit;
+/// a write reads, changes and writes the word there.
+import Bits
+import Bus
+
+public final class BitBand: Device {
+  public static var compatible: [String] { ["martlet,bit-band"] }
+
+  public struct State: Codable, Sendable, Equatable {}
+
+  public let context: DeviceContext
+  public var state = State()
+  private let target: UInt64
+
+  public init(context: DeviceContext) throws(DeviceError) {
+    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    guard let target = context.node.u32("martlet,target") else {
+      throw .missingProperty(device: context.node.name, property: "martlet,target")
+    }
+    self.context = context
+    self.target = UInt64(target)
+  }
+
+  /// The word that an alias address leads to, and the bit in it.
+  private func place(_ offset: UInt64) -> (address: UInt64, bit: UInt64) {
+    (target + offset / 128 * 4, offset / 4 % 32)
+  }
+
+  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
+    let place = place(offset)
+    do throws(BusError) {
+      return try context.space.read(place.address, size: 4) >> place.bit & 1
+    } catch {
+      context.log(.guestError, "read of a bit: \(error)")
+      return 0
+    }
+  }
+
+  public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? {
+    let place = place(offset)
+    return context.space.peek(place.address, size: 4).map { $0 >> place.bit & 1 }
+  }
+
+  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
+    let place = place(offset)
+    do throws(BusError) {
+      let word = try context.space.read(place.address, size: 4) & ~(1 << place.bit)
+      try context.space.write(place.address, size: 4, word | (value & 1) << place.bit)
+    } catch {
+      context.log(.guestError, "write of a bit: \(error)")
+    }
+  }
+
+  public func reset() {}
+}

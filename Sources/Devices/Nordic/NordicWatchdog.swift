@@ -1,0 +1,96 @@
+/// The watchdog of the nRF51 and nRF52.
+///
+/// Source: nRF52840 Product Specification v1.7, section 6.36. It counts at 32.768 kHz, resets two cycles after its TIMEOUT
+/// event, and cannot be stopped; pausing in sleep or by a debugger is not modelled.
+import Bus
+
+public final class NordicWatchdog: NordicPeripheral {
+  public static var compatible: [String] { ["nordic,nrf-wdt"] }
+
+  public struct State: NordicState, Codable, Sendable, Equatable {
+    var events = NordicEvents()
+    var isRunning = false
+    /// CRV
+    var reload: UInt32 = .max
+    /// RREN, and the requests that were served since the counter was last loaded.
+    var enabled: UInt32 = 1
+    var served: UInt32 = 0
+    var configuration: UInt32 = 1
+  }
+
+  private static let key: UInt32 = 0x6E52_4635
+  private static let cycle: UInt64 = 30_518
+
+  public let context: DeviceContext
+  public var state = State()
+  public let registers: [RegisterMap]
+
+  public init(context: DeviceContext) throws(DeviceError) {
+    self.context = context
+    registers = [
+      RegisterMap(
+        NordicRegisters.declare(tasks: [("START", 0)], events: [("TIMEOUT", 0x100)])
+          + [
+            Register("RUNSTATUS", 0x400, .readOnly), Register("REQSTATUS", 0x404, .readOnly),
+            Register("CRV", 0x504, reset: 0xFFFF_FFFF),
+            Register("RREN", 0x508, reset: 1), Register("CONFIG", 0x50C, reset: 1),
+            Register("RR", 0x600, .writeOnly, count: 8),
+          ])
+    ]
+  }
+
+  func trigger(_ task: Int) {
+    guard task == 0, !state.isRunning else { return }
+    state.isRunning = true
+    start()
+  }
+
+  private func start() {
+    state.served = 0
+    let time = VirtualClock.nanoseconds(ticks: UInt64(state.reload) + 1, frequency: 32_768)
+    context.schedule(at: context.clock.now + time, token: 0)
+  }
+
+  public func event(_ token: UInt64) {
+    guard token == 0 else {
+      for case let power as NordicClock in context.directory.all { power.willReset(NordicClock.Reason.watchdog) }
+      return context.control.reset()
+    }
+    raise(0)
+    context.schedule(at: context.clock.now + 2 * Self.cycle, token: 1)
+  }
+
+  func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
+    switch offset {
+    case 0x400: state.isRunning ? 1 : 0
+    case 0x404: state.enabled & ~state.served
+    case 0x504: state.reload
+    case 0x508: state.enabled
+    case 0x50C: state.configuration
+    case 0x600..<0x620: 0
+    default: nil
+    }
+  }
+
+  func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
+    switch offset {
+    case 0x504: if !state.isRunning { state.reload = max(value, 15) }
+    case 0x508: if !state.isRunning { state.enabled = value & 0xFF }
+    case 0x50C: if !state.isRunning { state.configuration = value & 9 }
+    case 0x600..<0x620:
+      guard value == Self.key else { break }
+      state.served |= 1 << UInt32((offset - 0x600) / 4)
+      // After TIMEOUT nothing helps any more.
+      if state.isRunning, !hasHappened(0), state.enabled & ~state.served == 0 { start() }
+    default: return false
+    }
+    return true
+  }
+
+  public func reset() {
+    context.cancel(token: 0)
+    context.cancel(token: 1)
+    state = State()
+    updateInterrupt()
+  }
+}

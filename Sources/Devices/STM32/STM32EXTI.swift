@@ -1,0 +1,118 @@
+/// The external interrupts of STM32, and the selection of the ports whose pins raise them.
+///
+/// Sources: RM0008 section 10.2 (F1), RM0090 section 12.2 (F4), RM0385 section 11 (F7). Lines 16 and up, which belong to
+/// other peripherals, are raised by SWIER only.
+import Bus
+
+public final class STM32EXTI: BankDevice {
+  public static var compatible: [String] { ["st,stm32-exti"] }
+
+  public struct State: BankState, Codable, Sendable, Equatable {
+    var bank: RegisterBank
+    /// PR
+    var pending: UInt32 = 0
+  }
+
+  public let context: DeviceContext
+  public var state: State
+  public let registers: [RegisterMap]
+  var unimplemented = UnimplementedLog()
+  /// The lines of each interrupt wire, in a mask.
+  private let wires: [UInt32]
+
+  /// `line-ranges = <first count>, …` says which lines share which entry of `interrupts`.
+  public init(context: DeviceContext) throws(DeviceError) {
+    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    self.context = context
+    let cells = context.node.cells("line-ranges") ?? [0, 1, 1, 1, 2, 1, 3, 1, 4, 1, 5, 5, 10, 6]
+    var wires: [UInt32] = []
+    for pair in stride(from: 0, to: cells.count - 1, by: 2) {
+      guard cells[pair] < 32, cells[pair + 1] <= 32 else {
+        throw .badProperty(device: context.node.name, property: "line-ranges", reason: "there are lines 0 to 31")
+      }
+      wires.append(UInt32(truncatingIfNeeded: (1 << UInt64(cells[pair + 1]) - 1) << UInt64(cells[pair])))
+    }
+    self.wires = wires
+    let map = RegisterMap([
+      Register("IMR", 0x00), Register("EMR", 0x04), Register("RTSR", 0x08), Register("FTSR", 0x0C),
+      Register("SWIER", 0x10), Register("PR", 0x14),
+    ])
+    registers = [map]
+    state = State(bank: RegisterBank(map))
+  }
+
+  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 { offset == 0x14 ? state.pending : bank[offset] }
+
+  func store(_ value: UInt32, at offset: UInt64) {
+    switch offset {
+    case 0x10:
+      state.pending |= value & ~bank[0x10] & bank[0x00]
+      bank[0x10] |= value
+    case 0x14:
+      state.pending &= ~value
+      bank[0x10] &= ~value
+    default: bank[offset] = value
+    }
+    if offset == 0x04, value != 0 { unimplemented.once("EMR: events do not wake WFE", context) }
+    update()
+  }
+
+  /// Pins of a port changed to these levels.
+  func pinsChanged(_ port: STM32GPIO, to levels: UInt32, _ changes: UInt32) {
+    let rising = changes & levels & bank[0x08]
+    let falling = changes & ~levels & bank[0x0C]
+    let number = Int((port.context.node.regions.first?.base ?? 0) >> 10 & 15) - (isFirst ? 2 : 0)
+    for line in 0..<16 where (rising | falling).has(line) && selectedPort(line) == number {
+      state.pending |= 1 << UInt32(line)
+    }
+    update()
+  }
+
+  private var isFirst: Bool { STM32Family(context) == .f1 }
+
+  /// The number of the port whose pin drives a line.
+  private func selectedPort(_ line: Int) -> Int {
+    for case let selector as STM32SYSCFG in context.directory.all { return selector.port(ofLine: line) }
+    return 0
+  }
+
+  private func update() {
+    for (wire, output) in zip(wires, context.interrupts) { output.line.set(state.pending & bank[0x00] & wire != 0) }
+  }
+
+  public func reset() {
+    state = State(bank: RegisterBank(registers[0]))
+    update()
+  }
+}
+
+/// SYSCFG (F4, F7) and AFIO (F1): which port drives each external interrupt; the rest holds what is written.
+public final class STM32SYSCFG: BankDevice {
+  public static var compatible: [String] { ["st,stm32-syscfg", "st,stm32-afio"] }
+
+  public let context: DeviceContext
+  public var state: PlainBank
+  public let registers: [RegisterMap]
+  var unimplemented = UnimplementedLog()
+
+  public init(context: DeviceContext) throws(DeviceError) {
+    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    self.context = context
+    let own =
+      STM32Family(context) == .f1
+      ? [Register("EVCR", 0x00), Register("MAPR", 0x04), Register("MAPR2", 0x1C)]
+      : [Register("MEMRMP", 0x00), Register("PMC", 0x04), Register("CMPCR", 0x20)]
+    let map = RegisterMap(own + [Register("EXTICR", 0x08, count: 4)])
+    registers = [map]
+    state = PlainBank(map)
+  }
+
+  func port(ofLine line: Int) -> Int { Int(bank[0x08 + 4 * UInt64(line / 4)].field(4 * (line % 4), 4)) }
+
+  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
+    // The compensation cell is ready once it is on.
+    offset == 0x20 ? bank[offset].setting(8, to: bank[offset].has(0)) : bank[offset]
+  }
+
+  public func reset() { state = PlainBank(registers[0]) }
+}

@@ -1,0 +1,160 @@
+/// The real-time clock of STM32F4 and F7: a calendar in binary-coded decimals, and the backup registers.
+///
+/// Source: RM0090 chapter 26. It starts at 2000-01-01, a Saturday, and runs with virtual time; alarms and the wake-up timer
+/// are not modelled.
+import Bus
+
+public final class STM32RTC: BankDevice {
+  public static var compatible: [String] { ["st,stm32-rtc"] }
+
+  public struct State: BankState, Codable, Sendable, Equatable {
+    var bank: RegisterBank
+    /// Seconds since 2000 at `since` nanoseconds.
+    var seconds: UInt64 = 0
+    var since: UInt64 = 0
+    /// The keys of WPR that have come: 2 unlocks.
+    var keys = 0
+  }
+
+  private static let map = RegisterMap([
+    Register("TR", 0x00), Register("DR", 0x04, reset: 0x2101),
+    Register(
+      "CR", 0x08,
+      [
+        .field("WUCKSEL", 0..<3), .field("BYPSHAD", 5), .field("FMT", 6), .unimplemented("ALRAE", 8),
+        .unimplemented("ALRBE", 9), .unimplemented("WUTE", 10), .field("TSE", 11), .field("ALRAIE", 12),
+        .field("ALRBIE", 13), .field("WUTIE", 14), .field("TSIE", 15), .field("BKP", 18), .field("COSEL", 19),
+      ]),
+    Register("ISR", 0x0C, reset: 7), Register("PRER", 0x10, reset: 0x007F_00FF), Register("WUTR", 0x14, reset: 0xFFFF),
+    Register("ALRMAR", 0x1C), Register("ALRMBR", 0x20), Register("WPR", 0x24, .writeOnly),
+    Register("SSR", 0x28, .readOnly), Register("SHIFTR", 0x2C, .writeOnly), Register("TSTR", 0x30, .readOnly),
+    Register("TSDR", 0x34, .readOnly), Register("TSSSR", 0x38, .readOnly), Register("CALR", 0x3C),
+    Register("TAFCR", 0x40), Register("ALRMASSR", 0x44), Register("ALRMBSSR", 0x48), Register("BKPR", 0x50, count: 32),
+  ])
+
+  public let context: DeviceContext
+  public var state = State(bank: RegisterBank(STM32RTC.map))
+  public let registers = [STM32RTC.map]
+  var unimplemented = UnimplementedLog()
+
+  public init(context: DeviceContext) throws(DeviceError) {
+    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    self.context = context
+  }
+
+  private var isSetting: Bool { bank[0x0C].has(7) }
+  private var elapsed: UInt64 { isSetting ? 0 : context.clock.now - state.since }
+  private var seconds: UInt64 { state.seconds + elapsed / 1_000_000_000 }
+
+  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
+    switch offset {
+    case 0x00 where !isSetting: return Calendar(seconds: seconds).time
+    case 0x04 where !isSetting: return Calendar(seconds: seconds).date
+    // Shadow registers are always in step; alarm, wake-up and initialisation can always be written.
+    case 0x0C:
+      return (bank[offset] & 0x3F80 | 0x27).setting(6, to: isSetting).setting(
+        4, to: Calendar(seconds: seconds).year > 0)
+    case 0x28:
+      let subseconds = UInt64(bank[0x10] & 0x7FFF)
+      return UInt32(subseconds - (elapsed % 1_000_000_000) * (subseconds + 1) / 1_000_000_000)
+    default: return bank[offset]
+    }
+  }
+
+  func store(_ value: UInt32, at offset: UInt64) {
+    switch offset {
+    case 0x24:
+      state.keys =
+        value & 0xFF == [0xCA, 0x53, 0x100][min(state.keys, 2)] ? state.keys + 1 : value & 0xFF == 0xCA ? 1 : 0
+    // Tamper and backup registers are not protected, nor are the flags of ISR above INIT.
+    case 0x40, 0x50...: bank[offset] = value
+    case _ where state.keys != 2:
+      if offset == 0x0C {
+        bank[offset] &= value | 0xFF
+      } else {
+        context.log(.guestError, "a write while the registers are locked")
+      }
+    case 0x00, 0x04: if isSetting { bank[offset] = value }
+    case 0x0C: writeStatus(value)
+    default: bank[offset] = value
+    }
+  }
+
+  /// INIT stops the calendar and lets it be set; clearing it starts the calendar from what was set.
+  private func writeStatus(_ value: UInt32) {
+    if value.has(7), !isSetting {
+      let now = Calendar(seconds: seconds)
+      (bank[0x00], bank[0x04]) = (now.time, now.date)
+    } else if !value.has(7), isSetting {
+      state.seconds = Calendar(time: bank[0x00], date: bank[0x04]).seconds
+      state.since = context.clock.now
+    }
+    bank[0x0C] = value & 0x80 | bank[0x0C] & value & 0x3F00
+  }
+
+  /// The clock and the backup registers outlive resets.
+  public func reset() {
+    var bank = RegisterBank(Self.map)
+    for offset in stride(from: UInt64(0x50), to: 0xD0, by: 4) { bank[offset] = state.bank[offset] }
+    (bank[0x08], bank[0x10]) = (state.bank[0x08], state.bank[0x10])
+    state = State(bank: bank, seconds: seconds, since: context.clock.now - elapsed % 1_000_000_000)
+  }
+}
+
+/// A moment of the years 2000 to 2099 as TR and DR show it.
+private struct Calendar {
+  var year: UInt32
+  var month: UInt32 = 1
+  var day: UInt32
+  var secondOfDay: UInt32
+  var weekday: UInt32
+
+  private static func days(_ month: UInt32, _ year: UInt32) -> UInt32 {
+    month == 2 ? (year % 4 == 0 ? 29 : 28) : [4, 6, 9, 11].contains(month) ? 30 : 31
+  }
+
+  init(seconds: UInt64) {
+    let days = UInt32(seconds / 86_400 % 36_525)
+    secondOfDay = UInt32(seconds % 86_400)
+    weekday = (days + 5) % 7 + 1
+    // Four years, of which the first is a leap year, have 1461 days.
+    year = days / 1461 * 4
+    var rest = days % 1461
+    while rest >= (year % 4 == 0 ? 366 : 365) {
+      rest -= year % 4 == 0 ? 366 : 365
+      year += 1
+    }
+    while rest >= Self.days(month, year) {
+      rest -= Self.days(month, year)
+      month += 1
+    }
+    day = rest + 1
+  }
+
+  init(time: UInt32, date: UInt32) {
+    let isAfternoon = time.has(22)
+    secondOfDay =
+      Self.number(time.field(16, 6)) % 24 * 3600 + (isAfternoon ? 43_200 : 0) + Self.number(time.field(8, 7)) * 60
+      + Self.number(time.field(0, 7))
+    year = Self.number(date.field(16, 8))
+    month = max(1, min(12, Self.number(date.field(8, 5))))
+    day = max(1, Self.number(date.field(0, 6)))
+    weekday = date.field(13, 3)
+  }
+
+  var seconds: UInt64 {
+    var days = year / 4 * 1461 + (year % 4) * 365 + (year % 4 == 0 ? 0 : 1) + day - 1
+    for month in 1..<month { days += Self.days(month, year) }
+    return UInt64(days) * 86_400 + UInt64(secondOfDay)
+  }
+
+  var time: UInt32 {
+    Self.decimal(secondOfDay / 3600) << 16 | Self.decimal(secondOfDay / 60 % 60) << 8 | Self.decimal(secondOfDay % 60)
+  }
+  var date: UInt32 {
+    Self.decimal(year) << 16 | weekday << 13 | Self.decimal(month) << 8 | Self.decimal(day)
+  }
+
+  private static func decimal(_ number: UInt32) -> UInt32 { (number / 10) << 4 | number % 10 }
+  private static func number(_ decimal: UInt32) -> UInt32 { (decimal >> 4) * 10 + decimal & 15 }
+}

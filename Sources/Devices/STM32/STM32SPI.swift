@@ -1,0 +1,103 @@
+/// The SPI controller of STM32 as a master whose output is wired to its input: it receives what it sends.
+///
+/// Sources: RM0090 chapter 28 (F1, F4), RM0385 chapter 32 (F7, with FIFOs). Frames take no time.
+import Bits
+import Bus
+
+public final class STM32SPI: BankDevice {
+  public static var compatible: [String] { ["st,stm32-spi", "st,stm32-spi-fifo"] }
+
+  public struct State: BankState, Codable, Sendable, Equatable {
+    var bank: RegisterBank
+    /// Received bytes, oldest first; frames of more than 8 bits are two of them.
+    var received: [UInt8] = []
+    /// OVR
+    var isOverrun = false
+  }
+
+  private static let map = RegisterMap([
+    Register("CR1", 0x00), Register("CR2", 0x04, reset: 0x700), Register("SR", 0x08, reset: 2),
+    Register("DR", 0x0C, sideEffectOnRead: true), Register("CRCPR", 0x10, reset: 7),
+    Register("RXCRCR", 0x14, .readOnly),
+    Register("TXCRCR", 0x18, .readOnly),
+    Register("I2SCFGR", 0x1C, [.unimplemented("I2SMOD", 11), .field("-", 0..<11)]),
+    Register("I2SPR", 0x20, reset: 2),
+  ])
+
+  public let context: DeviceContext
+  public var state = State(bank: RegisterBank(STM32SPI.map))
+  public let registers = [STM32SPI.map]
+  var unimplemented = UnimplementedLog()
+  private let hasFIFO: Bool
+
+  public init(context: DeviceContext) throws(DeviceError) {
+    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    self.context = context
+    hasFIFO = STM32Family(context) == .f7
+  }
+
+  private var isWide: Bool { hasFIFO ? bank[0x04].field(8, 4) > 7 : bank[0x00].has(11) }
+  private var capacity: Int { hasFIFO ? 4 : isWide ? 2 : 1 }
+
+  private var status: UInt32 {
+    let threshold = hasFIFO ? (bank[0x04].has(12) ? 1 : 2) : 1
+    var status: UInt32 = 2
+    if state.received.count >= threshold { status |= 1 }
+    if state.isOverrun { status |= 1 << 6 }
+    if hasFIFO { status |= UInt32(min(state.received.count, 3)) << 9 }
+    return status
+  }
+
+  /// The size of an access to DR is the number of bytes it moves, as far as frames are bytes in a FIFO.
+  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
+    guard offset == 0x0C else {
+      return registers[0].match(offset, isWrite: false).map {
+        $0.extract(UInt64(load(offset & ~3, isPeek: false)), size: size)
+      } ?? 0
+    }
+    let count = isWide || hasFIFO && size > 1 ? 2 : 1
+    let bytes = state.received.prefix(count)
+    state.received.removeFirst(bytes.count)
+    state.isOverrun = false
+    updateInterrupt()
+    return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
+    guard offset == 0x0C else {
+      guard let match = registers[0].match(offset, isWrite: true) else {
+        return unimplemented.unknown(offset: offset, isWrite: true, of: context)
+      }
+      bank[offset & ~3] = UInt32(truncatingIfNeeded: match.insert(value, size: size, into: UInt64(bank[offset & ~3])))
+      return updateInterrupt()
+    }
+    guard bank[0x00].has(6) else { return }
+    for byte in 0..<(isWide || hasFIFO && size > 1 ? 2 : 1) {
+      if state.received.count >= capacity {
+        state.isOverrun = true
+      } else {
+        state.received.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * byte)))
+      }
+    }
+    updateInterrupt()
+  }
+
+  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
+    switch offset {
+    case 0x08: return status
+    case 0x0C: return UInt32(state.received.first ?? 0)
+    default: return bank[offset]
+    }
+  }
+
+  private func updateInterrupt() {
+    let (status, enables) = (status, bank[0x04])
+    let pending = enables.has(6) && status.has(0) || enables.has(7) && status.has(1) || enables.has(5) && status.has(6)
+    context.interrupts.first?.line.set(bank[0x00].has(6) && pending)
+  }
+
+  public func reset() {
+    state = State(bank: RegisterBank(Self.map))
+    context.interrupts.first?.line.set(false)
+  }
+}

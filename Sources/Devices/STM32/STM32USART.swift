@@ -1,0 +1,180 @@
+/// The USART of STM32: the first version (F1, F4) with SR and DR, and the second (F7) with ISR, RDR and TDR.
+///
+/// Sources: RM0008 chapter 27, RM0090 chapter 30 (first), RM0385 chapter 31 (second). Characters take no time on the line;
+/// received ones wait in `State.input` until the receiver's one place is free.
+import Bits
+import Bus
+
+public final class STM32USART: CharacterDevice, BankDevice {
+  public static var compatible: [String] { ["st,stm32-usart", "st,stm32-uart"] }
+
+  public struct State: BankState, Codable, Sendable, Equatable {
+    var bank: RegisterBank
+    /// Characters from the host that the receiver has not taken yet.
+    var input: [UInt8] = []
+    var received: UInt8?
+    /// TC: the last character has left.
+    var isComplete = true
+    /// IDLE: the line rests after characters came.
+    var isIdle = false
+  }
+
+  /// Where the registers of a version are.
+  private struct Layout {
+    var status, receive, transmit, control, control3: UInt64
+    /// The bit of CR1 that enables the whole.
+    var enable: Int
+  }
+
+  private enum Status {
+    static let idle = 4
+    static let notEmpty = 5
+    static let complete = 6
+    static let empty = 7
+  }
+
+  public let context: DeviceContext
+  public var state: State
+  public let registers: [RegisterMap]
+  var unimplemented = UnimplementedLog()
+  private let layout: Layout
+  private let isSecond: Bool
+
+  public init(context: DeviceContext) throws(DeviceError) {
+    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    self.context = context
+    isSecond = STM32Family(context) == .f7
+    layout =
+      isSecond
+      ? Layout(status: 0x1C, receive: 0x24, transmit: 0x28, control: 0x00, control3: 0x08, enable: 0)
+      : Layout(status: 0x00, receive: 0x04, transmit: 0x04, control: 0x0C, control3: 0x14, enable: 13)
+    let map = RegisterMap(isSecond ? Self.second : Self.first)
+    registers = [map]
+    state = State(bank: RegisterBank(map))
+  }
+
+  private static let status: [Field] = [
+    .field("PE", 0), .field("FE", 1), .field("NF", 2), .field("ORE", 3), .field("IDLE", 4), .field("RXNE", 5),
+    .field("TC", 6), .field("TXE", 7),
+  ]
+  private static let transfers: [Field] = [
+    .field("EIE", 0), .unimplemented("IREN", 1), .field("IRLP", 2), .unimplemented("HDSEL", 3), .field("NACK", 4),
+    .unimplemented("SCEN", 5), .unimplemented("DMAR", 6), .unimplemented("DMAT", 7), .field("RTSE", 8),
+    .field("CTSE", 9), .field("CTSIE", 10), .field("ONEBIT", 11),
+  ]
+
+  private static let first: [Register] = [
+    Register("SR", 0x00, reset: 0xC0, status + [.field("LBD", 8), .field("CTS", 9)]),
+    Register("DR", 0x04, sideEffectOnRead: true), Register("BRR", 0x08),
+    Register(
+      "CR1", 0x0C,
+      [
+        .field("SBK", 0), .field("RWU", 1), .field("RE", 2), .field("TE", 3), .field("IDLEIE", 4), .field("RXNEIE", 5),
+        .field("TCIE", 6), .field("TXEIE", 7), .field("PEIE", 8), .field("PS", 9), .field("PCE", 10),
+        .field("WAKE", 11), .field("M", 12), .field("UE", 13), .field("OVER8", 15),
+      ]),
+    Register("CR2", 0x10), Register("CR3", 0x14, transfers), Register("GTPR", 0x18),
+  ]
+
+  private static let second: [Register] = [
+    Register(
+      "CR1", 0x00,
+      [
+        .field("UE", 0), .field("UESM", 1), .field("RE", 2), .field("TE", 3), .field("IDLEIE", 4), .field("RXNEIE", 5),
+        .field("TCIE", 6), .field("TXEIE", 7), .field("PEIE", 8), .field("PS", 9), .field("PCE", 10),
+        .field("WAKE", 11), .field("M0", 12), .field("MME", 13), .field("CMIE", 14), .field("OVER8", 15),
+        .field("DEDT", 16..<21), .field("DEAT", 21..<26), .unimplemented("RTOIE", 26), .unimplemented("EOBIE", 27),
+        .field("M1", 28),
+      ]),
+    Register("CR2", 0x04),
+    Register(
+      "CR3", 0x08, transfers + [.field("OVRDIS", 12), .field("DDRE", 13), .field("DEM", 14), .field("DEP", 15)]),
+    Register("BRR", 0x0C), Register("GTPR", 0x10), Register("RTOR", 0x14), Register("RQR", 0x18, .writeOnly),
+    Register(
+      "ISR", 0x1C, .readOnly, reset: 0xC0, status + [.field("BUSY", 16), .field("TEACK", 21), .field("REACK", 22)]),
+    Register("ICR", 0x20, .writeOnly), Register("RDR", 0x24, .readOnly, sideEffectOnRead: true),
+    Register("TDR", 0x28),
+  ]
+
+  // MARK: Registers
+
+  private var control: UInt32 { bank[layout.control] }
+  private var isEnabled: Bool { control.has(layout.enable) }
+  private var receives: Bool { isEnabled && control.has(2) }
+  private var transmits: Bool { isEnabled && control.has(3) }
+
+  private var flags: UInt32 {
+    var flags: UInt32 = 1 << Status.empty
+    if state.isIdle { flags |= 1 << Status.idle }
+    if state.received != nil { flags |= 1 << Status.notEmpty }
+    if state.isComplete { flags |= 1 << Status.complete }
+    if isSecond {
+      if transmits { flags |= 1 << 21 }
+      if receives { flags |= 1 << 22 }
+    }
+    return flags
+  }
+
+  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
+    switch offset {
+    case layout.status: return flags
+    case layout.receive:
+      let byte = UInt32(state.received ?? 0)
+      if !isPeek { takeCharacter() }
+      return byte
+    default: return bank[offset]
+    }
+  }
+
+  private func takeCharacter() {
+    let hadOne = state.received != nil
+    state.received = nil
+    if !isSecond { state.isIdle = false }
+    fillReceiver()
+    if hadOne, state.received == nil { state.isIdle = true }
+    updateInterrupt()
+  }
+
+  func store(_ value: UInt32, at offset: UInt64) {
+    switch offset {
+    case layout.transmit:
+      guard transmits else { return }
+      context.characters?.write([UInt8(truncatingIfNeeded: value)])
+      state.isComplete = true
+    case layout.status:
+      // Only in the first version: zeros clear TC and RXNE.
+      if !value.has(Status.complete) { state.isComplete = false }
+      if !value.has(Status.notEmpty) { takeCharacter() }
+    case 0x20 where isSecond:
+      if value.has(Status.idle) { state.isIdle = false }
+      if value.has(Status.complete) { state.isComplete = false }
+    case 0x18 where isSecond:
+      if value.has(3) { takeCharacter() }
+    default:
+      bank[offset] = value
+      fillReceiver()
+    }
+    updateInterrupt()
+  }
+
+  public func receive(_ bytes: [UInt8]) {
+    state.input += bytes
+    fillReceiver()
+    updateInterrupt()
+  }
+
+  private func fillReceiver() {
+    if receives, state.received == nil, !state.input.isEmpty { state.received = state.input.removeFirst() }
+  }
+
+  /// The enables of CR1 stand at the same bits as the flags of the status.
+  private func updateInterrupt() {
+    let wanted = control & (1 << Status.idle | 1 << Status.notEmpty | 1 << Status.complete | 1 << Status.empty)
+    context.interrupts.first?.line.set(isEnabled && flags & wanted != 0)
+  }
+
+  public func reset() {
+    state = State(bank: RegisterBank(registers[0]), input: state.input)
+    updateInterrupt()
+  }
+}

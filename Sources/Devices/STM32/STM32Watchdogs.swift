@@ -1,0 +1,162 @@
+/// The two watchdogs of STM32: the independent one, on the slow internal oscillator, and the window watchdog on APB1.
+///
+/// Sources: RM0008 chapters 19 and 20, RM0090 chapters 21 and 22, RM0385 chapters 28 and 29.
+import Bits
+import Bus
+
+extension DeviceContext {
+  /// Resets the machine, and has the clock controller remember why.
+  fileprivate func resetMachine(_ cause: UInt32) {
+    for case let controller as STM32RCC in directory.all { controller.willReset(cause) }
+    control.reset()
+  }
+}
+
+/// IWDG: counts down from RLR at the slow oscillator's clock over 4 to 256.
+public final class STM32IndependentWatchdog: BankDevice {
+  public static var compatible: [String] { ["st,stm32-watchdog"] }
+
+  public struct State: BankState, Codable, Sendable, Equatable {
+    var bank: RegisterBank
+    var isRunning = false
+    /// PR, RLR and WINR can be written.
+    var isUnlocked = false
+    /// When the counter was last loaded, in nanoseconds.
+    var loaded: UInt64 = 0
+  }
+
+  private static let map = RegisterMap([
+    Register("KR", 0x00, .writeOnly), Register("PR", 0x04, [.field("PR", 0..<3)]),
+    Register("RLR", 0x08, reset: 0xFFF, [.field("RL", 0..<12)]), Register("SR", 0x0C, .readOnly),
+    Register("WINR", 0x10, reset: 0xFFF, [.field("WIN", 0..<12)]),
+  ])
+
+  public let context: DeviceContext
+  public var state = State(bank: RegisterBank(STM32IndependentWatchdog.map))
+  public let registers = [STM32IndependentWatchdog.map]
+  var unimplemented = UnimplementedLog()
+  private let frequency: UInt64
+
+  public init(context: DeviceContext) throws(DeviceError) {
+    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    self.context = context
+    frequency = STM32Family(context) == .f1 ? 40_000 : 32_000
+  }
+
+  /// Nanoseconds of one count.
+  private var countTime: UInt64 { 1_000_000_000 * (4 << UInt64(min(bank[0x04], 6))) / frequency }
+
+  func store(_ value: UInt32, at offset: UInt64) {
+    switch (offset, value & 0xFFFF) {
+    case (0x00, 0xCCCC):
+      state.isRunning = true
+      reload()
+    case (0x00, 0xAAAA):
+      let count = UInt64(bank[0x08]) - min(UInt64(bank[0x08]), (context.clock.now - state.loaded) / countTime)
+      if state.isRunning, count > UInt64(bank[0x10]) { return context.resetMachine(STM32RCC.Cause.watchdog) }
+      reload()
+    case (0x00, 0x5555): state.isUnlocked = true
+    case (0x00, _): state.isUnlocked = false
+    case _ where state.isUnlocked:
+      bank[offset] = value
+      if offset == 0x10 { reload() }
+    default: context.log(.guestError, "a write to PR, RLR or WINR, which are locked")
+    }
+  }
+
+  private func reload() {
+    state.isUnlocked = false
+    state.loaded = context.clock.now
+    guard state.isRunning else { return }
+    context.schedule(at: state.loaded + (UInt64(bank[0x08]) + 1) * countTime, token: 0)
+  }
+
+  public func event(_ token: UInt64) { context.resetMachine(STM32RCC.Cause.watchdog) }
+
+  public func reset() {
+    context.cancel(token: 0)
+    state = State(bank: RegisterBank(Self.map))
+  }
+}
+
+/// WWDG: counts down from T at PCLK1 / 4096 over 1 to 8, resets when bit 6 falls or when written above W.
+public final class STM32WindowWatchdog: BankDevice {
+  public static var compatible: [String] { ["st,stm32-window-watchdog"] }
+
+  public struct State: BankState, Codable, Sendable, Equatable {
+    var bank: RegisterBank
+    /// When T was last written, in nanoseconds.
+    var loaded: UInt64 = 0
+  }
+
+  private static let map = RegisterMap([
+    Register("CR", 0x00, reset: 0x7F, [.field("T", 0..<7), .field("WDGA", 7)]),
+    Register("CFR", 0x04, reset: 0x7F, [.field("W", 0..<7), .field("WDGTB", 7..<9), .field("EWI", 9)]),
+    Register("SR", 0x08, [.field("EWIF", 0)]),
+  ])
+
+  public let context: DeviceContext
+  public var state = State(bank: RegisterBank(STM32WindowWatchdog.map))
+  public let registers = [STM32WindowWatchdog.map]
+  var unimplemented = UnimplementedLog()
+
+  public init(context: DeviceContext) throws(DeviceError) {
+    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    self.context = context
+  }
+
+  private var isRunning: Bool { bank[0x00].has(7) }
+
+  /// Nanoseconds of one count.
+  private var countTime: UInt64 {
+    let clocks = (context.device("clocks") as? STM32RCC)?.busFrequency(isSecond: false) ?? 16_000_000
+    return 1_000_000_000 * (4096 << UInt64(bank[0x04].field(7, 2))) / clocks
+  }
+
+  private var count: UInt32 {
+    guard isRunning else { return bank[0x00] & 0x7F }
+    let counts = (context.clock.now - state.loaded) / countTime
+    return UInt32(UInt64(bank[0x00] & 0x7F) - min(UInt64(bank[0x00] & 0x7F), counts))
+  }
+
+  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 { offset == 0x00 ? bank[0x00] & 0x80 | count : bank[offset] }
+
+  func store(_ value: UInt32, at offset: UInt64) {
+    switch offset {
+    case 0x00:
+      let isEarly = isRunning && count > bank[0x04] & 0x7F
+      bank[0x00] = value | bank[0x00] & 0x80
+      state.loaded = context.clock.now
+      if isRunning, isEarly || !value.has(6) { return context.resetMachine(STM32RCC.Cause.windowWatchdog) }
+    case 0x08: bank[0x08] &= value
+    default: bank[offset] = value
+    }
+    schedule()
+  }
+
+  private func schedule() {
+    updateInterrupt()
+    context.cancel(token: 0)
+    context.cancel(token: 1)
+    let value = UInt64(bank[0x00] & 0x7F)
+    guard isRunning, value >= 0x40 else { return }
+    context.schedule(at: state.loaded + (value - 0x3F) * countTime, token: 1)
+    let warning = state.loaded + (value - 0x40) * countTime
+    if warning > context.clock.now { context.schedule(at: warning, token: 0) }
+  }
+
+  public func event(_ token: UInt64) {
+    guard token == 0 else { return context.resetMachine(STM32RCC.Cause.windowWatchdog) }
+    bank[0x08] = 1
+    updateInterrupt()
+  }
+
+  private func updateInterrupt() { context.interrupts.first?.line.set(bank[0x08].has(0) && bank[0x04].has(9)) }
+
+  public func reset() {
+    context.cancel(token: 0)
+    context.cancel(token: 1)
+    state = State(bank: RegisterBank(Self.map))
+    updateInterrupt()
+  }
+}

@@ -1,0 +1,107 @@
+// Tests of the peripherals of Arm's MPS2 boards and of the Stellaris.
+import Bus
+import Devices
+import Testing
+
+@Suite struct ArmBoardTests {
+  private let bench = Bench()
+
+  /// 25 MHz, load 2500: an interrupt after 100 µs; unserved, a reset after another.
+  @Test func theWatchdogWarnsAndBites() throws {
+    let watchdog = try SP805(context: bench.context(FakeNode()))
+    watchdog.write(0x000, 2500)
+    watchdog.write(0x008, 3)
+    watchdog.write(0xC00, 0)
+    watchdog.write(0x000, 7)
+    #expect(watchdog.read(0x000) == 2500, "locked")
+    watchdog.write(0xC00, 0x1ACC_E551)
+    bench.run(to: 99_000, watchdog)
+    #expect(bench.levels == "0")
+    bench.run(to: 101_000, watchdog)
+    #expect(bench.levels == "1")
+    watchdog.write(0x00C, 1)
+    #expect(bench.levels == "0")
+    bench.run(to: 250_000, watchdog)
+    #expect(bench.levels == "1" && bench.resets == 0)
+    bench.run(to: 302_000, watchdog)
+    #expect(bench.resets == 1)
+  }
+
+  /// The first half once in 16 bits behind a prescaler of 16, the second periodically in 32 bits.
+  @Test func theDualTimerCounts() throws {
+    let timer = try CMSDKDualTimer(context: bench.context(FakeNode()))
+    timer.write(0x00, 1000)
+    timer.write(0x08, 0x80 | 0x20 | 0x04 | 0x01)
+    timer.write(0x20, 25_000)
+    timer.write(0x28, 0x80 | 0x40 | 0x20 | 0x02)
+    bench.run(to: 641_000, timer)
+    #expect(timer.read(0x10) == 1 && timer.read(0x30) == 0 && timer.read(0x04) == 0)
+    timer.write(0x0C, 1)
+    #expect(bench.levels == "0")
+    bench.run(to: 1_001_000, timer)
+    #expect(timer.read(0x34) == 1 && bench.levels == "1")
+    timer.write(0x2C, 1)
+    bench.run(to: 2_002_000, timer)
+    #expect(bench.levels == "1" && timer.read(0x10) == 0)
+  }
+
+  @Test func cmsdkPinsInterrupt() throws {
+    let pins = try CMSDKGPIO(context: bench.context(FakeNode()))
+    pins.write(0x010, 0x3)
+    pins.write(0x028, 0x1)
+    pins.write(0x030, 0x1)
+    pins.write(0x020, 0x1)
+    pins.write(0x400 + 4 * 2, 0xFF)
+    #expect(pins.read(0x000) == 2 && bench.levels == "0")
+    pins.write(0x004, 0x1)
+    #expect(pins.read(0x000) == 1 && bench.levels == "1")
+    pins.write(0x038, 1)
+    #expect(bench.levels == "0")
+    pins.write(0x800 + 4 * 0x80, 0xFFFF)
+    #expect(pins.read(0x004) == 0x8001)
+    pins.write(0x014, 0x1)
+    #expect(pins.read(0x010) == 2 && pins.read(0x000) == 0)
+  }
+
+  @Test func stellarisPinsAreMaskedByTheirAddress() throws {
+    let pins = try PL061(context: bench.context(FakeNode()))
+    pins.write(0x400, 0x0F)
+    pins.write(0x40C, 0x01)
+    pins.write(0x410, 0x01)
+    pins.write(0x00C, 0xFF)
+    #expect(pins.read(0x3FC) == 3 && bench.levels == "1" && pins.read(0x418) == 1)
+    pins.write(0x41C, 1)
+    #expect(bench.levels == "0")
+    #expect(pins.read(0x004) == 1 && pins.read(0x030) == 0)
+  }
+
+  @Test func theFPGACounts() throws {
+    let unit = try MPS2FPGAIO(context: bench.context(FakeNode()))
+    unit.write(0x1C, 24)
+    unit.write(0x18, 0)
+    bench.clock.now = 2_500_000
+    #expect(unit.read(0x18) == 2500 && unit.read(0x14) == 0)
+    bench.clock.now = 1_010_000_000
+    #expect(unit.read(0x14) == 101 && unit.read(0x10) == 1)
+  }
+
+  /// 16-bit mode: half A once with prescaler 25, half B periodically.
+  @Test func stellarisTimersHaveTwoHalves() throws {
+    let timer = try StellarisTimer(context: bench.context(FakeNode(), interrupts: [("/nvic", 19), ("/nvic", 20)]))
+    timer.write(0x00, 4)
+    timer.write(0x04, 1)
+    timer.write(0x08, 2)
+    timer.write(0x38, 24)
+    timer.write(0x28, 100)
+    timer.write(0x2C, 2500)
+    timer.write(0x18, 0x101)
+    timer.write(0x0C, 0x101)
+    bench.run(to: 99_000, timer)
+    #expect(bench.levels == "00")
+    bench.run(to: 101_000, timer)
+    #expect(bench.levels == "11" && timer.read(0x0C) == 0x100)
+    timer.write(0x24, 0x101)
+    bench.run(to: 202_000, timer)
+    #expect(bench.levels == "01")
+  }
+}
