@@ -43,9 +43,19 @@ extension Machine {
   private func deliver(_ input: RecordedInput) {
     recorded.append(input)
     clock.now = input.ticks &* clock.nanosecondsPerInstruction
+    if configuration.semihosting, input.device == consolePath {
+      inputWaiters.removeAll()
+      if semihosting.type(input.bytes) { return }
+    }
+    guard !input.bytes.isEmpty else { return }
     for (path, device) in devices where path == input.device {
       (device as? any CharacterDevice)?.receive(input.bytes)
     }
+  }
+
+  /// Where input from the user goes: the first character device, or none of the board's.
+  public var consolePath: String {
+    devices.first { $0.device is any CharacterDevice }?.path ?? "/semihosting"
   }
 
   /// All vCPUs wait and no event will come: sleeps until somebody sends something.

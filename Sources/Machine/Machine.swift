@@ -51,6 +51,8 @@ public final class Machine: @unchecked Sendable {
   /// ``finishFileCall(_:)`` follows.
   public var fileCallHandler: (@Sendable (RemoteFileCall) -> Bool)?
   var remoteWait: RemoteWait?
+  /// Harts that wait for the console in a call of semihosting.
+  var inputWaiters: Set<Int> = []
   /// The next operation of semihosting is not for the debugger, which refused it.
   var isServedHere = false
 
@@ -96,7 +98,7 @@ public final class Machine: @unchecked Sendable {
   }
 
   /// Gives characters from the host to a character device, by its path. They take effect, and are recorded, at the
-  /// next end of a time slice.
+  /// next end of a time slice. No characters at all are the end of the input.
   public func inject(_ bytes: [UInt8], to path: String) {
     door.post { [self] in
       pendingInput.append((path, bytes))

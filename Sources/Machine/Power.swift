@@ -32,6 +32,7 @@ extension Machine {
       remoteWait = nil
       isRunning = true
     }
+    inputWaiters.removeAll()
     events.restore(EventQueue.State())
     for (_, device) in devices { device.reset() }
     for line in interruptLines { line.restore(level: false) }

@@ -34,7 +34,9 @@ extension Machine {
     // A round takes about as long as 5,000 instructions of fast code; input may wait for a fraction of a millisecond.
     let quantum = configuration.quantum ?? (engine.vcpus.count == 1 ? 400_000 : 100_000)
     roundTarget = (start / quantum + 1) * quantum
-    let isIdle = engine.vcpus.allSatisfy { $0.isHalted || $0.isWaiting && !guest.wakesFromWait($0.state) }
+    let isIdle = engine.vcpus.allSatisfy {
+      $0.isHalted || $0.isWaiting && !guest.wakesFromWait($0.state) || inputWaiters.contains($0.number)
+    }
     if isIdle && (!configuration.paced || events.nextDeadline == .max) { roundTarget = .max }
     limitRound()
     if let next = replay.first { roundTarget = min(roundTarget, max(next.ticks, start)) }
@@ -113,6 +115,14 @@ extension Machine {
     isServedHere = false
     switch semihosting.call(vcpu, machine: self) {
     case .goOn: return true
+    case .waitForInput:
+      inputWaiters.insert(vcpu.number)
+      engine.idle(vcpu, until: roundTarget)
+      guard stepRequest == nil else {
+        catchUp(vcpu.number)
+        return false
+      }
+      return true
     case .exit(let code):
       halt(.exited(code: code))
       return false

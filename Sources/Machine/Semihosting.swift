@@ -33,7 +33,12 @@ struct SemihostingConvention {
 
 /// The host's side of semihosting for one machine: open files, the last error, the console.
 final class Semihosting {
-  enum Outcome: Equatable { case goOn, exit(Int32) }
+  enum Outcome: Equatable {
+    case goOn
+    case exit(Int32)
+    /// The guest reads the console, and nothing has been typed: the call is to be made again when there is.
+    case waitForInput
+  }
 
   /// What a service gives back: a value for the result register, or the end of the guest.
   enum Reply: Equatable {
@@ -41,6 +46,7 @@ final class Semihosting {
     case exit(Int32)
     /// −1, and this number as the last error.
     case error(Int32)
+    case waitForInput
   }
 
   /// Nanoseconds: virtual time itself.
@@ -52,6 +58,9 @@ final class Semihosting {
   let arguments: String
   var files: SemihostingFiles
   var lastError: Int32 = 0
+  private var input: [UInt8] = []
+  private var hasInputEnded = false
+  private var readsConsole = false
 
   init(_ configuration: MachineConfiguration) {
     arguments = configuration.semihostingArguments.joined(separator: " ")
@@ -65,7 +74,11 @@ final class Semihosting {
     let number = machine.guest.readRegister(vcpu.state, convention.operation)
     let parameter = machine.guest.readRegister(vcpu.state, convention.parameter) & memory.addressMask
     let reply = serve(Int64(number & 0xFFFF_FFFF), parameter, memory)
-    if case .exit(let code) = reply { return .exit(code) }
+    switch reply {
+    case .exit(let code): return .exit(code)
+    case .waitForInput: return .waitForInput
+    case .value, .error: break
+    }
     if case .error(let number) = reply { lastError = number }
     let value: Int64 = if case .value(let value) = reply { value } else { -1 }
     finish(vcpu, value, machine: machine)
@@ -94,10 +107,14 @@ final class Semihosting {
         memory.writeConsole(try memory.string(parameter))
         return .value(0)
       case 0x05: return try files.write(block[0], from: block[1], count: block[2], memory)
-      case 0x06: return try files.read(block[0], to: block[1], count: block[2], memory)
+      case 0x06:
+        guard files.isConsoleInput(try block[0]) else {
+          return try files.read(block[0], to: block[1], count: block[2], memory)
+        }
+        return try readConsole(to: block[1], count: block[2], memory)
       case 0x07:
-        memory.noteMissing("reading the console; give input to a serial device instead")
-        return .value(-1)
+        guard let byte = typed(1).first else { return hasInputEnded ? .value(-1) : .waitForInput }
+        return .value(Int64(byte))
       case 0x08: return .value(memory.signed(try block[0]) < 0 ? 1 : 0)
       case 0x09: return files.isTerminal(try block[0])
       case 0x0A: return try files.seek(block[0], to: block[1])
@@ -127,6 +144,37 @@ final class Semihosting {
     } catch {
       return .error(SemihostingFiles.badAddress)
     }
+  }
+
+  /// What a guest may have been sent before it reads the console here for the first time.
+  private static let mostEarlyInput = 4096
+
+  /// Takes what was typed; nothing is the end of the input. Returns whether it is for the guest's calls alone: until the
+  /// first of them, a serial device gets it too.
+  func type(_ bytes: [UInt8]) -> Bool {
+    hasInputEnded = bytes.isEmpty
+    input += bytes
+    if !readsConsole, input.count > Self.mostEarlyInput { input.removeFirst(input.count - Self.mostEarlyInput) }
+    return readsConsole
+  }
+
+  /// Takes up to so many characters; from now on the console's are for the guest's calls.
+  private func typed(_ count: Int) -> [UInt8] {
+    readsConsole = true
+    let bytes = Array(input.prefix(count))
+    input.removeFirst(bytes.count)
+    return bytes
+  }
+
+  /// - Returns: how many bytes were not read: what is there is given at once.
+  private func readConsole(
+    to address: UInt64, count: UInt64, _ memory: SemihostingMemory
+  ) throws(SemihostingFault) -> Reply {
+    guard count > 0 else { return .value(0) }
+    let bytes = typed(Int(clamping: count))
+    guard !bytes.isEmpty else { return hasInputEnded ? .value(Int64(clamping: count)) : .waitForInput }
+    try memory.write(bytes, address)
+    return .value(Int64(clamping: count - UInt64(bytes.count)))
   }
 
   /// `ADP_Stopped_ApplicationExit` ends with the guest's own code; every other reason is a failure.

@@ -107,6 +107,7 @@ final class Session {
   private func connect(_ monitor: Monitor) throws(Failure) -> [() -> Bool] {
     var paths = machine.devices.filter { $0.device is any CharacterDevice }.map(\.path)
     if plan.configuration.rtt, paths.count > 1 { paths.remove(at: 1) }
+    if paths.isEmpty { paths = [machine.consolePath] }
     if plan.serial.count > paths.count, plan.serial.contains(where: { $0 != .none }) {
       Log.note("the board has \(paths.count) serial devices; the connections after those go nowhere")
     }
@@ -118,8 +119,10 @@ final class Session {
     for (index, port) in plan.serial.enumerated() {
       let path = paths.indices.contains(index) ? paths[index] : nil
       let isLive = plan.replay == nil
+      // Only calls of semihosting can tell that the input is at its end.
+      let hasEnd = plan.configuration.semihosting
       let input = { [machine] (bytes: [UInt8]) in
-        if let path, isLive, !bytes.isEmpty { machine.inject(bytes, to: path) }
+        if let path, isLive, hasEnd || !bytes.isEmpty { machine.inject(bytes, to: path) }
       }
       if case .terminal(let shared) = port {
         lines[index].connect(1)

@@ -12,7 +12,7 @@ struct EditorTests {
     let firmware = try EmbeddedFirmware("mps2_an386")
     let port = try Server.freePort()
     let server = try Server([
-      "-cpu", "cortex-m4", "-machine", "mps2-an385", "-nographic", "-semihosting-config", "enable=on,target=native",
+      "-cpu", "cortex-m4", "-machine", "mps2-an386", "-nographic", "-semihosting-config", "enable=on,target=native",
       "-gdb", "tcp::\(port)", "-S", "-kernel", firmware.path,
     ])
     let gdb = try MachineInterface()
@@ -84,7 +84,7 @@ struct EditorTests {
   /// The lines of `west build -t run` and `-t debugserver`, of Zephyr's cmake/emu/qemu.cmake, through the wrapper that
   /// QEMU_BIN_PATH leads to.
   @Test(arguments: [
-    ("mps2_an386", "qemu-system-arm", ["-cpu", "cortex-m4", "-machine", "mps2-an385", "-nographic", "-vga", "none"]),
+    ("mps2_an386", "qemu-system-arm", ["-cpu", "cortex-m4", "-machine", "mps2-an386", "-nographic", "-vga", "none"]),
     (
       "virt", "qemu-system-riscv32",
       ["-machine", "virt", "-bios", "none", "-m", "256", "-cpu", "rv32i,i=on,m=on,a=on,c=on,zicsr=on,pmp=on,u=on"]
@@ -107,5 +107,28 @@ struct EditorTests {
         "shift=6,align=off,sleep=off", "-net", "none", "-kernel", firmware.path, "--dry-run",
       ])
     #expect(older.output.contains("serial mon:stdio"), "\(older.output)\(older.errors)")
+  }
+
+  /// Zephyr's test runner talks to a machine by named pipes.
+  @Test func serialLinesMayBePipes() throws {
+    let firmware = try EmbeddedFirmware("virt")
+    let pipe = try Program.file([], "console")
+    for end in [".in", ".out"] {
+      let status = unsafe mkfifo(pipe + end, 0o600)
+      try #require(status == 0)
+    }
+    let server = try Server([
+      "-M", "virt", "-cpu", "rv32", "-bios", "none", "--timeout", "50", "-serial", "pipe:" + pipe, "-kernel",
+      firmware.path,
+    ])
+    let output = try #require(FileHandle(forReadingAtPath: pipe + ".out"))
+    let input = try #require(FileHandle(forWritingAtPath: pipe + ".in"))
+    var text = ""
+    while !text.contains("> "), let chunk = try output.read(upToCount: 64) {
+      text += String(decoding: chunk, as: UTF8.self)
+    }
+    #expect(text.contains("Hello from Embedded Swift"))
+    try input.write(contentsOf: Data("quit\r".utf8))
+    #expect(server.end() == 0)
   }
 }

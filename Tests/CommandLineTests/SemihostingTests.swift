@@ -105,4 +105,42 @@ struct SemihostingTests {
     #expect(try run(program, name: "new.bin", mode: 5, root: root).code == 0)
     #expect(try Data(contentsOf: URL(fileURLWithPath: root + "/new.bin")) == Data(repeating: 0, count: 64))
   }
+
+  /// Reads characters by SYS_READC and writes each, increased by one, until a `q` comes.
+  @Test func theConsoleIsRead() throws {
+    var program = Guest.call(0x07, [])
+    let compare = program.count
+    program += Guest.load(5, 0x71) + [0]
+    // Stores the character, adds one, writes it by SYS_WRITEC.
+    program += [0x0015_0513]
+    program += Self.address(0x80, at: program.count) + [0x00A5_8023]
+    program += Guest.call(0x03, Self.address(0x80, at: program.count + 2))
+    let back = UInt32(bitPattern: Int32(-4 * program.count))
+    program.append((back >> 20 & 1) << 31 | (back >> 1 & 0x3FF) << 21 | (back >> 11 & 1) << 20 | back & 0xFF000 | 0x6F)
+    // `beq a0, t0, end`
+    let distance = UInt32(4 * (program.count - compare - 2))
+    program[compare + 2] = (distance >> 5 & 0x3F) << 25 | 5 << 20 | 10 << 15 | (distance >> 1 & 0xF) << 8 | 0x63
+    program += Guest.finish(0x5555)
+    let run = try Program.run(
+      ["-M", "virt", "-m", "16M", "-bios", Program.file(Guest.bytes(program)), "-timeout", "20", "-semihosting"],
+      input: "GZKKNq")
+    #expect(run.output == "H[LLO", "\(run.output.debugDescription)")
+    #expect(run.code == 0, "\(run.errors)")
+  }
+
+  /// `BKPT 0xAB` on a Cortex-M: SYS_WRITE0 of a text, then SYS_EXIT, from vectors at 0.
+  @Test func cortexMCallsByBreakpoint() throws {
+    let halfwords: [UInt16] = [
+      0x1000, 0x2000, 0x0009, 0, 0x4904, 0x2004, 0xBEAB, 0x4904, 0x2018, 0xBEAB, 0xE7FE, 0, 0, 0, 0x0024, 0, 0x0026,
+      0x0002,
+    ]
+    let image = try Program.file(
+      halfwords.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] } + Array("Hello, BKPT\n".utf8) + [0])
+    let arguments = ["-M", "mps2_an385", "-device", "loader,file=\(image),addr=0,force-raw=on", "-timeout", "20"]
+    let run = try Program.run(arguments + ["-semihosting", "--exit-code-from-guest"])
+    #expect(run.code == 0 && run.output == "Hello, BKPT\n", "\(run.output)\(run.errors)")
+    // Without semihosting it is a fault in a handler that does not exist: a lock-up, said so.
+    let locked = try Program.run(arguments)
+    #expect(locked.code == 4, "\(locked.errors)")
+  }
 }

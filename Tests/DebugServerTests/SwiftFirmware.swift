@@ -26,8 +26,8 @@ extension EmbeddedFirmware {
         $0.cpuModel = "rv32"
         $0.bios = self.path
       default:
-        $0.board = repository.appending(path: "boards/arm/mps2_an385.dts").path()
-        $0.cpuModel = "cortex-m4"
+        $0.board = repository.appending(path: "boards/arm/mps2_an386.dts").path()
+        $0.cpuModel = nil
         $0.memorySize = nil
         $0.kernel = self.path
       }

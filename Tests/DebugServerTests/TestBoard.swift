@@ -64,12 +64,13 @@ private func registry() -> Registry {
   let arm = GuestEntry(
     elfMachines: [40], models: [], serves: { $0.contains { $0.hasPrefix("arm,cortex-m") } },
     make: { model, cpu, semihosting throws(MachineError) in
-      let name = model ?? cpu.compatible.first.map { String($0.dropFirst(4)) } ?? "cortex-m3"
+      let named = cpu.compatible.first.map { String($0.dropFirst(4)) } ?? "cortex-m3"
+      let name = model ?? CPUModel.named(named)?.name ?? named
       do throws(ARMModelError) {
         return try ARMGuest(model: name, semihosting: semihosting)
       } catch { throw .setup("\(error)") }
     },
-    describe: { _ in [] })
+    describe: { guest in (guest as? ARMGuest).map { [("compatible", "arm,\($0.model.name)")] } ?? [] })
   return Registry(
     guests: [riscv, arm], hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
     devices: standardDevices + [SystemControl.self], fallback: LoggedRegisterFile.self)

@@ -49,7 +49,10 @@ final class TerminalConsole {
     loop.watch(0) { [self] in
       let bytes = Descriptors.read(0)
       // The end of a pipe is no reason to stop: the guest runs on.
-      if bytes.isEmpty { return loop.forget(0) }
+      if bytes.isEmpty {
+        serial?([])
+        return loop.forget(0)
+      }
       take(bytes)
     }
   }
