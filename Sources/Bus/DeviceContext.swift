@@ -86,6 +86,9 @@ public final class DeviceDirectory {
     set { devices[path] = newValue }
   }
 
+  /// Lets go of the devices, which hold the directory: at the end of a board.
+  public func removeAll() { devices.removeAll() }
+
   /// Every device, in the order of their paths; one that serves several nodes comes once.
   public var all: [any MMIOTarget] {
     var seen: Set<ObjectIdentifier> = []
@@ -125,8 +128,8 @@ public struct DeviceContext {
   public let interrupts: [InterruptOutput]
   public let clock: VirtualClock
   public let events: EventQueue
-  /// The guest's memory, for DMA.
-  public let space: AddressSpace
+  /// The guest's memory, for DMA. It holds the devices that are mapped into it.
+  public unowned let space: AddressSpace
   public let control: any MachineControl
   /// Where characters go; nil for a device that is connected to nothing.
   public let characters: (any CharacterBackend)?

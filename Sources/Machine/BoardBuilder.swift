@@ -86,7 +86,8 @@ struct BoardBuilder {
     let controller = PowerController()
     let memories = try mapMemory(space)
     var lines: [IRQLine] = []
-    let devices = try makeDevices(space, clock, events, controller, backends, &lines)
+    let directory = DeviceDirectory()
+    let devices = try makeDevices(space, clock, events, controller, backends, directory, &lines)
     let engine = try makeEngine(guest, space, clock, events)
     engine.log.sink = log
     engine.opStepper = registry.opStepper
@@ -95,6 +96,7 @@ struct BoardBuilder {
       configuration: configuration, guest: guest, engine: engine, space: space, clock: clock, events: events,
       tree: tree, controller: controller)
     machine.devices = devices
+    machine.directory = directory
     machine.registerNames = names
     // A memory that appears at several addresses is one.
     var seen: Set<ObjectIdentifier> = []

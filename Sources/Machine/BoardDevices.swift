@@ -9,11 +9,10 @@ extension BoardBuilder {
   /// One model for each enabled node that has one or that answers at addresses.
   func makeDevices(
     _ space: AddressSpace, _ clock: VirtualClock, _ events: EventQueue, _ control: any MachineControl,
-    _ backends: [any CharacterBackend], _ lines: inout [IRQLine]
+    _ backends: [any CharacterBackend], _ directory: DeviceDirectory, _ lines: inout [IRQLine]
   ) throws -> [(path: String, device: any Device)] {
     var devices: [(path: String, device: any Device)] = []
     var left = backends[...]
-    let directory = DeviceDirectory()
     for (path, model) in try chosenModels() {
       guard let node = tree[path], let view = try TreeView(tree, path) else { continue }
       // One model serves all the nodes at an address.

@@ -20,6 +20,7 @@ public final class Machine: @unchecked Sendable {
   public internal(set) var tree: Devicetree
   /// Devices in the order of their event-queue numbers, with their nodes' paths.
   public internal(set) var devices: [(path: String, device: any Device)] = []
+  var directory = DeviceDirectory()
   public internal(set) var memories: [RAMRegion] = []
   /// What the user's SVD file calls registers.
   public internal(set) var registerNames: RegisterDescription?
@@ -69,6 +70,8 @@ public final class Machine: @unchecked Sendable {
     self.tree = tree
     self.controller = controller
   }
+
+  deinit { directory.removeAll() }
 
   /// Runs `body` on the machine's thread, at a point between instructions of the guest; the guest pauses for it if it
   /// is running, and goes on after.

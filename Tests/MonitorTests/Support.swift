@@ -82,7 +82,7 @@ enum Program {
 }
 
 /// A machine with its thread started, stopped at `_start`.
-struct Bench {
+final class Bench {
   let machine: Machine
   let monitor: Monitor
 
@@ -101,6 +101,8 @@ struct Bench {
     machine.perform { $0.engine.insertBreakpoint(Program.base + 44) }
     monitor = Monitor(machine)
   }
+
+  deinit { machine.shutDown() }
 
   /// The text of a command that succeeds.
   func callAsFunction(_ line: String) -> String {
