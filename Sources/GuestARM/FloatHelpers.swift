@@ -24,11 +24,12 @@ enum FloatHelper: Int, CaseIterable {
     case .readStatus: unsafe Helper("vmrs", [.readsRegisters], readStatusHelper)
     case .writeStatus: unsafe Helper("vmsr", [.readsRegisters, .writesRegisters], writeStatusHelper)
     case .copyConditions: unsafe Helper("vmrs_apsr", [.readsRegisters, .writesRegisters], copyConditionsHelper)
-    case .fromHalf: unsafe Helper("from_half", [], fromHalfHelper)
-    case .toHalf: unsafe Helper("to_half", [], toHalfHelper)
-    case .toFixed: unsafe Helper("to_fixed", [], toFixedHelper)
-    case .fromFixed: unsafe Helper("from_fixed", [], fromFixedHelper)
-    case .roundToIntegral: unsafe Helper("round_integral", [], roundHelper)
+    // These set sticky flags, which nothing else says.
+    case .fromHalf: unsafe Helper("from_half", [.keep], fromHalfHelper)
+    case .toHalf: unsafe Helper("to_half", [.keep], toHalfHelper)
+    case .toFixed: unsafe Helper("to_fixed", [.keep], toFixedHelper)
+    case .fromFixed: unsafe Helper("from_fixed", [.keep], fromFixedHelper)
+    case .roundToIntegral: unsafe Helper("round_integral", [.keep], roundHelper)
     }
   }
 }

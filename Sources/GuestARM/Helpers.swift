@@ -41,7 +41,7 @@ enum HelperNumber: Int, CaseIterable {
     case .checkStackLimit:
       unsafe Helper("check_stack_limit", [.mayRaise, .readsRegisters], checkStackLimitHelper)
     case .testTarget: unsafe Helper("test_target", [.readsRegisters], testTargetHelper)
-    case .lacksSecurity: unsafe Helper("lacks_security", [.readsRegisters], lacksSecurityHelper)
+    case .lacksSecurity: unsafe Helper("lacks_security", [.readsRegisters, .keep], lacksSecurityHelper)
     case .checkDivisor: unsafe Helper("check_divisor", [.mayRaise], checkDivisorHelper)
     }
   }
