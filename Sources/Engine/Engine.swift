@@ -116,7 +116,7 @@ public struct EngineOptions: Sendable {
     } catch { throw .memory(error) }
     vcpus = (0..<vcpuCount).map { VCPU(number: $0, engine: self) }
     for vcpu in vcpus {
-      vcpu.state.store(unsafe UInt(bitPattern: window.base), at: StateOffset.windowBase)
+      vcpu.state.store(unsafe UInt(bitPattern: window.base), at: StateOffset.dataBase)
       vcpu.state.store(window.size, at: StateOffset.windowLimit)
     }
     if !options.interrupts.isDeterministic { kicks = Kicks(host, vcpus.map(\.state)) }

@@ -108,7 +108,7 @@ public final class X86_64Host: Host {
     cpu.store(cache.base + UInt64(lowering.trampolines.fault), at: StateOffset.faultTrampoline)
     cpu.store(ABI.noSite, at: StateOffset.exitSite)
     cpu.exitReason = nil
-    chost_set_gs_base(cpu.load(StateOffset.windowBase))
+    chost_set_gs_base(cpu.load(StateOffset.dataBase))
     if lowering.usesFloat { prepareFloat(cpu) }
     let trampolines = lowering.trampolines
     let enter = unsafe unsafeBitCast(

@@ -64,6 +64,9 @@ struct Lowering {
   var spillCount = 0
   var vectors = VectorAllocation()
   var nans = PendingNaNs()
+  var checks: PageChecks
+  /// Values from this number on are not the block's: `PageChecks` has two of them.
+  var firstPseudoValue = ValueState.noValue
   /// Index of the op at hand.
   var position: Int32 = 0
   /// The block's ops; the block's own array would be checked and counted at every access.
@@ -131,7 +134,7 @@ struct Lowering {
     weights = RawTable(capacity: configuration.registers.count)
     hotBlocks = RawList(reserving: 1 << 10)
     hotMoves = RawList(reserving: 1 << 10)
-    values = RawTable(capacity: Self.valueLimit + 1)
+    values = RawTable(capacity: Self.valueLimit + 2)
     ops = RawTable(capacity: 2 * Self.valueLimit)
     mirrors = RawTable(capacity: configuration.registers.count)
     mirrors.fill(ValueState.noValue)
@@ -139,6 +142,8 @@ struct Lowering {
     contents.fill(ValueState.noValue)
     touched = RawList(reserving: 64)
     owners = RawTable(capacity: 16)
+    checks = PageChecks(
+      valueLimit: Self.valueLimit, opLimit: 2 * Self.valueLimit, registerCount: configuration.registers.count)
     cold = RawList(reserving: 256)
     floatCold = RawList(reserving: 64)
     exitLabels = RawList(reserving: 64)
@@ -152,7 +157,7 @@ struct Lowering {
   }
 
   /// Values a block may have.
-  private static var valueLimit: Int { Int(ValueID.none.index) }
+  private static var valueLimit: Int { Int(ValueID.none.index) - 2 }
 
   /// Frees the tables. Nothing may be lowered after that.
   mutating func deallocate() {
@@ -169,6 +174,7 @@ struct Lowering {
     contents.deallocate()
     touched.deallocate()
     owners.deallocate()
+    checks.deallocate()
     cold.deallocate()
     floatCold.deallocate()
     nans.results.deallocate()
@@ -202,6 +208,7 @@ struct Lowering {
     self.isHot = isHot
     choosePins()
     findUses()
+    planPageChecks()
     moveIn()
     alignLoopHead(0)
     if !moves.isEmpty { innerEntries[0].offset = UInt32(truncatingIfNeeded: blockOffset + assembler.count) }
@@ -221,6 +228,7 @@ struct Lowering {
       }
     }
     if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
+    emitSeparateAccesses()
     emitColdParts()
     emitFloatColdParts()
     emitWaysInAndOut()
@@ -268,6 +276,7 @@ struct Lowering {
     touched.removeAll()
     owners.fill(ValueState.noValue)
     for index in block.valueTypes.indices { values[index] = ValueState(type: block.valueTypes[index]) }
+    firstPseudoValue = UInt16(block.valueTypes.count)
   }
 
   // MARK: The backward pass
