@@ -81,6 +81,8 @@ public struct EngineOptions: Sendable {
   var slowEvents: [UInt64: SlowEvents] = [:]
   /// Instructions up to the next sample.
   var sampleInterval = Engine.shortestSampleInterval
+  /// On the host's monotonic clock (ns): when the next sample is due, where nothing counts instructions.
+  var nextSampleTime: UInt64 = 0
   var observers: [any TranslationObserver] = []
   /// The vCPU that runs now, and the ticks at which it is to come back.
   var current: VCPU?

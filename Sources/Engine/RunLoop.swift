@@ -88,7 +88,7 @@ extension Engine {
         source = .max
       case .budget:
         _ = handle(vcpu, .budget)
-        sample(vcpu)
+        if kicks == nil { sample(vcpu) }
       case let reason:
         if let outcome = handle(vcpu, reason) { return outcome }
       }
