@@ -49,25 +49,40 @@ extension Engine {
     let start = isTimed ? monotonicNanoseconds() : 0
     let limit = single ? 1 : region == nil ? options.maximumInstructions : Int.max
     do { try build(vcpu, key, limit, region: region?.shape, &builder) } catch { throw .guest(error) }
-    // Taken out and put back, so that one block's memory serves all translations.
-    var block = Block(pc: key.pc)
-    swap(&block, &builder.block)
-    defer { swap(&block, &builder.block) }
     let decoded = isTimed ? monotonicNanoseconds() : 0
-    let extent = GuestExtent(block)
-    let original = log.showsTranslation ? block : nil
-    if tier == .thorough { optimizer.run(&block) }
-    if options.countsExecutions, key.variant == .normal { addCounters(&block) }
-    let ready = isTimed ? monotonicNanoseconds() : 0
-    let compiled = try compile(block, dataPath(key.flags), isHot: tier == .thorough)
-    let id = register(key, tier, extent, block, compiled, vcpu)
+    let built = builder.view
+    let extent = GuestExtent(built)
+    let isCounted = options.countsExecutions && key.variant == .normal
+    let changed = tier == .thorough || isCounted || log.showsTranslation ? builder.block : nil
+    let id: BlockID
+    let (original, final): (Block?, Block?)
+    var ready = decoded
+    if var block = changed {
+      original = block
+      if tier == .thorough { optimizer.run(&block) }
+      if isCounted { addCounters(&block) }
+      if isTimed { ready = monotonicNanoseconds() }
+      final = block
+      id = try block.withView { (view) throws(TranslationFailure) in try add(view, key, tier, extent, vcpu) }
+    } else {
+      (original, final) = (nil, nil)
+      id = try add(built, key, tier, extent, vcpu)
+    }
     if let region { regions[id] = region }
     statistics[tier].add(
-      extent, opsAfterPasses: block.ops.count, hostBytes: compiled.size,
+      extent, opsAfterPasses: final?.ops.count ?? built.opCount, hostBytes: store[id].compiled.size,
       times: (start, decoded, ready, isTimed ? monotonicNanoseconds() : 0))
     for observer in observers { observer.didTranslate(id, in: self) }
-    if let original { logTranslation(id, original, block) }
+    if let original, let final, log.showsTranslation { logTranslation(id, original, final) }
     return id
+  }
+
+  /// Compiles and registers a block.
+  private func add(
+    _ block: BlockView, _ key: BlockKey, _ tier: Tier, _ extent: GuestExtent, _ vcpu: VCPU
+  ) throws(TranslationFailure) -> BlockID {
+    let compiled = try compile(block, dataPath(key.flags), isHot: tier == .thorough)
+    return register(key, tier, extent, block, compiled, vcpu)
   }
 
   /// Decodes the guest code at `key` into IR, before any pass.
@@ -131,7 +146,7 @@ extension Engine {
 
   func dataPath(_ flags: TranslationFlags) -> DataPath { guest.memoryMode(flags) == .tlb ? .tlb : .window }
 
-  private func compile(_ block: Block, _ path: DataPath, isHot: Bool) throws(TranslationFailure) -> CompiledBlock {
+  private func compile(_ block: BlockView, _ path: DataPath, isHot: Bool) throws(TranslationFailure) -> CompiledBlock {
     do throws(HostError) {
       do throws(HostError) {
         return try host.compile(block, dataPath: path, isHot: isHot, firstExit: store.nextExit, labels: &labels)
@@ -144,7 +159,7 @@ extension Engine {
   }
 
   private func register(
-    _ key: BlockKey, _ tier: Tier, _ extent: GuestExtent, _ block: Block, _ compiled: CompiledBlock, _ vcpu: VCPU
+    _ key: BlockKey, _ tier: Tier, _ extent: GuestExtent, _ block: BlockView, _ compiled: CompiledBlock, _ vcpu: VCPU
   ) -> BlockID {
     let room = 0x1000 - (key.physicalPC & 0xFFF)
     var second = UInt64.max
@@ -154,8 +169,8 @@ extension Engine {
     let id = store.insert(
       TranslationBlock(
         key: key, guestSize: UInt32(min(max(extent.size, 1), room)), instructionCount: extent.instructions,
-        irOpCount: UInt32(block.ops.count), compiled: compiled, firstExit: store.nextExit, isValid: true, tier: tier,
-        secondPage: second, firstIncoming: 0, nextInPage: 0), block.ops, labels: labels)
+        irOpCount: UInt32(block.opCount), compiled: compiled, firstExit: store.nextExit, isValid: true, tier: tier,
+        secondPage: second, firstIncoming: 0, nextInPage: 0), block, labels: labels)
     if !labels.isEmpty { chainWithin(id) }
     let page = key.physicalPC & ~0xFFF
     if openPages.contains(page) { noteOpenBlock(id, page) } else if store[id].nextInPage == 0 { denyWrites(page) }
