@@ -142,8 +142,8 @@ extension Engine {
     note(\.tlbFills, at: vcpu.state.load(StateOffset.currentPC))
     let hostPage = unsafe UInt64(UInt(bitPattern: direct.memory.alias + direct.offset))
     let mayWrite =
-      found.writable && direct.isWritable && !isCodeGuarded(page)
-      && (kind == .write || vcpu.mode.maySkipWalk(toWrite: virtual))
+      found.writable && direct.isWritable && (kind == .write || vcpu.mode.maySkipWalk(toWrite: virtual))
+      && !isCodeGuarded(page)
     vcpu.mode.fill(
       virtual, physical: page, leafSize: found.leafSize, host: hostPage, readable: found.readable,
       writable: mayWrite && found.readable)

@@ -87,6 +87,22 @@ extension Code {
     }
   }
 
+  /// Addresses that the translator knows, and the same ones from registers.
+  @Test(arguments: tiers) func knownAndUnknownAddressesShareLookUps(tiers: TierPolicy) throws {
+    let paged = try PagedRig(
+      [
+        Code.lui(5, 0x40001), Code.sw(10, 16, 5), Code.addi(6, 5, 16), Code.lw(11, 0, 6), Code.sw(11, 4, 6),
+        Code.lw(12, 20, 5), Code.sw(12, -20, 6), Code.addi(6, 6, -20), Code.lw(13, 0, 6), Code.stop,
+      ], tiers)
+    for round in 1...3 as ClosedRange<UInt64> {
+      try paged.set("a0", round)
+      paged.run()
+      #expect(try paged.read(PagedRig.frames[1] + 16) == round && paged.read(PagedRig.frames[1] + 20) == round)
+      #expect(try paged.read(PagedRig.frames[0] + 0xFFC) == round)
+      #expect((11...13).allSatisfy { paged.rig.x($0) == round })
+    }
+  }
+
   /// An access that crosses pages, between others that share a look-up.
   @Test(arguments: tiers) func accessesThatCrossPagesAreMadeInBoth(tiers: TierPolicy) throws {
     let paged = try PagedRig(
