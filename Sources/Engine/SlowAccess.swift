@@ -17,8 +17,8 @@ let slowAccessEntry: HelperFunction = { state, address, value, third, descriptor
 private enum AccessFailure: Error {
   case exception(GuestException)
   case watch(WatchHit)
-  /// The store would change the block it is in: it must run in a block of its own.
-  case overwritesRunningBlock
+  /// The store would change the block it is in, or have an interrupt taken behind it: it must run in a block of its own.
+  case mustRunAlone
 }
 
 extension Engine {
@@ -46,7 +46,7 @@ extension Engine {
       case .watch(let hit):
         vcpu.watchHit = hit
         vcpu.state.exitReason = .watchpoint
-      case .overwritesRunningBlock:
+      case .mustRunAlone:
         vcpu.reservation = reservation
         vcpu.runsNextAlone = true
         vcpu.state.exitReason = .step
@@ -71,6 +71,14 @@ extension Engine {
   }
 
   private func read(
+    _ vcpu: VCPU, _ address: UInt64, _ access: MemoryAccess, _ kind: AccessKind
+  ) throws(AccessFailure) -> UInt64 {
+    let value = try readPieces(vcpu, address, access, kind)
+    vcpu.seenAccesses?.append(SeenAccess(address: address, size: access.size, isWrite: false, value: value))
+    return value
+  }
+
+  private func readPieces(
     _ vcpu: VCPU, _ address: UInt64, _ access: MemoryAccess, _ kind: AccessKind
   ) throws(AccessFailure) -> UInt64 {
     let size = access.size
@@ -101,10 +109,11 @@ extension Engine {
         let at = address &+ byte < next ? first &+ byte : second &+ (address &+ byte &- next)
         try writePhysical(vcpu, at, 1, value >> (8 * byte), address &+ byte)
       }
-      return 0
+    } else {
+      let physical = try translate(vcpu, address, size, .write, access.space)
+      try writePhysical(vcpu, physical, size, value, address)
     }
-    let physical = try translate(vcpu, address, size, .write, access.space)
-    try writePhysical(vcpu, physical, size, value, address)
+    vcpu.seenAccesses?.append(SeenAccess(address: address, size: size, isWrite: true, value: value))
     return 0
   }
 
@@ -153,7 +162,10 @@ extension Engine {
   private func readPhysical(
     _ vcpu: VCPU, _ physical: UInt64, _ size: Int, _ address: UInt64, _ kind: AccessKind
   ) throws(AccessFailure) -> UInt64 {
-    if let direct = space.ram(at: physical, count: size) { return direct.memory.load(direct.offset, size: size) }
+    if let direct = space.ram(at: physical, count: size) {
+      if isOpen(physical & ~0xFFF, vcpu, isWrite: false) { vcpu.state.accessOutcome = .completedNeedlessly }
+      return direct.memory.load(direct.offset, size: size)
+    }
     clock.now = time(of: vcpu)
     vcpu.state.accessOutcome = .completedOnDevice
     do throws(BusError) {
@@ -167,14 +179,20 @@ extension Engine {
   private func writePhysical(
     _ vcpu: VCPU, _ physical: UInt64, _ size: Int, _ value: UInt64, _ address: UInt64
   ) throws(AccessFailure) {
-    if overwritesRunningBlock(vcpu, physical, size) { throw .overwritesRunningBlock }
+    if overwritesRunningBlock(vcpu, physical, size) { throw .mustRunAlone }
     let page = physical & ~0xFFF
     if store.hasCode(inPage: page), store.overlapping(physical..<physical + UInt64(size)).isEmpty {
       noteStoreBesideCode(page)
     }
     if space.ram(at: physical, count: size) == nil {
+      if guest.storeDecidesInterrupts(physical) {
+        if !vcpu.isStepping, vcpu.opSession == nil { throw .mustRunAlone }
+        vcpu.decidedInterrupts = true
+      }
       clock.now = time(of: vcpu)
       vcpu.state.accessOutcome = .completedOnDevice
+    } else if isOpen(page, vcpu, isWrite: true) {
+      vcpu.state.accessOutcome = .completedNeedlessly
     }
     do throws(BusError) {
       try space.write(physical, size: size, value)
@@ -194,6 +212,11 @@ extension Engine {
   /// into blocks.
   private func overwritesRunningBlock(_ vcpu: VCPU, _ physical: UInt64, _ size: Int) -> Bool {
     guard !vcpu.isStepping, vcpu.opSession == nil else { return false }
+    return overwritesRunningBlock(vcpu, at: physical, size)
+      || space.aliases(of: physical, count: size).contains { overwritesRunningBlock(vcpu, at: $0.address, $0.count) }
+  }
+
+  private func overwritesRunningBlock(_ vcpu: VCPU, at physical: UInt64, _ size: Int) -> Bool {
     let page = physical & ~0xFFF
     let pc: UInt64 = vcpu.state.load(StateOffset.currentPC)
     let isRunning = { [self] (id: BlockID) in
@@ -230,6 +253,7 @@ extension Engine {
       guard let held, held.address == address, held.size == access.size else { return 1 }
       guard try readPhysical(vcpu, physical, access.size, address, .write) == held.value else { return 1 }
       try writePhysical(vcpu, physical, access.size, operand & mask, address)
+      vcpu.seenAccesses?.append(SeenAccess(address: address, size: access.size, isWrite: true, value: operand & mask))
       return 0
     default:
       let old = try readForUpdate(vcpu, address, access)

@@ -267,7 +267,6 @@ extension SystemControl {
 
   /// DEMCR: what a debugger catches, the DebugMonitor exception, and TRCENA, which the units of trace need.
   private func writeDebugControl(_ value: UInt32) {
-    if value & 1 << 18 != 0 { unimplemented.once("DEMCR.MON_STEP is not implemented", context) }
     keepingCycleCount { state.debugControl = value & 0x010D_07F1 }
     let monitor = ExceptionNumber.debugMonitor.rawValue
     state.enabled[monitor] = value & 1 << 16 != 0

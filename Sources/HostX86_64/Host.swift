@@ -14,6 +14,8 @@ public final class X86_64Host: Host {
   /// Translates blocks, and keeps what is known of those in the cache.
   var lowering: Lowering
   let pollPage: PollPage
+  /// The redirected memory sites, by number.
+  var detours: [Int: Detour] = [:]
   let loopChains: LoopChains
   /// Bytes of the code cache that `reset` keeps.
   private let permanent: Int
@@ -82,6 +84,7 @@ public final class X86_64Host: Host {
   public func reset() {
     cache.rewind(to: permanent)
     lowering.forgetBlocks()
+    detours.removeAll()
     loopChains.removeAll()
   }
 
