@@ -27,6 +27,7 @@ extension Engine {
     if options.countsExecutions { noteSlowAccess(vcpu) }
     let address = guest.addressBits == 32 ? address & 0xFFFF_FFFF : address
     vcpu.state.accessOutcome = .completed
+    if let result = openAccess(vcpu, address, value, request) { return result }
     let reservation = vcpu.reservation
     do throws(AccessFailure) {
       let result =
@@ -54,6 +55,43 @@ extension Engine {
       vcpu.state.accessOutcome = .left
       return 0
     }
+  }
+
+  /// Makes a plain load or store in a page that the window denies, where an access like it was allowed before.
+  private func openAccess(_ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ request: SlowAccess) -> UInt64? {
+    let (access, isWrite) = (request.access, request.opcode == .store)
+    guard isWrite || request.opcode == .load, access.space == .current, !access.bigEndian,
+      !access.aligned || address & UInt64(access.size - 1) == 0, !vcpu.suppressesWatchpoints,
+      let place = unsafe vcpu.mode.openAddress(address, access.size, isWrite: isWrite)
+    else { return nil }
+    switch (isWrite, access.size) {
+    case (true, 1): unsafe place.storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
+    case (true, 2): unsafe place.storeBytes(of: UInt16(truncatingIfNeeded: value).littleEndian, as: UInt16.self)
+    case (true, 4): unsafe place.storeBytes(of: UInt32(truncatingIfNeeded: value).littleEndian, as: UInt32.self)
+    case (true, _): unsafe place.storeBytes(of: value.littleEndian, as: UInt64.self)
+    case (_, 1): return extend(UInt64(unsafe place.load(as: UInt8.self)), access, to: request.type)
+    case (_, 2):
+      return extend(UInt64(UInt16(littleEndian: unsafe place.loadUnaligned(as: UInt16.self))), access, to: request.type)
+    case (_, 4):
+      return extend(UInt64(UInt32(littleEndian: unsafe place.loadUnaligned(as: UInt32.self))), access, to: request.type)
+    default: return extend(UInt64(littleEndian: unsafe place.loadUnaligned(as: UInt64.self)), access, to: request.type)
+    }
+    return 0
+  }
+
+  /// Remembers, after an access in a page that the window denies, what of the page such accesses may reach.
+  private func noteOpenStretch(_ vcpu: VCPU, _ address: UInt64, _ found: AddressTranslation, _ kind: AccessKind) {
+    let page = address & ~0xFFF
+    let isWrite = kind == .write
+    guard vcpu.mode.memoryMode == .restrictedWindow, let stretch = found.stretch, found.physical == address,
+      let direct = space.directPage(at: page), !isWrite || direct.isWritable && !isCodeGuarded(page),
+      !debug.watchesPage(page), !isOpen(page, vcpu, isWrite: isWrite)
+    else { return }
+    let host = unsafe UInt64(UInt(bitPattern: direct.memory.alias + direct.offset))
+    vcpu.mode.add(
+      OpenStretch(
+        first: max(stretch.lowerBound, page), last: min(stretch.upperBound, page + 0x1000) - 1, isWrite: isWrite,
+        addend: host &- page))
   }
 
   private func load(_ vcpu: VCPU, _ address: UInt64, _ request: SlowAccess) throws(AccessFailure) -> UInt64 {
@@ -138,7 +176,9 @@ extension Engine {
     if vcpu.mode.memoryMode == .window && space == .current || space == .physical { return address }
     do throws(GuestException) {
       let found = try guest.translateAddress(vcpu.state, address, kind, size: size, space: space, memory: vcpu)
-      if space == .current, found.wholePage { fillTLB(vcpu, address, found, kind) }
+      if space == .current {
+        if found.wholePage { fillTLB(vcpu, address, found, kind) } else { noteOpenStretch(vcpu, address, found, kind) }
+      }
       return found.physical
     } catch { throw .exception(error) }
   }

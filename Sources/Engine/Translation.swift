@@ -23,7 +23,7 @@ extension Engine {
     if cached.tag == page { return (cached.physical | pc & 0xFFF, true, nil) }
     let found = try guest.translateAddress(vcpu.state, pc, .execute, size: 2, space: .current, memory: vcpu)
     if found.wholePage { vcpu.mode.codePages[slot] = (page, found.physical & ~0xFFF) }
-    return (found.physical, found.wholePage, found.executableEnd)
+    return (found.physical, found.wholePage, found.stretch?.upperBound)
   }
 
   /// The block at the vCPU's PC, translated if need be.

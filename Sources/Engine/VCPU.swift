@@ -5,12 +5,26 @@ import GuestKit
 import HostKit
 import IR
 
+/// Memory that loads, or stores, may reach although the window denies its page for the sake of what is beside it.
+struct OpenStretch {
+  var first: UInt64 = 1
+  var last: UInt64 = 0
+  var isWrite = false
+  /// Host address less guest address.
+  var addend: UInt64 = 0
+
+  static var count: Int { 8 }
+}
+
 /// What depends on the translation flags: the jump cache and the data TLB. One per set of flags a vCPU has run with.
 @safe final class ModeContext {
   let flags: TranslationFlags
   let memoryMode: MemoryMode
   let jumpCache: UnsafeMutableRawPointer
   let dataTLB: UnsafeMutableRawPointer
+  /// The parts of pages last accessed by slow accesses, ``OpenStretch/count`` of them, and which is replaced next.
+  private let stretches: UnsafeMutablePointer<OpenStretch>
+  private var nextStretch = 0
   /// Virtual page to physical page of executed code: tag and address, direct-mapped.
   var codePages = [(tag: UInt64, physical: UInt64)](repeating: (.max, 0), count: 64)
 
@@ -23,11 +37,14 @@ import IR
     self.memoryMode = memoryMode
     unsafe jumpCache = .allocate(byteCount: JumpCache.count * JumpCache.entrySize, alignment: 64)
     unsafe dataTLB = .allocate(byteCount: SoftTLB.count * SoftTLB.entrySize, alignment: 64)
+    unsafe stretches = .allocate(capacity: OpenStretch.count)
+    clearStretches()
     clearJumpCache()
     clearTLB()
   }
 
   deinit {
+    unsafe stretches.deallocate()
     unsafe jumpCache.deallocate()
     unsafe dataTLB.deallocate()
   }
@@ -49,7 +66,27 @@ import IR
     }
   }
 
+  func clearStretches() { unsafe stretches.initialize(repeating: OpenStretch(), count: OpenStretch.count) }
+
+  func add(_ stretch: OpenStretch) {
+    unsafe stretches[nextStretch] = stretch
+    nextStretch = (nextStretch + 1) % OpenStretch.count
+  }
+
+  /// The host address of `size` bytes that lie in a known stretch for such an access.
+  func openAddress(_ address: UInt64, _ size: Int, isWrite: Bool) -> UnsafeMutableRawPointer? {
+    let last = address &+ UInt64(size &- 1)
+    for index in 0..<OpenStretch.count {
+      let stretch = unsafe stretches[index]
+      if stretch.first <= address, last <= stretch.last, stretch.isWrite == isWrite {
+        return unsafe UnsafeMutableRawPointer(bitPattern: UInt(address &+ stretch.addend))
+      }
+    }
+    return nil
+  }
+
   func clearTLB() {
+    clearStretches()
     for index in 0..<SoftTLB.count { setTLB(index, read: SoftTLB.invalidTag, write: SoftTLB.invalidTag, 0, .max) }
     for index in codePages.indices { codePages[index].tag = .max }
   }
@@ -190,7 +227,7 @@ import IR
 
   public override func dataProtectionChanged() {
     engine.windowGeneration &+= 1
-    for mode in modes where mode.memoryMode == .tlb { mode.clearTLB() }
+    for mode in modes { if mode.memoryMode == .tlb { mode.clearTLB() } else { mode.clearStretches() } }
     kick()
   }
 

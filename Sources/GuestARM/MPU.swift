@@ -159,19 +159,18 @@ extension SystemControl {
     return (rights(address, privileged: privileged), matching.count == 1 ? matching[0] : nil)
   }
 
-  /// The addresses around one, within its page, to which the right to execute is the same.
-  func uniformStretch(around address: UInt32, privileged: Bool) -> Range<UInt64> {
-    func executes(_ index: Int) -> Bool {
-      (privileged ? segments[index].privileged : segments[index].user).contains(.execute)
+  /// The addresses around one, within its page, that may be accessed if it may.
+  func stretch(around address: UInt32, _ kind: AccessKind, privileged: Bool) -> Range<UInt64> {
+    let (segments, wanted) = (segments, Rights(kind))
+    func permits(_ index: Int) -> Bool {
+      (privileged ? segments[index].privileged : segments[index].user).contains(wanted)
     }
-    var stretch = UInt64(address & ~0xFFF)..<UInt64(address & ~0xFFF) + 0x1000
-    guard let index = segments.lastIndex(where: { $0.start <= address }) else { return stretch }
+    let page = UInt64(address & ~0xFFF)..<UInt64(address & ~0xFFF) + 0x1000
+    guard let index = segments.lastIndex(where: { $0.start <= address }) else { return page }
     var (first, end) = (index, index + 1)
-    while first > 0, executes(first - 1) == executes(index) { first -= 1 }
-    while end < segments.count, executes(end) == executes(index) { end += 1 }
-    let last = end < segments.count ? segments[end].start : .max
-    stretch = stretch.clamped(to: segments[first].start..<last)
-    return stretch
+    while first > 0, permits(first - 1) == permits(index) { first -= 1 }
+    while end < segments.count, permits(end) == permits(index) { end += 1 }
+    return page.clamped(to: segments[first].start..<(end < segments.count ? segments[end].start : .max))
   }
 
   /// All of the address space as stretches of equal rights.

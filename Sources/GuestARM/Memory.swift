@@ -27,10 +27,10 @@ extension ARMGuest {
     if kind == .execute, !executable { throw protectionFault(.execute, UInt64(place)) }
     var found = AddressTranslation(
       physical: UInt64(place), readable: true, writable: true, executable: executable, wholePage: !isProtected)
-    if kind == .execute, isProtected, let system {
-      let stretch = system.uniformStretch(around: place, privileged: privileged)
-      found.wholePage = stretch.count == 0x1000
-      found.executableEnd = stretch.upperBound
+    if isProtected, let system {
+      let stretch = system.stretch(around: place, kind, privileged: privileged)
+      found.wholePage = kind == .execute && stretch.count == 0x1000
+      found.stretch = stretch
     }
     return found
   }

@@ -50,8 +50,9 @@ public struct AddressTranslation: Sendable {
   public var executable: Bool
   /// Whether the answer holds for the whole 4 KiB page, so that a TLB may keep it.
   public var wholePage: Bool
-  /// Where it does not: the end of the code, within the page, that may be executed as the address may; nil if unknown.
-  public var executableEnd: UInt64?
+  /// Where it does not: the addresses within the page for which the answer about this kind of access holds; nil if
+  /// unknown.
+  public var stretch: Range<UInt64>?
 
   @inlinable public init(
     physical: UInt64, readable: Bool, writable: Bool, executable: Bool, wholePage: Bool
