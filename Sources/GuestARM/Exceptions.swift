@@ -57,7 +57,12 @@ extension ARMGuest {
       core.returnFromException(UInt32(truncatingIfNeeded: exception.value) ^ 1, system)
       return system.beginStep(core)
     }
-    if cause.status.contains(.breakpoint), system.stopsAtBreakpoint(core) { return }
+    if cause.status.contains(.breakpoint) {
+      if system.stopsAtBreakpoint(core) { return }
+      if cpu.context.readPhysical(cpu.pc & ~1, size: 2) == 0xBEAB {
+        system.unimplemented.once("bkpt 0xab, a semihosting call: --semihosting serves it", system.context)
+      }
+    }
     if cause.number == ExceptionNumber.busFault.rawValue, system.ignores(cause, core) {
       return core.skipInstruction()
     }

@@ -376,6 +376,16 @@ import Testing
     #expect(try alone.notes == [1 << 31])
   }
 
+  /// A semihosting call that nobody serves is said.
+  @Test func unservedCallsOfTheHostAreSaid() throws {
+    let bench = try Bench("bkpt 0xab\n.thumb_func\nhard:\n movs r0, 1\n note r0\n b end")
+    bench.run()
+    #expect(try bench.notes == [1])
+    #expect(
+      bench.log == ["interrupt-controller@e000e100: bkpt 0xab, a semihosting call: --semihosting serves it"],
+      "\(bench.log)")
+  }
+
   // MARK: Steps
 
   /// Each step executes one instruction; a step of SVC ends at the handler's first instruction, one of its return behind
