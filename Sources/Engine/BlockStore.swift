@@ -53,7 +53,7 @@ public struct BlockStore: ~Copyable {
 
   /// Adds a block, the chainable exits among the ops it was compiled from, numbered from `block.firstExit`, and its
   /// entries at labels.
-  mutating func insert(_ block: TranslationBlock, _ ops: [Op], labels: [CodeAddress]) -> BlockID {
+  mutating func insert(_ block: TranslationBlock, _ ir: BlockView, labels: [CodeAddress]) -> BlockID {
     let id = BlockID(blocks.count)
     var block = block
     index.insert(block.key.pc, block.key.flags, id)
@@ -61,16 +61,17 @@ public struct BlockStore: ~Copyable {
     block.nextInPage = pageHeads[place]
     pageHeads[place] = id
     blocks.append(block)
-    for op in ops where op.opcode == .exit || op.opcode == .exitIf {
+    for index in 0..<ir.opCount where ir.ops[index].opcode == .exit || ir.ops[index].opcode == .exitIf {
+      let op = ir.ops[index]
       let mayChain = block.key.variant == .normal && !op.exitFlags.contains(.unchainable)
       exits.append(
         BlockExit(source: id, target: UInt64(bitPattern: op.imm), linked: 0, mayChain: mayChain, nextIncoming: 0))
     }
-    if !labels.isEmpty { insertEntries(into: id, ops, labels) }
+    if !labels.isEmpty { insertEntries(into: id, ir, labels) }
     return id
   }
 
-  private mutating func insertEntries(into container: BlockID, _ ops: [Op], _ labels: [CodeAddress]) {
+  private mutating func insertEntries(into container: BlockID, _ ir: BlockView, _ labels: [CodeAddress]) {
     blocks[Int(container)].entryCount = UInt32(labels.count)
     var entry = blocks[Int(container)]
     entry.container = container
@@ -79,7 +80,8 @@ public struct BlockStore: ~Copyable {
     entry.entryCount = 0
     let start = entry.key
     var number = 0
-    for op in ops {
+    for index in 0..<ir.opCount {
+      let op = ir.ops[index]
       switch op.opcode {
       case .instruction:
         entry.instructionCount &+= 1
@@ -111,10 +113,10 @@ public struct BlockStore: ~Copyable {
     return container == 0 ? id : container
   }
 
-  /// The PC behind the code of a block, or of the one that `id` is an entry into.
-  func end(_ id: BlockID) -> UInt64 {
+  /// The guest code of a block, or of the one that `id` is an entry into.
+  func code(_ id: BlockID) -> Range<UInt64> {
     let block = blocks[Int(container(of: id))]
-    return block.key.pc &+ UInt64(block.guestSize)
+    return block.key.pc..<block.key.pc &+ UInt64(block.guestSize)
   }
 
   /// The entries into a block besides its top.

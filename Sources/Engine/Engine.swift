@@ -43,12 +43,32 @@ public struct EngineOptions: Sendable {
   public let clock: VirtualClock
   public let events: EventQueue
   public let log = EngineLog()
-  public internal(set) var options: EngineOptions
+  public internal(set) var options: EngineOptions {
+    @inline(__always)
+    _read { yield optionsCell.value }
+    @inline(__always)
+    _modify { yield &optionsCell.value }
+  }
   public private(set) var vcpus: [VCPU] = []
 
-  public internal(set) var store = BlockStore()
-  public internal(set) var statistics = EngineStatistics()
+  public internal(set) var store: BlockStore {
+    @inline(__always)
+    _read { yield storeCell.value }
+    @inline(__always)
+    _modify { yield &storeCell.value }
+  }
+  public internal(set) var statistics: EngineStatistics {
+    @inline(__always)
+    _read { yield statisticsCell.value }
+    @inline(__always)
+    _modify { yield &statisticsCell.value }
+  }
   public let debug = DebugPoints()
+  private let optionsCell = RawCell(EngineOptions())
+  private let storeCell = RawCell(BlockStore())
+  private let statisticsCell = RawCell(EngineStatistics())
+  private let builderCell = RawCell(Builder(pc: 0))
+  private let labelsCell = RawCell([CodeAddress]())
   let window: MemoryWindow
   /// A window with nothing in it: every access takes the slow path.
   let emptyWindow: MemoryWindow
@@ -65,9 +85,19 @@ public struct EngineOptions: Sendable {
   public var opStepper: OpStepperFactory?
   var optimizer: Optimizer
   /// Builds one block after the other in the same memory.
-  var builder = Builder(pc: 0)
+  var builder: Builder {
+    @inline(__always)
+    _read { yield builderCell.value }
+    @inline(__always)
+    _modify { yield &builderCell.value }
+  }
   /// Where the labels of the block compiled last may be entered.
-  var labels: [CodeAddress] = []
+  var labels: [CodeAddress] {
+    @inline(__always)
+    _read { yield labelsCell.value }
+    @inline(__always)
+    _modify { yield &labelsCell.value }
+  }
   /// Exits that may not be chained by order of the user: (source PC, target PC).
   public internal(set) var forbiddenChains: Set<ChainEdge> = []
   /// Blocks whose one instruction straddles two pages, by the second page.
@@ -99,7 +129,6 @@ public struct EngineOptions: Sendable {
     self.space = space
     self.clock = clock
     self.events = events
-    self.options = options
     optimizer = Optimizer(disabled: options.disabledPasses, helpers: guest.helpers.map(\.effects))
     let file = guest.registerFile
     let configuration = unsafe HostConfiguration(
@@ -119,6 +148,7 @@ public struct EngineOptions: Sendable {
       vcpu.state.store(unsafe UInt(bitPattern: window.base), at: StateOffset.windowBase)
       vcpu.state.store(window.size, at: StateOffset.windowLimit)
     }
+    self.options = options
     if !options.interrupts.isDeterministic { kicks = Kicks(host, vcpus.map(\.state)) }
     space.didWriteMemory = { [unowned self] address, count in codeMayHaveChanged(address, count) }
     space.didChangeLayout = { [unowned self] region in layoutChanged(region) }

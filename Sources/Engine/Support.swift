@@ -84,9 +84,12 @@ struct GuestExtent {
   /// IR ops before any pass.
   var ops: Int
 
-  init(_ block: Block) {
-    ops = block.ops.count
-    guard let last = block.ops.last(where: { $0.opcode == .instruction }) else { return }
+  init(_ block: BlockView) {
+    ops = block.opCount
+    var index = block.opCount &- 1
+    while index >= 0, block.ops[index].opcode != .instruction { index &-= 1 }
+    guard index >= 0 else { return }
+    let last = block.ops[index]
     size = UInt64(bitPattern: last.imm) &- block.pc &+ UInt64(last.aux)
     instructions = last.extra &+ 1
   }

@@ -13,39 +13,43 @@ enum TranslationFailure: Error {
 }
 
 extension Engine {
-  /// The physical address of `pc` for execution, whether that holds for its page, and up to which PC if not.
+  /// The physical address of `pc` for execution, whether that holds for its page, and for which part of it if not.
   func physicalPC(
     _ vcpu: VCPU, _ pc: UInt64
-  ) throws(GuestException) -> (address: UInt64, wholePage: Bool, end: UInt64?) {
+  ) throws(GuestException) -> (address: UInt64, wholePage: Bool, stretch: Range<UInt64>?) {
     let page = pc & ~0xFFF
     let slot = Int(pc >> 12) & 63
     let cached = vcpu.mode.codePages[slot]
     if cached.tag == page { return (cached.physical | pc & 0xFFF, true, nil) }
     let found = try guest.translateAddress(vcpu.state, pc, .execute, size: 2, space: .current, memory: vcpu)
     if found.wholePage { vcpu.mode.codePages[slot] = (page, found.physical & ~0xFFF) }
-    return (found.physical, found.wholePage, found.stretch?.upperBound)
+    return (found.physical, found.wholePage, found.stretch)
   }
 
   /// The block at the vCPU's PC, translated if need be.
   func block(_ vcpu: VCPU, at pc: UInt64, _ variant: BlockVariant) throws(TranslationFailure) -> BlockID {
-    let (physical, wholePage, end): (UInt64, Bool, UInt64?)
-    do { (physical, wholePage, end) = try physicalPC(vcpu, pc) } catch { throw .guest(error) }
+    let (physical, wholePage, stretch): (UInt64, Bool, Range<UInt64>?)
+    do { (physical, wholePage, stretch) = try physicalPC(vcpu, pc) } catch { throw .guest(error) }
     let key = BlockKey(pc: pc, physicalPC: physical, flags: vcpu.mode.flags, variant: variant)
     let known = store.find(key)
     /// Whether all of a block may be executed. Changes of that cut chains, so the way over a chain need not be checked.
-    func isWithin(_ id: BlockID) -> Bool { wholePage || end.map { store.end(id) <= $0 } ?? false }
+    func isWithin(_ id: BlockID) -> Bool {
+      guard !wholePage else { return true }
+      let code = store.code(id)
+      return stretch.map { $0.lowerBound <= code.lowerBound && code.upperBound <= $0.upperBound } ?? false
+    }
     if known != 0, isWithin(known), isCurrent(vcpu, known) { return known }
     if known != 0 { invalidate(known) }
     let tier: Tier = options.tiers == .thorough ? .thorough : .quick
-    if variant == .normal, !wholePage, let end {
-      let id = try translate(vcpu, key, tier, single: false, end: end)
+    if variant == .normal, !wholePage, let stretch {
+      let id = try translate(vcpu, key, tier, single: false, end: stretch.upperBound)
       if isWithin(id) { return id }
       // An instruction of it reaches beyond.
       invalidate(id)
     }
     let id = try translate(vcpu, key, tier, single: variant == .step || !wholePage)
-    if let end, !wholePage, store.end(id) > end {
-      do { _ = try physicalPC(vcpu, end) } catch {
+    if let stretch, !wholePage, store.code(id).upperBound > stretch.upperBound {
+      do { _ = try physicalPC(vcpu, stretch.upperBound) } catch {
         invalidate(id)
         throw .guest(error)
       }
@@ -68,25 +72,40 @@ extension Engine {
     let start = isTimed ? monotonicNanoseconds() : 0
     let limit = single ? 1 : region == nil ? options.maximumInstructions : Int.max
     do { try build(vcpu, key, limit, region: region?.shape, end: end, &builder) } catch { throw .guest(error) }
-    // Taken out and put back, so that one block's memory serves all translations.
-    var block = Block(pc: key.pc)
-    swap(&block, &builder.block)
-    defer { swap(&block, &builder.block) }
     let decoded = isTimed ? monotonicNanoseconds() : 0
-    let extent = GuestExtent(block)
-    let original = log.showsTranslation ? block : nil
-    if tier == .thorough { optimizer.run(&block) }
-    if options.countsExecutions, key.variant == .normal { addCounters(&block) }
-    let ready = isTimed ? monotonicNanoseconds() : 0
-    let compiled = try compile(block, dataPath(key.flags), isHot: tier == .thorough)
-    let id = register(key, tier, extent, block, compiled, vcpu)
+    let built = builder.view
+    let extent = GuestExtent(built)
+    let isCounted = options.countsExecutions && key.variant == .normal
+    let changed = tier == .thorough || isCounted || log.showsTranslation ? builder.block : nil
+    let id: BlockID
+    let (original, final): (Block?, Block?)
+    var ready = decoded
+    if var block = changed {
+      original = block
+      if tier == .thorough { optimizer.run(&block) }
+      if isCounted { addCounters(&block) }
+      if isTimed { ready = monotonicNanoseconds() }
+      final = block
+      id = try block.withView { (view) throws(TranslationFailure) in try add(view, key, tier, extent, vcpu) }
+    } else {
+      (original, final) = (nil, nil)
+      id = try add(built, key, tier, extent, vcpu)
+    }
     if let region { regions[id] = region }
     statistics[tier].add(
-      extent, opsAfterPasses: block.ops.count, hostBytes: compiled.size,
+      extent, opsAfterPasses: final?.ops.count ?? built.opCount, hostBytes: store[id].compiled.size,
       times: (start, decoded, ready, isTimed ? monotonicNanoseconds() : 0))
     for observer in observers { observer.didTranslate(id, in: self) }
-    if let original { logTranslation(id, original, block) }
+    if let original, let final, log.showsTranslation { logTranslation(id, original, final) }
     return id
+  }
+
+  /// Compiles and registers a block.
+  private func add(
+    _ block: BlockView, _ key: BlockKey, _ tier: Tier, _ extent: GuestExtent, _ vcpu: VCPU
+  ) throws(TranslationFailure) -> BlockID {
+    let compiled = try compile(block, dataPath(key.flags), isHot: tier == .thorough)
+    return register(key, tier, extent, block, compiled, vcpu)
   }
 
   /// Decodes the guest code at `key` into IR, before any pass.
@@ -151,7 +170,7 @@ extension Engine {
 
   func dataPath(_ flags: TranslationFlags) -> DataPath { guest.memoryMode(flags) == .tlb ? .tlb : .window }
 
-  private func compile(_ block: Block, _ path: DataPath, isHot: Bool) throws(TranslationFailure) -> CompiledBlock {
+  private func compile(_ block: BlockView, _ path: DataPath, isHot: Bool) throws(TranslationFailure) -> CompiledBlock {
     do throws(HostError) {
       do throws(HostError) {
         return try host.compile(block, dataPath: path, isHot: isHot, firstExit: store.nextExit, labels: &labels)
@@ -164,7 +183,7 @@ extension Engine {
   }
 
   private func register(
-    _ key: BlockKey, _ tier: Tier, _ extent: GuestExtent, _ block: Block, _ compiled: CompiledBlock, _ vcpu: VCPU
+    _ key: BlockKey, _ tier: Tier, _ extent: GuestExtent, _ block: BlockView, _ compiled: CompiledBlock, _ vcpu: VCPU
   ) -> BlockID {
     let room = 0x1000 - (key.physicalPC & 0xFFF)
     var second = UInt64.max
@@ -174,8 +193,8 @@ extension Engine {
     let id = store.insert(
       TranslationBlock(
         key: key, guestSize: UInt32(min(max(extent.size, 1), room)), instructionCount: extent.instructions,
-        irOpCount: UInt32(block.ops.count), compiled: compiled, firstExit: store.nextExit, isValid: true, tier: tier,
-        secondPage: second, firstIncoming: 0, nextInPage: 0), block.ops, labels: labels)
+        irOpCount: UInt32(block.opCount), compiled: compiled, firstExit: store.nextExit, isValid: true, tier: tier,
+        secondPage: second, firstIncoming: 0, nextInPage: 0), block, labels: labels)
     if !labels.isEmpty { chainWithin(id) }
     let page = key.physicalPC & ~0xFFF
     if openPages.contains(page) { noteOpenBlock(id, page) } else if store[id].nextInPage == 0 { denyWrites(page) }

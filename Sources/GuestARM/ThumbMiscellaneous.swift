@@ -127,7 +127,7 @@ extension Thumb {
 // MARK: Branches
 
 extension Thumb {
-  private static func target(_ t: Translator, _ i: Instruction) -> UInt32 {
+  private static func target(_ t: borrowing Translator, _ i: Instruction) -> UInt32 {
     t.readPC &+ UInt32(truncatingIfNeeded: i.j)
   }
 

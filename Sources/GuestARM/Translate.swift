@@ -12,17 +12,14 @@ extension ARMGuest {
   ///
   /// An odd PC stands for one that a branch with bit 0 clear led to: executing there faults, as the T bit is clear.
   public func translate(_ request: TranslationRequest, into builder: inout Builder) {
-    var translator = Translator(
-      Builder(pc: request.pc, reserving: 0), guest: self, flags: request.flags, pc: request.pc)
-    // Swapped, not copied: the arrays stay uniquely referenced.
-    swap(&translator.builder, &builder)
+    var translator = Translator(builder, guest: self, flags: request.flags, pc: request.pc)
     if request.pc & 1 == 0 {
       translate(request, with: &translator)
     } else {
       translator.begin(pc: request.pc, length: 1)
       translator.raise(.usageFault, .invalidState)
     }
-    swap(&translator.builder, &builder)
+    builder = translator.takeBuilder()
   }
 
   private func translate(_ request: TranslationRequest, with translator: inout Translator) {

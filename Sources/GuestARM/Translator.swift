@@ -7,7 +7,7 @@ import IR
 ///
 /// In an IT block, writes of registers select between new and old value. What cannot be undone (memory accesses,
 /// branches, calls, exceptions) comes after ``execute()``, which leaves the block if the condition does not hold.
-public struct Translator {
+public struct Translator: ~Copyable {
   public var builder: Builder
   public let features: Features
   public let semihosting: Bool
@@ -41,7 +41,7 @@ public struct Translator {
   /// Truth values of the current IT block's conditions, by whether they are of the "else" kind.
   var cachedConditions: (ValueID?, ValueID?) = (nil, nil)
 
-  init(_ builder: Builder, guest: ARMGuest, flags: TranslationFlags, pc: UInt64) {
+  init(_ builder: consuming Builder, guest: ARMGuest, flags: TranslationFlags, pc: UInt64) {
     self.builder = builder
     features = guest.model.features
     semihosting = guest.semihosting
@@ -50,6 +50,8 @@ public struct Translator {
     self.pc = pc
     length = 2
   }
+
+  consuming func takeBuilder() -> Builder { builder }
 
   /// The address after the current instruction.
   var nextPC: UInt64 { (pc &+ UInt64(length)) & 0xFFFF_FFFF }

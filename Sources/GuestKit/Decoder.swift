@@ -3,7 +3,7 @@
 import IR
 
 /// One instruction: how it is encoded, written and translated.
-public struct InstructionRow<Translator>: Sendable {
+public struct InstructionRow<Translator: ~Copyable>: Sendable {
   public typealias Translate = @Sendable (inout Translator, Instruction) -> Void
 
   public let name: String
@@ -32,7 +32,7 @@ public struct InstructionRow<Translator>: Sendable {
 }
 
 /// The rows of one extension of an ISA.
-public struct InstructionGroup<Translator>: Sendable {
+public struct InstructionGroup<Translator: ~Copyable>: Sendable {
   /// The extension's name in its manual.
   public let name: String
   public let rows: [InstructionRow<Translator>]
@@ -48,37 +48,39 @@ public struct InstructionGroup<Translator>: Sendable {
   public let bits: UInt32
   /// Number of its row in the table.
   public let row: Int
-  @usableFromInline let runs: UnsafePointer<FieldRun>
+  /// First runs of the row's fields, by ``Field/index``.
+  @usableFromInline let fields: UnsafePointer<FieldRun>
 
-  @inlinable init(bits: UInt32, row: Int, runs: UnsafePointer<FieldRun>) {
+  @inlinable init(bits: UInt32, row: Int, fields: UnsafePointer<FieldRun>) {
     self.bits = bits
     self.row = row
-    unsafe self.runs = runs
+    unsafe self.fields = fields
   }
 
   /// The field's value, sign-extended if it is signed; 0 for a field the row lacks.
   @inlinable public subscript(field: Field) -> Int {
-    let head = unsafe runs[row &* Field.count &+ field.index]
+    var run = unsafe fields + field.index
+    let head = unsafe run.pointee
     var value = head.bits(of: bits)
-    var next = head.next
+    var next = Int(head.next)
     while next != 0 {
-      let run = unsafe runs[Int(next)]
-      value |= run.bits(of: bits)
-      next = run.next
+      unsafe run += next
+      value |= unsafe run.pointee.bits(of: bits)
+      next = unsafe Int(run.pointee.next)
     }
     return head.finish(value)
   }
 }
 
 /// Holds the translator function of a row.
-@usableFromInline final class TranslatorBox<Translator> {
+@usableFromInline final class TranslatorBox<Translator: ~Copyable> {
   @usableFromInline let translate: InstructionRow<Translator>.Translate
 
   init(_ translate: @escaping InstructionRow<Translator>.Translate) { self.translate = translate }
 }
 
 /// Rows compiled for decoding. Immutable.
-@safe public final class DecodeTable<Translator>: @unchecked Sendable {
+@safe public final class DecodeTable<Translator: ~Copyable>: @unchecked Sendable {
   @usableFromInline struct Candidate: BitwiseCopyable {
     @usableFromInline var mask: UInt32 = 0
     @usableFromInline var value: UInt32 = 0
@@ -197,7 +199,7 @@ public struct InstructionGroup<Translator>: Sendable {
         var place = row * Field.count + field
         for (number, run) in runs.enumerated() {
           if number > 0 {
-            pool[place].next = UInt32(pool.count)
+            pool[place].next = UInt32(pool.count - place)
             place = pool.count
             pool.append(run)
           } else {
@@ -222,7 +224,8 @@ public struct InstructionGroup<Translator>: Sendable {
       let candidate = candidates[place]
       if bits & candidate.mask == candidate.value {
         let instruction = unsafe Instruction(
-          bits: bits, row: Int(candidate.row), runs: UnsafePointer(runs.baseAddress!))
+          bits: bits, row: Int(candidate.row),
+          fields: UnsafePointer(runs.baseAddress!) + Int(candidate.row) &* Field.count)
         if candidate.exclusionCount == 0 || admits(candidate, instruction) { return instruction }
       }
       if candidate.isLast { return nil }
@@ -231,7 +234,8 @@ public struct InstructionGroup<Translator>: Sendable {
   }
 
   /// Whether no field has a value that the candidate's row excludes.
-  @inlinable func admits(_ candidate: Candidate, _ instruction: Instruction) -> Bool {
+  @inline(never)
+  @usableFromInline func admits(_ candidate: Candidate, _ instruction: Instruction) -> Bool {
     let first = Int(candidate.firstExclusion)
     for index in first..<first + Int(candidate.exclusionCount) {
       if instruction[exclusions[index].field] == exclusions[index].value { return false }

@@ -23,7 +23,7 @@ public struct InstructionAlias: Sendable {
   }
 }
 
-extension DecodeTable {
+extension DecodeTable where Translator: ~Copyable {
   /// Mnemonic and operand text of `instruction`: of the first alias that fits, else of its row.
   ///
   /// Each letter of the operand template is replaced by what `format` makes of it.

@@ -21,14 +21,15 @@ public struct Field: ExpressibleByUnicodeScalarLiteral, Hashable, Sendable, Bitw
 
 /// A run of neighbouring bits of a field: where they stand in the encoding, and where in the field's value.
 public struct FieldRun: Equatable, Sendable {
+  /// As many low ones as it has bits.
+  @usableFromInline var mask: UInt32 = 0
   @usableFromInline var from: UInt8 = 0
-  @usableFromInline var width: UInt8 = 0
   @usableFromInline var to: UInt8 = 0
   /// Sign extension of the whole value: 64 less its width, 0 for none. Only in the first run.
   @usableFromInline var signShift: UInt8 = 0
   /// Added to the whole value. Only in the first run.
   @usableFromInline var add: Int32 = 0
-  /// Index of the field's next run in the pool; 0 ends.
+  /// How far behind the field's next run is in the pool; 0 ends.
   @usableFromInline var next: UInt32 = 0
 }
 
@@ -149,9 +150,9 @@ public struct Pattern: Sendable {
       if let last = runs.last, Int(last.from) == bit + 1, Int(last.to) == place + 1 {
         runs[runs.count - 1].from -= 1
         runs[runs.count - 1].to -= 1
-        runs[runs.count - 1].width += 1
+        runs[runs.count - 1].mask = last.mask << 1 | 1
       } else {
-        runs.append(FieldRun(from: UInt8(bit), width: 1, to: UInt8(place)))
+        runs.append(FieldRun(mask: 1, from: UInt8(bit), to: UInt8(place)))
       }
     }
     return runs
@@ -198,10 +199,8 @@ public struct Pattern: Sendable {
 
 extension FieldRun {
   /// The run's bits in the encoding.
-  var encodingMask: UInt32 { UInt32(truncatingIfNeeded: ((UInt64(1) << UInt64(width)) - 1) << UInt64(from)) }
-  @inlinable func bits(of encoding: UInt32) -> Int {
-    Int((UInt64(encoding) &>> UInt64(from)) & ((1 &<< UInt64(width)) &- 1)) &<< Int(to)
-  }
+  var encodingMask: UInt32 { mask << UInt32(from) }
+  @inlinable func bits(of encoding: UInt32) -> Int { Int(encoding &>> UInt32(from) & mask) &<< Int(to) }
   @inlinable func finish(_ value: Int) -> Int {
     (value &<< Int(signShift)) &>> Int(signShift) &+ Int(add)
   }

@@ -47,7 +47,7 @@ enum MultiplyDivide {
 
   /// IR division by zero gives 0, RISC-V's all ones; overflow and remainders agree.
   private static func quotient(_ opcode: Opcode, _ a: ValueID, _ b: ValueID, _ t: inout Translator) -> ValueID {
-    let type = t.builder.block.type(of: b)
+    let type = t.builder.type(of: b)
     let isZero = t.builder.compare(.equal, b, t.builder.const(type, 0))
     return t.builder.select(isZero, t.builder.const(type, -1), t.builder.binary(opcode, a, b))
   }

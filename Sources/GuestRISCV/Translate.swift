@@ -10,12 +10,9 @@ extension RISCVGuest {
   /// Translates an extended basic block: on through branches that fall through, up to the first unconditional jump,
   /// exception, change of state or end of the page; and on from there if an earlier branch leads to what follows.
   public func translate(_ request: TranslationRequest, into builder: inout Builder) {
-    var translator = Translator(
-      Builder(pc: request.pc, reserving: 0), guest: self, flags: request.flags, pc: request.pc)
-    // Swapped, not copied: the arrays stay uniquely referenced.
-    swap(&translator.builder, &builder)
+    var translator = Translator(builder, guest: self, flags: request.flags, pc: request.pc)
     translate(request, with: &translator)
-    swap(&translator.builder, &builder)
+    builder = translator.takeBuilder()
   }
 
   private func translate(_ request: TranslationRequest, with translator: inout Translator) {

@@ -4,10 +4,11 @@ import GuestKit
 import IR
 
 /// The state of one translation. Translator functions take it and the decoded ``Instruction``.
-public struct Translator {
+public struct Translator: ~Copyable {
   public var builder: Builder
   /// The integer registers' type: `i32` or `i64`.
   public let xlen: Type
+  private let addressMask: UInt64
   public let extensions: Extensions
   public let flags: Flags
   /// Address and length (bytes) of the current instruction.
@@ -18,14 +19,17 @@ public struct Translator {
   /// By f register: the single-precision number it is known to hold, if any.
   var singles = InlineArray<32, ValueID>(repeating: .none)
 
-  init(_ builder: Builder, guest: RISCVGuest, flags: TranslationFlags, pc: UInt64) {
+  init(_ builder: consuming Builder, guest: RISCVGuest, flags: TranslationFlags, pc: UInt64) {
     self.builder = builder
     xlen = guest.xlen == 32 ? .i32 : .i64
+    addressMask = xlen.mask
     extensions = guest.extensions
     self.flags = Flags(rawValue: flags)
     self.pc = pc
     length = 4
   }
+
+  consuming func takeBuilder() -> Builder { builder }
 
   /// The address after the current instruction.
   @inline(__always)
@@ -33,7 +37,7 @@ public struct Translator {
 
   /// `value` as an address: cut to XLEN.
   @inline(__always)
-  func address(_ value: UInt64) -> UInt64 { value & xlen.mask }
+  func address(_ value: UInt64) -> UInt64 { value & addressMask }
 
   // MARK: Values
 

@@ -38,16 +38,17 @@ public final class InterpreterHost: Host {
   }
 
   public func compile(
-    _ block: Block, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
+    _ block: BlockView, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
   ) throws(HostError) -> CompiledBlock {
-    guard let last = block.ops.last, last.opcode.endsBlock else {
+    guard block.opCount > 0, block.ops[block.opCount - 1].opcode.endsBlock else {
       throw .unsupported("a block without an end")
     }
-    guard used + block.ops.count <= code.capacity else { throw .codeCacheFull }
+    guard used + block.opCount <= code.capacity else { throw .codeCacheFull }
     let entry = used
     var exit = firstExit
     labels.removeAll(keepingCapacity: true)
-    for (index, op) in block.ops.enumerated() {
+    for index in 0..<block.opCount {
+      let op = block.ops[index]
       var instruction = Instruction(
         op: op, mask: op.type.mask, detail: 0, bits: UInt8(op.type.bits),
         sourceBits: op.a.isNone ? 64 : UInt8(block.type(of: op.a).bits))
@@ -83,9 +84,9 @@ public final class InterpreterHost: Host {
       }
       code[entry + index] = instruction
     }
-    used += block.ops.count
+    used += block.opCount
     return CompiledBlock(
-      entry: CodeAddress(UInt32(entry)), size: block.ops.count * MemoryLayout<Instruction>.stride,
+      entry: CodeAddress(UInt32(entry)), size: block.opCount * MemoryLayout<Instruction>.stride,
       exitCount: Int(exit - firstExit))
   }
 

@@ -157,7 +157,7 @@ public protocol Host: AnyObject, SendableMetatype {
   ///   - isHot: whether it is worth some time to choose the guest registers that live in host registers for this block.
   ///   - labels: takes the entries at the block's labels, in the order of the ops.
   func compile(
-    _ block: Block, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
+    _ block: BlockView, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
   ) throws(HostError) -> CompiledBlock
   /// Runs translated code from `entry` until something leaves it; the state's header says what and where.
   ///
@@ -213,9 +213,13 @@ public protocol Host: AnyObject, SendableMetatype {
 
 extension Host {
   /// Compiles a block whose labels are of no interest.
-  public func compile(_ block: Block, dataPath: DataPath, firstExit: UInt32) throws(HostError) -> CompiledBlock {
+  public func compile(
+    _ block: Block, dataPath: DataPath, isHot: Bool = false, firstExit: UInt32
+  ) throws(HostError) -> CompiledBlock {
     var labels: [CodeAddress] = []
-    return try compile(block, dataPath: dataPath, isHot: false, firstExit: firstExit, labels: &labels)
+    return try block.withView { (view) throws(HostError) in
+      try compile(view, dataPath: dataPath, isHot: isHot, firstExit: firstExit, labels: &labels)
+    }
   }
   public func pinnedRegisters(of block: CompiledBlock) -> [(register: Int, hostRegister: String)] { pinnedRegisters }
   public func kick(_ cpu: VCPUState) {}

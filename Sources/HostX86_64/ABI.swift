@@ -85,15 +85,15 @@ struct RegisterSet: BitwiseCopyable {
   mutating func remove(_ register: Register) { rawValue &= ~Self.bit(register) }
   /// The register with the lowest number; the set is not empty.
   @inline(__always)
-  var first: Register { Register(rawValue: UInt8(truncatingIfNeeded: rawValue.trailingZeroBitCount))! }
+  var first: Register { unsafe unsafeBitCast(UInt8(truncatingIfNeeded: rawValue.trailingZeroBitCount) & 15, to: Register.self) }
 }
 
 extension Type {
   /// Width of the register operations that compute values of this type; the upper bits of small ones are unspecified.
   @inline(__always)
-  var width: Width { bits > 32 ? .qword : .dword }
+  var width: Width { self == .i64 || self == .f64 || self == .v128 ? .qword : .dword }
 
   /// The exact width in memory and comparisons.
   @inline(__always)
-  var exactWidth: Width { bits <= 8 ? .byte : bits == 16 ? .word : width }
+  var exactWidth: Width { rawValue <= Type.i8.rawValue ? .byte : self == .i16 ? .word : width }
 }

@@ -37,6 +37,7 @@ struct ValueState {
   var next = ValueState.noValue
   /// A guest register that was given this value, `noValue` for none.
   var home = ValueState.noValue
+  /// 0, 1 or more.
   var uses: UInt8 = 0
   var lastUse: Int32 = -1
   var immediate: Int64 = 0
@@ -66,7 +67,6 @@ extension Lowering {
     let list = values[Int(value)].list
     if list == UInt16(guest) { return }
     if list != ValueState.noValue { removeMirror(value, Int(list)) }
-    if mirrors[guest] == ValueState.noValue && contents[guest] == ValueState.noValue { touched.append(UInt16(guest)) }
     values[Int(value)].list = UInt16(guest)
     values[Int(value)].next = mirrors[guest]
     mirrors[guest] = value
@@ -100,8 +100,8 @@ extension Lowering {
     return value
   }
 
-  mutating func setContents(_ guest: Int, _ value: UInt16) {
-    if mirrors[guest] == ValueState.noValue && contents[guest] == ValueState.noValue { touched.append(UInt16(guest)) }
+  @inline(__always)
+  func setContents(_ guest: Int, _ value: UInt16) {
     contents[guest] = value
     values[Int(value)].home = UInt16(guest)
   }
@@ -114,15 +114,15 @@ extension Lowering {
       || state.place == .vector && !ABI.isTemporary(state.vector)
   }
 
-  /// Moves live values found in `guest`, other than `exception`, to where they survive its being overwritten.
+  /// Moves live values found in `guest`, other than `exception`, to where they survive its being overwritten. What it
+  /// held must be known to be out of date, or may come back to it.
+  @inline(__always)
   mutating func preserveMirrors(of guest: Int, except exception: UInt16) {
-    var moving: [UInt16] = []
     while true {
       let value = popMirror(of: guest)
-      if value == ValueState.noValue { break }
-      if value != exception && isLive(value) && isFound(value, in: guest) { moving.append(value) }
+      if value == ValueState.noValue { return }
+      if value != exception && isLive(value) && isFound(value, in: guest) { moveAway(value, from: guest) }
     }
-    for value in moving { moveAway(value, from: guest) }
   }
 
   private mutating func moveAway(_ value: UInt16, from guest: Int) {
@@ -245,16 +245,23 @@ extension Lowering {
   mutating func endOp() {
     locked = RegisterSet()
     if usesFloat { endVectorOp() }
-    var used = ABI.temporaries.subtracting(free)
-    while !used.isEmpty {
+    let used = ABI.temporaries.subtracting(free)
+    if !used.isEmpty { freeDead(used) }
+  }
+
+  private mutating func freeDead(_ used: RegisterSet) {
+    let (owners, values, position) = (owners, values, position)
+    var (used, free) = (used, free)
+    repeat {
       let register = used.first
       used.remove(register)
-      let owner = owners[Int(register.rawValue)]
-      if owner == ValueState.noValue || values[Int(owner)].lastUse <= position {
+      let owner = Int(owners[Int(register.rawValue)])
+      if owner == Int(ValueState.noValue) || values[owner].lastUse <= position {
         owners[Int(register.rawValue)] = ValueState.noValue
         free.insert(register)
       }
-    }
+    } while !used.isEmpty
+    self.free = free
   }
 
   // MARK: Operands

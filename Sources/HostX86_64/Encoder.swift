@@ -176,6 +176,11 @@ public struct Assembler {
     _ opcode: MachineOpcode, _ width: Width, reg: UInt8, _ memory: Memory, trailing: Int = 0, byteRegister: Bool = false
   ) -> Bool {
     guard begin() else { return false }
+    if memory.isPlain {
+      putOpcode(opcode, width, rex: (reg >> 3) << 2 | memory.base >> 3, forced: byteRegister)
+      putPlainAddress(memory, reg: reg)
+      return true
+    }
     putAddressPrefixes(memory)
     putOpcode(opcode, width, rex: (reg >> 3) << 2 | memory.extensionBits, forced: byteRegister)
     putAddress(memory, reg: reg, trailing: trailing)
@@ -244,6 +249,20 @@ public struct Assembler {
     if memory.form.contains(.address32) { put(0x67) }
   }
 
+  /// Appends ModRM and displacement of a base register and a displacement: of most operands.
+  @inline(__always)
+  private mutating func putPlainAddress(_ memory: Memory, reg: UInt8) {
+    let displacement = memory.displacement
+    let base = memory.base & 7
+    let isShort = fitsInByte(displacement)
+    let mode: UInt8 = displacement == 0 && base != 5 ? 0 : isShort ? 0x40 : 0x80
+    put(mode | (reg & 7) << 3 | base)
+    if base == 4 { put(0x24) }
+    guard mode != 0 else { return }
+    unsafe UnsafeMutableRawPointer(bytes + count).storeBytes(of: displacement.littleEndian, as: Int32.self)
+    count &+= isShort ? 1 : 4
+  }
+
   /// Appends ModRM, SIB and displacement.
   @inline(__always)
   private mutating func putAddress(_ memory: Memory, reg: UInt8, trailing: Int) {
@@ -281,6 +300,10 @@ public struct Assembler {
 }
 
 extension Memory {
+  /// Whether it is a base register and a displacement, no more.
+  @inline(__always)
+  fileprivate var isPlain: Bool { index == Memory.absent && base != Memory.absent && form.isEmpty }
+
   /// The REX.X and REX.B bits.
   @inline(__always)
   fileprivate var extensionBits: UInt8 {

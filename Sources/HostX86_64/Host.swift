@@ -12,7 +12,14 @@ public final class X86_64Host: Host {
   let cache: CodeCache
   let slowAccess: SlowAccessFunction
   /// Translates blocks, and keeps what is known of those in the cache.
-  var lowering: Lowering
+  var lowering: Lowering {
+    @inline(__always)
+    _read { yield loweringCell.value }
+    @inline(__always)
+    _modify { yield &loweringCell.value }
+  }
+  private let loweringCell: RawCell<Lowering>
+  let trampolines: Trampolines
   let pollPage: PollPage
   /// The redirected memory sites, by number.
   var detours: [Int: Detour] = [:]
@@ -47,7 +54,7 @@ public final class X86_64Host: Host {
       unsafe completeSlowAccess
     let floatFunction: @convention(c) (UnsafeMutableRawPointer, UnsafeMutablePointer<UInt64>) -> UInt64 =
       unsafe completeSlowFloat
-    let trampolines = Trampolines(
+    trampolines = Trampolines(
       &assembler, pins: pins.map { configuration.registers[$0] },
       vectorPins: vectorPins.map { configuration.registers[$0] }, environment: configuration.floatEnvironment,
       slowFunction: unsafe UInt64(unsafeBitCast(function, to: UInt.self)),
@@ -55,9 +62,10 @@ public final class X86_64Host: Host {
     guard assembler.failure == .none else { throw .setup("the code cache is too small") }
     cache.commit(assembler.count)
     permanent = cache.used
-    lowering = Lowering(
-      configuration, pins: pins, vectorPins: vectorPins, hasFMA: hasFMA, trampolines: trampolines,
-      cacheBase: cache.base, pollPage: UInt32(cache.pollPage - cache.base), assembler: assembler)
+    loweringCell = RawCell(
+      Lowering(
+        configuration, pins: pins, vectorPins: vectorPins, hasFMA: hasFMA, trampolines: trampolines,
+        cacheBase: cache.base, pollPage: UInt32(cache.pollPage - cache.base), assembler: assembler))
     let added = chost_faults_add(
       cache.base, cache.base + UInt64(cache.size), UInt32(StateOffset.faultPC), UInt32(StateOffset.faultTrampoline))
     guard added == 0 else { throw .setup("too many code caches in one process") }
@@ -71,7 +79,7 @@ public final class X86_64Host: Host {
   // MARK: Compiling
 
   public func compile(
-    _ block: Block, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
+    _ block: BlockView, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
   ) throws(HostError) -> CompiledBlock {
     let compiled = try unsafe lowering.lower(
       block, dataPath, isHot: isHot, firstExit: firstExit, into: cache.free.memory, offset: cache.used)
@@ -97,7 +105,7 @@ public final class X86_64Host: Host {
     var assembler = unsafe Assembler(memory, runningAt: address)
     let offset = cache.used
     assembler.push(Int32(truncatingIfNeeded: site))
-    assembler.jmp(toAddress: cache.base + UInt64(lowering.trampolines.slow))
+    assembler.jmp(toAddress: cache.base + UInt64(trampolines.slow))
     guard assembler.failure == .none else { return nil }
     cache.commit(assembler.count)
     lowering.sites[site].stub = UInt32(offset)
@@ -108,12 +116,11 @@ public final class X86_64Host: Host {
 
   public func run(_ entry: CodeAddress, _ cpu: VCPUState) {
     unsafe cpu.store(UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque()), at: ABI.hostPointer)
-    cpu.store(cache.base + UInt64(lowering.trampolines.fault), at: StateOffset.faultTrampoline)
+    cpu.store(cache.base + UInt64(trampolines.fault), at: StateOffset.faultTrampoline)
     cpu.store(ABI.noSite, at: StateOffset.exitSite)
     cpu.exitReason = nil
     chost_set_gs_base(cpu.load(StateOffset.windowBase))
     if lowering.usesFloat { prepareFloat(cpu) }
-    let trampolines = lowering.trampolines
     let enter = unsafe unsafeBitCast(
       UInt(cache.base) + UInt(lowering.usesFloat ? trampolines.floats.enter : trampolines.enter),
       to: (@convention(c) (UnsafeMutableRawPointer, UInt64) -> Void).self)
@@ -235,8 +242,9 @@ extension Lowering {
     // Room for branches and numbers that take more bytes than in their own place.
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: limit * 2 + 256, alignment: 16)
     defer { unsafe memory.deallocate() }
-    let lowered = try? unsafe lower(
-      ir, dataPath, isHot: isHot, firstExit: UInt32(oldExits), into: memory, offset: offset)
+    let lowered = try? ir.withView { (view) throws(HostError) in
+      try unsafe lower(view, dataPath, isHot: isHot, firstExit: UInt32(oldExits), into: memory, offset: offset)
+    }
     return lowered == nil ? [] : (0..<marks.count).map { marks[$0] }
   }
 }

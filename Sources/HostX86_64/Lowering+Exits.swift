@@ -110,7 +110,7 @@ extension Lowering {
       cold.append(ColdPart(.leave, label, argument: before))
     }
     if effects.contains(.writesRegisters) {
-      for index in 0..<touched.count { contents[Int(touched[index])] = ValueState.noValue }
+      contents.fill(ValueState.noValue)
     }
     guard !op.result.isNone, values[Int(op.result.index)].uses > 0 else { return }
     if op.type == .i1 { assembler.alu(.and, .dword, .rax, 1) }
@@ -139,8 +139,7 @@ extension Lowering {
 
   /// Before all guest registers may change: brings the values found in them that are needed later to memory.
   private mutating func moveAllMirrors() {
-    for index in 0..<touched.count {
-      let guest = Int(touched[index])
+    for guest in 0..<mirrors.capacity {
       while true {
         let value = popMirror(of: guest)
         if value == ValueState.noValue { break }

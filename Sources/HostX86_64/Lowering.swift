@@ -55,8 +55,6 @@ struct Lowering {
   /// By guest register number: the list of values found in it, and the value last written or read.
   let mirrors: RawTable<UInt16>
   let contents: RawTable<UInt16>
-  /// Guest registers whose entries in `mirrors` or `contents` are in use.
-  var touched: RawList<UInt16>
   /// By host register number: the value in a temporary.
   let owners: RawTable<UInt16>
   var free = ABI.temporaries
@@ -66,8 +64,8 @@ struct Lowering {
   var nans = PendingNaNs()
   /// Index of the op at hand.
   var position: Int32 = 0
-  /// The block's ops; the block's own array would be checked and counted at every access.
-  let ops: RawTable<Op>
+  /// The block's ops, borrowed from it.
+  var ops: RawTable<Op>
   var opCount = 0
   var blockPC: UInt64 = 0
   var currentPC: UInt64 = 0
@@ -132,12 +130,11 @@ struct Lowering {
     hotBlocks = RawList(reserving: 1 << 10)
     hotMoves = RawList(reserving: 1 << 10)
     values = RawTable(capacity: Self.valueLimit + 1)
-    ops = RawTable(capacity: 2 * Self.valueLimit)
+    ops = RawTable(capacity: 0)
     mirrors = RawTable(capacity: configuration.registers.count)
     mirrors.fill(ValueState.noValue)
     contents = RawTable(capacity: configuration.registers.count)
     contents.fill(ValueState.noValue)
-    touched = RawList(reserving: 64)
     owners = RawTable(capacity: 16)
     cold = RawList(reserving: 256)
     floatCold = RawList(reserving: 64)
@@ -164,10 +161,8 @@ struct Lowering {
     hotBlocks.deallocate()
     hotMoves.deallocate()
     values.deallocate()
-    ops.deallocate()
     mirrors.deallocate()
     contents.deallocate()
-    touched.deallocate()
     owners.deallocate()
     cold.deallocate()
     floatCold.deallocate()
@@ -188,14 +183,13 @@ struct Lowering {
 
   /// Assembles `block` at the start of `memory`, which is byte `offset` of the code cache.
   mutating func lower(
-    _ block: Block, _ dataPath: DataPath, isHot: Bool, firstExit: UInt32, into memory: UnsafeMutableRawBufferPointer,
+    _ block: BlockView, _ dataPath: DataPath, isHot: Bool, firstExit: UInt32, into memory: UnsafeMutableRawBufferPointer,
     offset: Int
   ) throws(HostError) -> CompiledBlock {
     guard memory.count > 64 else { throw .codeCacheFull }
-    guard block.valueTypes.count <= Self.valueLimit else {
+    guard block.valueCount <= Self.valueLimit else {
       throw .unsupported("a block of over \(Self.valueLimit) values")
     }
-    guard block.ops.count <= ops.capacity else { throw .unsupported("a block of over \(ops.capacity) ops") }
     unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
     begin(block, dataPath, firstExit: firstExit, offset: offset)
     let (oldSites, oldFloatSites, oldPolls) = (sites.count, floatSites.count, polls.count)
@@ -209,11 +203,16 @@ struct Lowering {
       position = Int32(truncatingIfNeeded: index)
       if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
       switch ops[index].opcode {
-      // Nearly half of all ops; they need no register.
+      // Most of all ops; they need no temporary.
       case .instruction:
         currentPC = UInt64(bitPattern: ops[index].imm)
-        begun += 1
+        begun &+= 1
       case .const: define(constant: ops[index])
+      case .getRegister where pinOfRegister[Int(ops[index].imm)] < ABI.pinnedCount || !usesFloat:
+        lowerGet(ops[index])
+      case .setRegister:
+        lowerSet(ops[index])
+        endOp()
       default:
         lower(ops[index])
         endOp()
@@ -240,11 +239,11 @@ struct Lowering {
       entry: CodeAddress(UInt32(offset)), size: assembler.count, exitCount: Int(nextExit - firstExit))
   }
 
-  private mutating func begin(_ block: Block, _ dataPath: DataPath, firstExit: UInt32, offset: Int) {
+  private mutating func begin(_ block: BlockView, _ dataPath: DataPath, firstExit: UInt32, offset: Int) {
     self.dataPath = dataPath
     blockOffset = offset
-    opCount = block.ops.count
-    for index in 0..<opCount { ops[index] = block.ops[index] }
+    ops = block.ops
+    opCount = block.opCount
     self.firstExit = firstExit
     nextExit = firstExit
     exitLabels.removeAll()
@@ -261,13 +260,10 @@ struct Lowering {
     labels.removeAll()
     cold.removeAll()
     floatCold.removeAll()
-    for index in 0..<touched.count {
-      mirrors[Int(touched[index])] = ValueState.noValue
-      contents[Int(touched[index])] = ValueState.noValue
-    }
-    touched.removeAll()
+    mirrors.fill(ValueState.noValue)
+    contents.fill(ValueState.noValue)
     owners.fill(ValueState.noValue)
-    for index in block.valueTypes.indices { values[index] = ValueState(type: block.valueTypes[index]) }
+    for index in 0..<block.valueCount { values[index] = ValueState(type: block.valueTypes[index]) }
   }
 
   // MARK: The backward pass
@@ -275,38 +271,43 @@ struct Lowering {
   /// Finds each value's last use and number of uses, the pinned register it should be computed in, and the
   /// comparisons that need not become values.
   private mutating func findUses() {
+    let (ops, values, pinOfRegister, opcodeEffects) = (ops, values, pinOfRegister, opcodeEffects)
     // For each pinned register: the value it is set to next, valid while nothing in between observes it.
     var pending = InlineArray<24, UInt16>(repeating: ValueState.noValue)
     var pendingMask: UInt32 = 0
-    for index in stride(from: opCount - 1, through: 0, by: -1) {
+    var next = opCount
+    while next > 0 {
+      next &-= 1
+      let index = next
       let op = ops[index]
-      if op.opcode == .instruction || op.opcode == .const { continue }
+      switch op.opcode {
+      case .instruction, .const: continue
+      case .setRegister:
+        let pin = pinOfRegister[Int(op.imm)]
+        Self.use(op.a, at: index, values)
+        if pin != ValueState.noPin, (pin >= UInt8(ABI.pinnedCount)) == values[Int(op.a.index)].type.isFloat {
+          pending[Int(pin)] = op.a.index
+          pendingMask |= 1 &<< UInt32(pin)
+          values[Int(op.a.index)].hint = pin
+        }
+        continue
+      case .getRegister:
+        let pin = pinOfRegister[Int(op.imm)]
+        if pin != ValueState.noPin { pendingMask &= ~(1 &<< UInt32(pin)) }
+        continue
+      default: break
+      }
       let effects = opcodeEffects[Int(op.opcode.rawValue)]
       var wanted = ValueState.noPin
       if !op.result.isNone {
         let result = Int(op.result.index)
         let hint = values[result].hint
-        if hint != ValueState.noPin && pendingMask >> UInt32(hint) & 1 != 0 && pending[Int(hint)] == op.result.index {
+        if hint != ValueState.noPin && pendingMask &>> UInt32(hint) & 1 != 0 && pending[Int(hint)] == op.result.index {
           wanted = hint
         } else {
           values[result].hint = ValueState.noPin
         }
         if values[result].uses == 0 && effects.isDisjoint(with: .observable) { continue }
-      }
-      if op.opcode == .setRegister {
-        let pin = pinOfRegister[Int(op.imm)]
-        use(op.a, at: index)
-        if pin != ValueState.noPin, (pin >= UInt8(ABI.pinnedCount)) == values[Int(op.a.index)].type.isFloat {
-          pending[Int(pin)] = op.a.index
-          pendingMask |= 1 << UInt32(pin)
-          values[Int(op.a.index)].hint = pin
-        }
-        continue
-      }
-      if op.opcode == .getRegister {
-        let pin = pinOfRegister[Int(op.imm)]
-        if pin != ValueState.noPin { pendingMask &= ~(1 << UInt32(pin)) }
-        continue
       }
       if !effects.isDisjoint(with: [.mayRaise, .exits, .terminates, .readsMemory, .writesMemory]) || op.opcode == .call
       {
@@ -324,7 +325,7 @@ struct Lowering {
       }
       if !op.a.isNone {
         let isLast = values[Int(op.a.index)].uses == 0
-        use(op.a, at: place)
+        Self.use(op.a, at: place, values)
         if isLast && wanted != ValueState.noPin && op.opcode != .select,
           (wanted >= UInt8(ABI.pinnedCount)) == values[Int(op.a.index)].type.isFloat
         {
@@ -332,22 +333,22 @@ struct Lowering {
           values[Int(op.a.index)].hint = wanted
         }
       }
-      if !op.b.isNone { use(op.b, at: place) }
-      if !op.c.isNone { use(op.c, at: place) }
+      if !op.b.isNone { Self.use(op.b, at: place, values) }
+      if !op.c.isNone { Self.use(op.c, at: place, values) }
     }
   }
 
   @inline(__always)
-  private mutating func use(_ value: ValueID, at index: Int) {
+  private static func use(_ value: ValueID, at index: Int, _ values: RawTable<ValueState>) {
     let number = Int(value.index)
-    values[number].uses = values[number].uses == 255 ? 255 : values[number].uses + 1
+    values[number].uses = values[number].uses == 0 ? 1 : 2
     values[number].lastUse = max(values[number].lastUse, Int32(truncatingIfNeeded: index))
   }
 
   // MARK: Dispatch
 
   @inline(__always)
-  private mutating func define(constant op: Op) {
+  private func define(constant op: Op) {
     values[Int(op.result.index)].place = .constant
     values[Int(op.result.index)].immediate = signExtended(op.imm, op.type)
   }
@@ -374,7 +375,7 @@ struct Lowering {
     case .copy: op.type.isFloat ? aliasVector(op.result, op.a) : alias(op.result, op.a)
     case .bitcast: lowerBitcast(op)
     case .getRegister: lowerGet(op)
-    case .setRegister: lowerSet(op)
+    case .setRegister: preconditionFailure("done where ops are gone through")
     case .add: lowerAdd(op)
     case .sub: lowerSubtract(op)
     case .and: lowerCommuting(.and, op)

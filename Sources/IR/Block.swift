@@ -9,31 +9,58 @@ public struct ValueID: Hashable, Sendable, BitwiseCopyable {
 }
 
 /// One IR op, 24 bytes, trivial. Which fields count is said by ``Opcode/info``.
+///
+/// Three words, since the compiler passes and copies a struct of small fields field by field.
 public struct Op: Equatable, Sendable, BitwiseCopyable {
-  public var opcode: Opcode
-  public var type: Type
-  /// ``Condition``, ``MemoryAccess``, ``ExitFlags``, helper number, instruction length…
-  public var aux: UInt16
-  public var result: ValueID
-  public var a: ValueID
-  public var b: ValueID
-  public var c: ValueID
-  /// Retired-instruction count, instruction number, ``AtomicKind``.
-  public var extra: UInt32
+  /// From bit 0: opcode (8), type (8), `aux` (16), result (16), a (16).
+  @usableFromInline var head: UInt64
+  /// From bit 0: b (16), c (16), `extra` (32).
+  @usableFromInline var tail: UInt64
   public var imm: Int64
+
+  @inlinable public var opcode: Opcode {
+    get { unsafe unsafeBitCast(UInt8(truncatingIfNeeded: head), to: Opcode.self) }
+    set { head = head & ~0xFF | UInt64(newValue.rawValue) }
+  }
+  @inlinable public var type: Type {
+    get { unsafe unsafeBitCast(UInt8(truncatingIfNeeded: head >> 8), to: Type.self) }
+    set { head = head & ~0xFF00 | UInt64(newValue.rawValue) << 8 }
+  }
+  /// ``Condition``, ``MemoryAccess``, ``ExitFlags``, helper number, instruction length…
+  @inlinable public var aux: UInt16 {
+    get { UInt16(truncatingIfNeeded: head >> 16) }
+    set { head = head & ~0xFFFF_0000 | UInt64(newValue) << 16 }
+  }
+  @inlinable public var result: ValueID {
+    get { ValueID(UInt16(truncatingIfNeeded: head >> 32)) }
+    set { head = head & ~(0xFFFF << 32) | UInt64(newValue.index) << 32 }
+  }
+  @inlinable public var a: ValueID {
+    get { ValueID(UInt16(truncatingIfNeeded: head >> 48)) }
+    set { head = head & ~(0xFFFF << 48) | UInt64(newValue.index) << 48 }
+  }
+  @inlinable public var b: ValueID {
+    get { ValueID(UInt16(truncatingIfNeeded: tail)) }
+    set { tail = tail & ~0xFFFF | UInt64(newValue.index) }
+  }
+  @inlinable public var c: ValueID {
+    get { ValueID(UInt16(truncatingIfNeeded: tail >> 16)) }
+    set { tail = tail & ~0xFFFF_0000 | UInt64(newValue.index) << 16 }
+  }
+  /// Retired-instruction count, instruction number, ``AtomicKind``.
+  @inlinable public var extra: UInt32 {
+    get { UInt32(truncatingIfNeeded: tail >> 32) }
+    set { tail = tail & 0xFFFF_FFFF | UInt64(newValue) << 32 }
+  }
 
   @inlinable public init(
     _ opcode: Opcode, _ type: Type = .none, result: ValueID = .none, a: ValueID = .none, b: ValueID = .none,
     c: ValueID = .none, aux: UInt16 = 0, extra: UInt32 = 0, imm: Int64 = 0
   ) {
-    self.opcode = opcode
-    self.type = type
-    self.aux = aux
-    self.result = result
-    self.a = a
-    self.b = b
-    self.c = c
-    self.extra = extra
+    head =
+      UInt64(opcode.rawValue) | UInt64(type.rawValue) << 8 | UInt64(aux) << 16 | UInt64(result.index) << 32
+      | UInt64(a.index) << 48
+    tail = UInt64(b.index) | UInt64(c.index) << 16 | UInt64(extra) << 32
     self.imm = imm
   }
 
@@ -73,6 +100,41 @@ public struct Block: Sendable {
 
   /// Drops the ops that passes turned into `nop`.
   @inlinable public mutating func compact() { ops.removeAll { $0.opcode == .nop } }
+}
+
+/// A block's ops and types where they lie, for a host to compile. Valid while its owner lives and does not change.
+@safe public struct BlockView {
+  public let pc: UInt64
+  public let ops: RawTable<Op>
+  public let opCount: Int
+  /// The type of each value, by number.
+  public let valueTypes: RawTable<Type>
+  public let valueCount: Int
+
+  @inlinable init(pc: UInt64, ops: RawTable<Op>, opCount: Int, valueTypes: RawTable<Type>, valueCount: Int) {
+    self.pc = pc
+    self.ops = ops
+    self.opCount = opCount
+    self.valueTypes = valueTypes
+    self.valueCount = valueCount
+  }
+
+  @inlinable public func type(of value: ValueID) -> Type { valueTypes[Int(value.index)] }
+}
+
+extension Block {
+  /// Calls `body` with a view of the block.
+  public func withView<Result, Failure: Error>(
+    _ body: (BlockView) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let (ops, types) = (RawTable(copying: ops), RawTable(copying: valueTypes))
+    defer {
+      ops.deallocate()
+      types.deallocate()
+    }
+    return try body(
+      BlockView(pc: pc, ops: ops, opCount: self.ops.count, valueTypes: types, valueCount: valueTypes.count))
+  }
 }
 
 extension Block: Equatable {

@@ -5,7 +5,7 @@ extension Builder {
   @inlinable public mutating func float(
     _ opcode: Opcode, _ control: FloatControl, _ a: ValueID, _ b: ValueID = .none, _ c: ValueID = .none
   ) -> ValueID {
-    float(opcode, control, to: block.type(of: a), a, b, c)
+    float(opcode, control, to: type(of: a), a, b, c)
   }
 
   /// Any floating-point op whose result has type `type`.
@@ -22,6 +22,6 @@ extension Builder {
   }
 
   @inlinable public mutating func floatCompare(_ relation: FloatRelation, _ a: ValueID, _ b: ValueID) -> ValueID {
-    emit(Op(.floatCompare, block.type(of: a), a: a, b: b, aux: FloatControl(relation).rawValue), result: .i1)
+    emit(Op(.floatCompare, type(of: a), a: a, b: b, aux: FloatControl(relation).rawValue), result: .i1)
   }
 }

@@ -1,56 +1,84 @@
 // Owns the convenient way to write IR: one method an op, types inferred, constants folded nowhere (passes do that). A
 // guest register that was read or written before in the block is not read again: a third of all ops less.
 
-/// Appends ops to a block. Front ends hold one per translation.
-public struct Builder: Sendable {
-  public var block: Block
+/// Appends ops to a block. Front ends hold one per translation; the memory of one serves all translations of an engine.
+@safe public struct Builder: ~Copyable {
+  public private(set) var pc: UInt64
+  @usableFromInline var ops: RawList<Op>
+  @usableFromInline var valueTypes: RawList<Type>
   /// Guest instructions begun since the block's start or the last `retire`, the current one included.
-  public private(set) var pendingRetired: UInt32 = 0
-  private(set) var instructionNumber: UInt32 = 0
+  @usableFromInline var pendingRetired: UInt32 = 0
+  @usableFromInline var instructionNumber: UInt32 = 0
   /// Where side exits so far lead to, ahead in the block.
-  public var targets: TargetSet
-  /// By register number: the value last read or written, if it is still there.
-  @usableFromInline var contents: [UInt16]
+  public private(set) var targets: TargetSet
+  /// By register number, below ``knownRegisters``: the value last read or written, if it is still there.
+  @usableFromInline let contents: RawTable<UInt16>
 
-  /// - Parameter count: ops to reserve memory for; 0 for a builder that only holds the place of another.
-  @inlinable public init(pc: UInt64, reserving count: Int = 256) {
-    block = Block(pc: pc)
+  /// Registers with higher numbers are read anew each time.
+  @usableFromInline static var knownRegisters: Int { 128 }
+
+  public init(pc: UInt64) {
+    self.pc = pc
     targets = TargetSet(from: pc)
-    contents = count == 0 ? [] : [UInt16](repeating: 0xFFFF, count: 128)
-    block.ops.reserveCapacity(count)
-    block.valueTypes.reserveCapacity(count)
+    contents = RawTable(capacity: Self.knownRegisters)
+    ops = RawList(reserving: 256)
+    valueTypes = RawList(reserving: 256)
+    forgetRegisters()
+  }
+
+  deinit {
+    ops.deallocate()
+    valueTypes.deallocate()
+    contents.deallocate()
+    targets.deallocate()
   }
 
   /// Begins another block in the memory of the one there is.
   public mutating func restart(pc: UInt64) {
-    block.pc = pc
-    block.ops.removeAll(keepingCapacity: true)
-    block.valueTypes.removeAll(keepingCapacity: true)
-    targets = TargetSet(from: pc)
+    self.pc = pc
+    ops.removeAll()
+    valueTypes.removeAll()
+    targets.restart(from: pc)
     pendingRetired = 0
     instructionNumber = 0
     forgetRegisters()
   }
 
+  /// What was built so far, valid until the next change.
+  public var view: BlockView {
+    BlockView(
+      pc: pc, ops: ops.elements, opCount: ops.count, valueTypes: valueTypes.elements, valueCount: valueTypes.count)
+  }
+
+  /// A copy of what was built so far.
+  public var block: Block {
+    var block = Block(pc: pc)
+    block.ops = (0..<ops.count).map { ops[$0] }
+    block.valueTypes = (0..<valueTypes.count).map { valueTypes[$0] }
+    return block
+  }
+
+  @inlinable public func type(of value: ValueID) -> Type { valueTypes[Int(value.index)] }
+
   @inlinable mutating func note(_ value: ValueID, in register: Int) {
-    if register < contents.count { contents[register] = value.index }
+    if register < Self.knownRegisters { contents[register] = value.index }
   }
 
   @inlinable mutating func forgetRegisters() {
-    for register in contents.indices { contents[register] = 0xFFFF }
+    contents.fill(0xFFFF)
   }
 
   /// Marks the start of the guest instruction at `pc`.
-  public mutating func instruction(pc: UInt64, length: Int) {
-    block.ops.append(
-      Op(.instruction, aux: UInt16(length), extra: instructionNumber, imm: Int64(bitPattern: pc)))
+  @inlinable public mutating func instruction(pc: UInt64, length: Int) {
+    ops.append(
+      Op(.instruction, aux: UInt16(truncatingIfNeeded: length), extra: instructionNumber, imm: Int64(bitPattern: pc)))
     instructionNumber &+= 1
     pendingRetired &+= 1
   }
 
   /// Begins a part of the block that may be entered by itself, at the instruction at `pc`, which is yet to begin.
   public mutating func label(pc: UInt64) {
-    block.ops.append(Op(.label, extra: isTerminated ? 0 : pendingRetired, imm: Int64(bitPattern: pc)))
+    ops.append(Op(.label, extra: isTerminated ? 0 : pendingRetired, imm: Int64(bitPattern: pc)))
     pendingRetired = 0
     forgetRegisters()
   }
@@ -58,14 +86,16 @@ public struct Builder: Sendable {
   /// Brings all instructions before the current one into the retired count.
   public mutating func retireBeforeCurrent() {
     guard pendingRetired > 1 else { return }
-    block.ops.append(Op(.retire, extra: pendingRetired &- 1))
+    ops.append(Op(.retire, extra: pendingRetired &- 1))
     pendingRetired = 1
   }
 
-  @inlinable public mutating func emit(_ op: Op, result type: Type) -> ValueID {
+  @inlinable @inline(__always)
+  public mutating func emit(_ op: Op, result type: Type) -> ValueID {
     var op = op
-    op.result = block.makeValue(type)
-    block.ops.append(op)
+    op.result = ValueID(UInt16(truncatingIfNeeded: valueTypes.count))
+    valueTypes.append(type)
+    ops.append(op)
     return op.result
   }
 
@@ -74,8 +104,8 @@ public struct Builder: Sendable {
   }
 
   @inlinable public mutating func getRegister(_ register: Int, _ type: Type) -> ValueID {
-    let known = register < contents.count ? ValueID(contents[register]) : .none
-    if !known.isNone, block.type(of: known) == type { return known }
+    let known = register < Self.knownRegisters ? ValueID(contents[register]) : .none
+    if !known.isNone, self.type(of: known) == type { return known }
     let value = emit(Op(.getRegister, type, imm: Int64(register)), result: type)
     note(value, in: register)
     return value
@@ -83,27 +113,27 @@ public struct Builder: Sendable {
 
   @inlinable public mutating func setRegister(_ register: Int, _ value: ValueID) {
     note(value, in: register)
-    block.ops.append(Op(.setRegister, block.type(of: value), a: value, imm: Int64(register)))
+    ops.append(Op(.setRegister, type(of: value), a: value, imm: Int64(register)))
   }
 
   /// Any op of one operand whose result has `type` (the operand's own by default).
   @inlinable public mutating func unary(_ opcode: Opcode, _ a: ValueID, to type: Type? = nil) -> ValueID {
-    let type = type ?? block.type(of: a)
+    let type = type ?? self.type(of: a)
     return emit(Op(opcode, type, a: a), result: type)
   }
 
   /// Any op of two operands of one type and a result of the same.
   @inlinable public mutating func binary(_ opcode: Opcode, _ a: ValueID, _ b: ValueID) -> ValueID {
-    let type = block.type(of: a)
+    let type = type(of: a)
     return emit(Op(opcode, type, a: a, b: b), result: type)
   }
 
   @inlinable public mutating func compare(_ condition: Condition, _ a: ValueID, _ b: ValueID) -> ValueID {
-    emit(Op(.compare, block.type(of: a), a: a, b: b, aux: condition.rawValue), result: .i1)
+    emit(Op(.compare, type(of: a), a: a, b: b, aux: condition.rawValue), result: .i1)
   }
 
   @inlinable public mutating func select(_ condition: ValueID, _ a: ValueID, _ b: ValueID) -> ValueID {
-    let type = block.type(of: a)
+    let type = type(of: a)
     return emit(Op(.select, type, a: condition, b: a, c: b), result: type)
   }
 
@@ -116,7 +146,7 @@ public struct Builder: Sendable {
   @inlinable public mutating func store(
     _ value: ValueID, _ access: MemoryAccess, at base: ValueID, offset: Int64 = 0
   ) {
-    block.ops.append(Op(.store, block.type(of: value), a: base, b: value, aux: access.rawValue, imm: offset))
+    ops.append(Op(.store, type(of: value), a: base, b: value, aux: access.rawValue, imm: offset))
   }
 
   /// An atomic read-modify-write of `access.size` bytes; the old value comes extended to `type`.
@@ -134,7 +164,7 @@ public struct Builder: Sendable {
   }
 
   @inlinable public mutating func fence(_ ordering: Ordering) {
-    block.ops.append(Op(.fence, aux: ordering.rawValue))
+    ops.append(Op(.fence, aux: ordering.rawValue))
   }
 
   /// Calls helper number `helper`; `type` is what is kept of its 64-bit result (`i64` if it is of no interest).
@@ -151,34 +181,33 @@ public struct Builder: Sendable {
     _ condition: ValueID, to pc: UInt64, _ flags: ExitFlags = [], skipping skipped: UInt32 = 0
   ) {
     if !flags.contains(.unchainable) { targets.insert(pc) }
-    block.ops.append(
+    ops.append(
       Op(.exitIf, a: condition, aux: flags.rawValue, extra: pendingRetired &+ skipped, imm: Int64(bitPattern: pc)))
   }
 
   public mutating func exit(to pc: UInt64, _ flags: ExitFlags = []) {
     if !flags.contains(.unchainable) { targets.insert(pc) }
-    block.ops.append(Op(.exit, aux: flags.rawValue, extra: pendingRetired, imm: Int64(bitPattern: pc)))
+    ops.append(Op(.exit, aux: flags.rawValue, extra: pendingRetired, imm: Int64(bitPattern: pc)))
   }
 
   public mutating func exitIndirect(_ pc: ValueID, _ flags: ExitFlags = [.checksBudget]) {
-    block.ops.append(Op(.exitIndirect, block.type(of: pc), a: pc, aux: flags.rawValue, extra: pendingRetired))
+    ops.append(Op(.exitIndirect, type(of: pc), a: pc, aux: flags.rawValue, extra: pendingRetired))
   }
 
   /// - Parameter executed: whether the current instruction counts as retired.
   public mutating func exit(with reason: ExitReason, pc: UInt64, executed: Bool = true) {
     let retired = executed ? pendingRetired : pendingRetired &- 1
-    block.ops.append(
+    ops.append(
       Op(.exitWith, aux: UInt16(reason.rawValue), extra: retired, imm: Int64(bitPattern: pc)))
   }
 
   /// Raises a guest exception at the current instruction, which does not retire.
   public mutating func raise(_ cause: Int64, value: ValueID = .none) {
-    block.ops.append(Op(.raise, a: value, extra: pendingRetired &- 1, imm: cause))
+    ops.append(Op(.raise, a: value, extra: pendingRetired &- 1, imm: cause))
   }
 
   /// Whether the last op ends the block, unless a label follows.
   @inlinable public var isTerminated: Bool {
-    guard let last = block.ops.last else { return false }
-    return last.opcode.endsBlock
+    !ops.isEmpty && ops[ops.count &- 1].opcode.endsBlock
   }
 }

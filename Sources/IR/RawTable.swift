@@ -55,7 +55,11 @@
 
   @inlinable public func deallocate() { table.deallocate() }
 
-  @inlinable public mutating func append(_ element: Element) {
+  /// The elements' memory, until the next change; it has room for more than there are.
+  @inlinable public var elements: RawTable<Element> { table }
+
+  @inlinable @inline(__always)
+  public mutating func append(_ element: Element) {
     if used == table.capacity { grow() }
     table[used] = element
     used &+= 1
@@ -87,5 +91,29 @@
     for index in 0..<used { larger[index] = table[index] }
     table.deallocate()
     table = larger
+  }
+}
+
+/// A value in memory of its own. As a constant of a class, it can be changed without the run-time check for overlapping
+/// accesses that variables of classes have: some twenty calls for each block translated. Whoever changes it sees to it
+/// that nothing else looks at it meanwhile.
+@safe public struct RawCell<Value: ~Copyable>: ~Copyable {
+  @usableFromInline let pointer: UnsafeMutablePointer<Value>
+
+  @inlinable public init(_ value: consuming Value) {
+    unsafe pointer = .allocate(capacity: 1)
+    unsafe pointer.initialize(to: value)
+  }
+
+  deinit {
+    unsafe pointer.deinitialize(count: 1)
+    unsafe pointer.deallocate()
+  }
+
+  @inlinable public var value: Value {
+    @inline(__always)
+    _read { yield unsafe pointer.pointee }
+    @inline(__always)
+    nonmutating _modify { yield unsafe &pointer.pointee }
   }
 }

@@ -1,14 +1,25 @@
 // Owns the set of places in a block that its own exits lead to, as it is kept while the block is built.
 
 /// Guest PCs within ``reach`` bytes from the block's start, by halfwords.
-public struct TargetSet: Sendable {
-  @usableFromInline let start: UInt64
-  @usableFromInline var bits = InlineArray<16, UInt64>(repeating: 0)
+public struct TargetSet {
+  @usableFromInline var start: UInt64
+  @usableFromInline let bits = RawTable<UInt64>(capacity: 16)
 
   /// How far from its start a block's targets are noted.
   @inlinable public static var reach: UInt64 { 2 * 64 * 16 }
 
-  public init(from start: UInt64) { self.start = start }
+  init(from start: UInt64) {
+    self.start = start
+    bits.fill(0)
+  }
+
+  /// Begins anew, without any target.
+  mutating func restart(from start: UInt64) {
+    self.start = start
+    bits.fill(0)
+  }
+
+  func deallocate() { bits.deallocate() }
 
   @inlinable @inline(__always)
   public mutating func insert(_ pc: UInt64) {

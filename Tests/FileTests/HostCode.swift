@@ -41,9 +41,7 @@ import Testing
   var text = isHot ? "" : "pinned \(listing.pins)\n"
   var exit: UInt32 = 0
   for block in blocks {
-    var labels: [CodeAddress] = []
-    let compiled = try listing.host.compile(
-      block, dataPath: path, isHot: isHot, firstExit: exit, labels: &labels)
+    let compiled = try listing.host.compile(block, dataPath: path, isHot: isHot, firstExit: exit)
     if isHot { text += "pinned \(listing.pins(of: compiled))\n" }
     let host = listing.lines(compiled, of: block, path)
     text += "\nblock \(hex(block.pc)), \(compiled.size) bytes\n"
@@ -89,8 +87,7 @@ private struct HostListing {
       places[UInt64(unsafe unsafeBitCast(helper.function, to: UInt.self))] = "@" + helper.name
     }
     // The host shows no one the places of its shared code; reflection knows them by name.
-    let lowering = try #require(Mirror(reflecting: host).descendant("lowering"))
-    let trampolines = try #require(Mirror(reflecting: lowering).descendant("trampolines"))
+    let trampolines = try #require(Mirror(reflecting: host).descendant("trampolines"))
     for case let (name?, offset as Int) in Mirror(reflecting: trampolines).children {
       places[host.jumpTarget(CodeAddress(UInt32(offset)))] = "@" + name
     }

@@ -10,7 +10,7 @@ extension SplitMix {
 }
 
 /// Builds one block for the ``TestGuest``: few registers and small constants, so that values meet again often.
-struct RandomBlock {
+struct RandomBlock: ~Copyable {
   private var random: SplitMix
   private var builder = Builder(pc: 0x1000)
   private var pool: [Type: [ValueID]] = [:]

@@ -3,7 +3,7 @@
 import IR
 import TestSupport
 
-struct RandomBlock {
+struct RandomBlock: ~Copyable {
   var random: SplitMix
   var builder = Builder(pc: 0x1000)
   let registerType: Type
