@@ -5,12 +5,26 @@ import GuestKit
 import HostKit
 import IR
 
+/// Memory that loads, or stores, may reach although the window denies its page for the sake of what is beside it.
+struct OpenStretch {
+  var first: UInt64 = 1
+  var last: UInt64 = 0
+  var isWrite = false
+  /// Host address less guest address.
+  var addend: UInt64 = 0
+
+  static var count: Int { 8 }
+}
+
 /// What depends on the translation flags: the jump cache and the data TLB. One per set of flags a vCPU has run with.
 @safe final class ModeContext {
   let flags: TranslationFlags
   let memoryMode: MemoryMode
   let jumpCache: UnsafeMutableRawPointer
   let dataTLB: UnsafeMutableRawPointer
+  /// The parts of pages last accessed by slow accesses, ``OpenStretch/count`` of them, and which is replaced next.
+  private let stretches: UnsafeMutablePointer<OpenStretch>
+  private var nextStretch = 0
   /// Virtual page to physical page of executed code: tag and address, direct-mapped.
   var codePages = [(tag: UInt64, physical: UInt64)](repeating: (.max, 0), count: 64)
 
@@ -23,11 +37,14 @@ import IR
     self.memoryMode = memoryMode
     unsafe jumpCache = .allocate(byteCount: JumpCache.count * JumpCache.entrySize, alignment: 64)
     unsafe dataTLB = .allocate(byteCount: SoftTLB.count * SoftTLB.entrySize, alignment: 64)
+    unsafe stretches = .allocate(capacity: OpenStretch.count)
+    clearStretches()
     clearJumpCache()
     clearTLB()
   }
 
   deinit {
+    unsafe stretches.deallocate()
     unsafe jumpCache.deallocate()
     unsafe dataTLB.deallocate()
   }
@@ -49,7 +66,27 @@ import IR
     }
   }
 
+  func clearStretches() { unsafe stretches.initialize(repeating: OpenStretch(), count: OpenStretch.count) }
+
+  func add(_ stretch: OpenStretch) {
+    unsafe stretches[nextStretch] = stretch
+    nextStretch = (nextStretch + 1) % OpenStretch.count
+  }
+
+  /// The host address of `size` bytes that lie in a known stretch for such an access.
+  func openAddress(_ address: UInt64, _ size: Int, isWrite: Bool) -> UnsafeMutableRawPointer? {
+    let last = address &+ UInt64(size &- 1)
+    for index in 0..<OpenStretch.count {
+      let stretch = unsafe stretches[index]
+      if stretch.first <= address, last <= stretch.last, stretch.isWrite == isWrite {
+        return unsafe UnsafeMutableRawPointer(bitPattern: UInt(address &+ stretch.addend))
+      }
+    }
+    return nil
+  }
+
   func clearTLB() {
+    clearStretches()
     for index in 0..<SoftTLB.count { setTLB(index, read: SoftTLB.invalidTag, write: SoftTLB.invalidTag, 0, .max) }
     for index in codePages.indices { codePages[index].tag = .max }
   }
@@ -108,12 +145,16 @@ import IR
   /// The watchpoint access that ended the last run.
   public internal(set) var watchHit: WatchHit?
   var suppressesWatchpoints = false
+  /// The accesses of the instruction that a comparator looks at; nil while none does.
+  var seenAccesses: [SeenAccess]?
   /// Whether the vCPU stands where interrupts may be taken and time slices end.
   public internal(set) var mayInterrupt = true
   /// Something is to be looked at at the next interrupt point. Outlives leaving and entering translated code.
   var isKicked = false
   /// The instruction at PC is to run in a block of its own, since it writes into the block it was in.
   var runsNextAlone = false
+  /// The instruction made a store behind which interrupts may be taken.
+  var decidedInterrupts = false
   /// Whether the block that runs is one of a single instruction.
   var isStepping = false
   /// A block that is being stepped through op by op.
@@ -186,9 +227,11 @@ import IR
 
   public override func dataProtectionChanged() {
     engine.windowGeneration &+= 1
-    for mode in modes where mode.memoryMode == .tlb { mode.clearTLB() }
+    for mode in modes { if mode.memoryMode == .tlb { mode.clearTLB() } else { mode.clearStretches() } }
     kick()
   }
+
+  public override func stepNext() { runsNextAlone = true }
 
   public override func waitForInterrupt() { isWaiting = !engine.guest.wakesFromWait(state) }
 
@@ -289,6 +332,7 @@ public struct VCPUProgress: Sendable, Equatable {
   public var isHalted: Bool
   public var mayInterrupt: Bool
   public var isKicked: Bool
+  public var runsNextAlone: Bool
   public var repeatedException: RepeatedException
   public var reservationAddress: UInt64?
   public var reservationSize: Int
@@ -301,7 +345,8 @@ extension VCPU {
     get {
       VCPUProgress(
         ticks: ticks, retired: retired, isWaiting: isWaiting, isHalted: isHalted, mayInterrupt: mayInterrupt,
-        isKicked: isKicked, repeatedException: repeatedException, reservationAddress: reservation?.address,
+        isKicked: isKicked, runsNextAlone: runsNextAlone, repeatedException: repeatedException,
+        reservationAddress: reservation?.address,
         reservationSize: reservation?.size ?? 0,
         reservationValue: reservation?.value ?? 0, matchedInstruction: matchedInstruction)
     }
@@ -312,6 +357,7 @@ extension VCPU {
       isHalted = newValue.isHalted
       mayInterrupt = newValue.mayInterrupt
       isKicked = newValue.isKicked
+      runsNextAlone = newValue.runsNextAlone
       repeatedException = newValue.repeatedException
       matchedInstruction = newValue.matchedInstruction
       reservation = newValue.reservationAddress.map {
