@@ -32,9 +32,20 @@ public struct Region {
   public let isOverlay: Bool
   /// For `romDevice`: reads come from the memory. Always true for RAM and ROM, false for devices.
   public internal(set) var readsDirectly: Bool
+  /// Whether another region shows the same memory.
+  public internal(set) var isShared = false
 
   /// The last address of the region.
   public var last: UInt64 { base &+ (size &- 1) }
+
+  /// The memory behind it, and the byte of it that `base` shows; nil for devices.
+  var memory: (RAMRegion, offset: Int)? {
+    switch backing {
+    case .ram(let memory, let offset), .rom(let memory, let offset): (memory, offset)
+    case .romDevice(let memory, _, _): (memory, 0)
+    case .device: nil
+    }
+  }
 }
 
 /// A stretch of guest memory that may be accessed directly on the host.
@@ -62,7 +73,8 @@ public final class AddressSpace {
     var region: Int
   }
 
-  /// Called after guest memory changed through this address space: address and byte count.
+  /// Called after guest memory changed through this address space, for each address that shows it: address and byte
+  /// count.
   public var didWriteMemory: ((UInt64, Int) -> Void)?
   /// Called when a region was added, removed, or changed between direct and device reads.
   public var didChangeLayout: ((Region) -> Void)?
@@ -119,6 +131,11 @@ public final class AddressSpace {
 
   private func flatten() {
     segments.removeAll(keepingCapacity: true)
+    let shown = regions.compactMap { $0.memory.map { ObjectIdentifier($0.0) } }
+    for index in regions.indices {
+      let memory = regions[index].memory.map { ObjectIdentifier($0.0) }
+      regions[index].isShared = memory.map { memory in shown.count { $0 == memory } > 1 } ?? false
+    }
     let overlays = regions.indices.filter { regions[$0].isOverlay }
     for index in regions.indices where !regions[index].isOverlay {
       var base = regions[index].base
@@ -198,6 +215,28 @@ public final class AddressSpace {
     segments.map { ($0.base, $0.last, regions[$0.region]) }
   }
 
+  // MARK: Memory at several addresses
+
+  /// Tells that `count` bytes of one region's memory have changed: at `address`, and wherever else they appear.
+  public func noteWrite(_ address: UInt64, _ count: Int) {
+    didWriteMemory?(address, count)
+    for alias in aliases(of: address, count: count) { didWriteMemory?(alias.address, alias.count) }
+  }
+
+  /// Where else some of `count` bytes of one region's memory appear.
+  public func aliases(of address: UInt64, count: Int) -> [(address: UInt64, count: Int)] {
+    guard let index = segment(at: address) else { return [] }
+    let region = regions[segments[index].region]
+    guard region.isShared, let (memory, offset) = region.memory else { return [] }
+    let start = offset + Int(address - region.base)
+    return regions.compactMap { other in
+      guard other.base != region.base, let (shown, first) = other.memory, shown === memory else { return nil }
+      let low = max(start, first)
+      let high = min(start + count, first + Int(other.size))
+      return low < high ? (other.base + UInt64(low - first), high - low) : nil
+    }
+  }
+
   // MARK: Accesses
 
   /// Reads `size` (1, 2, 4, 8) bytes, little endian, zero-extended. An access may straddle regions.
@@ -237,7 +276,7 @@ public final class AddressSpace {
     switch region.backing {
     case .ram(let memory, let offset):
       memory.store(value, at: offset + Int(distance), size: size)
-      didWriteMemory?(address, size)
+      noteWrite(address, size)
     case .rom: throw .readOnly(address)
     case .device(let target, let index), .romDevice(_, let target, let index):
       target.write(region: index, offset: distance, size: size, value: value & .mask(8 * size))
@@ -274,7 +313,7 @@ public final class AddressSpace {
         // What an image has below an overlay is hidden from the guest.
         guard region.isOverlay else { throw .readOnly(position) }
       }
-      didWriteMemory?(position, chunk.count)
+      noteWrite(position, chunk.count)
       done += chunk.count
     }
   }

@@ -113,6 +113,12 @@ public struct BlockStore: ~Copyable {
     return container == 0 ? id : container
   }
 
+  /// The guest code of a block, or of the one that `id` is an entry into.
+  func code(_ id: BlockID) -> Range<UInt64> {
+    let block = blocks[Int(container(of: id))]
+    return block.key.pc..<block.key.pc &+ UInt64(block.guestSize)
+  }
+
   /// The entries into a block besides its top.
   public func entries(_ id: BlockID) -> Range<BlockID> { id + 1..<id + 1 + blocks[Int(id)].entryCount }
 

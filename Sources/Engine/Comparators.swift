@@ -35,14 +35,22 @@ extension Engine {
 
   /// An access was held up because a comparator waits for it: it is made, and then counts.
   func matchAccess(_ vcpu: VCPU) -> RunOutcome? {
-    guard let hit = vcpu.watchHit,
-      let comparator = debug.comparators.first(where: { $0.number == hit.watchpoint.comparator })
-    else { return nil }
     vcpu.watchHit = nil
     vcpu.suppressesWatchpoints = true
+    vcpu.seenAccesses = []
     let outcome = executeOne(vcpu)
+    let accesses = vcpu.seenAccesses ?? []
+    vcpu.seenAccesses = nil
     vcpu.suppressesWatchpoints = false
-    return outcome ?? report(vcpu, comparator, isWrite: hit.isWrite)
+    if let outcome { return outcome }
+    let matches = debug.comparators.compactMap { comparator in
+      accesses.first { $0.matches(comparator) }.map { (comparator, $0) }
+    }
+    // All of them count, and the first is reported.
+    for (comparator, access) in matches.dropFirst() {
+      _ = guest.comparatorMatched(vcpu.state, comparator, isWrite: access.isWrite)
+    }
+    return matches.first.flatMap { report(vcpu, $0.0, isWrite: $0.1.isWrite) }
   }
 
   private func report(_ vcpu: VCPU, _ comparator: Comparator, isWrite: Bool) -> RunOutcome? {
@@ -50,6 +58,20 @@ extension Engine {
       return take(vcpu, exception)
     }
     return guest.takeDebugStop(vcpu.state).map { .caught($0) }
+  }
+}
+
+/// An access that was made.
+struct SeenAccess {
+  var address: UInt64
+  var size: Int
+  var isWrite: Bool
+  var value: UInt64
+
+  func matches(_ comparator: Comparator) -> Bool {
+    !comparator.isInstruction && (isWrite ? comparator.onWrite : comparator.onRead)
+      && comparator.address <= address &+ UInt64(size - 1) && address <= comparator.address &+ (comparator.length &- 1)
+      && comparator.value?.appears(in: value, at: address, count: size) ?? true
   }
 }
 

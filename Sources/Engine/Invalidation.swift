@@ -137,14 +137,19 @@ extension Engine {
   }
 
   private func watchedPagesChanged(_ watchpoint: Watchpoint) {
-    let end = watchpoint.address &+ (watchpoint.length &- 1)
-    for (first, last, _) in space.layout where first <= end && watchpoint.address <= last {
-      for page in stride(
-        from: max(first, watchpoint.address) & ~0xFFF, through: min(last, end, window.size), by: 0x1000)
-      {
-        protect(page)
-      }
-    }
+    for page in watchedPages(watchpoint) { protect(page) }
     for vcpu in vcpus { for mode in vcpu.modes { mode.clearTLB() } }
+  }
+
+  /// The pages in windows that a watchpoint touches.
+  func watchedPages(_ watchpoint: Watchpoint) -> [UInt64] {
+    let end = watchpoint.address &+ (watchpoint.length &- 1)
+    var pages: [UInt64] = []
+    for (first, last, region) in space.layout where first <= end && watchpoint.address <= last {
+      if case .device = region.backing { continue }
+      pages += stride(
+        from: max(first, watchpoint.address) & ~0xFFF, through: min(last, end, window.size), by: 0x1000)
+    }
+    return pages
   }
 }

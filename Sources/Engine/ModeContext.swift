@@ -3,6 +3,17 @@
 import GuestKit
 import HostKit
 
+/// Memory that loads, or stores, may reach although the window denies its page for the sake of what is beside it.
+struct OpenStretch {
+  var first: UInt64 = 1
+  var last: UInt64 = 0
+  var isWrite = false
+  /// Host address less guest address.
+  var addend: UInt64 = 0
+
+  static var count: Int { 8 }
+}
+
 /// What depends on the translation flags and the address space. A vCPU has one for each pair it has run with, and keeps
 /// them when it changes over: coming back, it finds its translations as it left them.
 @safe final class ModeContext {
@@ -11,6 +22,9 @@ import HostKit
   let memoryMode: MemoryMode
   let jumpCache: UnsafeMutableRawPointer
   private let dataTLB: UnsafeMutableRawPointer
+  /// The parts of pages last accessed by slow accesses, ``OpenStretch/count`` of them, and which is replaced next.
+  private let stretches: UnsafeMutablePointer<OpenStretch>
+  private var nextStretch = 0
   /// By entry of the TLB: the physical page, `.max` where there is none.
   private var physicalPages = [UInt64](repeating: .max, count: SoftTLB.count)
   /// The entries in use of the TLB and of the jump cache, so that little is cleared where little was filled.
@@ -31,11 +45,14 @@ import HostKit
     self.memoryMode = memoryMode
     unsafe jumpCache = .allocate(byteCount: JumpCache.count * JumpCache.entrySize, alignment: 64)
     unsafe dataTLB = .allocate(byteCount: SoftTLB.size, alignment: 64)
+    unsafe stretches = .allocate(capacity: OpenStretch.count)
+    clearStretches()
     for index in 0..<JumpCache.count { store(index, pc: JumpCache.emptyPC, target: 0) }
     for index in 0..<SoftTLB.count { clear(index) }
   }
 
   deinit {
+    unsafe stretches.deallocate()
     unsafe jumpCache.deallocate()
     unsafe dataTLB.deallocate()
   }
@@ -71,6 +88,27 @@ import HostKit
     if jumpPC(index) == pc { store(index, pc: JumpCache.emptyPC, target: 0) }
   }
 
+  // MARK: Parts of pages
+
+  func clearStretches() { unsafe stretches.initialize(repeating: OpenStretch(), count: OpenStretch.count) }
+
+  func add(_ stretch: OpenStretch) {
+    unsafe stretches[nextStretch] = stretch
+    nextStretch = (nextStretch + 1) % OpenStretch.count
+  }
+
+  /// The host address of `size` bytes that lie in a known stretch for such an access.
+  func openAddress(_ address: UInt64, _ size: Int, isWrite: Bool) -> UnsafeMutableRawPointer? {
+    let last = address &+ UInt64(size &- 1)
+    for index in 0..<OpenStretch.count {
+      let stretch = unsafe stretches[index]
+      if stretch.first <= address, last <= stretch.last, stretch.isWrite == isWrite {
+        return unsafe UnsafeMutableRawPointer(bitPattern: UInt(address &+ stretch.addend))
+      }
+    }
+    return nil
+  }
+
   // MARK: Translations
 
   /// Forgets what the guest's fence for `address`, or for all addresses, asks to forget.
@@ -94,6 +132,7 @@ import HostKit
   }
 
   func clearTLB() {
+    clearStretches()
     filled.forEach { clear($0) }
     filled.removeAll()
     for index in codePages.indices { codePages[index].tag = .max }

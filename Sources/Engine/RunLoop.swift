@@ -30,7 +30,8 @@ extension Engine {
   /// Runs `vcpu` until its time reaches `deadline` (in ticks) or something ends the run earlier.
   ///
   /// Interrupts are taken, and the deadline is seen, only where the architecture of the guest's code says so: after
-  /// taken backward branches and indirect jumps, exceptions, waits, and changes of system state. So a run does not
+  /// taken backward branches and indirect jumps, exceptions, waits, changes of system state, and stores that decide about
+  /// interrupts. So a run does not
   /// depend on how code was cut into blocks.
   public func run(_ vcpu: VCPU, until deadline: UInt64) -> RunOutcome {
     begin(vcpu, deadline)
@@ -48,7 +49,7 @@ extension Engine {
         vcpu.enterMode()
         vcpu.mayInterrupt = true
       }
-      if let transition = guest.pendingTransition(vcpu.state) {
+      while let transition = guest.pendingTransition(vcpu.state) {
         if let outcome = take(vcpu, transition) { return outcome }
       }
       if vcpu.mayInterrupt {
@@ -123,8 +124,10 @@ extension Engine {
     case .unlinked, .indirectMiss: break
     case let reason: if let outcome = handle(vcpu, reason) { return outcome }
     }
-    guard let transition = guest.pendingTransition(vcpu.state) else { return nil }
-    return take(vcpu, transition)
+    while let transition = guest.pendingTransition(vcpu.state) {
+      if let outcome = take(vcpu, transition) { return outcome }
+    }
+    return nil
   }
 
   private func debugStop(_ vcpu: VCPU) -> RunOutcome? { guest.takeDebugStop(vcpu.state).map { .caught($0) } }
@@ -212,6 +215,10 @@ extension Engine {
     vcpu.retired &+= executed
     state.budget = 0
     state.store(Int64(0), at: StateOffset.budgetStart)
+    if vcpu.decidedInterrupts {
+      vcpu.decidedInterrupts = false
+      vcpu.mayInterrupt = true
+    }
   }
 
   /// Chains the exit that led here, or enters the PC in the jump cache where an exit cannot be chained.
@@ -258,7 +265,10 @@ extension Engine {
     case .breakpoint: return .breakpoint
     case .watchpoint: return vcpu.watchHit?.watchpoint.comparator == nil ? .watchpoint : matchAccess(vcpu)
     case .semihosting: return .semihosting
-    case .step, .unlinked, .indirectMiss, nil: break
+    case .step:
+      // An instruction was abandoned, perhaps in the midst of a block.
+      if flagsFollowCode { vcpu.enterMode() }
+    case .unlinked, .indirectMiss, nil: break
     }
     return nil
   }

@@ -17,8 +17,8 @@ let slowAccessEntry: HelperFunction = { state, address, value, third, descriptor
 private enum AccessFailure: Error {
   case exception(GuestException)
   case watch(WatchHit)
-  /// The store would change the block it is in: it must run in a block of its own.
-  case overwritesRunningBlock
+  /// The store would change the block it is in, or have an interrupt taken behind it: it must run in a block of its own.
+  case mustRunAlone
 }
 
 extension Engine {
@@ -27,6 +27,7 @@ extension Engine {
     if options.countsExecutions { noteSlowAccess(vcpu) }
     let address = guest.addressBits == 32 ? address & 0xFFFF_FFFF : address
     vcpu.state.accessOutcome = .completed
+    if let result = openAccess(vcpu, address, value, request) { return result }
     let reservation = vcpu.reservation
     do throws(AccessFailure) {
       let result =
@@ -46,7 +47,7 @@ extension Engine {
       case .watch(let hit):
         vcpu.watchHit = hit
         vcpu.state.exitReason = .watchpoint
-      case .overwritesRunningBlock:
+      case .mustRunAlone:
         vcpu.reservation = reservation
         vcpu.runsNextAlone = true
         vcpu.state.exitReason = .step
@@ -54,6 +55,43 @@ extension Engine {
       vcpu.state.accessOutcome = .left
       return 0
     }
+  }
+
+  /// Makes a plain load or store in a page that the window denies, where an access like it was allowed before.
+  private func openAccess(_ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ request: SlowAccess) -> UInt64? {
+    let (access, isWrite) = (request.access, request.opcode == .store)
+    guard isWrite || request.opcode == .load, access.space == .current, !access.bigEndian,
+      !access.aligned || address & UInt64(access.size - 1) == 0, !vcpu.suppressesWatchpoints,
+      let place = unsafe vcpu.mode.openAddress(address, access.size, isWrite: isWrite)
+    else { return nil }
+    switch (isWrite, access.size) {
+    case (true, 1): unsafe place.storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
+    case (true, 2): unsafe place.storeBytes(of: UInt16(truncatingIfNeeded: value).littleEndian, as: UInt16.self)
+    case (true, 4): unsafe place.storeBytes(of: UInt32(truncatingIfNeeded: value).littleEndian, as: UInt32.self)
+    case (true, _): unsafe place.storeBytes(of: value.littleEndian, as: UInt64.self)
+    case (_, 1): return extend(UInt64(unsafe place.load(as: UInt8.self)), access, to: request.type)
+    case (_, 2):
+      return extend(UInt64(UInt16(littleEndian: unsafe place.loadUnaligned(as: UInt16.self))), access, to: request.type)
+    case (_, 4):
+      return extend(UInt64(UInt32(littleEndian: unsafe place.loadUnaligned(as: UInt32.self))), access, to: request.type)
+    default: return extend(UInt64(littleEndian: unsafe place.loadUnaligned(as: UInt64.self)), access, to: request.type)
+    }
+    return 0
+  }
+
+  /// Remembers, after an access in a page that the window denies, what of the page such accesses may reach.
+  private func noteOpenStretch(_ vcpu: VCPU, _ address: UInt64, _ found: AddressTranslation, _ kind: AccessKind) {
+    let page = address & ~0xFFF
+    let isWrite = kind == .write
+    guard vcpu.mode.memoryMode == .restrictedWindow, let stretch = found.stretch, found.physical == address,
+      let direct = space.directPage(at: page), !isWrite || direct.isWritable && !isCodeGuarded(page),
+      !debug.watchesPage(page), !isOpen(page, vcpu, isWrite: isWrite)
+    else { return }
+    let host = unsafe UInt64(UInt(bitPattern: direct.memory.alias + direct.offset))
+    vcpu.mode.add(
+      OpenStretch(
+        first: max(stretch.lowerBound, page), last: min(stretch.upperBound, page + 0x1000) - 1, isWrite: isWrite,
+        addend: host &- page))
   }
 
   private func load(_ vcpu: VCPU, _ address: UInt64, _ request: SlowAccess) throws(AccessFailure) -> UInt64 {
@@ -71,6 +109,14 @@ extension Engine {
   }
 
   private func read(
+    _ vcpu: VCPU, _ address: UInt64, _ access: MemoryAccess, _ kind: AccessKind
+  ) throws(AccessFailure) -> UInt64 {
+    let value = try readPieces(vcpu, address, access, kind)
+    vcpu.seenAccesses?.append(SeenAccess(address: address, size: access.size, isWrite: false, value: value))
+    return value
+  }
+
+  private func readPieces(
     _ vcpu: VCPU, _ address: UInt64, _ access: MemoryAccess, _ kind: AccessKind
   ) throws(AccessFailure) -> UInt64 {
     let size = access.size
@@ -101,10 +147,11 @@ extension Engine {
         let at = address &+ byte < next ? first &+ byte : second &+ (address &+ byte &- next)
         try writePhysical(vcpu, at, 1, value >> (8 * byte), address &+ byte)
       }
-      return 0
+    } else {
+      let physical = try translate(vcpu, address, size, .write, access.space)
+      try writePhysical(vcpu, physical, size, value, address)
     }
-    let physical = try translate(vcpu, address, size, .write, access.space)
-    try writePhysical(vcpu, physical, size, value, address)
+    vcpu.seenAccesses?.append(SeenAccess(address: address, size: size, isWrite: true, value: value))
     return 0
   }
 
@@ -129,7 +176,9 @@ extension Engine {
     if vcpu.mode.memoryMode == .window && space == .current || space == .physical { return address }
     do throws(GuestException) {
       let found = try guest.translateAddress(vcpu.state, address, kind, size: size, space: space, memory: vcpu)
-      if space == .current, found.wholePage { fillTLB(vcpu, address, found, kind) }
+      if space == .current {
+        if found.wholePage { fillTLB(vcpu, address, found, kind) } else { noteOpenStretch(vcpu, address, found, kind) }
+      }
       return found.physical
     } catch { throw .exception(error) }
   }
@@ -152,7 +201,10 @@ extension Engine {
   private func readPhysical(
     _ vcpu: VCPU, _ physical: UInt64, _ size: Int, _ address: UInt64, _ kind: AccessKind
   ) throws(AccessFailure) -> UInt64 {
-    if let direct = space.ram(at: physical, count: size) { return direct.memory.load(direct.offset, size: size) }
+    if let direct = space.ram(at: physical, count: size) {
+      if isOpen(physical & ~0xFFF, vcpu, isWrite: false) { vcpu.state.accessOutcome = .completedNeedlessly }
+      return direct.memory.load(direct.offset, size: size)
+    }
     clock.now = time(of: vcpu)
     vcpu.state.accessOutcome = .completedOnDevice
     do throws(BusError) {
@@ -166,14 +218,20 @@ extension Engine {
   private func writePhysical(
     _ vcpu: VCPU, _ physical: UInt64, _ size: Int, _ value: UInt64, _ address: UInt64
   ) throws(AccessFailure) {
-    if overwritesRunningBlock(vcpu, physical, size) { throw .overwritesRunningBlock }
+    if overwritesRunningBlock(vcpu, physical, size) { throw .mustRunAlone }
     let page = physical & ~0xFFF
     if store.hasCode(inPage: page), store.overlapping(physical..<physical + UInt64(size)).isEmpty {
       noteStoreBesideCode(page)
     }
     if space.ram(at: physical, count: size) == nil {
+      if guest.storeDecidesInterrupts(physical) {
+        if !vcpu.isStepping, vcpu.opSession == nil { throw .mustRunAlone }
+        vcpu.decidedInterrupts = true
+      }
       clock.now = time(of: vcpu)
       vcpu.state.accessOutcome = .completedOnDevice
+    } else if isOpen(page, vcpu, isWrite: true) {
+      vcpu.state.accessOutcome = .completedNeedlessly
     }
     do throws(BusError) {
       try space.write(physical, size: size, value)
@@ -193,6 +251,11 @@ extension Engine {
   /// into blocks.
   private func overwritesRunningBlock(_ vcpu: VCPU, _ physical: UInt64, _ size: Int) -> Bool {
     guard !vcpu.isStepping, vcpu.opSession == nil else { return false }
+    return overwritesRunningBlock(vcpu, at: physical, size)
+      || space.aliases(of: physical, count: size).contains { overwritesRunningBlock(vcpu, at: $0.address, $0.count) }
+  }
+
+  private func overwritesRunningBlock(_ vcpu: VCPU, at physical: UInt64, _ size: Int) -> Bool {
     let page = physical & ~0xFFF
     let pc: UInt64 = vcpu.state.load(StateOffset.currentPC)
     let isRunning = { [self] (id: BlockID) in
@@ -229,6 +292,7 @@ extension Engine {
       guard let held, held.address == address, held.size == access.size else { return 1 }
       guard try readPhysical(vcpu, physical, access.size, address, .write) == held.value else { return 1 }
       try writePhysical(vcpu, physical, access.size, operand & mask, address)
+      vcpu.seenAccesses?.append(SeenAccess(address: address, size: access.size, isWrite: true, value: operand & mask))
       return 0
     default:
       let old = try readForUpdate(vcpu, address, access)

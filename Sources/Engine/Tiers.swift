@@ -43,7 +43,7 @@ extension Engine {
     guard options.tiers == .adaptive else { return }
     statistics.samples &+= 1
     let pc = vcpu.state.pc
-    guard let (physical, wholePage) = try? physicalPC(vcpu, pc), wholePage else { return }
+    guard let (physical, wholePage, _) = try? physicalPC(vcpu, pc), wholePage else { return }
     let id = store.find(BlockKey(pc: pc, physicalPC: physical, flags: vcpu.mode.flags, variant: .normal))
     guard id != 0, store[id].tier == .quick else {
       sampleInterval = min(sampleInterval * 2, Self.longestSampleInterval)

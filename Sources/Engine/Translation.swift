@@ -13,25 +13,46 @@ enum TranslationFailure: Error {
 }
 
 extension Engine {
-  /// The physical address of `pc` for execution.
-  func physicalPC(_ vcpu: VCPU, _ pc: UInt64) throws(GuestException) -> (address: UInt64, wholePage: Bool) {
+  /// The physical address of `pc` for execution, whether that holds for its page, and for which part of it if not.
+  func physicalPC(
+    _ vcpu: VCPU, _ pc: UInt64
+  ) throws(GuestException) -> (address: UInt64, wholePage: Bool, stretch: Range<UInt64>?) {
     let page = pc & ~0xFFF
-    if let known = vcpu.mode.codePage(page) { return (known | pc & 0xFFF, true) }
+    if let known = vcpu.mode.codePage(page) { return (known | pc & 0xFFF, true, nil) }
     let found = try guest.translateAddress(vcpu.state, pc, .execute, size: 2, space: .current, memory: vcpu)
     if found.wholePage { vcpu.mode.setCodePage(page, physical: found.physical & ~0xFFF, leafSize: found.leafSize) }
-    return (found.physical, found.wholePage)
+    return (found.physical, found.wholePage, found.stretch)
   }
 
   /// The block at the vCPU's PC, translated if need be.
   func block(_ vcpu: VCPU, at pc: UInt64, _ variant: BlockVariant) throws(TranslationFailure) -> BlockID {
-    let (physical, wholePage): (UInt64, Bool)
-    do { (physical, wholePage) = try physicalPC(vcpu, pc) } catch { throw .guest(error) }
+    let (physical, wholePage, stretch): (UInt64, Bool, Range<UInt64>?)
+    do { (physical, wholePage, stretch) = try physicalPC(vcpu, pc) } catch { throw .guest(error) }
     let key = BlockKey(pc: pc, physicalPC: physical, flags: vcpu.mode.flags, variant: variant)
     let known = store.find(key)
-    if known != 0, wholePage, isCurrent(vcpu, known) { return known }
+    /// Whether all of a block may be executed. Changes of that cut chains, so the way over a chain need not be checked.
+    func isWithin(_ id: BlockID) -> Bool {
+      guard !wholePage else { return true }
+      let code = store.code(id)
+      return stretch.map { $0.lowerBound <= code.lowerBound && code.upperBound <= $0.upperBound } ?? false
+    }
+    if known != 0, isWithin(known), isCurrent(vcpu, known) { return known }
     if known != 0 { invalidate(known) }
-    return try translate(
-      vcpu, key, options.tiers == .thorough ? .thorough : .quick, single: variant == .step || !wholePage)
+    let tier: Tier = options.tiers == .thorough ? .thorough : .quick
+    if variant == .normal, !wholePage, let stretch {
+      let id = try translate(vcpu, key, tier, single: false, end: stretch.upperBound)
+      if isWithin(id) { return id }
+      // An instruction of it reaches beyond.
+      invalidate(id)
+    }
+    let id = try translate(vcpu, key, tier, single: variant == .step || !wholePage)
+    if let stretch, !wholePage, store.code(id).upperBound > stretch.upperBound {
+      do { _ = try physicalPC(vcpu, stretch.upperBound) } catch {
+        invalidate(id)
+        throw .guest(error)
+      }
+    }
+    return id
   }
 
   /// Whether a block that straddles pages still sees the second page where it was.
@@ -43,12 +64,12 @@ extension Engine {
   }
 
   func translate(
-    _ vcpu: VCPU, _ key: BlockKey, _ tier: Tier, single: Bool, _ region: CodeRegion? = nil
+    _ vcpu: VCPU, _ key: BlockKey, _ tier: Tier, single: Bool, _ region: CodeRegion? = nil, end: UInt64? = nil
   ) throws(TranslationFailure) -> BlockID {
     let isTimed = statistics[tier].isTimed
     let start = isTimed ? monotonicNanoseconds() : 0
     let limit = single ? 1 : region == nil ? options.maximumInstructions : Int.max
-    do { try build(vcpu, key, limit, region: region?.shape, &builder) } catch { throw .guest(error) }
+    do { try build(vcpu, key, limit, region: region?.shape, end: end, &builder) } catch { throw .guest(error) }
     let decoded = isTimed ? monotonicNanoseconds() : 0
     let built = builder.view
     let extent = GuestExtent(built)
@@ -98,7 +119,7 @@ extension Engine {
 
   private func build(
     _ vcpu: VCPU, _ key: BlockKey, _ maximumInstructions: Int, secondPage: UInt64? = nil, region: RegionShape?,
-    _ builder: inout Builder
+    end: UInt64? = nil, _ builder: inout Builder
   ) throws(GuestException) {
     let page = space.directPage(at: key.physicalPC & ~0xFFF)
     guard let direct = page ?? space.ram(at: key.physicalPC, count: 1) else {
@@ -121,7 +142,8 @@ extension Engine {
         return nextPageBytes(vcpu, after: key.pc, whole: whole)
       }
     builder.restart(pc: key.pc)
-    let stops = key.variant == .normal ? debug.breakpoints : []
+    var stops = key.variant == .normal ? debug.breakpoints : []
+    if let end { stops.insert(end, at: stops.firstIndex { $0 > end } ?? stops.count) }
     let request = TranslationRequest(
       pc: key.pc, flags: key.flags, code: code, maximumInstructions: maximumInstructions, stopBefore: stops,
       region: region)

@@ -32,12 +32,16 @@ import IR
   /// The watchpoint access that ended the last run.
   public internal(set) var watchHit: WatchHit?
   var suppressesWatchpoints = false
+  /// The accesses of the instruction that a comparator looks at; nil while none does.
+  var seenAccesses: [SeenAccess]?
   /// Whether the vCPU stands where interrupts may be taken and time slices end.
   public internal(set) var mayInterrupt = true
   /// Something is to be looked at at the next interrupt point. Outlives leaving and entering translated code.
   var isKicked = false
   /// The instruction at PC is to run in a block of its own, since it writes into the block it was in.
   var runsNextAlone = false
+  /// The instruction made a store behind which interrupts may be taken.
+  var decidedInterrupts = false
   /// Whether the block that runs is one of a single instruction.
   var isStepping = false
   /// A block that is being stepped through op by op.
@@ -109,9 +113,11 @@ import IR
 
   public override func dataProtectionChanged() {
     engine.windowGeneration &+= 1
-    for mode in modes where mode.memoryMode == .tlb { mode.clearTLB() }
+    for mode in modes { if mode.memoryMode == .tlb { mode.clearTLB() } else { mode.clearStretches() } }
     kick()
   }
+
+  public override func stepNext() { runsNextAlone = true }
 
   public override func waitForInterrupt() { isWaiting = !engine.guest.wakesFromWait(state) }
 
@@ -221,6 +227,7 @@ public struct VCPUProgress: Sendable, Equatable {
   public var isHalted: Bool
   public var mayInterrupt: Bool
   public var isKicked: Bool
+  public var runsNextAlone: Bool
   public var repeatedException: RepeatedException
   public var reservationAddress: UInt64?
   public var reservationSize: Int
@@ -233,7 +240,8 @@ extension VCPU {
     get {
       VCPUProgress(
         ticks: ticks, retired: retired, isWaiting: isWaiting, isHalted: isHalted, mayInterrupt: mayInterrupt,
-        isKicked: isKicked, repeatedException: repeatedException, reservationAddress: reservation?.address,
+        isKicked: isKicked, runsNextAlone: runsNextAlone, repeatedException: repeatedException,
+        reservationAddress: reservation?.address,
         reservationSize: reservation?.size ?? 0,
         reservationValue: reservation?.value ?? 0, matchedInstruction: matchedInstruction)
     }
@@ -244,6 +252,7 @@ extension VCPU {
       isHalted = newValue.isHalted
       mayInterrupt = newValue.mayInterrupt
       isKicked = newValue.isKicked
+      runsNextAlone = newValue.runsNextAlone
       repeatedException = newValue.repeatedException
       matchedInstruction = newValue.matchedInstruction
       reservation = newValue.reservationAddress.map {

@@ -83,12 +83,7 @@ extension Engine {
 
   /// Pages whose protection in windows is not simply that of their memory.
   private var protectedPages: [UInt64] {
-    var pages = store.codePages + Array(straddlers.keys)
-    for watchpoint in debug.watchpoints {
-      pages += stride(
-        from: watchpoint.address & ~0xFFF, through: watchpoint.address &+ watchpoint.length &- 1, by: 0x1000)
-    }
-    return pages
+    store.codePages + Array(straddlers.keys) + debug.watchpoints.flatMap(watchedPages)
   }
 
   func layoutChanged(_ region: Region) {
@@ -103,10 +98,16 @@ extension Engine {
     for vcpu in vcpus { vcpu.flushTLB(address: nil, addressSpace: nil) }
   }
 
-  /// Sets a page's protection from what is known of it: in the window that code runs in at once, in the others when they
-  /// are activated.
+  /// Sets a page's protection from what is known of it, and that of the pages that show the same memory.
   func protect(_ page: UInt64) {
+    setProtection(page)
+    for alias in space.aliases(of: page, count: 0x1000) where alias.count == 0x1000 { setProtection(alias.address) }
+  }
+
+  /// In the window that code runs in at once, in the others when they are activated.
+  private func setProtection(_ page: UInt64) {
     guard let access = access(to: page) else { return }
+    for vcpu in vcpus { for mode in vcpu.modes { mode.clearStretches() } }
     staleProtections.insert(page)
     forEachWindow { window, limit in
       if base(of: window) == activeWindow { protect(page, in: window, min(access, limit(page))) }
@@ -145,8 +146,20 @@ extension Engine {
     do { try window.protect(page, count: 0x1000, access) } catch { log.write(.guestErrors, "memory window: \(error)") }
   }
 
-  /// Whether stores to a page are caught because of the code in it.
+  /// Whether translated code can make an access to a page of memory itself, as far as windows go.
+  func isOpen(_ page: UInt64, _ vcpu: VCPU, isWrite: Bool) -> Bool {
+    guard vcpu.mode.memoryMode != .tlb, let access = access(to: page) else { return false }
+    let view = restrictedWindows.last { base(of: $0.window) == vcpu.mode.windowBase }
+    return min(access, view?.limit(page) ?? .readWrite) >= (isWrite ? .readWrite : .readOnly)
+  }
+
+  /// Whether stores to a page are caught because of the code in it, wherever it was translated.
   func isCodeGuarded(_ page: UInt64) -> Bool {
+    if guardsCode(page) { return true }
+    return space.aliases(of: page, count: 0x1000).contains { guardsCode($0.address & ~0xFFF) }
+  }
+
+  private func guardsCode(_ page: UInt64) -> Bool {
     store.hasCode(inPage: page) && !openPages.contains(page) || straddlers[page] != nil
   }
 }

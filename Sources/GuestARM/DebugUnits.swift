@@ -42,7 +42,31 @@ extension SystemControl {
 
   // MARK: Comparators
 
-  /// What comparator `index` waits for; nil if it is off or of a kind that traces only.
+  /// The comparator of ARMv7-M's cores that can compare values.
+  private static var valueComparator: Int { 1 }
+
+  /// What comparator `index` waits for; nothing if it is off or of a kind that traces only.
+  private func comparators(_ index: Int) -> [Comparator] {
+    let function = state.debug.function[index]
+    // DATAVMATCH
+    guard !features.contains(.v8), function & 1 << 8 != 0 else { return comparator(index).map { [$0] } ?? [] }
+    let (onRead, onWrite) = (function & 13 == 5, function & 14 == 6)
+    guard onRead || onWrite else { return [] }
+    let value = ComparedValue(bits: UInt64(state.debug.value[index]), size: 1 << Int(min(function >> 10 & 3, 2)))
+    // DATAVADDR0 and DATAVADDR1: the comparators whose addresses count; its own number means any address.
+    let links = Set([Int(function >> 12 & 15), Int(function >> 16 & 15)]).sorted()
+    let places: [(address: UInt64, size: UInt64)] = links.compactMap { link in
+      guard link != index else { return links.count == 1 ? (0, 1 << 32) : nil }
+      guard link < DebugUnitState.comparators else { return nil }
+      return (UInt64(state.debug.value[link]), 1 << UInt64(min(state.debug.mask[link] & 31, 15)))
+    }
+    return places.map { place in
+      Comparator(
+        number: index, address: place.address & ~(place.size - 1), length: place.size, isInstruction: false,
+        onRead: onRead, onWrite: onWrite, value: value)
+    }
+  }
+
   private func comparator(_ index: Int) -> Comparator? {
     let function = state.debug.function[index]
     let address = UInt64(state.debug.value[index])
@@ -64,8 +88,6 @@ extension SystemControl {
       default: return nil
       }
     }
-    // DATAVMATCH is of a comparator for values.
-    guard function & 1 << 8 == 0 else { return nil }
     let size: UInt64 = 1 << UInt64(min(state.debug.mask[index] & 31, 15))
     switch function & 15 {
     case 4:
@@ -81,7 +103,7 @@ extension SystemControl {
   /// Tells the engine what to compare. Without TRCENA, and while nothing would come of it, there is nothing.
   func publishComparators() {
     let isUsed = state.debugControl & 1 << 24 != 0 && (isDebugged || state.debugControl & 1 << 16 != 0)
-    let list = isUsed ? (0..<DebugUnitState.comparators).compactMap(comparator) : []
+    let list = isUsed ? (0..<DebugUnitState.comparators).flatMap(comparators) : []
     guard list != comparators else { return }
     comparators = list
     core?.cpu.context.setComparators(list)
@@ -99,7 +121,9 @@ extension SystemControl {
     guard isDebugged else { return nil }
     state.debugFaultStatus |= 1 << 2
     let what = comparator.isInstruction ? "execution" : isWrite ? "a write" : "a read"
-    stopReason = "DWT comparator \(comparator.number) matched \(what) at \(hex(comparator.address))"
+    let value = comparator.value.map { " of \(hex($0.bits & ((1 << UInt64(8 * $0.size)) - 1)))" } ?? ""
+    let place = comparator.length < 1 << 32 ? " at \(hex(comparator.address))" : ""
+    stopReason = "DWT comparator \(comparator.number) matched \(what)\(value)\(place)"
     return nil
   }
 
@@ -120,7 +144,9 @@ extension SystemControl {
         let value = state.debug.function[index]
         // Reading clears MATCHED.
         if !isPeek { state.debug.function[index] &= ~(1 << 24) }
-        return features.contains(.v8) ? value | 0x5800_0000 : value
+        // ID of ARMv8-M; LNK1ENA of ARMv7-M: a second address can be linked.
+        if features.contains(.v8) { return value | 0x5800_0000 }
+        return index == Self.valueComparator ? value | 1 << 9 : value
       default: return 0
       }
     case 0x2000: return 0x260 | state.debug.patchControl
@@ -158,12 +184,16 @@ extension SystemControl {
   }
 
   private func writeFunction(_ index: Int, _ value: UInt32) {
-    state.debug.function[index] = value & (features.contains(.v8) ? 0xC3F : 0x000F_FFAF)
-    let isLinked = features.contains(.v8) ? [1, 3, 7, 8, 9, 10, 11, 12].contains(value & 15) : value & 1 << 8 != 0
-    let isTrace = !features.contains(.v8) && (1...3).contains(value & 15)
-    if isLinked || isTrace {
-      unimplemented.once(
-        "DWT_FUNCTION\(index): comparing cycles, values or ranges, and tracing, are not implemented", context)
+    let isV8 = features.contains(.v8)
+    // Of ARMv7-M, comparator 0 can compare cycles, and one comparator can compare values.
+    let fields: UInt32 = isV8 ? 0xC3F : index == 0 ? 0xAF : index == Self.valueComparator ? 0xF_FD2F : 0x2F
+    state.debug.function[index] = value & fields
+    let isRange = isV8 && [1, 3, 7, 8, 9, 10, 11, 12].contains(value & 15)
+    let isCycles = !isV8 && index == 0 && value & 1 << 7 != 0
+    let isTrace = !isV8 && (1...3).contains(value & 15)
+    if isRange || isCycles || isTrace {
+      let missing = isV8 ? "comparing cycles, values or ranges" : isCycles ? "comparing cycles" : "tracing"
+      unimplemented.once("DWT_FUNCTION\(index): \(missing) is not implemented", context)
     }
   }
 }

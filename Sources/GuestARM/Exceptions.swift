@@ -10,18 +10,30 @@ extension ARMGuest {
     return GuestException(cause: UInt64(number))
   }
 
-  /// A jump to an EXC_RETURN value in Handler mode: the return is part of the instruction that jumps.
+  /// A jump to an EXC_RETURN value in Handler mode: the return is part of the instruction that jumps. Or the end of a step
+  /// by DebugMonitor.
   public func pendingTransition(_ cpu: VCPUState) -> GuestException? {
     let pc = cpu.pc
-    guard pc >= model.features.lowestExceptionReturn else { return nil }
     let core = Core(cpu)
-    guard core.isHandler, core[.lockup] == 0, core.system != nil else { return nil }
-    return GuestException(cause: Cause.exceptionReturn.rawValue, value: pc)
+    if pc >= model.features.lowestExceptionReturn, core.isHandler, core[.lockup] == 0, core.system != nil {
+      return GuestException(cause: Cause.exceptionReturn.rawValue, value: pc)
+    }
+    return core.configuration.contains(.steps) ? core.system?.completedStep(core) : nil
   }
 
   public func wakesFromWait(_ cpu: VCPUState) -> Bool {
     let core = Core(cpu)
     return core[.waitsForEvent] != 0 && core[.event] != 0 || core.system?.wakes(core) ?? false
+  }
+
+  /// Stores that pend or enable interrupts, or change priorities: NVIC_ISER to NVIC_ICPR, NVIC_IPR, ICSR, AIRCR, SHPR,
+  /// SHCSR, DEMCR, STIR.
+  public func storeDecidesInterrupts(_ address: UInt64) -> Bool {
+    guard address >> 12 == 0xE000E else { return false }
+    switch address & 0xFFC {
+    case 0x100..<0x300, 0x400..<0x800, 0xD04, 0xD0C, 0xD18...0xD24, 0xDFC, 0xF00: return true
+    default: return false
+    }
   }
 
   /// Lines end at the interrupt controller, which is a device.
@@ -42,9 +54,15 @@ extension ARMGuest {
     guard let system = core.system else { return core.lockUp(cause) }
     guard core[.lockup] == 0 else { return }
     if cause.rawValue == Cause.exceptionReturn.rawValue {
-      return core.returnFromException(UInt32(truncatingIfNeeded: exception.value) ^ 1, system)
+      core.returnFromException(UInt32(truncatingIfNeeded: exception.value) ^ 1, system)
+      return system.beginStep(core)
     }
-    if cause.status.contains(.breakpoint), system.stopsAtBreakpoint(core) { return }
+    if cause.status.contains(.breakpoint) {
+      if system.stopsAtBreakpoint(core) { return }
+      if cpu.context.readPhysical(cpu.pc & ~1, size: 2) == 0xBEAB {
+        system.unimplemented.once("bkpt 0xab, a semihosting call: --semihosting serves it", system.context)
+      }
+    }
     if cause.number == ExceptionNumber.busFault.rawValue, system.ignores(cause, core) {
       return core.skipInstruction()
     }
@@ -53,14 +71,16 @@ extension ARMGuest {
       guard let escalated = system.note(cause, address: exception.value, core) else { return core.lockUp(cause) }
       number = escalated
     }
-    // SVC returns behind itself, and so does what a comparator stopped after. An odd PC is one reached with the T bit
-    // clear.
+    // SVC returns behind itself, as HardFault too where it escalates, and so does what a comparator stopped after. An odd
+    // PC is one reached with the T bit clear.
     var resume = UInt32(truncatingIfNeeded: cpu.pc) & ~1
-    if cause.number == ExceptionNumber.svCall.rawValue, number == cause.number {
+    if cause.number == ExceptionNumber.svCall.rawValue {
       resume &+= 2
       core[.itState] = UInt32(Translator.advance(UInt8(truncatingIfNeeded: core[.itState])))
     }
     core.enter(number, resume: resume, system)
+    let isRaised = cause.number == ExceptionNumber.svCall.rawValue || !cause.status.isEmpty
+    system.noteStep(into: number, isRaised: isRaised, core)
   }
 }
 

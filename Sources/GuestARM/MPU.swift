@@ -104,7 +104,7 @@ extension SystemControl {
   /// The rights that regions and default map give at `address`, the MPU being on.
   private func rights(_ address: UInt32, privileged: Bool) -> Rights {
     // The Private Peripheral Bus answers by the default map always.
-    if (0xE000_0000..<0xE010_0000).contains(address) { return privileged ? [.read, .write] : [] }
+    if Self.isPrivate(address) { return privileged ? [.read, .write] : [] }
     var rights: Rights?
     if isV8 {
       // Overlapping regions permit nothing.
@@ -125,34 +125,52 @@ extension SystemControl {
     (0x4000_0000..<0x6000_0000).contains(address) || address >= 0xA000_0000
   }
 
-  /// Whether the MPU permits an access in the current mode. No region is smaller than an access.
+  /// Whether an address is of the Private Peripheral Bus.
+  static func isPrivate(_ address: UInt32) -> Bool { address >> 20 == 0xE00 }
+
+  /// Whether the MPU permits an access in the current mode. No region is smaller than an access, and none decides about
+  /// loads and stores of the Private Peripheral Bus.
   func permits(_ address: UInt32, size: Int, _ kind: AccessKind, privileged: Bool, _ core: Core) -> Bool {
-    guard protects(core) else { return true }
+    guard protects(core), kind == .execute || !Self.isPrivate(address) else { return true }
     let wanted = Rights(kind)
     let last = address &+ UInt32(max(size, 1) - 1)
-    return rights(address, privileged: privileged).contains(wanted)
-      && (last & ~31 == address & ~31 || rights(last, privileged: privileged).contains(wanted))
+    return knownRights(address, privileged: privileged).contains(wanted)
+      && (last & ~31 == address & ~31 || knownRights(last, privileged: privileged).contains(wanted))
+  }
+
+  /// As ``rights(_:privileged:)``, from the stretches that were made of the regions.
+  private func knownRights(_ address: UInt32, privileged: Bool) -> Rights {
+    var (low, high) = (0, segments.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if segments[middle].start <= UInt64(address) { low = middle + 1 } else { high = middle }
+    }
+    guard low > 0 else { return [] }
+    return privileged ? segments[low - 1].privileged : segments[low - 1].user
   }
 
   /// The rights at an address in the current mode, and the one region that gives them (TT).
   func lookUp(_ address: UInt32, privileged: Bool, _ core: Core) -> (Rights, region: Int?) {
     guard protects(core) else {
-      let isDenied = !privileged && (0xE000_0000..<0xE010_0000).contains(address)
+      let isDenied = !privileged && Self.isPrivate(address)
       return (isDenied ? [] : .all, nil)
     }
     let matching = (0..<regionCount).filter { matches($0, address) }
     return (rights(address, privileged: privileged), matching.count == 1 ? matching[0] : nil)
   }
 
-  /// Whether the right to execute is the same all over the page of an address.
-  func isUniform(pageOf address: UInt32, privileged: Bool) -> Bool {
-    let page = UInt64(address & ~0xFFF)
-    let first = segments.lastIndex { $0.start <= page } ?? 0
-    let last = segments.lastIndex { $0.start <= page | 0xFFF } ?? 0
-    func executes(_ index: Int) -> Bool {
-      (privileged ? segments[index].privileged : segments[index].user).contains(.execute)
+  /// The addresses around one, within its page, that may be accessed if it may.
+  func stretch(around address: UInt32, _ kind: AccessKind, privileged: Bool) -> Range<UInt64> {
+    let (segments, wanted) = (segments, Rights(kind))
+    func permits(_ index: Int) -> Bool {
+      (privileged ? segments[index].privileged : segments[index].user).contains(wanted)
     }
-    return first == last || (first...last).allSatisfy { executes($0) == executes(first) }
+    let page = UInt64(address & ~0xFFF)..<UInt64(address & ~0xFFF) + 0x1000
+    guard let index = segments.lastIndex(where: { $0.start <= address }) else { return page }
+    var (first, end) = (index, index + 1)
+    while first > 0, permits(first - 1) == permits(index) { first -= 1 }
+    while end < segments.count, permits(end) == permits(index) { end += 1 }
+    return page.clamped(to: segments[first].start..<(end < segments.count ? segments[end].start : .max))
   }
 
   /// All of the address space as stretches of equal rights.

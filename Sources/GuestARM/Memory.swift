@@ -14,7 +14,7 @@ extension ARMGuest {
     let place = UInt32(truncatingIfNeeded: address)
     let system = core.system
     let privileged = core.isPrivileged && space != .user
-    if kind != .execute, !privileged, (0xE000_0000..<0xE010_0000).contains(place),
+    if kind != .execute, !privileged, SystemControl.isPrivate(place),
       system?.isOpenToUsers(place, kind) != true
     {
       throw accessFault(kind, UInt64(place))
@@ -25,9 +25,14 @@ extension ARMGuest {
     }
     let executable = isProtected || !SystemControl.isExecuteNever(place)
     if kind == .execute, !executable { throw protectionFault(.execute, UInt64(place)) }
-    return AddressTranslation(
-      physical: UInt64(place), readable: true, writable: true, executable: executable,
-      wholePage: !isProtected || kind == .execute && system?.isUniform(pageOf: place, privileged: privileged) ?? true)
+    var found = AddressTranslation(
+      physical: UInt64(place), readable: true, writable: true, executable: executable, wholePage: !isProtected)
+    if isProtected, let system {
+      let stretch = system.stretch(around: place, kind, privileged: privileged)
+      found.wholePage = kind == .execute && stretch.count == 0x1000
+      found.stretch = stretch
+    }
+    return found
   }
 
   func protectionFault(_ kind: AccessKind, _ address: UInt64) -> GuestException {

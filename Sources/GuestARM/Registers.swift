@@ -101,6 +101,8 @@ struct Configuration: OptionSet, Sendable {
   static var protectsFaultHandlers: Self { .init(rawValue: 8) }
   /// CCR.STKOFHFNMIGN: no stack limits in those (ARMv8-M).
   static var freesFaultHandlers: Self { .init(rawValue: 16) }
+  /// DebugMonitor steps the next instruction. No business of translation.
+  static var steps: Self { .init(rawValue: 32) }
 }
 
 extension ARMGuest {

@@ -46,6 +46,8 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
     var mpu = MPUState()
     var debug = DebugUnitState()
     var trace = TraceState()
+    /// The instruction that DebugMonitor steps.
+    var step: MonitorStep?
     /// The ``Cause`` of the last fault, where it was raised, and the same until a handler begins.
     var lastFault: UInt64 = 0
     var lastFaultAddress: UInt32 = 0
@@ -257,6 +259,7 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
     if features.contains(.v8), state.configuration & 1 << 10 != 0 { configuration.insert(.freesFaultHandlers) }
     if state.mpu.isEnabled { configuration.insert(.protectsMemory) }
     if state.mpu.control & 2 != 0 { configuration.insert(.protectsFaultHandlers) }
+    if state.step != nil { configuration.insert(.steps) }
     guard core.configuration != configuration else { return }
     core.configuration = configuration
     notice()

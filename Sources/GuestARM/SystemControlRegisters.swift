@@ -156,7 +156,8 @@ extension SystemControl {
     case _ where Self.isFloatRegister(offset): return readFloatRegister(offset)
     case 0xED3C: return 0
     case 0xED90..<0xEDC8: return readProtection(offset)
-    case 0xED40..<0xED80: return 0
+    // Identification; CLIDR, CTR, CCSIDR and CSSELR: there are no caches.
+    case 0xED40..<0xED88: return 0
     case 0xEDF0: return 0
     case 0xEDFC:
       return state.debugControl | (state.pending[ExceptionNumber.debugMonitor.rawValue] ? 1 << 17 : 0)
@@ -234,6 +235,8 @@ extension SystemControl {
     case 0xEDFC: writeDebugControl(value)
     case 0x1000..<0x3000: writeTraceUnit(offset, value)
     case 0xED14, 0xED3C, 0xED00: break
+    // CSSELR and cache maintenance.
+    case 0xED84, 0xEF50..<0xEF7C: break
     // Trace port, ROM table; the Security Extension's registers.
     case 0x4_0000..<0x4_3000, 0xF_F000...: break
     case 0xE380..<0xE3C0 where features.contains(.v8), 0xEDD0..<0xEDEC where features.contains(.v8): break
@@ -267,7 +270,6 @@ extension SystemControl {
 
   /// DEMCR: what a debugger catches, the DebugMonitor exception, and TRCENA, which the units of trace need.
   private func writeDebugControl(_ value: UInt32) {
-    if value & 1 << 18 != 0 { unimplemented.once("DEMCR.MON_STEP is not implemented", context) }
     keepingCycleCount { state.debugControl = value & 0x010D_07F1 }
     let monitor = ExceptionNumber.debugMonitor.rawValue
     state.enabled[monitor] = value & 1 << 16 != 0

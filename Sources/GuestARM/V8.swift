@@ -22,7 +22,8 @@ enum V8 {
       .init("stlexh", "111010001100 nnnn tttt 1111 1101 dddd", "d, t, [n]", stlexh),
       .init("tt", "111010000100 nnnn 1111 dddd 00 ......", "d, n", tt),
       .init("ttt", "111010000100 nnnn 1111 dddd 01 ......", "d, n", ttt),
-      // Of the Security Extension, which no model here has: undefined, by name in the log. SG does nothing without it.
+      // Of the Security Extension, which no model here has: undefined, by name in the log. But SG is a NOP wherever memory
+      // is not Secure (C2.4, "SG"), so everywhere.
       .init("tta", "111010000100 nnnn 1111 dddd 10 ......", "d, n", security),
       .init("ttat", "111010000100 nnnn 1111 dddd 11 ......", "d, n", security),
       .init("bxns", "010001110 mmmm 100", "m", security),

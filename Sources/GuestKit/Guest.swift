@@ -52,6 +52,9 @@ public struct AddressTranslation: Sendable {
   public var wholePage: Bool
   /// Bytes that the page-table entry it comes from stands for: 4 KiB or more.
   public var leafSize: UInt64
+  /// Where it does not: the addresses within the page for which the answer about this kind of access holds; nil if
+  /// unknown.
+  public var stretch: Range<UInt64>?
 
   @inlinable public init(
     physical: UInt64, readable: Bool, writable: Bool, executable: Bool, wholePage: Bool, leafSize: UInt64 = 0x1000
@@ -156,6 +159,8 @@ open class VCPUContext: PhysicalMemoryPort {
   open func dataProtectionChanged() { protectionChanged() }
   /// Wait for an interrupt before the next instruction; from an exception return.
   open func waitForInterrupt() {}
+  /// Execute the next instruction by itself, and then ask for a transition (``Guest/pendingTransition(_:)``).
+  open func stepNext() {}
   /// What the CPU's own debug unit compares, in place of what it did before.
   open func setComparators(_ comparators: [Comparator]) {}
   /// The device that is part of this CPU, once it has been attached: the guest's own business.
@@ -198,14 +203,40 @@ public struct Comparator: Hashable, Sendable {
   public var isInstruction: Bool
   public var onRead: Bool
   public var onWrite: Bool
+  /// What an access has to move besides, in some aligned part of it; nil for anything.
+  public var value: ComparedValue?
 
-  public init(number: Int, address: UInt64, length: UInt64, isInstruction: Bool, onRead: Bool, onWrite: Bool) {
+  public init(
+    number: Int, address: UInt64, length: UInt64, isInstruction: Bool, onRead: Bool, onWrite: Bool,
+    value: ComparedValue? = nil
+  ) {
+    self.value = value
     self.number = number
     self.address = address
     self.length = length
     self.isInstruction = isInstruction
     self.onRead = onRead
     self.onWrite = onWrite
+  }
+}
+
+/// A value that a comparator waits for: the low `size` (1, 2, 4) bytes of `bits`.
+public struct ComparedValue: Hashable, Sendable {
+  public var bits: UInt64
+  public var size: Int
+
+  public init(bits: UInt64, size: Int) {
+    self.bits = bits
+    self.size = size
+  }
+
+  /// Whether an access of `count` bytes at `address` has moved it.
+  public func appears(in value: UInt64, at address: UInt64, count: Int) -> Bool {
+    let mask: UInt64 = (1 << UInt64(8 * size)) - 1
+    return (0..<count).contains { byte in
+      (address &+ UInt64(byte)) % UInt64(size) == 0 && byte + size <= count
+        && (value >> UInt64(8 * byte) ^ bits) & mask == 0
+    }
   }
 }
 
@@ -297,6 +328,9 @@ public protocol Guest: AnyObject, Sendable {
   func catches(_ cpu: VCPUState) -> [String]
   /// A comparator matched. The exception to take for it, if there is one; see ``takeDebugStop(_:)`` too.
   func comparatorMatched(_ cpu: VCPUState, _ comparator: Comparator, isWrite: Bool) -> GuestException?
+  /// Whether a store to a physical address, of a device, may make an interrupt takeable: it is then taken before the next
+  /// instruction.
+  func storeDecidesInterrupts(_ address: UInt64) -> Bool
   /// Whether a waiting vCPU goes on (an interrupt is pending, whether or not it would be taken).
   func wakesFromWait(_ cpu: VCPUState) -> Bool
   /// An interrupt input of the vCPU changed: the architecture's own numbering (RISC-V: the bit in `mip`).
@@ -324,6 +358,7 @@ extension Guest {
   public func setCatches(_ cpu: VCPUState, _ words: [String]) {}
   public func catches(_ cpu: VCPUState) -> [String] { [] }
   public func comparatorMatched(_ cpu: VCPUState, _ comparator: Comparator, isWrite: Bool) -> GuestException? { nil }
+  public func storeDecidesInterrupts(_ address: UInt64) -> Bool { false }
   public var fencesCode: Bool { false }
   public var flagsFollowCode: Bool { false }
   public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] { [] }

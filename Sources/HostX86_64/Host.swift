@@ -21,6 +21,8 @@ public final class X86_64Host: Host {
   private let loweringCell: RawCell<Lowering>
   let trampolines: Trampolines
   let pollPage: PollPage
+  /// The redirected memory sites, by number.
+  var detours: [Int: Detour] = [:]
   let loopChains: LoopChains
   /// Bytes of the code cache that `reset` keeps.
   private let permanent: Int
@@ -90,6 +92,7 @@ public final class X86_64Host: Host {
   public func reset() {
     cache.rewind(to: permanent)
     lowering.forgetBlocks()
+    detours.removeAll()
     loopChains.removeAll()
   }
 

@@ -91,6 +91,12 @@ struct MemorySite {
   }
 }
 
+/// What stood where a site was redirected, and how often the access could have been made there since.
+struct Detour {
+  var instruction: [UInt8]
+  var needless = 0
+}
+
 /// The registers of translated code as a trampoline saved them, by number; behind them the place of the pushed site
 /// number, then the spill slots.
 @safe
@@ -130,7 +136,8 @@ func completeSlowAccess(_ state: UnsafeMutableRawPointer, _ frame: UnsafeMutable
 extension X86_64Host {
   func completeAccess(_ cpu: VCPUState, _ saved: SavedRegisters) -> UInt64 {
     let number: Int
-    if saved.siteNumber == Trampolines.faultMark {
+    let faulted = saved.siteNumber == Trampolines.faultMark
+    if faulted {
       let faultPC: UInt64 = cpu.load(StateOffset.faultPC)
       if let resume = poll(faultingAt: faultPC) { return cache.base + UInt64(resume) }
       number = site(faultingAt: faultPC)
@@ -157,7 +164,10 @@ extension X86_64Host {
       return cache.base + UInt64(leave)
     case .completedOnDevice:
       redirect(number)
-    case .completed: break
+    case .completed:
+      if faulted, site.trap == 0 { redirect(number) }
+    case .completedNeedlessly:
+      if site.isRedirected { noteDetour(number) }
     }
     if let register = Register(rawValue: site.sharedOffset) { saved[register] = .max }
     saved.setResult(site.destination, site.access.type, result)
@@ -214,7 +224,19 @@ extension X86_64Host {
     guard !lowering.sites[number].isRedirected, let stub = slowStub(number) else { return }
     lowering.sites[number].isRedirected = true
     let start = Int(lowering.sites[number].start)
+    detours[number] = Detour(instruction: cache.bytes(start..<start + 5))
     cache.patchBytes([0xE9] + Self.bytes(Int32(truncatingIfNeeded: stub - (start + 5))), at: start)
+  }
+
+  /// Site `number` went the slow path and need not have. Fifty times cost as much as a fault: then its instruction is put
+  /// back.
+  private func noteDetour(_ number: Int) {
+    guard var detour = detours[number] else { return }
+    detour.needless += 1
+    guard detour.needless == 50 else { return detours[number] = detour }
+    detours[number] = nil
+    lowering.sites[number].isRedirected = false
+    cache.patchBytes(detour.instruction, at: Int(lowering.sites[number].start))
   }
 
   private static func bytes(_ value: Int32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } }

@@ -45,10 +45,12 @@ public enum StateOffset {
 
 /// What a slow memory access did, for the host's decision about its site.
 public enum AccessOutcome: UInt32, Sendable {
-  /// Done; the site may stay as it is.
+  /// Done.
   case completed
   /// Done, and the same site will come again: make it call the slow path directly.
   case completedOnDevice
+  /// Done, as translated code could have done it itself in its window.
+  case completedNeedlessly
   /// Not done: `exitReason` says why; leave the block at the current instruction.
   case left
 }

@@ -47,6 +47,26 @@ import Testing
     #expect(throws: BusError.unmapped(0x2004)) { try space.copyOut(at: 0x2000, count: 5) }
   }
 
+  /// A write is told for every address that shows the memory, as far as it does.
+  @Test func writesAreToldAtAllAddresses() throws {
+    try space.map("mirror", at: 0x9000_0000, size: 0x1000, .ram(ram, offset: 0x1000))
+    try space.map("view", at: 0xA000_0000, size: 0x3000, .rom(ram, offset: 0))
+    var told: [String] = []
+    space.didWriteMemory = { told.append("\(String($0, radix: 16))+\($1)") }
+    try space.write(0x8000_1004, size: 4, 1)
+    #expect(told == ["80001004+4", "90000004+4", "a0001004+4"])
+    told = []
+    try space.copyIn([UInt8](repeating: 1, count: 8), at: 0x8000_0FFC)
+    #expect(told == ["80000ffc+8", "90000000+4", "a0000ffc+8"])
+    told = []
+    try space.write(0x9000_0000, size: 1, 1)
+    #expect(told == ["90000000+1", "80001000+1", "a0001000+1"])
+    #expect(space.unmap("mirror", at: 0x9000_0000) && space.unmap("view", at: 0xA000_0000))
+    told = []
+    try space.write(0x8000_1004, size: 4, 1)
+    #expect(told == ["80001004+4"])
+  }
+
   @Test func overlapsAreRefused() {
     #expect(throws: MemoryError.overlap(new: "x", existing: "device", at: 0x200f)) {
       try space.map("x", at: 0x200f, size: 9, .device(device, index: 0))
@@ -89,7 +109,8 @@ import Testing
   }
 
   @Test func loadersCrossRegionsAndReportTheHole() throws {
-    try space.map("more", at: 0x8000_4000, size: 0x1000, .rom(rom, offset: 0))
+    let more = try RAMRegion(name: "more", size: 0x1000)
+    try space.map("more", at: 0x8000_4000, size: 0x1000, .rom(more, offset: 0))
     var written = 0
     space.didWriteMemory = { written += $1 }
     try space.copyIn([1, 2, 3, 4], at: 0x8000_3ffe)

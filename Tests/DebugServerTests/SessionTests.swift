@@ -1,5 +1,5 @@
 // Replays gdb/sessions/*.gdb with the real GDB. The first line says the machine (`# machine: program[, N harts]`,
-// `# machine: vectors`, `# machine: uboot`, or `# machine: swift FIRMWARE[ on BOARD]` for that of boards/swift, left to
+// `# machine: vectors`, `# machine: float BOARD`, `# machine: uboot`, or `# machine: swift FIRMWARE[ on BOARD]` for that of boards/swift, left to
 // GDB to load if a board is named); what GDB prints must be what FILE.out says. There `~` at the start of a line makes the
 // rest a regular expression for the line. BLESS=1 writes the .out files anew, but for lines whose expression still fits.
 
@@ -53,6 +53,9 @@ func replay(_ path: String) throws {
       .replacing(firmware.path, with: "firmware.elf").replacing(/0x[0-9a-f]+/, with: "0x…")
   case "vectors":
     let board = try vectorsBoard()
+    output = try run(path, port: board.port)
+  case "float":
+    let board = try floatBoard(String(machine.2 ?? ""))
     output = try run(path, port: board.port)
   case "uboot":
     let board = try bootBoard(console)

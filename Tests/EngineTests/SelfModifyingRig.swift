@@ -55,15 +55,22 @@ enum Code {
 /// An engine with one hart, RAM and nothing else.
 struct Rig {
   static let base: UInt64 = 0x8000_0000
+  /// Where the same memory appears once more.
+  static let mirror: UInt64 = 0x9000_0000
   let engine: Engine
   private let memory: RAMRegion
 
-  /// - Parameter program: instructions, put at `base + offset`, where the hart starts.
-  init(_ host: any Host.Type, _ program: [UInt32], offset: UInt64 = 0, options: EngineOptions = EngineOptions()) throws
-  {
+  /// - Parameters:
+  ///   - program: instructions, put at `base + offset`, where the hart starts.
+  ///   - isMirrored: whether the RAM is at ``mirror`` too.
+  init(
+    _ host: any Host.Type, _ program: [UInt32], offset: UInt64 = 0, options: EngineOptions = EngineOptions(),
+    isMirrored: Bool = false
+  ) throws {
     memory = try RAMRegion(name: "ram", size: 1 << 20)
     let space = AddressSpace()
     try space.map("ram", at: Self.base, size: 1 << 20, .ram(memory, offset: 0))
+    if isMirrored { try space.map("mirror", at: Self.mirror, size: 1 << 20, .ram(memory, offset: 0)) }
     func make<H: Host>(_ host: H.Type) throws -> Engine {
       try Engine(
         guest: RISCVGuest(model: "rv64"), host: host, space: space, clock: VirtualClock(), events: EventQueue(),

@@ -114,6 +114,29 @@ struct Case: CustomTestStringConvertible, Sendable {
     #expect(stepped.outcome == whole.outcome)
   }
 
+  /// The program goes to its own memory at another address.
+  private static let intoMirror: [UInt32] = [Code.auipc(6), Code.lui(9, 0x10000), Code.add(6, 6, 9)]
+
+  private static let mirrored = [
+    Case(
+      testDescription: "the next instruction",
+      program: intoMirror + [
+        Code.lw(5, 32, 6), Code.addi(10, 0, 1), Code.sw(5, 24, 6), Code.addi(10, 0, 2), Code.stop, Code.addi(10, 0, 7),
+      ], expected: 7),
+    Case(
+      testDescription: "a loop that counts in its own code",
+      program: intoMirror + [
+        Code.addi(7, 0, 500), Code.lui(8, 0x100), Code.lw(5, 24, 6),
+        Code.addi(10, 10, 0), Code.add(5, 5, 8), Code.sw(5, 24, 6), Code.addi(7, 7, -1), Code.bne(7, 0, -16), Code.stop,
+      ], expected: 499 * 500 / 2),
+  ]
+
+  @Test(arguments: mirrored, 0..<2) func storesAtAnotherAddressAreSeen(_ test: Case, _ host: Int) throws {
+    let rig = try Rig(Self.hosts[host], test.program, isMirrored: true)
+    #expect(rig.run(50_000) == .deadline)
+    #expect(rig.x(10) == test.expected)
+  }
+
   /// Data beside code is written 2,000 times; the code is translated once.
   @Test(arguments: 0..<2) func dataInACodePageLeavesTheCodeAlone(_ host: Int) throws {
     let rig = try Rig(

@@ -92,6 +92,81 @@ import Testing
     #expect(found == [5, 4, 1, 5, 4, 1, 5, 4, 1, 100], "\(found)")
   }
 
+  /// Comparator 1 with DATAVMATCH: a value of a word, a halfword or a byte of an access, anywhere or at the address of a
+  /// linked comparator.
+  private func matched(_ value: String, _ function: Int, link: String = "0", _ body: String, host: String) throws
+    -> [UInt32]
+  {
+    try notes(
+      """
+        set 0xE000EDFC, 0x01010000
+        set 0xE0001040, \(link)
+        set 0xE0001030, \(value)
+        set 0xE0001038, \(function)
+        isb
+        ldr r4, =0x20002000
+        ldr r5, =0x00070005
+      \(body)
+        movs r0, 100
+        note r0
+        b end
+      .thumb_func
+      monitor:
+        ldr r6, =0xE0001038
+        ldr r0, [r6]
+        lsrs r0, r0, 24
+        note r0
+        movs r0, 0
+        str r0, [r6]
+        ldr r0, [r4]
+        note r0
+        ldr r0, [r4, 4]
+        note r0
+        bx lr
+      """, host: host)
+  }
+
+  @Test(arguments: hosts) func comparatorsWatchValues(host: String) throws {
+    let stores = "movs r6, 1\n str r6, [r4]\n str r5, [r4, 4]\n str r6, [r4, 4]"
+    // A word of 0x70005, written anywhere.
+    let anywhere = try matched("0x00070005", 0x11906, stores, host: host)
+    #expect(anywhere == [1, 1, 0x7_0005, 100], "\(hexadecimal(anywhere))")
+    // Halfwords and bytes within a word.
+    let halfword = try matched("0x00070007", 0x11506, stores, host: host)
+    #expect(halfword == [1, 1, 0x7_0005, 100], "\(hexadecimal(halfword))")
+    let byte = try matched("0x05050505", 0x11106, stores, host: host)
+    #expect(byte == [1, 1, 0x7_0005, 100], "\(hexadecimal(byte))")
+    // At the address of comparator 2 alone.
+    let linked = try matched("0x00000001", 0x22906, link: "0x20002004", stores, host: host)
+    #expect(linked == [1, 1, 1, 100], "\(hexadecimal(linked))")
+    let elsewhere = try matched("0x00070005", 0x22906, link: "0x20002000", stores, host: host)
+    #expect(elsewhere == [100], "\(hexadecimal(elsewhere))")
+    // Reads; the third of three registers.
+    let read = try matched(
+      "0x00000009", 0x22905, link: "0x20002008", "movs r6, 9\n str r6, [r4, 8]\n ldm r4, {r0, r1, r6}", host: host)
+    #expect(read == [1, 0, 0, 100], "\(hexadecimal(read))")
+  }
+
+  /// Comparators 0, 2 and 3 have no values; what is not there is said.
+  @Test func onlyOneComparatorHasValues() throws {
+    let bench = try Bench(
+      """
+        set 0xE0001048, 0xFFFFFF86
+        ldr r0, [r0]
+        note r0
+        set 0xE0001038, 0
+        ldr r0, [r0]
+        note r0
+        set 0xE0001028, 0x85
+        b end
+      """)
+    bench.run()
+    #expect(try bench.notes == [6, 0x200])
+    #expect(
+      bench.log == ["interrupt-controller@e000e100: DWT_FUNCTION0: comparing cycles is not implemented"], "\(bench.log)"
+    )
+  }
+
   /// With a debugger and without MON_EN, a comparator stops the machine, and says which.
   @Test(arguments: hosts) func comparatorsStopForTheDebugger(host: String) throws {
     let bench = try Bench(
@@ -112,6 +187,107 @@ import Testing
     #expect(try bench.word(0x2000_2000) == 5)
     bench.run()
     #expect(try bench.notes == [100])
+  }
+
+  // MARK: Steps by DebugMonitor
+
+  /// DebugMonitor, of priority 0x40, is pending from the instruction at 0x200 on, notes where it came from, DFSR and r5,
+  /// and steps; `steps` times in all.
+  private func stepped(_ body: String, steps: Int, svcPriority: Int = 0x80, host: String) throws -> [UInt32] {
+    try notes(
+      """
+        movs r7, \(steps)
+        set 0xE000EDFC, 0x10000
+        set 0xE000ED1C, \(svcPriority << 24)
+        set 0xE000ED20, 0x40
+        set 0xE000E400, 0x8020
+        set 0xE000E100, 3
+        movs r5, 0
+        movs r6, 0
+        ldr r0, =0xE000EDFC
+        ldr r1, =0x30000
+        ldr r4, =0xE000E200
+        b.w body
+        .org 0x200
+      body:
+        str r1, [r0]
+      \(body)
+        b end
+        .org 0x300
+      .thumb_func
+      svcall:
+        adds r5, 1
+        bx lr
+        .org 0x400
+      .thumb_func
+      irq0:
+        adds r5, 1
+        bx lr
+        .org 0x500
+      .thumb_func
+      irq1:
+        adds r5, 1
+        bx lr
+        .org 0x600
+      .thumb_func
+      monitor:
+        ldr r0, [sp, 24]
+        note r0
+        ldr r1, =0xE000ED30
+        ldr r0, [r1]
+        note r0
+        str r0, [r1]
+        note r5
+        ldr r1, =0xE000EDFC
+        ldr r0, =0x50000
+        subs r7, 1
+        it eq
+        ldreq r0, =0x10000
+        str r0, [r1]
+        bx lr
+      """, host: host)
+  }
+
+  /// One instruction after the other, through an IT block and over a branch.
+  @Test(arguments: hosts) func theMonitorSteps(host: String) throws {
+    let body = """
+        adds r6, 1
+        cmp r6, 1
+        ite eq
+        addeq r6, 2
+        addne r6, 4
+        b next
+        nop
+      next:
+        adds r6, 8
+        adds r6, 16
+        note r6
+      """
+    let found = try stepped(body, steps: 7, host: host)
+    let places: [UInt32] = [0x202, 0x204, 0x206, 0x208, 0x20A, 0x20C, 0x210]
+    #expect(found == places.flatMap { [$0, $0 == 0x202 ? 0 : 1, 0] } + [27], "\(hexadecimal(found))")
+  }
+
+  /// A call of the supervisor is stepped into if DebugMonitor preempts its handler, over if not.
+  @Test(arguments: hosts) func theMonitorStepsIntoHandlers(host: String) throws {
+    let body = "svc 0\n nop\n nop\n note r5"
+    let into = try stepped(body, steps: 5, host: host)
+    #expect(
+      into == [0x202, 0, 0, 0x300, 1, 0, 0x302, 1, 1, 0x204, 1, 1, 0x206, 1, 1, 1], "\(hexadecimal(into))")
+    let over = try stepped(body, steps: 3, svcPriority: 0x20, host: host)
+    #expect(over == [0x202, 0, 0, 0x204, 1, 1, 0x206, 1, 1, 1], "\(hexadecimal(over))")
+  }
+
+  /// An interrupt that the stepped instruction raises comes first if it is more urgent; one that is less so is stepped
+  /// through.
+  @Test(arguments: hosts) func theMonitorStepsAmongInterrupts(host: String) throws {
+    let urgent = try stepped("movs r6, 1\n str r6, [r4]\n nop\n nop\n note r5", steps: 4, host: host)
+    #expect(
+      urgent == [0x202, 0, 0, 0x204, 1, 0, 0x206, 1, 1, 0x208, 1, 1, 1], "\(hexadecimal(urgent))")
+    let other = try stepped("movs r6, 2\n str r6, [r4]\n nop\n nop\n note r5", steps: 6, host: host)
+    #expect(
+      other == [0x202, 0, 0, 0x204, 1, 0, 0x206, 1, 0, 0x502, 1, 1, 0x206, 1, 1, 0x208, 1, 1, 1],
+      "\(hexadecimal(other))")
   }
 
   // MARK: Stops
@@ -198,6 +374,16 @@ import Testing
     let alone = try Bench(program, host: host)
     alone.run()
     #expect(try alone.notes == [1 << 31])
+  }
+
+  /// A semihosting call that nobody serves is said.
+  @Test func unservedCallsOfTheHostAreSaid() throws {
+    let bench = try Bench("bkpt 0xab\n.thumb_func\nhard:\n movs r0, 1\n note r0\n b end")
+    bench.run()
+    #expect(try bench.notes == [1])
+    #expect(
+      bench.log == ["interrupt-controller@e000e100: bkpt 0xab, a semihosting call: --semihosting serves it"],
+      "\(bench.log)")
   }
 
   // MARK: Steps

@@ -242,6 +242,81 @@ import Testing
     #expect(found == [1 << 17, 0x100, 0], "\(hexadecimal(found))")
   }
 
+  /// A call of the supervisor that cannot be taken escalates; its frame leads behind it, as that of SVCall does.
+  @Test(arguments: ["cortex-m0", "cortex-m4"]) func callsOfTheSupervisorEscalate(model: String) throws {
+    let found = try notes(
+      """
+        cpsid i
+        svc 0
+      after:
+        nop
+      .thumb_func
+      hard:
+        ldr r0, [sp, 24]
+        ldr r1, =after
+        subs r0, r0, r1
+        note r0
+        mrs r0, ipsr
+        note r0
+        b end
+      """, model: model)
+    #expect(found == [0, 3], "\(hexadecimal(found))")
+  }
+
+  /// An interrupt that a store pends, enables or makes urgent enough is taken before the next instruction.
+  @Test(
+    arguments: hosts,
+    [
+      "ldr r0, =0xE000EF00\n movs r1, 0\n str r1, [r0]", "ldr r0, =0xE000E200\n movs r1, 1\n str r1, [r0]",
+      "ldr r0, =0xE000E180\n movs r1, 1\n str r1, [r0]\n str r1, [r0, 128]\n subs r0, 128\n str r1, [r0]",
+      "movs r1, 32\n msr basepri, r1\n ldr r0, =0xE000E200\n movs r1, 1\n str r1, [r0]\n ldr r0, =0xE000E400\n"
+        + "movs r1, 16\n strb r1, [r0]",
+    ]) func interruptsFollowTheStore(host: String, body: String) throws
+  {
+    let found = try notes(
+      """
+        set 0xE000E400, 0x40
+        set 0xE000E100, 1
+        movs r4, 0
+      \(body)
+        movs r5, r4
+        note r5
+        b end
+      .thumb_func
+      irq0:
+        adds r4, 1
+        bx lr
+      """, host: host)
+    #expect(found == [1], "\(hexadecimal(found))")
+  }
+
+  /// Such a store may be one of an IT block.
+  @Test(arguments: hosts) func interruptsFollowAStoreInAnITBlock(host: String) throws {
+    let found = try notes(
+      """
+        set 0xE000E100, 1
+        movs r4, 0
+        movs r5, 0
+        ldr r0, =0xE000E000
+        movs r1, 1
+        cmp r1, 1
+        itete eq
+        addeq r0, 0x200
+        addne r5, 1
+        streq r1, [r0]
+        addne r5, 2
+        adds r5, 4
+        note r5
+        note r4
+        b end
+      .thumb_func
+      irq0:
+        adds r4, 1
+        bx lr
+      """, host: host)
+    #expect(found == [4, 1], "\(hexadecimal(found))")
+  }
+
   /// A fault in the HardFault handler locks the CPU up, which ends the run with a message.
   @Test(arguments: hosts) func aFaultInAFaultHandlerLocksUp(host: String) throws {
     var ending: RunOutcome?

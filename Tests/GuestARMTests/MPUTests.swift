@@ -131,6 +131,48 @@ import Testing
     #expect(found == [1, 4, 1, 100, 101], "\(hexadecimal(found))")
   }
 
+  /// Of a page, 32 bytes may not be executed: the code before them runs as fast as any other, up to there, and an
+  /// instruction that reaches into them faults.
+  @Test(arguments: hosts, [(0xBF00_BF00 as UInt32, 0x2000_2100 as UInt32), (0xF3AF_BF00, 0x2000_20FE)])
+  func codeInPartsOfPagesIsKept(host: String, last: (bits: UInt32, place: UInt32)) throws {
+    let bench = try Bench(
+      """
+        set 0xE000ED24, 0x70000
+        // subs r1, 1; bne .-2; bx lr
+        set 0x20002000, 0xD1FD3901
+        set 0x20002004, 0x4770
+        set 0x200020FC, \(last.bits)
+        set 0x20002100, 0x8000
+        set 0xE000ED9C, 0x20002110
+        set 0xE000EDA0, 0x13000009
+        set 0xE000ED94, 5
+        isb
+        ldr r4, =0x20002001
+        ldr r1, =3000
+        blx r4
+        note r1
+        adds r4, 0xFC
+        bx r4
+      .thumb_func
+      mem:
+        ldr r0, [sp, 24]
+        note r0
+        b end
+      """, host: host)
+    bench.run()
+    #expect(try bench.notes == [0, last.place])
+    #expect(bench.engine.statistics.quick.blocks < 60)
+  }
+
+  /// User mode reaches STIR where CCR.USERSETMPEND lets it, whatever the regions.
+  @Test(arguments: hosts) func theMPULeavesThePrivateBusAlone(host: String) throws {
+    let stir = "ldr r0, =0xE000EF00\n movs r1, 0\n str r1, [r0]"
+    let open = try run("set 0xE000ED14, 0x202", Self.user + stir, host: host)
+    #expect(open == [101], "\(hexadecimal(open))")
+    let closed = try run("", Self.user + stir, host: host)
+    #expect(closed.prefix(2) == [5, 0x8200], "\(hexadecimal(closed))")
+  }
+
   /// Where no region matches, PRIVDEFENA gives privileged code the default map, and user mode nothing.
   @Test func thebackgroundIsPrivileged() throws {
     let access = "ldr r0, =0xE000ED00\n ldr r0, [r0]\n ldr r0, =0x30000000\n ldr r1, [r0]"

@@ -486,4 +486,23 @@ import Testing
     keyless.run()
     #expect(!keyless.wantsReset)
   }
+
+  /// There are no caches: their registers read as 0, and maintenance does nothing, without a word.
+  @Test func cachesAreAbsent() throws {
+    let bench = try Bench(
+      """
+        set 0xE000ED84, 0
+        ldr r0, =0xE000ED78
+        ldr r1, [r0]
+        ldr r0, [r0, 8]
+        orr r0, r1
+        note r0
+        set 0xE000EF50, 0
+        set 0xE000EF60, 0x20
+        b end
+      """, model: "cortex-m7")
+    bench.run()
+    #expect(try bench.notes == [0])
+    #expect(bench.log.isEmpty, "\(bench.log)")
+  }
 }

@@ -268,6 +268,26 @@ import Testing
 
   // MARK: The Security Extension
 
+  /// Where memory is not Secure, SG is a NOP, in IT blocks and out of them.
+  @Test(arguments: hosts) func theGatewayDoesNothing(host: String) throws {
+    let found = try notes(
+      """
+        movs r0, 3
+        movs r1, 0
+        .inst.w 0xe97fe97f
+        note r0
+        mrs r1, apsr
+        note r1
+        cmp r0, 3
+        itt eq
+        .inst.w 0xe97fe97f
+        addeq r0, 1
+        note r0
+        b end
+      """, model: "cortex-m33", host: host)
+    #expect(found == [3, 0x4000_0000, 4], "\(hexadecimal(found))")
+  }
+
   @Test(arguments: [("bxns lr", "bxns"), ("blxns r0", "blxns"), ("tta r0, r1", "tta"), (".inst.w 0xe840f0c0", "ttat")])
   func itsInstructionsAreNamed(instruction: String, name: String) throws {
     let bench = try Bench(

@@ -210,6 +210,26 @@ struct ArmBoard: CustomTestStringConvertible, Sendable {
     }
   }
 
+  /// Flash memory that a debugger programs at one of its addresses changes code that runs at the other.
+  @Test(arguments: [("stm32f4_disco", 0 as UInt64), ("stm32f746g_disco", 0x20_0000)])
+  func flashIsOneAtAllItsAddresses(board: String, alias: UInt64) throws {
+    let flash: UInt64 = 0x0800_0000
+    for (executed, written) in [(alias, flash), (flash, alias)] {
+      // Vectors, then at 0x40: adds r0, 1; b .-2
+      let image = [0x2000_2000, UInt32(executed) + 0x41] + [UInt32](repeating: 0, count: 14) + [0xE7FD_3001]
+      let file = try TemporaryFile(elf(image, at: flash, bits: 32, machine: 40))
+      let machine = try machine(board, of: "arm") { $0.kernel = file.path }
+      let cpu = machine.engine.vcpus[0]
+      #expect(machine.run(ticks: 1000) == nil)
+      #expect(machine.guest.readRegister(cpu.state, 0) > 400)
+      try machine.programFlash([0, 0x30], at: written + 0x40)
+      #expect(machine.run(ticks: cpu.ticks + 1000) == nil)
+      let stood = machine.guest.readRegister(cpu.state, 0)
+      #expect(machine.run(ticks: cpu.ticks + 1000) == nil)
+      #expect(machine.guest.readRegister(cpu.state, 0) == stood)
+    }
+  }
+
   /// Every board is listed here.
   @Test func allBoardsAreTested() throws {
     let files = try FileManager.default.contentsOfDirectory(atPath: boardsFolder + "arm")

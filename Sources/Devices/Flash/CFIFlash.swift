@@ -193,7 +193,7 @@ public final class CFIFlash: Device {
   }
 
   private func noteChange(_ region: Int, _ offset: UInt64, _ count: Int) {
-    context.space.didWriteMemory?(context.node.regions[region].base + offset, count)
+    context.space.noteWrite(context.node.regions[region].base + offset, count)
   }
 
   /// Lets the guest read the memory itself exactly while the bank shows its array.

@@ -102,7 +102,7 @@ public final class FlashMemory: Device {
   /// Translated code is told through the address space.
   private func change(_ offset: Int, _ bytes: [UInt8]) {
     flash.write(bytes, at: offset)
-    for region in regions { context.space.didWriteMemory?(region.base + UInt64(offset), bytes.count) }
+    context.space.noteWrite(regions[0].base + UInt64(offset), bytes.count)
   }
 
   /// Contents outlive resets.
