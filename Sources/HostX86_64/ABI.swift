@@ -85,7 +85,9 @@ struct RegisterSet: BitwiseCopyable {
   mutating func remove(_ register: Register) { rawValue &= ~Self.bit(register) }
   /// The register with the lowest number; the set is not empty.
   @inline(__always)
-  var first: Register { unsafe unsafeBitCast(UInt8(truncatingIfNeeded: rawValue.trailingZeroBitCount) & 15, to: Register.self) }
+  var first: Register {
+    unsafe unsafeBitCast(UInt8(truncatingIfNeeded: rawValue.trailingZeroBitCount) & 15, to: Register.self)
+  }
 }
 
 extension Type {

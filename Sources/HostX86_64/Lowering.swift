@@ -189,8 +189,8 @@ struct Lowering {
 
   /// Assembles `block` at the start of `memory`, which is byte `offset` of the code cache.
   mutating func lower(
-    _ block: BlockView, _ dataPath: DataPath, isHot: Bool, firstExit: UInt32, into memory: UnsafeMutableRawBufferPointer,
-    offset: Int
+    _ block: BlockView, _ dataPath: DataPath, isHot: Bool, firstExit: UInt32,
+    into memory: UnsafeMutableRawBufferPointer, offset: Int
   ) throws(HostError) -> CompiledBlock {
     guard memory.count > 64 else { throw .codeCacheFull }
     guard block.valueCount <= Self.valueLimit else {
@@ -209,26 +209,7 @@ struct Lowering {
     moveIn()
     alignLoopHead(0)
     if !moves.isEmpty { innerEntries[0].offset = UInt32(truncatingIfNeeded: blockOffset + assembler.count) }
-    for index in 0..<opCount {
-      position = Int32(truncatingIfNeeded: index)
-      if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
-      switch ops[index].opcode {
-      // Most of all ops; they need no temporary.
-      case .instruction:
-        currentPC = UInt64(bitPattern: ops[index].imm)
-        begun &+= 1
-      case .const: define(constant: ops[index])
-      case .getRegister where pinOfRegister[Int(ops[index].imm)] < ABI.pinnedCount || !usesFloat:
-        lowerGet(ops[index])
-      case .setRegister:
-        lowerSet(ops[index])
-        endOp()
-      default:
-        lower(ops[index])
-        endOp()
-        if checksAllocation { checkAllocation() }
-      }
-    }
+    lower(block.ops)
     if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
     emitSeparateAccesses()
     emitColdParts()
@@ -292,9 +273,8 @@ struct Lowering {
       next &-= 1
       let index = next
       let op = ops[index]
-      switch op.opcode {
-      case .instruction, .const: continue
-      case .setRegister:
+      if op.opcode == .instruction || op.opcode == .const { continue }
+      if op.opcode == .setRegister {
         let pin = pinOfRegister[Int(op.imm)]
         Self.use(op.a, at: index, values)
         if pin != ValueState.noPin, (pin >= UInt8(ABI.pinnedCount)) == values[Int(op.a.index)].type.isFloat {
@@ -303,11 +283,11 @@ struct Lowering {
           values[Int(op.a.index)].hint = pin
         }
         continue
-      case .getRegister:
+      }
+      if op.opcode == .getRegister {
         let pin = pinOfRegister[Int(op.imm)]
         if pin != ValueState.noPin { pendingMask &= ~(1 &<< UInt32(pin)) }
         continue
-      default: break
       }
       let effects = opcodeEffects[Int(op.opcode.rawValue)]
       var wanted = ValueState.noPin
@@ -365,63 +345,79 @@ struct Lowering {
     values[Int(op.result.index)].immediate = signExtended(op.imm, op.type)
   }
 
-  private mutating func lower(_ op: Op) {
-    if !op.result.isNone, values[Int(op.result.index)].uses == 0,
-      opcodeEffects[Int(op.opcode.rawValue)].isDisjoint(with: .observable)
-    {
-      return
-    }
-    switch op.opcode {
-    case .nop: break
-    case .instruction, .const: preconditionFailure("done where ops are gone through")
-    case .retire:
-      if interrupts.isDeterministic {
-        assembler.alu(.sub, .qword, ABI.budget, Int32(truncatingIfNeeded: op.extra))
+  private mutating func lower(_ ops: RawTable<Op>) {
+    for index in 0..<opCount {
+      position = Int32(truncatingIfNeeded: index)
+      if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
+      let op = ops[index]
+      if !op.result.isNone, values[Int(op.result.index)].uses == 0,
+        opcodeEffects[Int(op.opcode.rawValue)].isDisjoint(with: .observable)
+      {
+        continue
       }
-      begun -= min(begun, op.extra)
-    case .label: lowerLabel(op)
-    case .count:
-      let register = allocate()
-      assembler.mov(register, op.imm)
-      assembler.inc(.qword, Memory(register))
-    case .copy: op.type.isFloat ? aliasVector(op.result, op.a) : alias(op.result, op.a)
-    case .bitcast: lowerBitcast(op)
-    case .getRegister: lowerGet(op)
-    case .setRegister: preconditionFailure("done where ops are gone through")
-    case .add: lowerAdd(op)
-    case .sub: lowerSubtract(op)
-    case .and: lowerCommuting(.and, op)
-    case .or: lowerCommuting(.or, op)
-    case .xor: lowerCommuting(.xor, op)
-    case .andNot: lowerAndNot(op)
-    case .mul: lowerMultiply(op)
-    case .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned: lowerMultiplyHigh(op)
-    case .divSigned, .divUnsigned, .remSigned, .remUnsigned: lowerDivide(op)
-    case .shiftLeft, .shiftRight, .shiftRightArithmetic: lowerShift(op)
-    case .rotateLeft, .rotateRight: lowerRotate(op)
-    case .countLeadingZeros, .countTrailingZeros, .populationCount: lowerCount(op)
-    case .byteSwap: lowerByteSwap(op)
-    case .compare:
-      if values[Int(op.result.index)].place != .compare {
-        let register = destination(op.result, avoiding: registersOf(op))
-        materializeCompare(Int(position), into: register)
+      switch op.opcode {
+      case .nop: continue
+      case .instruction:
+        currentPC = UInt64(bitPattern: op.imm)
+        begun &+= 1
+        continue
+      case .const:
+        define(constant: op)
+        continue
+      case .retire:
+        if interrupts.isDeterministic {
+          assembler.alu(.sub, .qword, ABI.budget, Int32(truncatingIfNeeded: op.extra))
+        }
+        begun -= min(begun, op.extra)
+      case .label: lowerLabel(op)
+      case .count:
+        let register = allocate()
+        assembler.mov(register, op.imm)
+        assembler.inc(.qword, Memory(register))
+      case .copy: op.type.isFloat ? aliasVector(op.result, op.a) : alias(op.result, op.a)
+      case .bitcast: lowerBitcast(op)
+      case .getRegister:
+        lowerGet(op)
+        if !usesFloat { continue }
+      case .setRegister: lowerSet(op)
+      case .add: lowerAdd(op)
+      case .sub: lowerSubtract(op)
+      case .and: lowerCommuting(.and, op)
+      case .or: lowerCommuting(.or, op)
+      case .xor: lowerCommuting(.xor, op)
+      case .andNot: lowerAndNot(op)
+      case .mul: lowerMultiply(op)
+      case .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned: lowerMultiplyHigh(op)
+      case .divSigned, .divUnsigned, .remSigned, .remUnsigned: lowerDivide(op)
+      case .shiftLeft, .shiftRight, .shiftRightArithmetic: lowerShift(op)
+      case .rotateLeft, .rotateRight: lowerRotate(op)
+      case .countLeadingZeros, .countTrailingZeros, .populationCount: lowerCount(op)
+      case .byteSwap: lowerByteSwap(op)
+      case .compare:
+        if values[Int(op.result.index)].place != .compare {
+          let register = destination(op.result, avoiding: registersOf(op))
+          materializeCompare(Int(position), into: register)
+        }
+      case .select: op.type.isFloat ? lowerFloatSelect(op) : lowerSelect(op)
+      case .signExtend: lowerSignExtend(op)
+      case .zeroExtend: lowerZeroExtend(op)
+      case .truncate: lowerTruncate(op)
+      case .load, .store, .atomic, .compareExchange: lowerAccess(op)
+      case .fence:
+        if op.aux == Ordering.sequential.rawValue { assembler.plain(.mfence) }
+      case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
+        .floatCompare, .floatOrder, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox,
+        .floatUnbox:
+        lowerFloat(op)
+      case .call: lowerCall(op)
+      case .exitIf: lowerExitIf(op)
+      case .exit: lowerExit(op)
+      case .exitIndirect: lowerExitIndirect(op)
+      case .exitWith: lowerExitWith(op)
+      case .raise: lowerRaise(op)
       }
-    case .select: op.type.isFloat ? lowerFloatSelect(op) : lowerSelect(op)
-    case .signExtend: lowerSignExtend(op)
-    case .zeroExtend: lowerZeroExtend(op)
-    case .truncate: lowerTruncate(op)
-    case .load, .store, .atomic, .compareExchange: lowerAccess(op)
-    case .fence:
-      if op.aux == Ordering.sequential.rawValue { assembler.plain(.mfence) }
-    case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
-      .floatCompare, .floatOrder, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
-      lowerFloat(op)
-    case .call: lowerCall(op)
-    case .exitIf: lowerExitIf(op)
-    case .exit: lowerExit(op)
-    case .exitIndirect: lowerExitIndirect(op)
-    case .exitWith: lowerExitWith(op)
-    case .raise: lowerRaise(op)
+      endOp()
+      if checksAllocation { checkAllocation() }
     }
   }
 

@@ -155,7 +155,8 @@ import Testing
     let bench = try Self.atDone("jit")
     let lines = bench.lines("block loop")
     // Each op's code stands beside it.
-    #expect(lines.contains { $0.contains("| %2 = add.i64 %0, %1") && $0.contains("add ") })
+    let text = lines.joined(separator: "\n")
+    #expect(lines.contains { $0.contains("| %2 = add.i64 %0, %1") && $0.contains("add ") }, "\(text)")
     #expect(lines.contains { $0.contains("80000014  bnez    a0, 0x80000008 |") })
     #expect(lines.contains { $0.contains("(out of line)") })
     #expect(lines.last?.contains("pinned  a5=") == true)
