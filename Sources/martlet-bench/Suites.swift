@@ -59,7 +59,7 @@ struct Workshop {
 
   static let flatBlocks = 100_000
   static let flatPasses = 3
-  private static let samepageScale: UInt32 = 200_000
+  private static let samepageScale: UInt32 = 600_000
 
   /// The programs of a suite; throws where it cannot run here.
   func programs(_ suite: Suite) throws -> [Program] {
