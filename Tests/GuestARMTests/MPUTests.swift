@@ -164,6 +164,39 @@ import Testing
     #expect(bench.engine.statistics.quick.blocks < 60)
   }
 
+  /// An access in the page of a guard costs a fault of the host's once; where the guard is gone, it goes straight again.
+  @Test func accessesBesideAGuardFaultOnce() throws {
+    let bench = try Bench(
+      """
+        set 0xE000ED9C, 0x20002050
+        set 0xE000EDA0, 0x00000009
+        set 0xE000ED94, 5
+        isb
+        ldr r4, =0x20002080
+        ldr r5, =1000
+        b.w again
+        .org 0x200
+      again:
+        str r5, [r4]
+        subs r5, 1
+        bne again
+        set 0xE000EDA0, 0
+        isb
+        ldr r5, =1000
+        cmp r6, 0
+        it eq
+        moveq r6, 1
+        beq again
+        b end
+      """)
+    bench.engine.setCountsExecutions(true)
+    bench.run()
+    let events = bench.engine.slowBlocks().flatMap { bench.engine.slowInstructions(in: $0.id) }
+    let store = try #require(events.first { $0.pc == 0x200 }).events
+    #expect(store.faults <= 2, "\(store)")
+    #expect((1000..<1200).contains(store.slowAccesses), "\(store)")
+  }
+
   /// User mode reaches STIR where CCR.USERSETMPEND lets it, whatever the regions.
   @Test(arguments: hosts) func theMPULeavesThePrivateBusAlone(host: String) throws {
     let stir = "ldr r0, =0xE000EF00\n movs r1, 0\n str r1, [r0]"
