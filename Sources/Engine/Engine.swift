@@ -111,6 +111,8 @@ public struct EngineOptions: Sendable {
   var slowEvents: [UInt64: SlowEvents] = [:]
   /// Instructions up to the next sample.
   var sampleInterval = Engine.shortestSampleInterval
+  /// On the host's monotonic clock (ns): when the next sample is due, where nothing counts instructions.
+  var nextSampleTime: UInt64 = 0
   var observers: [any TranslationObserver] = []
   /// The vCPU that runs now, and the ticks at which it is to come back.
   var current: VCPU?
@@ -145,7 +147,7 @@ public struct EngineOptions: Sendable {
     } catch { throw .memory(error) }
     vcpus = (0..<vcpuCount).map { VCPU(number: $0, engine: self) }
     for vcpu in vcpus {
-      vcpu.state.store(unsafe UInt(bitPattern: window.base), at: StateOffset.windowBase)
+      vcpu.state.store(unsafe UInt(bitPattern: window.base), at: StateOffset.dataBase)
       vcpu.state.store(window.size, at: StateOffset.windowLimit)
     }
     self.options = options

@@ -176,15 +176,3 @@ extension Engine {
     return (0..<SoftTLB.count).compactMap { vcpu.mode.tlbEntry($0) }.sorted { $0.virtual < $1.virtual }
   }
 }
-
-extension ModeContext {
-  fileprivate func tlbEntry(_ index: Int) -> Engine.TLBEntry? {
-    let (read, write) = (readTag(index), writeTag(index))
-    guard read != SoftTLB.invalidTag || write != SoftTLB.invalidTag else { return nil }
-    let physical = unsafe dataTLB.load(
-      fromByteOffset: index * SoftTLB.entrySize + SoftTLB.physical, as: UInt64.self)
-    return Engine.TLBEntry(
-      virtual: min(read, write), physical: physical, isReadable: read != SoftTLB.invalidTag,
-      isWritable: write != SoftTLB.invalidTag)
-  }
-}

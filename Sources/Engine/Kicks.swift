@@ -149,22 +149,32 @@ extension Engine {
   /// Whether `vcpu` is to come back at once.
   func isDue(_ vcpu: VCPU) -> Bool { vcpu.isKicked || stopFlag.isRaised || vcpu.now >= currentDeadline }
 
-  /// Lets the timer end the run of `vcpu` at its deadline.
+  /// Lets the timer end the run of `vcpu` at its deadline, or have it come back for a sample before.
   func setTimer(_ vcpu: VCPU) {
     guard let kicks else { return }
-    guard currentDeadline != .max else { return kicks.timer.set(.max) }
+    let sampleTime = options.tiers == .adaptive ? nextSampleTime : .max
+    guard currentDeadline != .max else { return kicks.timer.set(sampleTime) }
     let now = vcpu.now
     let distance = (currentDeadline &- min(now, currentDeadline)).multipliedReportingOverflow(
       by: clock.nanosecondsPerInstruction)
-    kicks.timer.set(distance.overflow ? .max : monotonicNanoseconds() &+ min(distance.partialValue, 1 << 62))
+    let end = distance.overflow ? .max : monotonicNanoseconds() &+ min(distance.partialValue, 1 << 62)
+    kicks.timer.set(min(end, sampleTime))
   }
 
   /// At an interrupt point: takes kicks back, before what they were for is looked at.
   func acknowledgeKicks(_ vcpu: VCPU) {
     guard let kicks, kicks.acknowledge(vcpu.state) else { return }
     vcpu.publish(vcpu.mode)
+    let now = monotonicNanoseconds()
+    if now >= nextSampleTime {
+      sample(vcpu)
+      nextSampleTime = now &+ UInt64(sampleInterval) &* Self.sampleNanoseconds
+    }
     if !isDue(vcpu) { setTimer(vcpu) }
   }
+
+  /// Host time that stands for an instruction between samples: a kick takes more than a look at the budget.
+  private static var sampleNanoseconds: UInt64 { 4 }
 
   /// Asks the running vCPU to come back, and measures how long it takes; from any thread, one at a time.
   public func requestMeasuredStop() {

@@ -89,7 +89,7 @@ extension Engine {
         source = .max
       case .budget:
         _ = handle(vcpu, .budget)
-        sample(vcpu)
+        if kicks == nil { sample(vcpu) }
       case let reason:
         if let outcome = handle(vcpu, reason) { return outcome }
       }
@@ -227,8 +227,7 @@ extension Engine {
     guard block.isValid, block.key.variant == .normal, block.key.flags == vcpu.mode.flags else { return }
     guard exit != .max, store.exits.indices.contains(Int(exit)), store.exits[Int(exit)].mayChain else {
       if block.secondPage == .max || vcpu.mode.memoryMode != .tlb {
-        vcpu.mode.setJump(
-          JumpCache.index(block.key.pc), pc: block.key.pc, target: host.jumpTarget(block.compiled.entry))
+        vcpu.mode.setJump(to: block.key.pc, target: host.jumpTarget(block.compiled.entry))
       }
       return
     }

@@ -189,14 +189,13 @@ extension Engine {
     guard let direct = space.directPage(at: page), !debug.watchesPage(virtual) else { return }
     statistics.tlbFills &+= 1
     note(\.tlbFills, at: vcpu.state.load(StateOffset.currentPC))
-    let index = Int(virtual >> 12) & (SoftTLB.count - 1)
     let hostPage = unsafe UInt64(UInt(bitPattern: direct.memory.alias + direct.offset))
     let mayWrite =
-      found.writable && direct.isWritable && !isCodeGuarded(page)
-      && (kind == .write || vcpu.mode.writeTag(index) == virtual)
-    vcpu.mode.setTLB(
-      index, read: found.readable ? virtual : SoftTLB.invalidTag, write: mayWrite ? virtual : SoftTLB.invalidTag,
-      hostPage &- virtual, page)
+      found.writable && direct.isWritable && (kind == .write || vcpu.mode.maySkipWalk(toWrite: virtual))
+      && !isCodeGuarded(page)
+    vcpu.mode.fill(
+      virtual, physical: page, leafSize: found.leafSize, host: hostPage, readable: found.readable,
+      writable: mayWrite && found.readable)
   }
 
   private func readPhysical(

@@ -18,11 +18,9 @@ extension Engine {
     _ vcpu: VCPU, _ pc: UInt64
   ) throws(GuestException) -> (address: UInt64, wholePage: Bool, stretch: Range<UInt64>?) {
     let page = pc & ~0xFFF
-    let slot = Int(pc >> 12) & 63
-    let cached = vcpu.mode.codePages[slot]
-    if cached.tag == page { return (cached.physical | pc & 0xFFF, true, nil) }
+    if let known = vcpu.mode.codePage(page) { return (known | pc & 0xFFF, true, nil) }
     let found = try guest.translateAddress(vcpu.state, pc, .execute, size: 2, space: .current, memory: vcpu)
-    if found.wholePage { vcpu.mode.codePages[slot] = (page, found.physical & ~0xFFF) }
+    if found.wholePage { vcpu.mode.setCodePage(page, physical: found.physical & ~0xFFF, leafSize: found.leafSize) }
     return (found.physical, found.wholePage, found.stretch)
   }
 

@@ -5,119 +5,6 @@ import GuestKit
 import HostKit
 import IR
 
-/// Memory that loads, or stores, may reach although the window denies its page for the sake of what is beside it.
-struct OpenStretch {
-  var first: UInt64 = 1
-  var last: UInt64 = 0
-  var isWrite = false
-  /// Host address less guest address.
-  var addend: UInt64 = 0
-
-  static var count: Int { 8 }
-}
-
-/// What depends on the translation flags: the jump cache and the data TLB. One per set of flags a vCPU has run with.
-@safe final class ModeContext {
-  let flags: TranslationFlags
-  let memoryMode: MemoryMode
-  let jumpCache: UnsafeMutableRawPointer
-  let dataTLB: UnsafeMutableRawPointer
-  /// The parts of pages last accessed by slow accesses, ``OpenStretch/count`` of them, and which is replaced next.
-  private let stretches: UnsafeMutablePointer<OpenStretch>
-  private var nextStretch = 0
-  /// Virtual page to physical page of executed code: tag and address, direct-mapped.
-  var codePages = [(tag: UInt64, physical: UInt64)](repeating: (.max, 0), count: 64)
-
-  /// Base of the window for this mode, as of the engine's generation of windows.
-  var windowBase: UInt = 0
-  var windowGeneration: UInt64 = 0
-
-  init(flags: TranslationFlags, memoryMode: MemoryMode) {
-    self.flags = flags
-    self.memoryMode = memoryMode
-    unsafe jumpCache = .allocate(byteCount: JumpCache.count * JumpCache.entrySize, alignment: 64)
-    unsafe dataTLB = .allocate(byteCount: SoftTLB.count * SoftTLB.entrySize, alignment: 64)
-    unsafe stretches = .allocate(capacity: OpenStretch.count)
-    clearStretches()
-    clearJumpCache()
-    clearTLB()
-  }
-
-  deinit {
-    unsafe stretches.deallocate()
-    unsafe jumpCache.deallocate()
-    unsafe dataTLB.deallocate()
-  }
-
-  func clearJumpCache() {
-    for index in 0..<JumpCache.count { setJump(index, pc: JumpCache.emptyPC, target: 0) }
-  }
-
-  func setJump(_ index: Int, pc: UInt64, target: UInt64) {
-    unsafe jumpCache.storeBytes(of: pc, toByteOffset: index * JumpCache.entrySize, as: UInt64.self)
-    unsafe jumpCache.storeBytes(of: target, toByteOffset: index * JumpCache.entrySize + 8, as: UInt64.self)
-  }
-
-  /// Forgets how to jump to `pc`.
-  func forgetJump(to pc: UInt64) {
-    let index = JumpCache.index(pc)
-    if unsafe jumpCache.load(fromByteOffset: index * JumpCache.entrySize, as: UInt64.self) == pc {
-      setJump(index, pc: JumpCache.emptyPC, target: 0)
-    }
-  }
-
-  func clearStretches() { unsafe stretches.initialize(repeating: OpenStretch(), count: OpenStretch.count) }
-
-  func add(_ stretch: OpenStretch) {
-    unsafe stretches[nextStretch] = stretch
-    nextStretch = (nextStretch + 1) % OpenStretch.count
-  }
-
-  /// The host address of `size` bytes that lie in a known stretch for such an access.
-  func openAddress(_ address: UInt64, _ size: Int, isWrite: Bool) -> UnsafeMutableRawPointer? {
-    let last = address &+ UInt64(size &- 1)
-    for index in 0..<OpenStretch.count {
-      let stretch = unsafe stretches[index]
-      if stretch.first <= address, last <= stretch.last, stretch.isWrite == isWrite {
-        return unsafe UnsafeMutableRawPointer(bitPattern: UInt(address &+ stretch.addend))
-      }
-    }
-    return nil
-  }
-
-  func clearTLB() {
-    clearStretches()
-    for index in 0..<SoftTLB.count { setTLB(index, read: SoftTLB.invalidTag, write: SoftTLB.invalidTag, 0, .max) }
-    for index in codePages.indices { codePages[index].tag = .max }
-  }
-
-  func setTLB(_ index: Int, read: UInt64, write: UInt64, _ addend: UInt64, _ physical: UInt64) {
-    let entry = unsafe dataTLB + index * SoftTLB.entrySize
-    unsafe entry.storeBytes(of: read, toByteOffset: SoftTLB.readTag, as: UInt64.self)
-    unsafe entry.storeBytes(of: write, toByteOffset: SoftTLB.writeTag, as: UInt64.self)
-    unsafe entry.storeBytes(of: addend, toByteOffset: SoftTLB.addend, as: UInt64.self)
-    unsafe entry.storeBytes(of: physical, toByteOffset: SoftTLB.physical, as: UInt64.self)
-  }
-
-  func readTag(_ index: Int) -> UInt64 {
-    unsafe dataTLB.load(fromByteOffset: index * SoftTLB.entrySize + SoftTLB.readTag, as: UInt64.self)
-  }
-
-  func writeTag(_ index: Int) -> UInt64 {
-    unsafe dataTLB.load(fromByteOffset: index * SoftTLB.entrySize + SoftTLB.writeTag, as: UInt64.self)
-  }
-
-  /// Makes stores to the physical page take the slow path from now on.
-  func denyWrites(toPhysicalPage page: UInt64) {
-    for index in 0..<SoftTLB.count {
-      let entry = unsafe dataTLB + index * SoftTLB.entrySize
-      if unsafe entry.load(fromByteOffset: SoftTLB.physical, as: UInt64.self) == page {
-        unsafe entry.storeBytes(of: SoftTLB.invalidTag, toByteOffset: SoftTLB.writeTag, as: UInt64.self)
-      }
-    }
-  }
-}
-
 /// A virtual CPU.
 @safe public final class VCPU: VCPUContext {
   public let number: Int
@@ -174,7 +61,7 @@ struct OpenStretch {
     unsafe stateMemory = .allocate(byteCount: stateSize, alignment: 64)
     unsafe stateMemory.initializeMemory(as: UInt8.self, repeating: 0, count: stateSize)
     unsafe state = VCPUState(stateMemory)
-    mode = ModeContext(flags: 0, memoryMode: engine.guest.memoryMode(0))
+    mode = ModeContext(flags: 0, space: TranslationSpace(), memoryMode: engine.guest.memoryMode(0))
     emptyMode = mode
     super.init()
     state.store(unsafe UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque()), at: StateOffset.context)
@@ -210,9 +97,8 @@ struct OpenStretch {
   }
 
   public override func flushTLB(address: UInt64?, addressSpace: UInt64?) {
-    for mode in modes {
-      mode.clearTLB()
-      if mode.memoryMode == .tlb { mode.clearJumpCache() }
+    for mode in modes where addressSpace == nil || mode.memoryMode != .tlb || mode.space.number == addressSpace {
+      mode.forgetTranslations(of: address)
     }
   }
 
@@ -260,17 +146,11 @@ struct OpenStretch {
     state.store(state.load(StateOffset.budgetStart, as: Int64.self) &- excess, at: StateOffset.budgetStart)
   }
 
-  /// Switches jump cache and TLB to those of the current translation flags.
+  /// Switches jump cache and TLB to those of the current translation flags and address space.
   func enterMode() {
     let flags = engine.guest.translationFlags(state)
-    if mode.flags != flags || modes.isEmpty {
-      if let known = modes.first(where: { $0.flags == flags }) {
-        mode = known
-      } else {
-        mode = ModeContext(flags: flags, memoryMode: engine.guest.memoryMode(flags))
-        modes.append(mode)
-      }
-    }
+    let space = engine.guest.translationSpace(state)
+    if mode.flags != flags || mode.space != space || modes.isEmpty { mode = context(flags, space) }
     publish(mode)
     if mode.windowGeneration != engine.windowGeneration {
       unsafe mode.windowBase = UInt(bitPattern: engine.window(for: self).base)
@@ -278,12 +158,27 @@ struct OpenStretch {
       mode.windowGeneration = engine.windowGeneration
     }
     if mode.windowBase != engine.activeWindow { engine.activate(mode.windowBase) }
-    state.store(mode.windowBase, at: StateOffset.windowBase)
+    state.store(mode.dataBase, at: StateOffset.dataBase)
   }
+
+  /// The context of flags and an address space, found or made.
+  private func context(_ flags: TranslationFlags, _ space: TranslationSpace) -> ModeContext {
+    if let index = modes.firstIndex(where: { $0.flags == flags && $0.space == space }) {
+      let known = modes[index]
+      // Those in use come to stand in front.
+      if index > 0 { modes.swapAt(index, index - 1) }
+      return known
+    }
+    if modes.count == Self.modeLimit { modes.removeLast() }
+    let made = ModeContext(flags: flags, space: space, memoryMode: engine.guest.memoryMode(flags))
+    modes.append(made)
+    return made
+  }
+
+  private static var modeLimit: Int { 64 }
 
   func publish(_ mode: ModeContext) {
     unsafe engine.host.publish(jumpCache: UInt(bitPattern: mode.jumpCache), state)
-    unsafe state.store(UInt(bitPattern: self.mode.dataTLB), at: StateOffset.dataTLB)
   }
 
   /// A copy of the whole state block, without the header's host addresses.

@@ -50,18 +50,35 @@ public struct AddressTranslation: Sendable {
   public var executable: Bool
   /// Whether the answer holds for the whole 4 KiB page, so that a TLB may keep it.
   public var wholePage: Bool
+  /// Bytes that the page-table entry it comes from stands for: 4 KiB or more.
+  public var leafSize: UInt64
   /// Where it does not: the addresses within the page for which the answer about this kind of access holds; nil if
   /// unknown.
   public var stretch: Range<UInt64>?
 
   @inlinable public init(
-    physical: UInt64, readable: Bool, writable: Bool, executable: Bool, wholePage: Bool
+    physical: UInt64, readable: Bool, writable: Bool, executable: Bool, wholePage: Bool, leafSize: UInt64 = 0x1000
   ) {
+    self.leafSize = leafSize
     self.physical = physical
     self.readable = readable
     self.writable = writable
     self.executable = executable
     self.wholePage = wholePage
+  }
+}
+
+/// The page tables a vCPU's addresses are translated by. Translations are kept for each, so that changing over and back
+/// loses none: what software must fence, only its fences end.
+public struct TranslationSpace: Equatable, Sendable {
+  /// What fences call it (RISC-V: the ASID).
+  public var number: UInt64
+  /// Tells it from others that have had the same number (RISC-V: `satp`).
+  public var root: UInt64
+
+  public init(number: UInt64 = 0, root: UInt64 = 0) {
+    self.number = number
+    self.root = root
   }
 }
 
@@ -264,6 +281,8 @@ public protocol Guest: AnyObject, Sendable {
   /// The state that translation depends on.
   func translationFlags(_ cpu: VCPUState) -> TranslationFlags
   func memoryMode(_ flags: TranslationFlags) -> MemoryMode
+  /// The page tables in force; all modes without have the same.
+  func translationSpace(_ cpu: VCPUState) -> TranslationSpace
   /// What the current mode's loads and stores may not reach, ascending, in `MemoryMode.restrictedWindow`. Where rights
   /// differ within a page, none of it may be reached. Accesses that are denied so come to
   /// ``translateAddress(_:_:_:size:space:memory:)``, which has the last word.
@@ -343,4 +362,5 @@ extension Guest {
   public var fencesCode: Bool { false }
   public var flagsFollowCode: Bool { false }
   public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] { [] }
+  public func translationSpace(_ cpu: VCPUState) -> TranslationSpace { TranslationSpace() }
 }

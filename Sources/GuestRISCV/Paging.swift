@@ -44,6 +44,8 @@ struct PageWalk {
   /// Physical address of the entry.
   var entryAddress: UInt64
   var physical: UInt64
+  /// Bytes the entry stands for.
+  var size: UInt64
 }
 
 extension Hart {
@@ -55,12 +57,11 @@ extension Hart {
     return self[.satp] >> 60 == 9 ? .sv48 : .sv39
   }
 
-  /// Writes `satp` unless the mode is not implemented, which leaves it as it was (4.1.11).
+  /// Writes `satp` unless the mode is not implemented, which leaves it as it was (4.1.11). Translations are kept for each
+  /// value, as caches with address-space numbers may: only `SFENCE.VMA` ends them (4.2.1).
   func writeTranslationBase(_ value: UInt64) {
     if xlen == 64, ![0, 8, 9].contains(value >> 60) { return }
-    guard self[.satp] != value else { return }
     self[.satp] = value
-    cpu.context.flushTLB(address: nil, addressSpace: nil)
   }
 
   /// Follows the page tables to the leaf of `address`, without regard to the rights the leaf gives.
@@ -94,7 +95,7 @@ extension Hart {
       let offsetMask = UInt64(1) << shift - 1
       guard entry.frame << 12 & offsetMask & ~0xFFF == 0 else { throw .page }
       return PageWalk(
-        entry: entry, entryAddress: place, physical: entry.frame << 12 | address & offsetMask)
+        entry: entry, entryAddress: place, physical: entry.frame << 12 | address & offsetMask, size: offsetMask + 1)
     }
     throw .page
   }
@@ -103,7 +104,7 @@ extension Hart {
   /// - Returns: the physical address and the rights the page gives; no right to write while its D bit is clear.
   func translatePaged(
     _ address: UInt64, _ kind: AccessKind, _ privilege: Privilege, _ memory: any PhysicalMemoryPort
-  ) throws(WalkFailure) -> (physical: UInt64, rights: PMPRights) {
+  ) throws(WalkFailure) -> (physical: UInt64, rights: PMPRights, size: UInt64) {
     let found = try walk(address, memory, checked: true)
     var entry = found.entry
     let status = self.status
@@ -131,11 +132,18 @@ extension Hart {
       else { throw .access }
     }
     if !entry.contains(.dirty) { rights.remove(.write) }
-    return (found.physical, rights)
+    return (found.physical, rights, found.size)
   }
 }
 
 extension RISCVGuest {
+  public func translationSpace(_ cpu: VCPUState) -> TranslationSpace {
+    let hart = Hart(cpu)
+    guard hart.isPaged, hart.privilege != .machine || hart.dataPrivilege != .machine else { return TranslationSpace() }
+    let base = hart[.satp]
+    return TranslationSpace(number: hart.xlen == 64 ? base >> 44 & 0xFFFF : base >> 22 & 0x1FF, root: base)
+  }
+
   public func translateAddress(
     _ cpu: VCPUState, _ address: UInt64, _ kind: AccessKind, size: Int, space: AccessSpace,
     memory: any PhysicalMemoryPort
@@ -150,9 +158,10 @@ extension RISCVGuest {
       }
     var physical = address
     var rights: PMPRights = .all
+    var leafSize: UInt64 = 0x1000
     if privilege != .machine, hart.isPaged {
       do throws(WalkFailure) {
-        (physical, rights) = try hart.translatePaged(address, kind, privilege, memory)
+        (physical, rights, leafSize) = try hart.translatePaged(address, kind, privilege, memory)
       } catch {
         throw error == .access ? accessFault(kind, address) : pageFault(kind, address)
       }
@@ -163,7 +172,8 @@ extension RISCVGuest {
     rights.formIntersection(allowed)
     return AddressTranslation(
       physical: physical, readable: rights.contains(.read), writable: rights.contains(.write),
-      executable: rights.contains(.execute), wholePage: hart.pmpIsUniform(pageOf: physical, privilege))
+      executable: rights.contains(.execute), wholePage: hart.pmpIsUniform(pageOf: physical, privilege),
+      leafSize: leafSize)
   }
 
   public func debugTranslate(_ cpu: VCPUState, _ address: UInt64, memory: any PhysicalMemoryPort) -> UInt64? {

@@ -19,26 +19,29 @@ public enum HostError: Error, Equatable, Sendable {
 
 /// How generated code reaches data memory.
 public enum DataPath: UInt8, Sendable {
-  /// Below `StateOffset.windowLimit`: at `StateOffset.windowBase` + address, faults caught. Else the slow path.
+  /// Below `StateOffset.windowLimit`: at `StateOffset.dataBase` + address, faults caught. Else the slow path.
   case window
-  /// Through the TLB at `StateOffset.dataTLB`.
+  /// Through the ``SoftTLB`` at `StateOffset.dataBase`.
   case tlb
   /// Always the slow path.
   case slow
 }
 
-/// One entry of the softmmu TLB, 32 bytes. The table has ``SoftTLB/count`` entries, indexed by the low bits of the
-/// virtual page number. A tag equals the page's virtual address, or has low bits set and so matches nothing.
+/// The softmmu TLB: ``SoftTLB/count`` entries, indexed by the low bits of the virtual page number, as four arrays of u64.
+/// A tag is the virtual address of the page. An entry without a page has a tag that is never compared with an address
+/// of that index.
 public enum SoftTLB {
   @inlinable public static var count: Int { 256 }
-  @inlinable public static var entrySize: Int { 32 }
-  /// Offsets in an entry: tag for reads, tag for writes (u64), host address minus guest virtual address (i64).
-  @inlinable public static var readTag: Int { 0 }
-  @inlinable public static var writeTag: Int { 8 }
-  @inlinable public static var addend: Int { 16 }
-  /// Physical page address (u64).
-  @inlinable public static var physical: Int { 24 }
-  @inlinable public static var invalidTag: UInt64 { .max }
+  /// Offsets of the arrays: tags for reads, tags for writes, host address minus guest virtual address, host address.
+  @inlinable public static var readTags: Int { 0 }
+  @inlinable public static var writeTags: Int { count * 8 }
+  @inlinable public static var addends: Int { count * 16 }
+  @inlinable public static var hostPages: Int { count * 24 }
+  /// Bytes of all.
+  @inlinable public static var size: Int { count * 32 }
+  @inlinable public static func index(_ address: UInt64) -> Int { Int(truncatingIfNeeded: address >> 12) & (count - 1) }
+  /// The tag of entry `index` while it holds no page: of a page that has another index.
+  @inlinable public static func invalidTag(_ index: Int) -> UInt64 { UInt64((index + 1) & (count - 1)) << 12 }
 }
 
 /// The jump cache: direct-mapped, from guest PC to host code, one per set of translation flags. 16 bytes an entry: the

@@ -178,7 +178,7 @@ extension Lowering {
       let register = rest.first
       rest.remove(register)
       let owner = owners[Int(register.rawValue)]
-      let lastUse = owner == ValueState.noValue ? Int32.max : values[Int(owner)].lastUse
+      let lastUse = owner >= firstPseudoValue ? Int32.max : values[Int(owner)].lastUse
       if lastUse > farthest {
         farthest = lastUse
         candidate = register
@@ -220,7 +220,7 @@ extension Lowering {
     let owner = owners[Int(register.rawValue)]
     owners[Int(register.rawValue)] = ValueState.noValue
     free.insert(register)
-    guard owner != ValueState.noValue, values[Int(owner)].lastUse >= position else { return }
+    guard owner < firstPseudoValue, values[Int(owner)].lastUse >= position else { return }
     let home = values[Int(owner)].home
     if home != ValueState.noValue, contents[Int(home)] == owner {
       let pin = pin(of: Int(home))

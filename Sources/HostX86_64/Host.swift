@@ -119,7 +119,7 @@ public final class X86_64Host: Host {
     cpu.store(cache.base + UInt64(trampolines.fault), at: StateOffset.faultTrampoline)
     cpu.store(ABI.noSite, at: StateOffset.exitSite)
     cpu.exitReason = nil
-    chost_set_gs_base(cpu.load(StateOffset.windowBase))
+    chost_set_gs_base(cpu.load(StateOffset.dataBase))
     if lowering.usesFloat { prepareFloat(cpu) }
     let enter = unsafe unsafeBitCast(
       UInt(cache.base) + UInt(lowering.usesFloat ? trampolines.floats.enter : trampolines.enter),

@@ -3,6 +3,14 @@
 import HostKit
 import IR
 
+/// What an access loads into or stores, decided before anything is emitted that the slow path might skip.
+struct Datum: BitwiseCopyable {
+  /// The host register loaded into.
+  var destination: Register?
+  var vector: VectorRegister?
+  var value = ValueHome.none
+}
+
 extension Lowering {
   mutating func lowerAccess(_ op: Op) {
     guard op.access.size <= 8 else { return unsupported("\(op.access.size)-byte memory accesses") }
@@ -12,14 +20,6 @@ extension Lowering {
     case .tlb where direct: lowerTLBAccess(op)
     case .window, .tlb, .slow: lowerSlowAccess(op)
     }
-  }
-
-  /// What an access loads into or stores, decided before anything is emitted that the slow path might skip.
-  private struct Datum {
-    /// The host register loaded into.
-    var destination: Register?
-    var vector: VectorRegister?
-    var value = ValueHome.none
   }
 
   private mutating func datum(_ op: Op) -> Datum {
@@ -87,50 +87,138 @@ extension Lowering {
 
   // MARK: The TLB
 
+  /// Looks the page up in line, or shares the look-up of an access before it (`PageChecks`).
   private mutating func lowerTLBAccess(_ op: Op) {
-    let is32 = values[Int(op.a.index)].type != .i64
-    let width: Width = is32 ? .dword : .qword
-    guard let offset = Int32(exactly: op.imm) else { return lowerSlowAccess(op) }
-    let address: Register
-    if let known = constant(op.a) {
-      address = allocate()
-      assembler.mov(address, is32 ? (known &+ op.imm) & 0xFFFF_FFFF : known &+ op.imm)
-    } else {
-      let base = register(op.a)
-      if offset == 0 && !is32 {
-        address = base
-      } else {
-        address = allocate()
-        assembler.lea(width, address, Memory(base, offset))
-        locked.remove(base)
-      }
+    guard let displacement = Int32(exactly: op.imm) else { return lowerSlowAccess(op) }
+    let plan = checks.plans[Int(position)]
+    if let (offset, page) = sharedRegisters, let distance = distanceFromShared(op, plan),
+      !checks.shared.isWide || constant(op.a) == nil
+    {
+      locked.insert(offset)
+      locked.insert(page)
+      checks.shared.followers &-= 1
+      let base = addressBase(op)
+      let datum = datum(op)
+      let label = assembler.makeLabel()
+      assembler.alu(.cmp, .qword, offset, Int32(4096 - op.access.size) - Int32(distance))
+      assembler.jcc(.a, label)
+      let address = hostAddress(
+        op, checks.shared.isWide ? base : nil, offset: offset, page: page, behind: Int32(distance))
+      return finish(op, datum, base, address, offset: offset, page: page, separate: label)
     }
-    let isLoad = op.opcode == .load
+    let keepsOther = sharedRegisters != nil && checks.shared.followers >= plan.followers
+    let shares = plan.followers > 0 && plan.distance &- plan.lowest <= 2048 && !keepsOther
+    let base = addressBase(op)
     let datum = datum(op)
-    let entry = allocate()
+    if shares { endSharing() }
+    let offset = allocate()
     // A temporary that will be loaded into may hold something else until then; a guest register may not.
     let page =
-      if let destination = datum.destination, ABI.temporaries.contains(destination) { destination } else { allocate() }
+      if !shares, let destination = datum.destination, ABI.temporaries.contains(destination) { destination } else {
+        allocate()
+      }
+    let behind = shares ? Int32(plan.distance &- plan.lowest) : 0
+    let isWrite = op.opcode == .store
+    let forWrites = shares ? plan.stores : isWrite
     let label = assembler.makeLabel()
-    assembler.mov(.dword, entry, address)
-    assembler.shift(.shr, .dword, entry, by: UInt8(12 - SoftTLB.entrySize.trailingZeroBitCount))
-    assembler.alu(.and, .dword, entry, Int32((SoftTLB.count - 1) * SoftTLB.entrySize))
-    assembler.alu(.add, .qword, entry, ABI.state(StateOffset.dataTLB))
-    if op.access.aligned || op.access.size == 1 {
-      // A misaligned address keeps low bits, which no tag has.
-      assembler.mov(width, page, address)
-      assembler.alu(.and, width, page, Int32(-4096 | (op.access.size - 1)))
+    emitLookUp(
+      op, base, displacement &- behind, offset: offset, page: page, forWrites: forWrites, behind: behind, fails: label)
+    if shares { share(plan, forWrites: forWrites, isWide: isWide(op, base), offset: offset, page: page) }
+    let address = hostAddress(op, base, offset: offset, page: page, behind: behind)
+    let mayBeElsewhere = behind != 0 || forWrites != isWrite
+    finish(
+      op, datum, base, address, offset: offset, page: page, separate: mayBeElsewhere ? label : nil,
+      slow: mayBeElsewhere ? nil : label)
+  }
+
+  /// The register with the address an access starts from; nil for a constant.
+  private mutating func addressBase(_ op: Op) -> Register? { constant(op.a) == nil ? register(op.a) : nil }
+
+  /// Whether host memory is reached from the guest's address as it is in a register: not where addresses wrap around.
+  private func isWide(_ op: Op, _ base: Register?) -> Bool { base != nil && values[Int(op.a.index)].type == .i64 }
+
+  /// Looks up the page of the address `displacement` from `base`.
+  ///
+  /// - Parameters:
+  ///   - offset: takes the address' offset in the page.
+  ///   - page: takes what an address is added to, or an offset if addresses wrap around.
+  ///   - behind: how far behind the address the access itself lies; it must end in the same page.
+  private mutating func emitLookUp(
+    _ op: Op, _ base: Register?, _ displacement: Int32, offset: Register, page: Register, forWrites: Bool,
+    behind: Int32, fails: Label
+  ) {
+    let is32 = values[Int(op.a.index)].type != .i64
+    var indexed = offset
+    if let base {
+      if displacement == 0 {
+        assembler.mov(is32 ? .dword : .qword, offset, base)
+        indexed = base
+      } else {
+        assembler.lea(is32 ? .dword : .qword, offset, Memory(base, displacement))
+      }
     } else {
-      // The page of the last byte is compared, so that an access that crosses pages fails.
-      assembler.lea(width, page, Memory(address, Int32(op.access.size - 1)))
-      assembler.alu(.and, width, page, -4096)
+      let address = (constant(op.a) ?? 0) &+ Int64(displacement)
+      assembler.mov(offset, is32 ? address & 0xFFFF_FFFF : address)
     }
-    assembler.alu(.cmp, .qword, page, Memory(entry, Int32(isLoad ? SoftTLB.readTag : SoftTLB.writeTag)))
-    assembler.jcc(.ne, label)
-    assembler.load(.qword, entry, Memory(entry, Int32(SoftTLB.addend)))
-    var site = makeSite(op, base: .none, 0)
-    site.base = SiteOperand(.register(address), is32 ? .i32 : .i64)
-    emitAccess(op, datum, at: Memory(entry, address), site, label)
+    assembler.rorx(.dword, page, indexed, by: 12)
+    assembler.movzx(from: .byte, page, page)
+    let tags = forWrites ? SoftTLB.writeTags : SoftTLB.readTags
+    assembler.alu(.sub, .qword, offset, Memory(index: page, .x8, Int32(tags)).inGS)
+    let room = 4096 - Int32(op.access.size) - behind
+    if op.access.aligned, op.access.size > 1 {
+      // What has bits of its own is misaligned or of another page.
+      assembler.test(.qword, offset, ~room)
+      assembler.jcc(.ne, fails)
+    } else {
+      assembler.alu(.cmp, .qword, offset, room)
+      assembler.jcc(.a, fails)
+    }
+    let places = isWide(op, base) ? SoftTLB.addends : SoftTLB.hostPages
+    assembler.load(.qword, page, Memory(index: page, .x8, Int32(places)).inGS)
+  }
+
+  private func hostAddress(_ op: Op, _ base: Register?, offset: Register, page: Register, behind: Int32) -> Memory {
+    if let base, isWide(op, base) { return Memory(page, base, .x1, Int32(truncatingIfNeeded: op.imm)) }
+    return Memory(page, offset, .x1, behind)
+  }
+
+  /// Makes the access once its page is known.
+  ///
+  /// - Parameters:
+  ///   - separate: where to look up the page of this access alone.
+  ///   - slow: leads to the slow path instead.
+  private mutating func finish(
+    _ op: Op, _ datum: Datum, _ base: Register?, _ address: Memory, offset: Register, page: Register,
+    separate: Label?, slow: Label? = nil
+  ) {
+    let stub = slow ?? assembler.makeLabel()
+    let resume = assembler.makeLabel()
+    if let separate {
+      checks.separate.append(
+        SeparateAccess(
+          label: separate, resume: resume, slow: stub, position: position, base: base ?? .rax, hasBase: base != nil,
+          datum: datum, offset: offset, page: page))
+    }
+    let known = constant(op.a)
+    let home: ValueHome = if let base { .register(base) } else { .none }
+    let site = makeSite(op, base: home, (known ?? 0) &+ op.imm)
+    emitAccess(op, datum, at: address, site, stub, resume: separate == nil ? nil : resume)
+  }
+
+  /// The accesses that look up their pages out of line. The shared offset fits no page after.
+  mutating func emitSeparateAccesses() {
+    for index in 0..<checks.separate.count {
+      let part = checks.separate[index]
+      let op = ops[Int(part.position)]
+      let base: Register? = part.hasBase ? part.base : nil
+      assembler.bind(part.label)
+      emitLookUp(
+        op, base, Int32(truncatingIfNeeded: op.imm), offset: part.offset, page: part.page,
+        forWrites: op.opcode == .store, behind: 0, fails: part.slow)
+      emitMove(op, part.datum, hostAddress(op, base, offset: part.offset, page: part.page, behind: 0))
+      assembler.alu(.or, .qword, part.offset, -1)
+      assembler.jmp(part.resume)
+    }
   }
 
   // MARK: The access itself
@@ -141,17 +229,47 @@ extension Lowering {
   ///   - stub: leads to the slow path.
   ///   - outside: target of the branch just emitted, for addresses outside the window: so seldom taken that it leads to
   ///     a trap of one byte, until it first is.
+  ///   - resume: where the access goes on that was made out of line.
   private mutating func emitAccess(
-    _ op: Op, _ datum: Datum, at address: Memory, _ described: MemorySite, _ stub: Label?, outside: Label? = nil
+    _ op: Op, _ datum: Datum, at address: Memory, _ described: MemorySite, _ stub: Label?, outside: Label? = nil,
+    resume: Label? = nil
   ) {
     var site = described
     if !op.b.isNone { site.value = SiteOperand(datum.value, values[Int(op.b.index)].type) }
+    if let destination = datum.destination { site.destination = destination.rawValue }
+    if let vector = datum.vector { site.destination = 16 + vector.rawValue }
     site.start = UInt32(blockOffset + assembler.count)
+    emitMove(op, datum, address)
+    if dataPath == .tlb {
+      // Whoever comes here has been looked up.
+      site.isRedirected = true
+    } else {
+      // The instruction may be replaced by a jump of five bytes.
+      let length = blockOffset + assembler.count - Int(site.start)
+      if length < 5 { assembler.nop(5 - length) }
+    }
+    site.length = UInt8(truncatingIfNeeded: blockOffset + assembler.count - Int(site.start))
+    if let resume { assembler.bind(resume) }
+    if let stub { cold.append(ColdPart(.slowAccess, stub, argument: UInt32(sites.count))) }
+    if let outside { cold.append(ColdPart(.outside, outside, argument: UInt32(sites.count))) }
+    append(site)
+    if let vector = datum.vector { noteWritten(vector) }
+    if let vector = datum.vector, op.type == .f32, boxesSingles {
+      assembler.vector(.orps, vector, constantOperand(.box))
+    }
+  }
+
+  private mutating func append(_ described: MemorySite) {
+    var site = described
+    if let (offset, _) = sharedRegisters { site.sharedOffset = offset.rawValue }
+    sites.append(site)
+  }
+
+  /// The instruction that moves the data.
+  private mutating func emitMove(_ op: Op, _ datum: Datum, _ address: Memory) {
     if let destination = datum.destination {
-      site.destination = destination.rawValue
       emitLoad(op, destination, address)
     } else if let vector = datum.vector {
-      site.destination = 16 + vector.rawValue
       assembler.vector(op.access.size == 4 ? .movss : .movsd, vector, address)
     } else if case .vector(let vector) = datum.value {
       assembler.vectorStore(op.access.size == 4 ? .movss : .movsd, address, vector)
@@ -159,17 +277,6 @@ extension Lowering {
       assembler.store(accessWidth(op), address, value)
     } else if case .register(let register) = datum.value {
       assembler.store(accessWidth(op), address, register)
-    }
-    // The instruction may be replaced by a jump of five bytes.
-    let length = blockOffset + assembler.count - Int(site.start)
-    if length < 5 { assembler.nop(5 - length) }
-    site.length = UInt8(truncatingIfNeeded: blockOffset + assembler.count - Int(site.start))
-    if let stub { cold.append(ColdPart(.slowAccess, stub, argument: UInt32(sites.count))) }
-    if let outside { cold.append(ColdPart(.outside, outside, argument: UInt32(sites.count))) }
-    sites.append(site)
-    if let vector = datum.vector { noteWritten(vector) }
-    if let vector = datum.vector, op.type == .f32, boxesSingles {
-      assembler.vector(.orps, vector, constantOperand(.box))
     }
   }
 
@@ -214,7 +321,7 @@ extension Lowering {
     assembler.jmp(label)
     site.length = UInt8(truncatingIfNeeded: blockOffset + assembler.count - Int(site.start))
     cold.append(ColdPart(.slowAccess, label, argument: UInt32(sites.count)))
-    sites.append(site)
+    append(site)
   }
 
   mutating func home(of value: ValueID) -> ValueHome {

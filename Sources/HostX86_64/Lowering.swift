@@ -62,6 +62,9 @@ struct Lowering {
   var spillCount = 0
   var vectors = VectorAllocation()
   var nans = PendingNaNs()
+  var checks: PageChecks
+  /// Values from this number on are not the block's: `PageChecks` has two of them.
+  var firstPseudoValue = ValueState.noValue
   /// Index of the op at hand.
   var position: Int32 = 0
   /// The block's ops, borrowed from it.
@@ -129,13 +132,15 @@ struct Lowering {
     weights = RawTable(capacity: configuration.registers.count)
     hotBlocks = RawList(reserving: 1 << 10)
     hotMoves = RawList(reserving: 1 << 10)
-    values = RawTable(capacity: Self.valueLimit + 1)
+    values = RawTable(capacity: Self.valueLimit + 2)
     ops = RawTable(capacity: 0)
     mirrors = RawTable(capacity: configuration.registers.count)
     mirrors.fill(ValueState.noValue)
     contents = RawTable(capacity: configuration.registers.count)
     contents.fill(ValueState.noValue)
     owners = RawTable(capacity: 16)
+    checks = PageChecks(
+      valueLimit: Self.valueLimit, opLimit: 2 * Self.valueLimit, registerCount: configuration.registers.count)
     cold = RawList(reserving: 256)
     floatCold = RawList(reserving: 64)
     exitLabels = RawList(reserving: 64)
@@ -149,7 +154,7 @@ struct Lowering {
   }
 
   /// Values a block may have.
-  private static var valueLimit: Int { Int(ValueID.none.index) }
+  private static var valueLimit: Int { Int(ValueID.none.index) - 2 }
 
   /// Frees the tables. Nothing may be lowered after that.
   mutating func deallocate() {
@@ -164,6 +169,7 @@ struct Lowering {
     mirrors.deallocate()
     contents.deallocate()
     owners.deallocate()
+    checks.deallocate()
     cold.deallocate()
     floatCold.deallocate()
     nans.results.deallocate()
@@ -190,17 +196,22 @@ struct Lowering {
     guard block.valueCount <= Self.valueLimit else {
       throw .unsupported("a block of over \(Self.valueLimit) values")
     }
+    guard block.opCount <= checks.plans.capacity else {
+      throw .unsupported("a block of over \(checks.plans.capacity) ops")
+    }
     unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
     begin(block, dataPath, firstExit: firstExit, offset: offset)
     let (oldSites, oldFloatSites, oldPolls) = (sites.count, floatSites.count, polls.count)
     self.isHot = isHot
     choosePins()
     findUses()
+    planPageChecks()
     moveIn()
     alignLoopHead(0)
     if !moves.isEmpty { innerEntries[0].offset = UInt32(truncatingIfNeeded: blockOffset + assembler.count) }
     lower(block.ops)
     if takesMarks { marks.append(UInt32(truncatingIfNeeded: assembler.count)) }
+    emitSeparateAccesses()
     emitColdParts()
     emitFloatColdParts()
     emitWaysInAndOut()
@@ -245,6 +256,7 @@ struct Lowering {
     contents.fill(ValueState.noValue)
     owners.fill(ValueState.noValue)
     for index in 0..<block.valueCount { values[index] = ValueState(type: block.valueTypes[index]) }
+    firstPseudoValue = UInt16(block.valueCount)
   }
 
   // MARK: The backward pass

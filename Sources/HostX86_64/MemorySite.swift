@@ -4,7 +4,7 @@ import HostKit
 import IR
 
 /// Where an operand is while translated code waits for the slow path.
-enum ValueHome {
+enum ValueHome: BitwiseCopyable {
   /// Nowhere; counts as 0.
   case none
   case register(Register)
@@ -65,6 +65,9 @@ struct MemorySite {
   private var accessHigh: UInt8
   /// Number of the host register that takes the result; SSE registers count from 16.
   var destination: UInt8 = 0xFF
+  /// Number of the host register with an offset in a page that later accesses share; 0xFF for none. Void once the slow
+  /// path has been taken: it may have changed what is mapped.
+  var sharedOffset: UInt8 = 0xFF
   /// Bytes of the instruction.
   var length: UInt8 = 0
   /// Whether the instruction was replaced by a jump to the stub.
@@ -166,6 +169,7 @@ extension X86_64Host {
     case .completedNeedlessly:
       if site.isRedirected { noteDetour(number) }
     }
+    if let register = Register(rawValue: site.sharedOffset) { saved[register] = .max }
     saved.setResult(site.destination, site.access.type, result)
     return cache.base + UInt64(site.end)
   }

@@ -17,16 +17,15 @@ public enum StateOffset {
   @inlinable public static var jumpCache: Int { 40 }
   /// Guest addresses below it may be accessed through the memory window (u64).
   @inlinable public static var windowLimit: Int { 48 }
-  /// Host address of guest physical address 0 in the memory window.
-  @inlinable public static var windowBase: Int { 56 }
+  /// Host address by which code reaches data: of guest physical address 0 in the memory window, or of the data TLB in modes
+  /// that use that.
+  @inlinable public static var dataBase: Int { 56 }
   /// Host PC of a memory fault in translated code, written by the signal handler.
   @inlinable public static var faultPC: Int { 64 }
   /// Where the signal handler sends a faulting vCPU: host code.
   @inlinable public static var faultTrampoline: Int { 72 }
   /// The vCPU's context object (an unretained reference).
   @inlinable public static var context: Int { 80 }
-  /// Host address of the data TLB of the current mode.
-  @inlinable public static var dataTLB: Int { 88 }
   /// Budget at the last entry: `budgetStart - budget` instructions ran since (i64).
   @inlinable public static var budgetStart: Int { 96 }
   /// Guest instructions of the current block that ran since its count was last brought into `budget` (u64); set

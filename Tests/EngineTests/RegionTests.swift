@@ -104,6 +104,20 @@ private struct LoopProgram {
     #expect(try outcome(InterpreterHost.self, program, .adaptive).0 == expected, "seed \(seed), interpreter")
   }
 
+  /// Where nothing counts instructions, the timer finds hot code.
+  @Test(arguments: [InterruptStrategy.flag, .page, .unchain])
+  func hotCodeIsFoundUnderAllStrategies(strategy: InterruptStrategy) throws {
+    var options = EngineOptions()
+    options.interrupts = strategy
+    let rig = try Rig(X86_64Host.self, LoopProgram(seed: 1).code, options: options)
+    var slices = 0
+    while rig.engine.regions.isEmpty, slices < 1000 {
+      slices += 1
+      #expect(rig.run(rig.vcpu.ticks + 10_000_000) == .deadline)
+    }
+    #expect(!rig.engine.regions.isEmpty && rig.engine.statistics.samples > 1)
+  }
+
   @Test func hotLoopBecomesRegion() throws {
     let (_, rig) = try outcome(X86_64Host.self, LoopProgram(seed: 1).code, .adaptive)
     let (id, region) = try #require(rig.engine.regions.first)

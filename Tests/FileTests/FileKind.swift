@@ -128,6 +128,7 @@ private func run(_ blocks: [Block], on setup: HostSetup, _ cpu: TestCPU, linked:
     for (number, target) in exits { if let entry = entries[target] { host.link(exit: number, to: entry) } }
     for (pc, entry) in entries { cpu.cache(pc, host.jumpTarget(entry)) }
   }
+  cpu.reachData(by: setup.dataPath)
   host.run(try #require(entries[blocks[0].pc]), cpu.state)
 }
 

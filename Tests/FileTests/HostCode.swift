@@ -97,13 +97,20 @@ private struct HostListing {
     for register in registers { fields[register.offset] = register.name }
   }
 
+  private static var tables: [Int: String] {
+    [
+      SoftTLB.readTags: "readTags", SoftTLB.writeTags: "writeTags", SoftTLB.addends: "addends",
+      SoftTLB.hostPages: "hostPages",
+    ]
+  }
+
   private static var header: [Int: String] {
     [
       StateOffset.pc: "pc", StateOffset.budget: "budget", StateOffset.exitReason: "exitReason",
       StateOffset.exitSite: "exitSite", StateOffset.exceptionCause: "exceptionCause",
       StateOffset.exceptionValue: "exceptionValue", StateOffset.jumpCache: "jumpCache",
-      StateOffset.windowLimit: "windowLimit", StateOffset.windowBase: "windowBase",
-      StateOffset.dataTLB: "dataTLB", StateOffset.budgetStart: "budgetStart",
+      StateOffset.windowLimit: "windowLimit", StateOffset.dataBase: "dataBase",
+      StateOffset.budgetStart: "budgetStart",
       StateOffset.pendingRetired: "pendingRetired", StateOffset.currentPC: "currentPC",
       StateOffset.accessOutcome: "accessOutcome",
     ]
@@ -124,7 +131,7 @@ private struct HostListing {
     let labels = Dictionary(uniqueKeysWithValues: zip(targets, 1...))
     return code.map { line in
       let label = labels[line.address].map { "     L\($0):\n" } ?? ""
-      return (line.op, label + "        " + text(line, labels) + "\n")
+      return (line.op, label + "        " + text(line, labels, path) + "\n")
     }
   }
 
@@ -134,7 +141,7 @@ private struct HostListing {
     return UInt64(match.1, radix: 16)
   }
 
-  private func text(_ line: HostLine, _ labels: [UInt64: Int]) -> String {
+  private func text(_ line: HostLine, _ labels: [UInt64: Int], _ path: DataPath) -> String {
     if let target = target(line) {
       let mnemonic = line.text.prefix { $0 != " " }
       return mnemonic + " " + (labels[target].map { "L\($0)" } ?? places[target] ?? "elsewhere")
@@ -145,7 +152,13 @@ private struct HostListing {
       let address = match.1 == "-" ? next &- distance : next &+ distance
       return "[constant \((address - constants) / 16)]"
     }
-    let text = constant.replacing(/\[rbp(?: \+ (?:0x([0-9a-f]+)|(\d+)))?\]/) { match in
+    let data =
+      path == .tlb
+      ? constant.replacing(/gs:\[(\w+)\*8(?: \+ 0x([0-9a-f]+))?\]/) { match in
+        let offset = match.2.flatMap { Int($0, radix: 16) } ?? 0
+        return "[tlb.\(Self.tables[offset] ?? String(offset)) + \(match.1)*8]"
+      } : constant
+    let text = data.replacing(/\[rbp(?: \+ (?:0x([0-9a-f]+)|(\d+)))?\]/) { match in
       let offset = match.1.flatMap { Int($0, radix: 16) } ?? match.2.flatMap { Int($0) } ?? 0
       return "[cpu.\(fields[offset] ?? String(offset))]"
     }

@@ -97,6 +97,7 @@ import Testing
     cpu.randomise(seed)
     host.reset()
     let compiled = try host.compile(block, dataPath: dataPath, firstExit: 0)
+    cpu.reachData(by: dataPath)
     host.run(compiled.entry, cpu.state)
   }
 

@@ -101,6 +101,7 @@ struct CodeSetup: Sendable, CustomStringConvertible {
     randomise(cpu, guest, seed)
     host.reset()
     let compiled = try host.compile(block, dataPath: dataPath, firstExit: 0)
+    cpu.reachData(by: dataPath)
     host.run(compiled.entry, cpu.state)
   }
 

@@ -19,21 +19,23 @@ import IR
     unsafe state = VCPUState(.allocate(byteCount: size, alignment: 64))
     unsafe state.base.initializeMemory(as: UInt8.self, repeating: 0, count: size)
     unsafe memory = Self.window()
-    unsafe tlb = .allocate(byteCount: SoftTLB.count * SoftTLB.entrySize, alignment: 64)
+    unsafe tlb = .allocate(byteCount: SoftTLB.size, alignment: 64)
     unsafe jumpCache = .allocate(byteCount: JumpCache.count * JumpCache.entrySize, alignment: 64)
     for index in 0..<JumpCache.count {
       unsafe jumpCache.storeBytes(of: JumpCache.emptyPC, toByteOffset: index * JumpCache.entrySize, as: UInt64.self)
     }
-    for entry in 0..<SoftTLB.count {
-      let offset = entry * SoftTLB.entrySize
-      let tag = entry == 0 ? 0 : SoftTLB.invalidTag
-      unsafe tlb.storeBytes(of: tag, toByteOffset: offset + SoftTLB.readTag, as: UInt64.self)
-      unsafe tlb.storeBytes(of: tag, toByteOffset: offset + SoftTLB.writeTag, as: UInt64.self)
-      unsafe tlb.storeBytes(of: Int(bitPattern: memory), toByteOffset: offset + SoftTLB.addend, as: Int.self)
+    for index in 0..<SoftTLB.count {
+      let entry = unsafe tlb + index * 8
+      let tag = index == 0 ? 0 : SoftTLB.invalidTag(index)
+      unsafe entry.storeBytes(of: tag, toByteOffset: SoftTLB.readTags, as: UInt64.self)
+      unsafe entry.storeBytes(of: tag, toByteOffset: SoftTLB.writeTags, as: UInt64.self)
+      unsafe entry.storeBytes(of: Int(bitPattern: memory), toByteOffset: SoftTLB.addends, as: Int.self)
+      unsafe entry.storeBytes(of: Int(bitPattern: memory), toByteOffset: SoftTLB.hostPages, as: Int.self)
     }
-    unsafe state.store(memory, at: StateOffset.windowBase)
+    // For the slow path, which needs no other context.
+    unsafe state.store(memory, at: StateOffset.context)
+    unsafe state.store(memory, at: StateOffset.dataBase)
     state.store(UInt64(1) << 32, at: StateOffset.windowLimit)
-    unsafe state.store(tlb, at: StateOffset.dataTLB)
     unsafe state.store(jumpCache, at: StateOffset.jumpCache)
     state.store(budget, at: StateOffset.budgetStart)
     state.budget = budget
@@ -57,6 +59,11 @@ import IR
     let base = unsafe window! + guardSize
     unsafe mprotect(base, Int(TestMemory.size), PROT_READ | PROT_WRITE)
     return unsafe base
+  }
+
+  /// Lets translated code reach memory as it was compiled to.
+  func reachData(by path: DataPath) {
+    unsafe state.store(path == .tlb ? tlb : memory, at: StateOffset.dataBase)
   }
 
   func cache(_ pc: UInt64, _ target: UInt64) {

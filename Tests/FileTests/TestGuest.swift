@@ -82,7 +82,7 @@ enum TestMemory {
       cpu.accessOutcome = .left
       return 0
     }
-    let memory = unsafe cpu.load(StateOffset.windowBase, as: UnsafeMutableRawPointer.self) + Int(address)
+    let memory = unsafe cpu.load(StateOffset.context, as: UnsafeMutableRawPointer.self) + Int(address)
     var raw: UInt64 = 0
     for byte in 0..<min(bytes, 8) {
       let shift = UInt64(8 * (request.access.bigEndian ? bytes - 1 - byte : byte))

@@ -19,6 +19,7 @@ import Testing
 
   @Test(arguments: Setting.all) func randomBlocksAgreeWithTheReference(setting: Setting) throws {
     let rig = try Rig(setting.type)
+    rig.reachData(by: setting.path)
     let count = Int(ProcessInfo.processInfo.environment["MARTLET_BLOCKS"] ?? "") ?? 2000
     let ramCopy = UnsafeMutableRawPointer.allocate(byteCount: Int(GuestMap.ramSize), alignment: 16)
     defer { unsafe ramCopy.deallocate() }

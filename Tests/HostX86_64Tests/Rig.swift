@@ -85,7 +85,7 @@ private func combine(_ kind: AtomicKind, _ old: UInt64, _ value: UInt64, bits: I
 private let slowAccess: SlowAccessFunction = { state, address, value, third, descriptor in
   let cpu = unsafe VCPUState(state)
   unsafe backing.slowAccesses += 1
-  let window: UInt = cpu.load(StateOffset.windowBase)
+  let window: UInt = cpu.load(StateOffset.context)
   let ram = unsafe UnsafeMutableRawPointer(bitPattern: window + UInt(GuestMap.ramBase))!
   let request = SlowAccess(rawValue: descriptor)
   guard let result = unsafe access(request, address, value, third, ram, &backing.device) else {
@@ -157,24 +157,30 @@ final class Rig {
     unsafe ram = base + Int(GuestMap.ramBase)
     unsafe mprotect(ram, Int(GuestMap.ramSize), PROT_READ | PROT_WRITE)
     unsafe state = .allocate(byteCount: 1024, alignment: 64)
-    unsafe tlb = .allocate(byteCount: SoftTLB.count * SoftTLB.entrySize, alignment: 64)
+    unsafe tlb = .allocate(byteCount: SoftTLB.size, alignment: 64)
     unsafe jumpCache = .allocate(byteCount: JumpCache.count * JumpCache.entrySize, alignment: 64)
     unsafe memset(state, 0, 1024)
-    unsafe memset(tlb, 0xFF, SoftTLB.count * SoftTLB.entrySize)
+    for index in 0..<SoftTLB.count {
+      for tags in [SoftTLB.readTags, SoftTLB.writeTags] {
+        unsafe tlb.storeBytes(of: SoftTLB.invalidTag(index), toByteOffset: tags + index * 8, as: UInt64.self)
+      }
+    }
     unsafe memset(jumpCache, 0xFF, JumpCache.count * JumpCache.entrySize)
     unsafe cpu = VCPUState(state)
-    cpu.store(UInt64(UInt(bitPattern: base)), at: StateOffset.windowBase)
+    // For the slow path, which needs no other context.
+    cpu.store(UInt64(UInt(bitPattern: base)), at: StateOffset.context)
     cpu.store(UInt64(1) << 32, at: StateOffset.windowLimit)
-    unsafe cpu.store(UInt64(UInt(bitPattern: tlb)), at: StateOffset.dataTLB)
+    cpu.store(UInt64(UInt(bitPattern: base)), at: StateOffset.dataBase)
     unsafe cpu.store(UInt64(UInt(bitPattern: jumpCache)), at: StateOffset.jumpCache)
     // Three pages of four are in the TLB, one of them for reading only.
     for page in stride(from: GuestMap.ramBase, to: GuestMap.ramBase + GuestMap.ramSize, by: 4096) {
       let kind = page >> 12 & 3
       guard kind != 3 else { continue }
-      let entry = unsafe tlb + Int(page >> 12) % SoftTLB.count * SoftTLB.entrySize
-      unsafe entry.storeBytes(of: page, toByteOffset: SoftTLB.readTag, as: UInt64.self)
-      if kind != 2 { unsafe entry.storeBytes(of: page, toByteOffset: SoftTLB.writeTag, as: UInt64.self) }
-      unsafe entry.storeBytes(of: UInt(bitPattern: base), toByteOffset: SoftTLB.addend, as: UInt.self)
+      let entry = unsafe tlb + SoftTLB.index(page) * 8
+      unsafe entry.storeBytes(of: page, toByteOffset: SoftTLB.readTags, as: UInt64.self)
+      if kind != 2 { unsafe entry.storeBytes(of: page, toByteOffset: SoftTLB.writeTags, as: UInt64.self) }
+      unsafe entry.storeBytes(of: UInt(bitPattern: base), toByteOffset: SoftTLB.addends, as: UInt.self)
+      unsafe entry.storeBytes(of: UInt(bitPattern: base) + UInt(page), toByteOffset: SoftTLB.hostPages, as: UInt.self)
     }
     unsafe backing = Backing()
   }
@@ -184,6 +190,11 @@ final class Rig {
     unsafe state.deallocate()
     unsafe tlb.deallocate()
     unsafe jumpCache.deallocate()
+  }
+
+  /// Lets translated code reach memory as it was compiled to.
+  func reachData(by path: DataPath) {
+    cpu.store(unsafe UInt(bitPattern: path == .tlb ? tlb : window + Self.guardSize), at: StateOffset.dataBase)
   }
 
   subscript(register: Int) -> UInt64 {

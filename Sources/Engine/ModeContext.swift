@@ -1,0 +1,241 @@
+// Owns what a vCPU knows of one of its modes in one address space: the jump cache, the data TLB, where code pages lie.
+
+import GuestKit
+import HostKit
+
+/// Memory that loads, or stores, may reach although the window denies its page for the sake of what is beside it.
+struct OpenStretch {
+  var first: UInt64 = 1
+  var last: UInt64 = 0
+  var isWrite = false
+  /// Host address less guest address.
+  var addend: UInt64 = 0
+
+  static var count: Int { 8 }
+}
+
+/// What depends on the translation flags and the address space. A vCPU has one for each pair it has run with, and keeps
+/// them when it changes over: coming back, it finds its translations as it left them.
+@safe final class ModeContext {
+  let flags: TranslationFlags
+  let space: TranslationSpace
+  let memoryMode: MemoryMode
+  let jumpCache: UnsafeMutableRawPointer
+  private let dataTLB: UnsafeMutableRawPointer
+  /// The parts of pages last accessed by slow accesses, ``OpenStretch/count`` of them, and which is replaced next.
+  private let stretches: UnsafeMutablePointer<OpenStretch>
+  private var nextStretch = 0
+  /// By entry of the TLB: the physical page, `.max` where there is none.
+  private var physicalPages = [UInt64](repeating: .max, count: SoftTLB.count)
+  /// The entries in use of the TLB and of the jump cache, so that little is cleared where little was filled.
+  private var filled = SlotSet(SoftTLB.count)
+  private var jumps = SlotSet(JumpCache.count)
+  /// Virtual page to physical page of executed code: tag and address, direct-mapped.
+  private var codePages = [(tag: UInt64, physical: UInt64)](repeating: (.max, 0), count: 64)
+  /// Addresses that large pages were found for: a fence for one address there is one for the whole large page.
+  private var largePages: ClosedRange<UInt64>?
+
+  /// Base of the window for this mode, as of the engine's generation of windows.
+  var windowBase: UInt = 0
+  var windowGeneration: UInt64 = 0
+
+  init(flags: TranslationFlags, space: TranslationSpace, memoryMode: MemoryMode) {
+    self.flags = flags
+    self.space = space
+    self.memoryMode = memoryMode
+    unsafe jumpCache = .allocate(byteCount: JumpCache.count * JumpCache.entrySize, alignment: 64)
+    unsafe dataTLB = .allocate(byteCount: SoftTLB.size, alignment: 64)
+    unsafe stretches = .allocate(capacity: OpenStretch.count)
+    clearStretches()
+    for index in 0..<JumpCache.count { store(index, pc: JumpCache.emptyPC, target: 0) }
+    for index in 0..<SoftTLB.count { clear(index) }
+  }
+
+  deinit {
+    unsafe stretches.deallocate()
+    unsafe jumpCache.deallocate()
+    unsafe dataTLB.deallocate()
+  }
+
+  /// What translated code reaches data memory by.
+  var dataBase: UInt { unsafe memoryMode == .tlb ? UInt(bitPattern: dataTLB) : windowBase }
+
+  // MARK: The jump cache
+
+  func clearJumpCache() {
+    jumps.forEach { store($0, pc: JumpCache.emptyPC, target: 0) }
+    jumps.removeAll()
+  }
+
+  private func store(_ index: Int, pc: UInt64, target: UInt64) {
+    unsafe jumpCache.storeBytes(of: pc, toByteOffset: index * JumpCache.entrySize, as: UInt64.self)
+    unsafe jumpCache.storeBytes(of: target, toByteOffset: index * JumpCache.entrySize + 8, as: UInt64.self)
+  }
+
+  private func jumpPC(_ index: Int) -> UInt64 {
+    unsafe jumpCache.load(fromByteOffset: index * JumpCache.entrySize, as: UInt64.self)
+  }
+
+  func setJump(to pc: UInt64, target: UInt64) {
+    let index = JumpCache.index(pc)
+    jumps.insert(index)
+    store(index, pc: pc, target: target)
+  }
+
+  /// Forgets how to jump to `pc`.
+  func forgetJump(to pc: UInt64) {
+    let index = JumpCache.index(pc)
+    if jumpPC(index) == pc { store(index, pc: JumpCache.emptyPC, target: 0) }
+  }
+
+  // MARK: Parts of pages
+
+  func clearStretches() { unsafe stretches.initialize(repeating: OpenStretch(), count: OpenStretch.count) }
+
+  func add(_ stretch: OpenStretch) {
+    unsafe stretches[nextStretch] = stretch
+    nextStretch = (nextStretch + 1) % OpenStretch.count
+  }
+
+  /// The host address of `size` bytes that lie in a known stretch for such an access.
+  func openAddress(_ address: UInt64, _ size: Int, isWrite: Bool) -> UnsafeMutableRawPointer? {
+    let last = address &+ UInt64(size &- 1)
+    for index in 0..<OpenStretch.count {
+      let stretch = unsafe stretches[index]
+      if stretch.first <= address, last <= stretch.last, stretch.isWrite == isWrite {
+        return unsafe UnsafeMutableRawPointer(bitPattern: UInt(address &+ stretch.addend))
+      }
+    }
+    return nil
+  }
+
+  // MARK: Translations
+
+  /// Forgets what the guest's fence for `address`, or for all addresses, asks to forget.
+  func forgetTranslations(of address: UInt64?) {
+    guard let address, largePages?.contains(address) != true else {
+      clearTLB()
+      if memoryMode == .tlb { clearJumpCache() }
+      return
+    }
+    let page = address & ~0xFFF
+    let index = SoftTLB.index(page)
+    if readTag(index) == page || writeTag(index) == page { clear(index) }
+    let slot = Int(page >> 12) & 63
+    if codePages[slot].tag == page { codePages[slot].tag = .max }
+    guard memoryMode == .tlb else { return }
+    // A page's PCs have neighbouring entries.
+    let first = JumpCache.index(page)
+    jumps.forEach(in: first..<first + JumpCache.index(0x1000)) {
+      if jumpPC($0) & ~0xFFF == page { store($0, pc: JumpCache.emptyPC, target: 0) }
+    }
+  }
+
+  func clearTLB() {
+    clearStretches()
+    filled.forEach { clear($0) }
+    filled.removeAll()
+    for index in codePages.indices { codePages[index].tag = .max }
+    largePages = nil
+  }
+
+  private func clear(_ index: Int) {
+    setTags(index, read: SoftTLB.invalidTag(index), write: SoftTLB.invalidTag(index))
+    physicalPages[index] = .max
+  }
+
+  private func setTags(_ index: Int, read: UInt64, write: UInt64) {
+    unsafe dataTLB.storeBytes(of: read, toByteOffset: SoftTLB.readTags + index * 8, as: UInt64.self)
+    unsafe dataTLB.storeBytes(of: write, toByteOffset: SoftTLB.writeTags + index * 8, as: UInt64.self)
+  }
+
+  /// Enters a page.
+  ///
+  /// - Parameters:
+  ///   - leafSize: bytes that the page table's entry stands for.
+  ///   - host: address of the page in host memory.
+  func fill(
+    _ virtual: UInt64, physical: UInt64, leafSize: UInt64, host: UInt64, readable: Bool, writable: Bool
+  ) {
+    let index = SoftTLB.index(virtual)
+    let invalid = SoftTLB.invalidTag(index)
+    filled.insert(index)
+    physicalPages[index] = physical
+    setTags(index, read: readable ? virtual : invalid, write: writable ? virtual : invalid)
+    unsafe dataTLB.storeBytes(of: host &- virtual, toByteOffset: SoftTLB.addends + index * 8, as: UInt64.self)
+    unsafe dataTLB.storeBytes(of: host, toByteOffset: SoftTLB.hostPages + index * 8, as: UInt64.self)
+    noteLeaf(virtual, leafSize)
+  }
+
+  private func noteLeaf(_ virtual: UInt64, _ size: UInt64) {
+    guard size > 0x1000 else { return }
+    let first = virtual & ~(size &- 1)
+    let last = virtual | (size &- 1)
+    largePages = largePages.map { min($0.lowerBound, first)...max($0.upperBound, last) } ?? first...last
+  }
+
+  private func readTag(_ index: Int) -> UInt64 {
+    unsafe dataTLB.load(fromByteOffset: SoftTLB.readTags + index * 8, as: UInt64.self)
+  }
+
+  private func writeTag(_ index: Int) -> UInt64 {
+    unsafe dataTLB.load(fromByteOffset: SoftTLB.writeTags + index * 8, as: UInt64.self)
+  }
+
+  /// Whether the TLB lets stores to a virtual page through.
+  func maySkipWalk(toWrite virtual: UInt64) -> Bool { writeTag(SoftTLB.index(virtual)) == virtual }
+
+  /// Makes stores to the physical page take the slow path from now on.
+  func denyWrites(toPhysicalPage page: UInt64) {
+    filled.forEach {
+      if physicalPages[$0] == page { setTags($0, read: readTag($0), write: SoftTLB.invalidTag($0)) }
+    }
+  }
+
+  /// The page in entry `index` of the TLB.
+  func tlbEntry(_ index: Int) -> Engine.TLBEntry? {
+    guard physicalPages[index] != .max else { return nil }
+    let (read, write, invalid) = (readTag(index), writeTag(index), SoftTLB.invalidTag(index))
+    return Engine.TLBEntry(
+      virtual: read == invalid ? write : read, physical: physicalPages[index], isReadable: read != invalid,
+      isWritable: write != invalid)
+  }
+
+  // MARK: Code pages
+
+  /// The physical page of a virtual page that code was executed in.
+  func codePage(_ virtual: UInt64) -> UInt64? {
+    let known = codePages[Int(virtual >> 12) & 63]
+    return known.tag == virtual ? known.physical : nil
+  }
+
+  func setCodePage(_ virtual: UInt64, physical: UInt64, leafSize: UInt64) {
+    codePages[Int(virtual >> 12) & 63] = (virtual, physical)
+    noteLeaf(virtual, leafSize)
+  }
+}
+
+/// Numbers of entries in a table: quickly cleared, and gone through in the time that the ones in it take.
+private struct SlotSet {
+  private var words: [UInt64]
+
+  /// - Parameter count: of all entries, a multiple of 64.
+  init(_ count: Int) { words = Array(repeating: 0, count: count / 64) }
+
+  mutating func insert(_ slot: Int) { words[slot / 64] |= 1 << UInt64(slot % 64) }
+
+  mutating func removeAll() { for index in words.indices { words[index] = 0 } }
+
+  func forEach(_ body: (Int) -> Void) { forEach(in: 0..<words.count * 64, body) }
+
+  /// - Parameter range: multiples of 64.
+  func forEach(in range: Range<Int>, _ body: (Int) -> Void) {
+    for index in range.lowerBound / 64..<range.upperBound / 64 {
+      var rest = words[index]
+      while rest != 0 {
+        body(index * 64 + rest.trailingZeroBitCount)
+        rest &= rest - 1
+      }
+    }
+  }
+}
