@@ -246,34 +246,50 @@ extension Lowering {
       assembler.jmp(toAddress: trampoline(trampolines.lookUp))
       return
     }
-    retire(retired, flags)
-    if moves.isEmpty || innerEntry(at: pc) == nil { moveOut() }
-    if flags.contains(.checksBudget) {
-      exits[Int(number)].closesLoop = true
-      checkInterrupts(at: number)
+    let staysInside = moves.isEmpty || innerEntry(at: pc) != nil
+    let unlinked = exitLabels[exitLabels.count - Int(nextExit - number)].unlinked
+    let closesLoop = flags.contains(.checksBudget)
+    exits[Int(number)].closesLoop = closesLoop
+    if closesLoop, staysInside, interrupts == .budget {
+      // Padding goes before both, so that the CPU takes subtraction and jump as one operation.
+      assembler.alignDisplacement(after: budgetCheckLength(retired) + 2)
     }
-    assembler.alignDisplacement(after: 1)
-    assembler.jmp(exitLabels[exitLabels.count - Int(nextExit - number)].unlinked)
-    exits[Int(number)].displacement = UInt32(blockOffset + assembler.count - 4)
+    retire(retired, flags)
+    if !staysInside { moveOut() }
+    if closesLoop, let condition = checkInterrupts(at: number) {
+      assembler.alignDisplacement(after: 2)
+      assembler.jcc(condition, unlinked)
+      exits[Int(number)].displacement = UInt32(blockOffset + assembler.count - 4)
+      if let due = exitLabels[exitLabels.count - Int(nextExit - number)].budget { assembler.jmp(due) }
+    } else {
+      assembler.alignDisplacement(after: 1)
+      assembler.jmp(unlinked)
+      exits[Int(number)].displacement = UInt32(blockOffset + assembler.count - 4)
+    }
   }
 
-  /// Leaves at exit `number` if the engine wants control.
-  private mutating func checkInterrupts(at number: UInt32) {
-    guard interrupts != .unchain else { return }
-    let label = assembler.makeLabel()
+  /// Finds out whether the engine wants control at exit `number`.
+  /// - Returns: the condition under which it does not, if there is one to look at.
+  private mutating func checkInterrupts(at number: UInt32) -> ConditionCode? {
+    guard interrupts != .unchain else { return nil }
     let index = exitLabels.count - Int(nextExit - number)
-    exitLabels[index].budget = label
+    exitLabels[index].budget = assembler.makeLabel()
     switch interrupts {
-    case .unchain: break
-    case .budget: assembler.jcc(.le, label)
+    case .unchain: return nil
+    case .budget: return .g
     case .flag:
       assembler.alu(.cmp, .dword, ABI.state(ABI.mayRun), 0)
-      assembler.jcc(.e, label)
+      return .ne
     case .page:
       exitLabels[index].poll = UInt32(polls.count)
       readPollPage(resume: 0)
+      return nil
     }
   }
+
+  /// Bytes of what `retire` emits for an exit that checks the budget.
+  @inline(__always)
+  private func budgetCheckLength(_ count: UInt32) -> Int { count == 0 ? 3 : count < 128 ? 4 : 7 }
 
   /// Leaves for the PC in rax if the engine wants control.
   private mutating func checkInterruptsBeforeLookup() {
