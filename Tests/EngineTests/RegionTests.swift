@@ -109,6 +109,7 @@ private struct LoopProgram {
   func hotCodeIsFoundUnderAllStrategies(strategy: InterruptStrategy) throws {
     var options = EngineOptions()
     options.interrupts = strategy
+    options.tiers = .adaptive
     let rig = try Rig(X86_64Host.self, LoopProgram(seed: 1).code, options: options)
     var slices = 0
     while rig.engine.regions.isEmpty, slices < 1000 {
