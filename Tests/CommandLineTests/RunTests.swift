@@ -97,7 +97,7 @@ struct RunTests {
     #expect(try run(words, "--perf-map", "--jitdump", folder, "--timeout", "20").code == 0)
     let dumps = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".dump") }
     let name = try #require(dumps.first)
-    let map = "/tmp/perf-" + name.dropFirst("jit-".count).dropLast(".dump".count) + ".map"
+    let map = P_tmpdir + "/perf-" + name.dropFirst("jit-".count).dropLast(".dump".count) + ".map"
     #expect(try String(contentsOfFile: map, encoding: .utf8).contains(" guest 0x80000000\n"))
     try FileManager.default.removeItem(atPath: map)
     let refused = try run(words, "--perf-map", "--host", "interpreter")

@@ -51,7 +51,7 @@ extension Machine {
   /// After a flush of the code cache the file starts anew: samples from before the last one get wrong names or none.
   /// - Parameter path: another file.
   public func writePerfMap(to path: String? = nil) throws(MachineError) {
-    try nameCode(PerfMap(path ?? "/tmp/perf-\(getpid()).map"))
+    try nameCode(PerfMap(path ?? P_tmpdir + "/perf-\(getpid()).map"))
   }
 
   /// Writes each translation block with its code and the time to `jit-PID.dump` in `folder`, for `perf inject --jit`.
