@@ -74,27 +74,25 @@ extension Engine {
     let built = builder.view
     let extent = GuestExtent(built)
     let isCounted = options.countsExecutions && key.variant == .normal
-    let changed = tier == .thorough || isCounted || log.showsTranslation ? builder.block : nil
-    let id: BlockID
-    let (original, final): (Block?, Block?)
-    var ready = decoded
-    if var block = changed {
-      original = block
-      if tier == .thorough { optimizer.run(&block) }
-      if isCounted { addCounters(&block) }
-      if isTimed { ready = monotonicNanoseconds() }
-      final = block
-      id = try block.withView { (view) throws(TranslationFailure) in try add(view, key, tier, extent, vcpu) }
-    } else {
-      (original, final) = (nil, nil)
-      id = try add(built, key, tier, extent, vcpu)
-    }
+    // What passes or counters change, or the log shows, is copied out of the builder first.
+    let isCopied = tier == .thorough || isCounted || log.showsTranslation
+    var block = isCopied ? builder.block : Block(pc: key.pc)
+    let original = log.showsTranslation ? block : nil
+    if tier == .thorough { optimizer.run(&block) }
+    if isCounted { addCounters(&block) }
+    let ready = isTimed ? monotonicNanoseconds() : 0
+    let id =
+      if isCopied {
+        try block.withView { (view) throws(TranslationFailure) in try add(view, key, tier, extent, vcpu) }
+      } else {
+        try add(built, key, tier, extent, vcpu)
+      }
     if let region { regions[id] = region }
     statistics[tier].add(
-      extent, opsAfterPasses: final?.ops.count ?? built.opCount, hostBytes: store[id].compiled.size,
+      extent, opsAfterPasses: isCopied ? block.ops.count : built.opCount, hostBytes: store[id].compiled.size,
       times: (start, decoded, ready, isTimed ? monotonicNanoseconds() : 0))
     for observer in observers { observer.didTranslate(id, in: self) }
-    if let original, let final, log.showsTranslation { logTranslation(id, original, final) }
+    if let original { logTranslation(id, original, block) }
     return id
   }
 

@@ -67,8 +67,9 @@ struct Lowering {
   var firstPseudoValue = ValueState.noValue
   /// Index of the op at hand.
   var position: Int32 = 0
-  /// The block's ops, borrowed from it.
+  /// The block's ops, borrowed from it; ``noOps`` between blocks.
   var ops: RawTable<Op>
+  private let noOps = RawTable<Op>(capacity: 1)
   var opCount = 0
   var blockPC: UInt64 = 0
   var currentPC: UInt64 = 0
@@ -133,7 +134,7 @@ struct Lowering {
     hotBlocks = RawList(reserving: 1 << 10)
     hotMoves = RawList(reserving: 1 << 10)
     values = RawTable(capacity: Self.valueLimit + 2)
-    ops = RawTable(capacity: 0)
+    ops = noOps
     mirrors = RawTable(capacity: configuration.registers.count)
     mirrors.fill(ValueState.noValue)
     contents = RawTable(capacity: configuration.registers.count)
@@ -165,6 +166,7 @@ struct Lowering {
     weights.deallocate()
     hotBlocks.deallocate()
     hotMoves.deallocate()
+    noOps.deallocate()
     values.deallocate()
     mirrors.deallocate()
     contents.deallocate()
@@ -201,6 +203,7 @@ struct Lowering {
     }
     unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
     begin(block, dataPath, firstExit: firstExit, offset: offset)
+    defer { ops = noOps }
     let (oldSites, oldFloatSites, oldPolls) = (sites.count, floatSites.count, polls.count)
     self.isHot = isHot
     choosePins()
