@@ -6,7 +6,7 @@ import IR
 
 /// The blocks of a code cache. Knows which are chained to which, not how a host jumps.
 public struct BlockStore: ~Copyable {
-  public private(set) var blocks: [TranslationBlock] = []
+  private var blocks = RawList<TranslationBlock>(reserving: 1 << 17)
   public private(set) var exits: [BlockExit] = []
   private var index = BlockIndex()
   /// Physical pages that hold translated code, or did: the place in `pageHeads` of the page's first block.
@@ -19,15 +19,24 @@ public struct BlockStore: ~Copyable {
 
   init() {
     // Room for most programs: growing copies everything.
-    blocks.reserveCapacity(1 << 14)
     exits.reserveCapacity(1 << 15)
     clear()
   }
 
-  public subscript(id: BlockID) -> TranslationBlock { blocks[Int(id)] }
+  deinit {
+    blocks.deallocate()
+    index.deallocate()
+  }
+
+  public subscript(id: BlockID) -> TranslationBlock {
+    @inline(__always)
+    get { blocks[Int(id)] }
+  }
+  /// Whether `id` was given out since the last flush.
+  public func contains(_ id: BlockID) -> Bool { id > 0 && Int(id) < blocks.count }
   /// Valid blocks, oldest first.
   public var valid: [BlockID] {
-    (1..<UInt32(blocks.count)).filter { blocks[Int($0)].isValid && blocks[Int($0)].container == 0 }
+    (1..<UInt32(blocks.count)).filter { blocks[Int($0)].isValid && !blocks[Int($0)].isEntry }
   }
   public var nextExit: UInt32 { UInt32(exits.count) }
 
@@ -61,22 +70,24 @@ public struct BlockStore: ~Copyable {
     block.nextInPage = pageHeads[place]
     pageHeads[place] = id
     blocks.append(block)
-    for index in 0..<ir.opCount where ir.ops[index].opcode == .exit || ir.ops[index].opcode == .exitIf {
-      let op = ir.ops[index]
-      let mayChain = block.key.variant == .normal && !op.exitFlags.contains(.unchainable)
-      exits.append(
-        BlockExit(source: id, target: UInt64(bitPattern: op.imm), linked: 0, mayChain: mayChain, nextIncoming: 0))
+    // The first tier leaves at every exit.
+    if block.tier != .first {
+      for index in 0..<ir.opCount where ir.ops[index].opcode == .exit || ir.ops[index].opcode == .exitIf {
+        let op = ir.ops[index]
+        let mayChain = block.key.variant == .normal && !op.exitFlags.contains(.unchainable)
+        exits.append(
+          BlockExit(source: id, target: UInt64(bitPattern: op.imm), linked: 0, mayChain: mayChain, nextIncoming: 0))
+      }
     }
     if !labels.isEmpty { insertEntries(into: id, ir, labels) }
     return id
   }
 
   private mutating func insertEntries(into container: BlockID, _ ir: BlockView, _ labels: [CodeAddress]) {
-    blocks[Int(container)].entryCount = UInt32(labels.count)
+    blocks[Int(container)].entryCount = UInt16(labels.count)
     var entry = blocks[Int(container)]
     entry.container = container
     entry.firstIncoming = 0
-    entry.nextInPage = 0
     entry.entryCount = 0
     let start = entry.key
     var number = 0
@@ -86,7 +97,7 @@ public struct BlockStore: ~Copyable {
       case .instruction:
         entry.instructionCount &+= 1
         let end = UInt64(bitPattern: op.imm) &+ UInt64(op.aux)
-        entry.guestSize = UInt32(truncatingIfNeeded: end &- entry.key.pc)
+        entry.guestSize = UInt16(truncatingIfNeeded: end &- entry.key.pc)
       case .label:
         if number > 0 { append(entry: entry) }
         let offset = UInt64(bitPattern: op.imm) &- start.pc
@@ -109,8 +120,7 @@ public struct BlockStore: ~Copyable {
 
   /// The block that `id` is, or is an entry into.
   public func container(of id: BlockID) -> BlockID {
-    let container = blocks[Int(id)].container
-    return container == 0 ? id : container
+    blocks[Int(id)].isEntry ? blocks[Int(id)].container : id
   }
 
   /// The guest code of a block, or of the one that `id` is an entry into.
@@ -120,7 +130,10 @@ public struct BlockStore: ~Copyable {
   }
 
   /// The entries into a block besides its top.
-  public func entries(_ id: BlockID) -> Range<BlockID> { id + 1..<id + 1 + blocks[Int(id)].entryCount }
+  public func entries(_ id: BlockID) -> Range<BlockID> { id + 1..<parts(id).upperBound }
+
+  /// A block and the entries into it.
+  func parts(_ id: BlockID) -> Range<BlockID> { id..<id + 1 + UInt32(blocks[Int(id)].entryCount) }
 
   /// The entry of `id` at `pc`, its top included; 0 for none.
   func entry(_ id: BlockID, at pc: UInt64) -> BlockID {
@@ -170,7 +183,7 @@ public struct BlockStore: ~Copyable {
   /// Exits chained to an entry, or to a block at any of its entries.
   public func incoming(_ id: BlockID) -> [UInt32] {
     var list: [UInt32] = []
-    for entry in id...id + blocks[Int(id)].entryCount {
+    for entry in parts(id) {
       var exit = blocks[Int(entry)].firstIncoming
       while exit != 0 {
         list.append(exit)
@@ -205,7 +218,7 @@ public struct BlockStore: ~Copyable {
 
   /// Removes a block and its entries from all lists. Its exits and those into it must have been unlinked.
   mutating func remove(_ id: BlockID) {
-    for id in id...id + blocks[Int(id)].entryCount {
+    for id in parts(id) {
       blocks[Int(id)].isValid = false
       index.remove(blocks[Int(id)].key.pc, blocks[Int(id)].key.flags, id)
     }
@@ -223,13 +236,12 @@ public struct BlockStore: ~Copyable {
   /// Forgets everything. Number 0 stays taken for blocks and exits, so that 0 can mean none.
   mutating func clear() {
     let none = BlockKey(pc: .max, physicalPC: .max - 0xFFF, flags: 0, variant: .normal)
-    blocks.removeAll(keepingCapacity: true)
+    blocks.removeAll()
     blocks.append(
       TranslationBlock(
         key: none, guestSize: 0, instructionCount: 0, irOpCount: 0,
         compiled: CompiledBlock(entry: CodeAddress(0), size: 0, exitCount: 0), firstExit: 0, isValid: false,
-        tier: .quick,
-        secondPage: .max, firstIncoming: 0, nextInPage: 0))
+        tier: .quick, secondPage: .max))
     exits.removeAll(keepingCapacity: true)
     exits.append(BlockExit(source: 0, target: 0, linked: 0, mayChain: false, nextIncoming: 0))
     index.removeAll()

@@ -32,6 +32,8 @@ public struct EngineOptions: Sendable {
   /// Optimiser passes switched off, by name.
   public var disabledPasses: Set<String> = []
   public var tiers = TierPolicy.adaptive
+  /// How often code is entered at the first tier before it is compiled; at most 255.
+  public var firstRuns: UInt8 = 32
   public init() {}
 }
 
@@ -39,6 +41,8 @@ public struct EngineOptions: Sendable {
 @safe public final class Engine {
   public let guest: any Guest
   public let host: any Host
+  /// Executes code that has not run often, where there is such a host.
+  let firstHost: (any Host)?
   public let space: AddressSpace
   public let clock: VirtualClock
   public let events: EventQueue
@@ -67,7 +71,7 @@ public struct EngineOptions: Sendable {
   private let optionsCell = RawCell(EngineOptions())
   private let storeCell = RawCell(BlockStore())
   private let statisticsCell = RawCell(EngineStatistics())
-  private let builderCell = RawCell(Builder(pc: 0))
+  private let builderCell: RawCell<Builder>
   private let labelsCell = RawCell([CodeAddress]())
   let window: MemoryWindow
   /// A window with nothing in it: every access takes the slow path.
@@ -123,8 +127,8 @@ public struct EngineOptions: Sendable {
   private(set) var kicks: Kicks?
 
   public init<H: Host>(
-    guest: any Guest, host hostType: H.Type, space: AddressSpace, clock: VirtualClock, events: EventQueue,
-    vcpuCount: Int, options: EngineOptions = EngineOptions()
+    guest: any Guest, host hostType: H.Type, first: (any Host.Type)? = nil, space: AddressSpace, clock: VirtualClock,
+    events: EventQueue, vcpuCount: Int, options: EngineOptions = EngineOptions()
   ) throws(EngineError) {
     self.guest = guest
     flagsFollowCode = guest.flagsFollowCode
@@ -133,12 +137,19 @@ public struct EngineOptions: Sendable {
     self.events = events
     optimizer = Optimizer(disabled: options.disabledPasses, helpers: guest.helpers.map(\.effects))
     let file = guest.registerFile
+    builderCell = RawCell(
+      Builder(pc: 0, places: file.registers.map { $0.type.bits > 64 ? .none : .register(at: $0.offset) }))
     let configuration = unsafe HostConfiguration(
       registers: file.registers.map { RegisterSlot(offset: $0.offset, type: $0.type) }, pinOrder: file.pinOrder,
       helpers: guest.helpers, slowAccess: slowAccessEntry, floatEnvironment: file.floatEnvironment,
       codeCacheSize: options.codeCacheSize, interrupts: options.interrupts)
     hostConfiguration = configuration
-    do { host = try H(configuration) } catch { throw .host(error) }
+    do throws(HostError) {
+      host = try H(configuration)
+      var others = configuration
+      others.leavesAtExits = true
+      firstHost = options.tiers == .adaptive ? try first?.init(others) : nil
+    } catch { throw .host(error) }
     do {
       window = try MemoryWindow()
       emptyWindow = try MemoryWindow()

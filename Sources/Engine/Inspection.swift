@@ -69,10 +69,10 @@ extension Engine {
       addCounters(&view.compiled)
     }
     view.id = id
-    view.pinned = host.pinnedRegisters(of: block.compiled)
+    view.pinned = host(of: block.tier).pinnedRegisters(of: block.compiled)
     view.region = regions[id]
     view.executions = executions(id)
-    view.host = host.listing(block.compiled, of: view.compiled, dataPath: dataPath(block.key.flags))
+    view.host = host(of: block.tier).listing(block.compiled, of: view.compiled, dataPath: dataPath(block.key.flags))
     view.incoming = store.incoming(id).map { exit in
       let source = store.exits[Int(exit)].source
       return ChainView(exit: exit, block: source, pc: store[source].key.pc, mayChain: true, isForbidden: false)
@@ -94,8 +94,8 @@ extension Engine {
     let decoded = try decode(vcpu, key, maximumInstructions: options.maximumInstructions)
     var block = store[0]
     block.key = key
-    block.instructionCount = UInt32(decoded.instructionCount)
-    block.guestSize = UInt32(truncatingIfNeeded: end(of: decoded) &- pc)
+    block.instructionCount = UInt16(clamping: decoded.instructionCount)
+    block.guestSize = UInt16(truncatingIfNeeded: end(of: decoded) &- pc)
     return view(of: block, decoded)
   }
 
@@ -103,7 +103,7 @@ extension Engine {
     var stages = [IRStage(name: "decoded", block: decoded)]
     var optimized = decoded
     optimizer.run(&optimized) { pass, block in stages.append(IRStage(name: pass.name, block: block)) }
-    if block.tier == .quick { optimized = decoded }
+    if block.tier != .thorough { optimized = decoded }
     return BlockInspection(
       id: 0, block: block, guest: guestListing(block, decoded), stages: stages, compiled: optimized, host: [],
       incoming: [],

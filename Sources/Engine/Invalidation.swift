@@ -36,7 +36,7 @@ extension Engine {
   /// Takes a block out of use.
   func remove(_ id: BlockID) {
     unchain(id)
-    for entry in id...id + store[id].entryCount {
+    for entry in store.parts(id) {
       let pc = store[entry].key.pc
       for vcpu in vcpus { for mode in vcpu.modes { mode.forgetJump(to: pc) } }
     }
@@ -81,6 +81,7 @@ extension Engine {
   public func flush() {
     let pages = store.codePages + Array(straddlers.keys)
     host.reset()
+    firstHost?.reset()
     store.clear()
     regions.removeAll()
     straddlers.removeAll()

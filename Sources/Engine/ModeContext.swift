@@ -60,6 +60,9 @@ struct OpenStretch {
   /// What translated code reaches data memory by.
   var dataBase: UInt { unsafe memoryMode == .tlb ? UInt(bitPattern: dataTLB) : windowBase }
 
+  /// The data TLB; where addresses are not translated, for hosts that do not use the window.
+  var softTLB: UInt { unsafe UInt(bitPattern: dataTLB) }
+
   // MARK: The jump cache
 
   func clearJumpCache() {
@@ -180,6 +183,14 @@ struct OpenStretch {
 
   private func writeTag(_ index: Int) -> UInt64 {
     unsafe dataTLB.load(fromByteOffset: SoftTLB.writeTags + index * 8, as: UInt64.self)
+  }
+
+  /// Forgets what is known of accesses to a page that has its own address, but for what translation found.
+  func forgetProtection(of page: UInt64) {
+    clearStretches()
+    guard memoryMode != .tlb else { return }
+    let index = SoftTLB.index(page)
+    if physicalPages[index] == page { clear(index) }
   }
 
   /// Whether the TLB lets stores to a virtual page through.

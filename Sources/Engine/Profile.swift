@@ -103,7 +103,7 @@ extension Engine {
   /// How often a block was executed: from its top, or from an entry that was passed more often. Nil while that is not
   /// counted.
   public func executions(_ id: BlockID) -> UInt64? {
-    (id...id + store[id].entryCount).compactMap { executions(from: store[$0].key.pc) }.max()
+    store.parts(id).compactMap { executions(from: store[$0].key.pc) }.max()
   }
 
   /// Guest instructions executed in a block, as if no side exit had been taken; 0 while that is not counted.

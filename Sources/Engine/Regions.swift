@@ -79,7 +79,7 @@ extension Engine {
     var labels: Set<UInt64> = []
     for id in blocks {
       ranges += regions[id]?.shape.ranges ?? [store[id].key.pc..<store[id].key.pc &+ UInt64(store[id].guestSize)]
-      for entry in id...id + store[id].entryCount { labels.insert(store[entry].key.pc) }
+      for entry in store.parts(id) { labels.insert(store[entry].key.pc) }
       for exit in store.outgoing(id) { labels.insert(store.exits[Int(exit)].target) }
     }
     return RegionShape(ranges, labels: labels)

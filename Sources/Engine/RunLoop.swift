@@ -76,11 +76,13 @@ extension Engine {
       vcpu.runsNextAlone = false
       if source != 0 { chain(vcpu, source, to: id) }
       source = 0
-      enter(vcpu, id)
+      let last = enter(vcpu, id)
       switch vcpu.state.exitReason {
       case .unlinked:
-        source = vcpu.state.exitSite
-        if options.countsExecutions { note(\.unchained, at: store[store.exits[Int(source)].source].key.pc) }
+        source = store[last].tier == .first ? 0 : vcpu.state.exitSite
+        if options.countsExecutions, source != 0 {
+          note(\.unchained, at: store[store.exits[Int(source)].source].key.pc)
+        }
         if flagsFollowCode { vcpu.enterMode() }
       case .indirectMiss:
         if flagsFollowCode { vcpu.enterMode() }
@@ -115,7 +117,7 @@ extension Engine {
       let id = try block(vcpu, at: vcpu.state.pc, .step)
       vcpu.passedBreakpoint = nil
       vcpu.runsNextAlone = false
-      enter(vcpu, id)
+      _ = enter(vcpu, id)
     } catch {
       guard case .guest(let exception) = error else { return .failed("translating \(hex(vcpu.state.pc)): \(error)") }
       return take(vcpu, exception)
@@ -171,7 +173,8 @@ extension Engine {
     return true
   }
 
-  private func enter(_ vcpu: VCPU, _ id: BlockID) {
+  /// - Returns: the block run last, where some of the first tier were run together.
+  private func enter(_ vcpu: VCPU, _ id: BlockID) -> BlockID {
     let state = vcpu.state
     let isStep = store[id].key.variant == .step
     vcpu.isStepping = isStep
@@ -180,9 +183,11 @@ extension Engine {
     if log.isOn(.exec) { log.write(.exec, "hart \(vcpu.number): \(hex(state.pc))") }
     statistics.entries &+= 1
     note(\.entries, at: state.pc)
-    host.run(store[id].compiled.entry, state)
+    var last = id
+    if isStep { host.run(store[id].compiled.entry, state) } else { last = runThrough(vcpu, from: id) }
     account(vcpu)
     if isStep { vcpu.publish(vcpu.mode) }
+    return last
   }
 
   /// Makes a vCPU's header ready for translated code: the budget up to the deadline (none if the vCPU was kicked),
@@ -224,7 +229,9 @@ extension Engine {
   /// Chains the exit that led here, or enters the PC in the jump cache where an exit cannot be chained.
   private func chain(_ vcpu: VCPU, _ exit: UInt32, to id: BlockID) {
     let block = store[id]
-    guard block.isValid, block.key.variant == .normal, block.key.flags == vcpu.mode.flags else { return }
+    guard block.isValid, block.tier != .first, block.key.variant == .normal, block.key.flags == vcpu.mode.flags else {
+      return
+    }
     guard exit != .max, store.exits.indices.contains(Int(exit)), store.exits[Int(exit)].mayChain else {
       if block.secondPage == .max || vcpu.mode.memoryMode != .tlb {
         vcpu.mode.setJump(to: block.key.pc, target: host.jumpTarget(block.compiled.entry))

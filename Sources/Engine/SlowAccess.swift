@@ -173,7 +173,11 @@ extension Engine {
   private func translate(
     _ vcpu: VCPU, _ address: UInt64, _ size: Int, _ kind: AccessKind, _ space: AccessSpace
   ) throws(AccessFailure) -> UInt64 {
-    if vcpu.mode.memoryMode == .window && space == .current || space == .physical { return address }
+    if space == .physical { return address }
+    if vcpu.mode.memoryMode == .window, space == .current {
+      fillUntranslated(vcpu, address & ~0xFFF)
+      return address
+    }
     do throws(GuestException) {
       let found = try guest.translateAddress(vcpu.state, address, kind, size: size, space: space, memory: vcpu)
       if space == .current {
@@ -181,6 +185,15 @@ extension Engine {
       }
       return found.physical
     } catch { throw .exception(error) }
+  }
+
+  /// Enters a page that has its own address, for hosts that do not use the window.
+  private func fillUntranslated(_ vcpu: VCPU, _ page: UInt64) {
+    guard isOpen(page, vcpu, isWrite: false), let direct = space.directPage(at: page) else { return }
+    vcpu.mode.fill(
+      page, physical: page, leafSize: 0x1000,
+      host: unsafe UInt64(UInt(bitPattern: direct.memory.alias + direct.offset)),
+      readable: true, writable: isOpen(page, vcpu, isWrite: true))
   }
 
   private func fillTLB(_ vcpu: VCPU, _ address: UInt64, _ found: AddressTranslation, _ kind: AccessKind) {

@@ -55,6 +55,7 @@ extension TranslationCost {
 
 /// What the translator has done so far, for `info jit`.
 public struct EngineStatistics: Sendable {
+  public var first = TranslationCost()
   public var quick = TranslationCost()
   public var thorough = TranslationCost()
   /// Times a sample of the running code was taken.
@@ -71,8 +72,20 @@ public struct EngineStatistics: Sendable {
   public init() {}
 
   public subscript(tier: Tier) -> TranslationCost {
-    _read { yield tier == .quick ? quick : thorough }
-    _modify { if tier == .quick { yield &quick } else { yield &thorough } }
+    _read {
+      switch tier {
+      case .first: yield first
+      case .quick: yield quick
+      case .thorough: yield thorough
+      }
+    }
+    _modify {
+      switch tier {
+      case .first: yield &first
+      case .quick: yield &quick
+      case .thorough: yield &thorough
+      }
+    }
   }
 }
 

@@ -14,7 +14,9 @@
 import GuestKit
 
 /// How much work went into a translation.
-public enum Tier: UInt8, Sendable, CaseIterable {
+public enum Tier: UInt8, Sendable, BitwiseCopyable, CaseIterable {
+  /// Block by block, no passes, executed by the interpreter.
+  case first = 0
   /// Block by block, no passes.
   case quick = 1
   /// With all passes, as regions, registers chosen for their loops.

@@ -36,7 +36,9 @@ extension Engine {
       let code = store.code(id)
       return stretch.map { $0.lowerBound <= code.lowerBound && code.upperBound <= $0.upperBound } ?? false
     }
-    if known != 0, isWithin(known), isCurrent(vcpu, known) { return known }
+    if known != 0, isWithin(known), isCurrent(vcpu, known) {
+      return store[known].tier == .first ? try warm(vcpu, known, pc) : known
+    }
     if known != 0 { invalidate(known) }
     let tier: Tier = options.tiers == .thorough ? .thorough : .quick
     if variant == .normal, !wholePage, let stretch {
@@ -45,6 +47,7 @@ extension Engine {
       // An instruction of it reaches beyond.
       invalidate(id)
     }
+    if variant == .normal, wholePage, let id = try translateFirst(vcpu, key) { return id }
     let id = try translate(vcpu, key, tier, single: variant == .step || !wholePage)
     if let stretch, !wholePage, store.code(id).upperBound > stretch.upperBound {
       do { _ = try physicalPC(vcpu, stretch.upperBound) } catch {
@@ -69,13 +72,15 @@ extension Engine {
     let isTimed = statistics[tier].isTimed
     let start = isTimed ? monotonicNanoseconds() : 0
     let limit = single ? 1 : region == nil ? options.maximumInstructions : Int.max
-    do { try build(vcpu, key, limit, region: region?.shape, end: end, &builder) } catch { throw .guest(error) }
-    let decoded = isTimed ? monotonicNanoseconds() : 0
-    let built = builder.view
-    let extent = GuestExtent(built)
     let isCounted = options.countsExecutions && key.variant == .normal
     // What passes or counters change, or the log shows, is copied out of the builder first.
     let isCopied = tier == .thorough || isCounted || log.showsTranslation
+    do {
+      try build(vcpu, key, limit, region: region?.shape, end: end, folds: tier == .first && !isCopied, &builder)
+    } catch { throw .guest(error) }
+    let decoded = isTimed ? monotonicNanoseconds() : 0
+    let built = builder.view
+    let extent = GuestExtent(built)
     var block = isCopied ? builder.block : Block(pc: key.pc)
     let original = log.showsTranslation ? block : nil
     if tier == .thorough { optimizer.run(&block) }
@@ -100,7 +105,7 @@ extension Engine {
   private func add(
     _ block: BlockView, _ key: BlockKey, _ tier: Tier, _ extent: GuestExtent, _ vcpu: VCPU
   ) throws(TranslationFailure) -> BlockID {
-    let compiled = try compile(block, dataPath(key.flags), isHot: tier == .thorough)
+    let compiled = try compile(block, dataPath(key.flags), tier)
     return register(key, tier, extent, block, compiled, vcpu)
   }
 
@@ -117,7 +122,7 @@ extension Engine {
 
   private func build(
     _ vcpu: VCPU, _ key: BlockKey, _ maximumInstructions: Int, secondPage: UInt64? = nil, region: RegionShape?,
-    end: UInt64? = nil, _ builder: inout Builder
+    end: UInt64? = nil, folds: Bool = false, _ builder: inout Builder
   ) throws(GuestException) {
     let page = space.directPage(at: key.physicalPC & ~0xFFF)
     guard let direct = page ?? space.ram(at: key.physicalPC, count: 1) else {
@@ -139,7 +144,7 @@ extension Engine {
         }
         return nextPageBytes(vcpu, after: key.pc, whole: whole)
       }
-    builder.restart(pc: key.pc)
+    builder.restart(pc: key.pc, folds: folds)
     var stops = key.variant == .normal ? debug.breakpoints : []
     if let end { stops.insert(end, at: stops.firstIndex { $0 > end } ?? stops.count) }
     let request = TranslationRequest(
@@ -166,8 +171,12 @@ extension Engine {
 
   func dataPath(_ flags: TranslationFlags) -> DataPath { guest.memoryMode(flags) == .tlb ? .tlb : .window }
 
-  private func compile(_ block: BlockView, _ path: DataPath, isHot: Bool) throws(TranslationFailure) -> CompiledBlock {
+  private func compile(_ block: BlockView, _ path: DataPath, _ tier: Tier) throws(TranslationFailure) -> CompiledBlock {
     do throws(HostError) {
+      let isHot = tier == .thorough
+      if tier == .first, let firstHost {
+        return try firstHost.compile(block, dataPath: path, isHot: false, firstExit: 0, labels: &labels)
+      }
       do throws(HostError) {
         return try host.compile(block, dataPath: path, isHot: isHot, firstExit: store.nextExit, labels: &labels)
       } catch {
@@ -188,10 +197,11 @@ extension Engine {
     }
     let id = store.insert(
       TranslationBlock(
-        key: key, guestSize: UInt32(min(max(extent.size, 1), room)), instructionCount: extent.instructions,
+        key: key, guestSize: UInt16(min(max(extent.size, 1), room)),
+        instructionCount: UInt16(clamping: extent.instructions),
         irOpCount: UInt32(block.opCount), compiled: compiled, firstExit: store.nextExit, isValid: true, tier: tier,
-        secondPage: second, firstIncoming: 0, nextInPage: 0), block, labels: labels)
-    if !labels.isEmpty { chainWithin(id) }
+        secondPage: second), block, labels: labels)
+    if !labels.isEmpty, tier != .first { chainWithin(id) }
     let page = key.physicalPC & ~0xFFF
     if openPages.contains(page) { noteOpenBlock(id, page) } else if store[id].nextInPage == 0 { denyWrites(page) }
     if second < TranslationBlock.unreachablePage {

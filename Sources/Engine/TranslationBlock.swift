@@ -7,7 +7,7 @@ import HostKit
 public typealias BlockID = UInt32
 
 /// Blocks of one PC that must not be mixed up.
-public enum BlockVariant: UInt8, Sendable {
+public enum BlockVariant: UInt8, Sendable, BitwiseCopyable {
   /// Chained, cached, of any length.
   case normal
   /// One instruction, never chained: for single-stepping.
@@ -15,7 +15,7 @@ public enum BlockVariant: UInt8, Sendable {
 }
 
 /// What a block is looked up by: the virtual PC, the physical page its code came from, the translation-relevant state.
-public struct BlockKey: Hashable, Sendable {
+public struct BlockKey: Hashable, Sendable, BitwiseCopyable {
   public var pc: UInt64
   public var physicalPC: UInt64
   public var flags: TranslationFlags
@@ -24,28 +24,60 @@ public struct BlockKey: Hashable, Sendable {
 
 /// A translated block, or an entry into one at a label: entries are looked up, chained to and entered like blocks, and
 /// live as long as the block they are in. Trivial: its IR and listings are made again on demand.
-public struct TranslationBlock: Sendable {
+///
+/// 64 bytes, one line of the host's cache: going from block to block in code that has just begun to run touches one such
+/// record each time.
+public struct TranslationBlock: Sendable, BitwiseCopyable {
   public var key: BlockKey
-  /// Bytes of guest code from `key.physicalPC` on, within its page; of an entry, up to the next one.
-  public var guestSize: UInt32
-  public var instructionCount: UInt32
-  public var irOpCount: UInt32
-  public var compiled: CompiledBlock
-  public var firstExit: UInt32
   public var isValid: Bool
   public var tier: Tier
-  /// How often a sample found the vCPU about to enter the block.
+  /// How often the vCPU entered the block at the first tier; later, how often a sample found it about to.
   var heat: UInt8 = 0
+  /// Bytes of guest code from `key.physicalPC` on, within its page; of an entry, up to the next one.
+  public var guestSize: UInt16
+  public var instructionCount: UInt16
+  public var irOpCount: UInt32
+  public var firstExit: UInt32
+  public var compiled: CompiledBlock
   /// Physical address of the second page, if its only instruction straddles two; else `.max`.
   /// ``unreachablePage`` if fetching from there raised: the block does nothing but raise that, once.
   public var secondPage: UInt64
-  /// The block that an entry is in; 0 for a block.
-  public var container: BlockID = 0
   /// Entries in it, besides its top; they are numbered behind it.
-  public var entryCount: UInt32 = 0
-  /// Heads and links of the store's lists.
+  public var entryCount: UInt16 = 0
+  /// Whether this is an entry into another block.
+  public var isEntry = false
+  /// Head of the list of exits that are chained to it.
   var firstIncoming: UInt32
-  var nextInPage: BlockID
+  /// Of an entry, the block it is in; of a block, the next in its page.
+  private var other: BlockID
+  public var container: BlockID {
+    get { isEntry ? other : 0 }
+    set {
+      isEntry = true
+      other = newValue
+    }
+  }
+  var nextInPage: BlockID {
+    get { isEntry ? 0 : other }
+    set { other = newValue }
+  }
+
+  init(
+    key: BlockKey, guestSize: UInt16, instructionCount: UInt16, irOpCount: UInt32, compiled: CompiledBlock,
+    firstExit: UInt32, isValid: Bool, tier: Tier, secondPage: UInt64
+  ) {
+    self.key = key
+    self.isValid = isValid
+    self.tier = tier
+    self.guestSize = guestSize
+    self.instructionCount = instructionCount
+    self.irOpCount = irOpCount
+    self.firstExit = firstExit
+    self.compiled = compiled
+    self.secondPage = secondPage
+    firstIncoming = 0
+    other = 0
+  }
 
   /// No page's address.
   static var unreachablePage: UInt64 { .max - 1 }

@@ -33,7 +33,7 @@ extension Engine {
     if log.isOn(.outAsm) {
       let compiled = store[id].compiled
       log.write(.outAsm, header + ", \(compiled.size) host bytes")
-      for line in host.listing(compiled, of: nil, dataPath: dataPath(store[id].key.flags)) {
+      for line in host(of: store[id].tier).listing(compiled, of: nil, dataPath: dataPath(store[id].key.flags)) {
         log.write(.outAsm, "  \(hex(line.address)):  \(line.text)")
       }
     }

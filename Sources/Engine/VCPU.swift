@@ -113,7 +113,7 @@ import IR
 
   public override func dataProtectionChanged() {
     engine.windowGeneration &+= 1
-    for mode in modes { if mode.memoryMode == .tlb { mode.clearTLB() } else { mode.clearStretches() } }
+    for mode in modes { mode.clearTLB() }
     kick()
   }
 
@@ -159,6 +159,7 @@ import IR
     }
     if mode.windowBase != engine.activeWindow { engine.activate(mode.windowBase) }
     state.store(mode.dataBase, at: StateOffset.dataBase)
+    state.store(mode.softTLB, at: StateOffset.softTLB)
   }
 
   /// The context of flags and an address space, found or made.

@@ -107,7 +107,7 @@ extension Engine {
   /// In the window that code runs in at once, in the others when they are activated.
   private func setProtection(_ page: UInt64) {
     guard let access = access(to: page) else { return }
-    for vcpu in vcpus { for mode in vcpu.modes { mode.clearStretches() } }
+    for vcpu in vcpus { for mode in vcpu.modes { mode.forgetProtection(of: page) } }
     staleProtections.insert(page)
     forEachWindow { window, limit in
       if base(of: window) == activeWindow { protect(page, in: window, min(access, limit(page))) }

@@ -1,97 +1,63 @@
-// Owns the interpreter as a host: "compiling" a block copies its ops, running it executes them.
+// Owns the interpreter as a host: its code cache, and the ways in and out.
 
 import HostKit
 import IR
 
-/// The reference host: executes IR as the op table says, with every memory access through the slow path.
+/// The reference host: executes IR as the op table says.
 ///
-/// A ``HostKit/CodeAddress`` is an index into one array of ops, so the jump cache and links hold such indices.
+/// A ``HostKit/CodeAddress`` is an index into one array of ops, so the jump cache and links hold such indices. Ordinary
+/// loads and stores go through the softmmu TLB in every mode, all others through the slow path.
 public final class InterpreterHost: Host {
   public static var name: String { "interpreter" }
 
   public let configuration: HostConfiguration
-  let code: RawTable<Instruction>
+  /// The ops of all blocks, as ``Instruction.swift`` says.
+  let code: RawTable<Op>
   /// The entry each exit is linked to, by exit number; 0 for none.
   let links: RawTable<UInt32>
-  private let values: RawTable<UInt64>
-  private var used = 1
-
-  /// Value slots of a running block: one for each number, the last (`ValueID.none`) always 0.
-  static var valueSlots: Int { 1 << 16 }
+  /// The types of guest registers, by their places.
+  let registerTypes: RawTable<Type>
+  /// Of the block that runs, by number.
+  let values: RawTable<UInt64>
+  private let followsLinks: Bool
+  let helpers: RawTable<HelperEntry>
+  var used = 1
 
   public init(_ configuration: HostConfiguration) throws(HostError) {
-    guard configuration.interrupts.isDeterministic else {
+    guard configuration.interrupts.isDeterministic || configuration.leavesAtExits else {
       throw .unsupported("--interrupts \(configuration.interrupts): the interpreter counts instructions; use budget")
     }
     self.configuration = configuration
-    let capacity = configuration.codeCacheSize / MemoryLayout<Instruction>.stride
-    code = RawTable(capacity: max(2, capacity))
-    links = RawTable(capacity: max(2, capacity))
-    values = RawTable(capacity: Self.valueSlots)
+    followsLinks = !configuration.leavesAtExits
+    let capacity = max(2, configuration.codeCacheSize / MemoryLayout<Op>.stride)
+    code = RawTable(capacity: capacity)
+    links = RawTable(capacity: configuration.leavesAtExits ? 1 : capacity)
+    values = RawTable(capacity: Machine.valueSlots)
     values.fill(0)
+    helpers = RawTable(copying: configuration.helpers.map { unsafe HelperEntry(function: $0.function, $0.effects) })
+    registerTypes = RawTable(capacity: (configuration.registers.map(\.offset).max() ?? 0) / 8 + 1)
+    registerTypes.fill(.none)
+    for register in configuration.registers where register.type.bits <= 64 {
+      registerTypes[register.offset / 8] = register.type
+    }
   }
 
   deinit {
     code.deallocate()
     links.deallocate()
+    registerTypes.deallocate()
     values.deallocate()
+    helpers.deallocate()
   }
 
   public func compile(
     _ block: BlockView, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
   ) throws(HostError) -> CompiledBlock {
-    guard block.opCount > 0, block.ops[block.opCount - 1].opcode.endsBlock else {
-      throw .unsupported("a block without an end")
-    }
-    guard used + block.opCount <= code.capacity else { throw .codeCacheFull }
-    let entry = used
-    var exit = firstExit
-    labels.removeAll(keepingCapacity: true)
-    for index in 0..<block.opCount {
-      let op = block.ops[index]
-      var instruction = Instruction(
-        op: op, mask: op.type.mask, detail: 0, bits: UInt8(op.type.bits),
-        sourceBits: op.a.isNone ? 64 : UInt8(block.type(of: op.a).bits))
-      if op.type == .v128 { throw .unsupported("128-bit values (\(op.opcode.info.name))") }
-      if op.opcode.isFloat {
-        guard configuration.floatEnvironment != nil else { throw .unsupported("floating point for this guest") }
-        instruction.detail = UInt32(block.type(of: op.a).rawValue)
-      }
-      switch op.opcode {
-      case .getRegister, .setRegister:
-        guard configuration.registers.indices.contains(Int(op.imm)) else {
-          throw .unsupported("guest register \(op.imm)")
-        }
-        let slot = configuration.registers[Int(op.imm)]
-        guard slot.type.bits == op.type.bits else {
-          throw .unsupported("guest register \(op.imm), \(slot.type.name), as \(op.type.name)")
-        }
-        instruction.detail = UInt32(slot.offset)
-      case .call:
-        guard configuration.helpers.indices.contains(Int(op.aux)) else { throw .unsupported("helper \(op.aux)") }
-        instruction.detail = UInt32(configuration.helpers[Int(op.aux)].effects.rawValue)
-      case .exit, .exitIf:
-        guard Int(exit) < links.capacity else { throw .codeCacheFull }
-        instruction.detail = exit
-        if dataPath == .tlb, UInt64(bitPattern: op.imm) & ~0xFFF != block.pc & ~0xFFF {
-          instruction.op.aux |= ExitFlags.unchainable.rawValue
-        }
-        links[Int(exit)] = 0
-        exit += 1
-      // Those who jump there have retired their instructions themselves.
-      case .label: labels.append(CodeAddress(UInt32(entry + index + 1)))
-      default: break
-      }
-      code[entry + index] = instruction
-    }
-    used += block.opCount
-    return CompiledBlock(
-      entry: CodeAddress(UInt32(entry)), size: block.opCount * MemoryLayout<Instruction>.stride,
-      exitCount: Int(exit - firstExit))
+    try compile(block, dataPath: dataPath, firstExit: firstExit, keepsMarkers: false, labels: &labels)
   }
 
   public func run(_ entry: CodeAddress, _ cpu: VCPUState) {
-    var machine = Machine(self, values: values, entry: entry, cpu: cpu, followsLinks: true)
+    var machine = Machine(self, entry: entry, cpu: cpu, followsLinks: followsLinks)
     while machine.step() {}
   }
 
@@ -105,14 +71,32 @@ public final class InterpreterHost: Host {
 
   public func listing(_ block: CompiledBlock, of ir: Block?, dataPath: DataPath) -> [HostLine] {
     let first = Int(block.entry.offset)
-    return (0..<block.size / MemoryLayout<Instruction>.stride).map { index in
-      let op = code[first + index].op
-      return HostLine(
-        address: UInt64(first + index), bytes: [], text: Printer().line(op), op: index)
+    let sources = ir.map { ir in ir.ops.indices.filter { ir.ops[$0].opcode != .instruction } } ?? []
+    let isAligned = sources.count == block.size / MemoryLayout<Op>.stride
+    return (0..<block.size / MemoryLayout<Op>.stride).map { index in
+      HostLine(
+        address: UInt64(first + index), bytes: [], text: text(code[first + index]),
+        op: isAligned ? sources[index] : nil)
     }
   }
 
-  public var codeBytesUsed: Int { (used - 1) * MemoryLayout<Instruction>.stride }
+  public var codeBytesUsed: Int { (used - 1) * MemoryLayout<Op>.stride }
 
   public var pinnedRegisters: [(register: Int, hostRegister: String)] { [] }
+}
+
+/// A helper without its name, for quick calls.
+@safe struct HelperEntry: BitwiseCopyable {
+  private let address: UInt
+  /// See ``IR/Effects/callsOut``.
+  let callsOut: Bool
+  let mayRaise: Bool
+
+  init(function: @escaping HelperFunction, _ effects: Effects) {
+    address = unsafe unsafeBitCast(function, to: UInt.self)
+    callsOut = !effects.isDisjoint(with: .callsOut)
+    mayRaise = effects.contains(.mayRaise)
+  }
+
+  var function: HelperFunction { unsafe unsafeBitCast(address, to: HelperFunction.self) }
 }

@@ -4,75 +4,81 @@ import HostKit
 import IR
 
 /// A vCPU in the middle of a block. Values are kept zero-extended to 64 bits; guest registers live in the state block.
+///
+/// All that changes is in four words, and nothing that is not inlined gets at them, so they live in registers of the host.
 @safe struct Machine {
-  let code: RawTable<Instruction>
-  let values: RawTable<UInt64>
-  let links: RawTable<UInt32>
-  let helpers: [Helper]
-  let slowAccess: SlowAccessFunction
-  /// Used by floating-point ops alone, which are not compiled without one.
-  let floatEnvironment: FloatEnvironment
+  private let host: Unmanaged<InterpreterHost>
+  private let code: UnsafeMutablePointer<Op>
   let cpu: VCPUState
+  /// What places count from, 8 bytes each: those of guest registers, and those of values.
+  private let registerBase: UnsafeMutablePointer<UInt64>
+  private let valueBase: UnsafeMutablePointer<UInt64>
+  let softTLB: UnsafePointer<UInt64>?
   /// Whether linked exits and jump-cache hits go on in the next block; otherwise every exit leaves.
-  let followsLinks: Bool
+  private let followsLinks: Bool
 
   /// The next op.
-  var position: Int
-  var budget: Int64
-  /// Guest instructions begun since the block's start or the last `retire`, the current one included.
-  var begun: UInt64 = 0
-  var currentPC: UInt64 = 0
+  private(set) var position: Int
+  private var budget: Int64
+  /// That of the block.
+  private var pc: UInt64
 
-  init(_ host: InterpreterHost, values: RawTable<UInt64>, entry: CodeAddress, cpu: VCPUState, followsLinks: Bool) {
-    code = host.code
-    self.values = values
-    links = host.links
-    helpers = host.configuration.helpers
-    unsafe slowAccess = host.configuration.slowAccess
-    floatEnvironment = host.configuration.floatEnvironment ?? FloatEnvironment(flags: 0, rounding: 0)
+  /// Value slots of a running block: one for each number, the last (``IR/Place/none``) always 0.
+  static var valueSlots: Int { 1 << 15 }
+
+  /// The last slot but one: what a call out of the code returned.
+  static var callResult: Int { valueSlots - 2 }
+
+  /// - Parameter host: outlives the machine.
+  @inline(__always)
+  init(_ host: InterpreterHost, entry: CodeAddress, cpu: VCPUState, followsLinks: Bool) {
+    unsafe self.host = .passUnretained(host)
+    unsafe code = host.code.memory
     self.cpu = cpu
+    unsafe registerBase = cpu.base.assumingMemoryBound(to: UInt64.self)
+    unsafe valueBase = host.values.memory - Self.valueSlots
+    unsafe softTLB = cpu.load(StateOffset.softTLB, as: UnsafePointer<UInt64>?.self)
     self.followsLinks = followsLinks
     position = Int(entry.offset)
+    unsafe pc = UInt64(bitPattern: code[position &- 1].imm)
     budget = cpu.budget
     cpu.exitReason = nil
   }
 
   @inline(__always)
-  private func value(_ id: ValueID) -> UInt64 { values[Int(id.index)] }
+  private func slot(_ id: ValueID) -> UnsafeMutablePointer<UInt64> {
+    unsafe (id.index >= 0x8000 ? valueBase : registerBase) + Int(id.index)
+  }
+
+  @inline(__always)
+  func value(_ id: ValueID) -> UInt64 { unsafe slot(id).pointee }
+
+  @inline(__always)
+  func set(_ id: ValueID, _ value: UInt64) { unsafe slot(id).pointee = value }
 
   /// Executes the next op.
   /// - Returns: false when translated code is left; the state's header says why.
   @inline(__always)
   mutating func step() -> Bool {
-    let instruction = code[position]
-    let op = instruction.op
-    let bits = Int(instruction.bits)
+    let op = unsafe code[position]
+    let bits = op.type.bits
     position &+= 1
     let a = value(op.a)
-    let b = value(op.b)
+    let b = op.b.index == Place.immediate.rawValue ? UInt64(bitPattern: op.imm) : value(op.b)
     let result: UInt64
     switch op.opcode {
-    case .nop, .fence: return true
-    case .instruction:
-      currentPC = UInt64(bitPattern: op.imm)
-      begun &+= 1
-      return true
-    case .retire:
+    case .nop, .fence, .instruction: return true
+    case .retire, .label:
       budget &-= Int64(op.extra)
-      begun &-= UInt64(op.extra)
-      return true
-    case .label:
-      budget &-= Int64(op.extra)
-      begun = 0
       return true
     case .count:
       count(at: UInt(truncatingIfNeeded: op.imm))
       return true
-    case .const: result = UInt64(bitPattern: op.imm) & instruction.mask
+    case .const: result = UInt64(bitPattern: op.imm) & op.type.mask
     case .copy, .zeroExtend, .bitcast: result = a
-    case .getRegister: result = readRegister(instruction)
+    case .getRegister: result = readRegister(op)
     case .setRegister:
-      writeRegister(instruction, a)
+      writeRegister(op, a)
       return true
     case .add: result = Arithmetic.add(a, b, bits)
     case .sub: result = Arithmetic.sub(a, b, bits)
@@ -99,15 +105,17 @@ import IR
     case .byteSwap: result = Arithmetic.byteSwap(a, bits)
     case .compare: result = op.condition.holds(a, b, bits: bits) ? 1 : 0
     case .select: result = a != 0 ? b : value(op.c)
-    case .signExtend: result = Arithmetic.signExtend(a, from: Int(instruction.sourceBits), to: bits)
-    case .truncate: result = a & instruction.mask
-    case .load, .store, .atomic, .compareExchange: return access(instruction, a, b)
+    case .signExtend: result = Arithmetic.signExtend(a, from: Int(op.extra), to: bits)
+    case .truncate: result = a & op.type.mask
+    case .load: return load(op, a)
+    case .store: return store(op, a, b)
+    case .atomic, .compareExchange: return accessSlowly(op, address(op, a), b)
     case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
       .floatCompare, .floatOrder, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
-      result = float(instruction, a, b)
-    case .call: return call(instruction, a, b)
-    case .exitIf: return a == 0 || exit(instruction)
-    case .exit: return exit(instruction)
+      result = float(op, a, b)
+    case .call: return call(op, a, b)
+    case .exitIf: return a == 0 || exit(op)
+    case .exit: return exit(op)
     case .exitIndirect: return exitIndirect(op, to: a)
     case .exitWith:
       budget &-= Int64(op.extra)
@@ -115,28 +123,28 @@ import IR
     case .raise:
       budget &-= Int64(op.extra)
       cpu.exceptionCause = UInt64(bitPattern: op.imm)
-      cpu.exceptionValue = op.a.isNone ? 0 : a
-      return leave(.exception, pc: currentPC)
+      cpu.exceptionValue = a
+      return leave(.exception, pc: pc &+ op.raiseDistance)
     }
-    values[Int(op.result.index)] = result
+    set(op.result, result)
     return true
   }
 
-  private func float(_ instruction: Instruction, _ a: UInt64, _ b: UInt64) -> UInt64 {
-    let op = instruction.op
-    let operation = FloatOperation(op, source: Type(rawValue: UInt8(truncatingIfNeeded: instruction.detail)) ?? .none)
-    return operation.evaluate(a, b, op.c.isNone ? 0 : value(op.c), cpu, floatEnvironment)
+  @inline(__always)
+  private func float(_ op: Op, _ a: UInt64, _ b: UInt64) -> UInt64 {
+    unsafe host._withUnsafeGuaranteedRef { $0.float(op, a, b, value(op.c), cpu) }
   }
 
+  @inline(__always)
   private func count(at address: UInt) {
     guard let counter = unsafe UnsafeMutablePointer<UInt64>(bitPattern: address) else { return }
     unsafe counter.pointee &+= 1
   }
 
   @inline(__always)
-  private func readRegister(_ instruction: Instruction) -> UInt64 {
-    let offset = Int(instruction.detail)
-    return switch instruction.bits {
+  private func readRegister(_ op: Op) -> UInt64 {
+    let offset = Int(op.imm)
+    return switch op.type.bits {
     case 64: cpu.load(offset, as: UInt64.self)
     case 32: UInt64(cpu.load(offset, as: UInt32.self))
     case 16: UInt64(cpu.load(offset, as: UInt16.self))
@@ -145,9 +153,9 @@ import IR
   }
 
   @inline(__always)
-  private func writeRegister(_ instruction: Instruction, _ value: UInt64) {
-    let offset = Int(instruction.detail)
-    switch instruction.bits {
+  private func writeRegister(_ op: Op, _ value: UInt64) {
+    let offset = Int(op.imm)
+    switch op.type.bits {
     case 64: cpu.store(value, at: offset)
     case 32: cpu.store(UInt32(truncatingIfNeeded: value), at: offset)
     case 16: cpu.store(UInt16(truncatingIfNeeded: value), at: offset)
@@ -155,84 +163,70 @@ import IR
     }
   }
 
-  /// Guest instructions complete but not yet counted.
-  private var pendingRetired: UInt64 { begun == 0 ? 0 : begun &- 1 }
+  // MARK: Calls out
 
-  private func updateHeader() {
-    cpu.budget = budget
-    cpu.pc = currentPC
-    cpu.store(pendingRetired, at: StateOffset.pendingRetired)
-    cpu.store(currentPC, at: StateOffset.currentPC)
-  }
+  @inline(__always)
+  private var callResult: UInt64 { unsafe valueBase[Self.valueSlots + Self.callResult] }
 
-  private mutating func readHeader() {
+  @inline(__always)
+  mutating func accessSlowly(_ op: Op, _ address: UInt64, _ b: UInt64) -> Bool {
+    let current = pc &+ op.distance
+    let isDone = unsafe host._withUnsafeGuaranteedRef { $0.access(op, address, b, value(op.c), cpu, current, budget) }
     budget = cpu.budget
-    cpu.store(UInt64(0), at: StateOffset.pendingRetired)
+    if isDone, !op.result.isNone { set(op.result, callResult & op.type.mask) }
+    return isDone
   }
 
-  private mutating func access(_ instruction: Instruction, _ a: UInt64, _ b: UInt64) -> Bool {
-    let op = instruction.op
-    let address = (a &+ UInt64(bitPattern: op.imm)) & Arithmetic.mask(Int(instruction.sourceBits))
-    updateHeader()
-    let third = op.c.isNone ? 0 : value(op.c)
-    let result = unsafe slowAccess(cpu.base, address, b, third, SlowAccess(op).rawValue)
-    readHeader()
-    if cpu.accessOutcome == .left { return abandon() }
-    if !op.result.isNone { values[Int(op.result.index)] = result & instruction.mask }
-    return true
+  @inline(__always)
+  private mutating func call(_ op: Op, _ a: UInt64, _ b: UInt64) -> Bool {
+    let current = pc &+ op.distance
+    let isDone = unsafe host._withUnsafeGuaranteedRef { $0.call(op, a, b, value(op.c), cpu, current, budget) }
+    budget = cpu.budget
+    if isDone, !op.result.isNone { set(op.result, callResult & op.type.mask) }
+    return isDone
   }
 
-  private mutating func call(_ instruction: Instruction, _ a: UInt64, _ b: UInt64) -> Bool {
-    let op = instruction.op
-    let effects = Effects(rawValue: UInt16(truncatingIfNeeded: instruction.detail))
-    let callsOut = !effects.isDisjoint(with: .callsOut)
-    if callsOut { updateHeader() }
-    let result = unsafe helpers[Int(op.aux)].function(
-      cpu.base, op.a.isNone ? 0 : a, op.b.isNone ? 0 : b, op.c.isNone ? 0 : value(op.c), UInt64(bitPattern: op.imm))
-    if callsOut { readHeader() }
-    if effects.contains(.mayRaise), cpu.load(StateOffset.exitReason, as: UInt32.self) != 0 { return abandon() }
-    if !op.result.isNone { values[Int(op.result.index)] = result & instruction.mask }
-    return true
-  }
+  // MARK: Ways out
 
-  private mutating func exit(_ instruction: Instruction) -> Bool {
-    let op = instruction.op
-    let target = UInt64(bitPattern: op.imm)
+  @inline(__always)
+  private mutating func exit(_ op: Op) -> Bool {
     budget &-= Int64(op.extra)
+    if op.isLocal {
+      position = Int(op.link)
+      return true
+    }
+    let target = UInt64(bitPattern: op.imm)
     if op.exitFlags.contains(.checksBudget) && budget <= 0 { return leave(.budget, pc: target) }
     if op.exitFlags.contains(.unchainable) { return lookUp(target) }
-    let next = followsLinks ? links[Int(instruction.detail)] : 0
+    let next = followsLinks ? unsafe host._withUnsafeGuaranteedRef { $0.links[Int(op.link)] } : 0
     if next == 0 {
-      cpu.exitSite = instruction.detail
+      cpu.exitSite = op.link
       return leave(.unlinked, pc: target)
     }
     return enter(next)
   }
 
+  @inline(__always)
   private mutating func exitIndirect(_ op: Op, to target: UInt64) -> Bool {
     budget &-= Int64(op.extra)
     if op.exitFlags.contains(.checksBudget) && budget <= 0 { return leave(.budget, pc: target) }
     return lookUp(target)
   }
 
+  @inline(__always)
   private mutating func lookUp(_ target: UInt64) -> Bool {
     guard followsLinks, let next = cpu.jumpCacheEntry(target) else { return leave(.indirectMiss, pc: target) }
     return enter(next)
   }
 
+  @inline(__always)
   private mutating func enter(_ next: UInt32) -> Bool {
     position = Int(next)
-    begun = 0
+    unsafe pc = UInt64(bitPattern: code[position &- 1].imm)
     return true
   }
 
-  /// Leaves before the current instruction, which something outside has stopped; `exitReason` is already set.
-  private mutating func abandon() -> Bool {
-    cpu.pc = currentPC
-    cpu.budget = budget &- Int64(bitPattern: pendingRetired)
-    return false
-  }
-
+  @inline(__always)
   private func leave(_ reason: ExitReason?, pc: UInt64) -> Bool {
     cpu.pc = pc
     cpu.budget = budget

@@ -10,7 +10,6 @@ extension InterpreterHost {
   /// While a block is half done, guest registers in the state block are as of the next op.
   public final class Stepper: OpStepper {
     private let host: InterpreterHost
-    private let values: RawTable<UInt64>
     private var machine: Machine
     private let entry: Int
 
@@ -21,24 +20,23 @@ extension InterpreterHost {
     /// Stands before the first op of `block`. The budget and `exitReason` of `cpu` are taken over as by a run.
     public init(_ configuration: HostConfiguration, _ block: Block, _ cpu: VCPUState) throws(HostError) {
       var configuration = configuration
-      configuration.codeCacheSize = (block.ops.count + 2) * MemoryLayout<Instruction>.stride
+      configuration.codeCacheSize = (block.ops.count + 3) * MemoryLayout<Op>.stride
       let host = try InterpreterHost(configuration)
-      let compiled = try host.compile(block, dataPath: .slow, firstExit: 0)
+      var labels: [CodeAddress] = []
+      let compiled = try block.withView { (view) throws(HostError) in
+        try host.compile(view, dataPath: .slow, firstExit: 0, keepsMarkers: true, labels: &labels)
+      }
       self.host = host
       self.block = block
-      values = RawTable(capacity: InterpreterHost.valueSlots)
-      values.fill(0)
       entry = Int(compiled.entry.offset)
-      machine = Machine(host, values: values, entry: compiled.entry, cpu: cpu, followsLinks: false)
+      machine = Machine(host, entry: compiled.entry, cpu: cpu, followsLinks: false)
     }
-
-    deinit { values.deallocate() }
 
     /// Index in the block of the next op.
     public var opIndex: Int { machine.position - entry }
 
     /// What `id` holds, zero-extended; 0 before its op has run.
-    public func value(_ id: ValueID) -> UInt64 { values[Int(id.index)] }
+    public func value(_ id: ValueID) -> UInt64 { host.values[Int(id.index)] }
 
     /// Executes the next op.
     /// - Returns: false when that left the block (or it had been left before).

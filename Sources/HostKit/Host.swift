@@ -3,7 +3,7 @@
 import IR
 
 /// A place in a host's code: an offset in its code cache (or whatever the host counts in). Never 0 for real code.
-public struct CodeAddress: Hashable, Sendable {
+public struct CodeAddress: Hashable, Sendable, BitwiseCopyable {
   public var offset: UInt32
   @inlinable public init(_ offset: UInt32) { self.offset = offset }
 }
@@ -99,6 +99,9 @@ public struct RegisterSlot: Sendable {
   /// Bytes of code cache.
   public var codeCacheSize: Int
   public var interrupts: InterruptStrategy
+  /// Every exit leaves to the engine, since blocks of another host may come next: nothing is linked, and the jump cache
+  /// is not looked at.
+  public var leavesAtExits = false
   /// Whether a host that allocates registers checks its bookkeeping after every op: for tests, since it takes long.
   public var checksAllocation: Bool
 
@@ -120,17 +123,17 @@ public struct RegisterSlot: Sendable {
 
 /// A compiled block as the engine keeps it. Its chainable exits (`exit`, `exitIf`) take the numbers
 /// `firstExit ..< firstExit + exitCount`, in the order of the ops.
-public struct CompiledBlock: Sendable {
+public struct CompiledBlock: Sendable, BitwiseCopyable {
   public var entry: CodeAddress
   private var packedSize: UInt32
-  private var packedExitCount: UInt32
+  private var packedExitCount: UInt16
   /// Host bytes, cold parts included.
   public var size: Int { Int(packedSize) }
   public var exitCount: Int { Int(packedExitCount) }
   public init(entry: CodeAddress, size: Int, exitCount: Int) {
     self.entry = entry
     packedSize = UInt32(size)
-    packedExitCount = UInt32(exitCount)
+    packedExitCount = UInt16(exitCount)
   }
 }
 

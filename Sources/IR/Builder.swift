@@ -14,11 +14,16 @@
   /// By register number, below ``knownRegisters``: the value last read or written, if it is still there.
   @usableFromInline let contents: RawTable<UInt16>
 
+  /// What operands become in folded blocks; nil while ops are written as they come.
+  @usableFromInline var folder: Folder
+
   /// Registers with higher numbers are read anew each time.
   @usableFromInline static var knownRegisters: Int { 128 }
 
-  public init(pc: UInt64) {
+  /// - Parameter places: by register number, where ``folds`` leads operands to.
+  public init(pc: UInt64, places: [Place] = []) {
     self.pc = pc
+    folder = Folder(places)
     targets = TargetSet(from: pc)
     contents = RawTable(capacity: Self.knownRegisters)
     ops = RawList(reserving: 256)
@@ -31,11 +36,15 @@
     valueTypes.deallocate()
     contents.deallocate()
     targets.deallocate()
+    folder.deallocate()
   }
 
   /// Begins another block in the memory of the one there is.
-  public mutating func restart(pc: UInt64) {
+  ///
+  /// - Parameter folds: whether constants and guest registers become operands of the ops that use them, see ``Place``.
+  public mutating func restart(pc: UInt64, folds: Bool = false) {
     self.pc = pc
+    folder.restart(folds)
     ops.removeAll()
     valueTypes.removeAll()
     targets.restart(from: pc)
@@ -47,7 +56,8 @@
   /// What was built so far, valid until the next change.
   public var view: BlockView {
     BlockView(
-      pc: pc, ops: ops.elements, opCount: ops.count, valueTypes: valueTypes.elements, valueCount: valueTypes.count)
+      pc: pc, ops: ops.elements, opCount: ops.count, valueTypes: valueTypes.elements, valueCount: valueTypes.count,
+      isFolded: folder.isOn)
   }
 
   /// A copy of what was built so far.
@@ -93,26 +103,43 @@
   @inlinable @inline(__always)
   public mutating func emit(_ op: Op, result type: Type) -> ValueID {
     var op = op
-    op.result = ValueID(UInt16(truncatingIfNeeded: valueTypes.count))
-    valueTypes.append(type)
+    op.result = makeValue(type)
+    if folder.isOn { return emitFolded(op) }
     ops.append(op)
     return op.result
   }
 
+  /// Appends an op without a result.
+  @inlinable @inline(__always)
+  mutating func append(_ op: Op) {
+    if folder.isOn { return appendFolded(op) }
+    ops.append(op)
+  }
+
+  @inlinable @inline(__always)
+  mutating func makeValue(_ type: Type) -> ValueID {
+    let value = ValueID(UInt16(truncatingIfNeeded: valueTypes.count))
+    valueTypes.append(type)
+    return value
+  }
+
   @inlinable public mutating func const(_ type: Type, _ value: Int64) -> ValueID {
-    emit(Op(.const, type, imm: value), result: type)
+    if folder.isOn { return foldedConstant(type, value) }
+    return emit(Op(.const, type, imm: value), result: type)
   }
 
   @inlinable public mutating func getRegister(_ register: Int, _ type: Type) -> ValueID {
     let known = register < Self.knownRegisters ? ValueID(contents[register]) : .none
     if !known.isNone, self.type(of: known) == type { return known }
-    let value = emit(Op(.getRegister, type, imm: Int64(register)), result: type)
+    let value =
+      folder.isOn ? foldedRegister(register, type) : emit(Op(.getRegister, type, imm: Int64(register)), result: type)
     note(value, in: register)
     return value
   }
 
   @inlinable public mutating func setRegister(_ register: Int, _ value: ValueID) {
     note(value, in: register)
+    if folder.isOn { return setFolded(register, value) }
     ops.append(Op(.setRegister, type(of: value), a: value, imm: Int64(register)))
   }
 
@@ -146,7 +173,7 @@
   @inlinable public mutating func store(
     _ value: ValueID, _ access: MemoryAccess, at base: ValueID, offset: Int64 = 0
   ) {
-    ops.append(Op(.store, type(of: value), a: base, b: value, aux: access.rawValue, imm: offset))
+    append(Op(.store, type(of: value), a: base, b: value, aux: access.rawValue, imm: offset))
   }
 
   /// An atomic read-modify-write of `access.size` bytes; the old value comes extended to `type`.
@@ -173,7 +200,9 @@
   ) -> ValueID {
     // It may write any register.
     forgetRegisters()
-    return emit(Op(.call, type, a: a, b: b, c: c, aux: UInt16(helper), imm: imm), result: type)
+    let result = emit(Op(.call, type, a: a, b: b, c: c, aux: UInt16(helper), imm: imm), result: type)
+    folder.allWritten = ops.count
+    return result
   }
 
   /// - Parameter skipped: guest instructions beyond the current one that count as retired on this way.
@@ -181,7 +210,7 @@
     _ condition: ValueID, to pc: UInt64, _ flags: ExitFlags = [], skipping skipped: UInt32 = 0
   ) {
     if !flags.contains(.unchainable) { targets.insert(pc) }
-    ops.append(
+    append(
       Op(.exitIf, a: condition, aux: flags.rawValue, extra: pendingRetired &+ skipped, imm: Int64(bitPattern: pc)))
   }
 
@@ -191,7 +220,7 @@
   }
 
   public mutating func exitIndirect(_ pc: ValueID, _ flags: ExitFlags = [.checksBudget]) {
-    ops.append(Op(.exitIndirect, type(of: pc), a: pc, aux: flags.rawValue, extra: pendingRetired))
+    append(Op(.exitIndirect, type(of: pc), a: pc, aux: flags.rawValue, extra: pendingRetired))
   }
 
   /// - Parameter executed: whether the current instruction counts as retired.
@@ -203,7 +232,7 @@
 
   /// Raises a guest exception at the current instruction, which does not retire.
   public mutating func raise(_ cause: Int64, value: ValueID = .none) {
-    ops.append(Op(.raise, a: value, extra: pendingRetired &- 1, imm: cause))
+    append(Op(.raise, a: value, extra: pendingRetired &- 1, imm: cause))
   }
 
   /// Whether the last op ends the block, unless a label follows.

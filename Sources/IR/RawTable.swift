@@ -8,7 +8,9 @@
 
   /// Allocates; ``deallocate()`` frees.
   @inlinable public init(capacity: Int) {
-    unsafe base = .allocate(capacity: capacity)
+    // Lines of the host's cache, for records that fill one.
+    unsafe base = UnsafeMutableRawPointer.allocate(byteCount: capacity * MemoryLayout<Element>.stride, alignment: 64)
+      .bindMemory(to: Element.self, capacity: capacity)
     self.capacity = capacity
   }
 
@@ -25,6 +27,9 @@
   }
 
   @inlinable public func deallocate() { unsafe base.deallocate() }
+
+  /// The first element's address, for those who bound what they index with themselves.
+  @inlinable public var memory: UnsafeMutablePointer<Element> { unsafe base }
 
   @inlinable public func fill(_ element: Element) { unsafe base.update(repeating: element, count: capacity) }
 

@@ -26,6 +26,8 @@ public enum StateOffset {
   @inlinable public static var faultTrampoline: Int { 72 }
   /// The vCPU's context object (an unretained reference).
   @inlinable public static var context: Int { 80 }
+  /// Host address of a ``SoftTLB`` that hosts may use in every mode, whatever ``dataBase`` is; 0 for none.
+  @inlinable public static var softTLB: Int { 88 }
   /// Budget at the last entry: `budgetStart - budget` instructions ran since (i64).
   @inlinable public static var budgetStart: Int { 96 }
   /// Guest instructions of the current block that ran since its count was last brought into `budget` (u64); set

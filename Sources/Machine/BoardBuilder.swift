@@ -189,8 +189,11 @@ struct BoardBuilder {
       let names = registry.hosts.map(\.name).joined(separator: ", ")
       throw MachineError.badInput("no host back end is called '\(wanted)'; there are: \(names)")
     }
+    // What interprets everything needs no tier before it.
+    let first = registry.firstHost.flatMap { $0 == host.type ? nil : $0 }
     do throws(EngineError) {
-      return try Engine.make(host.type, guest, space, clock, events, tree.cpuPaths.count, configuration.engine)
+      return try Engine.make(
+        host.type, first: first, guest, space, clock, events, tree.cpuPaths.count, configuration.engine)
     } catch { throw MachineError.setup(error.description) }
   }
 }
@@ -198,12 +201,13 @@ struct BoardBuilder {
 extension Engine {
   /// Opens the existential of a host type.
   static func make(
-    _ type: any Host.Type, _ guest: any Guest, _ space: AddressSpace, _ clock: VirtualClock, _ events: EventQueue,
+    _ type: any Host.Type, first: (any Host.Type)?, _ guest: any Guest, _ space: AddressSpace, _ clock: VirtualClock,
+    _ events: EventQueue,
     _ count: Int, _ options: EngineOptions
   ) throws(EngineError) -> Engine {
     func open<H: Host>(_ type: H.Type) throws(EngineError) -> Engine {
       try Engine(
-        guest: guest, host: type, space: space, clock: clock, events: events, vcpuCount: max(1, count),
+        guest: guest, host: type, first: first, space: space, clock: clock, events: events, vcpuCount: max(1, count),
         options: options)
     }
     return try open(type)

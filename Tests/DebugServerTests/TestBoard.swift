@@ -73,7 +73,8 @@ private func registry() -> Registry {
     describe: { guest in (guest as? ARMGuest).map { [("compatible", "arm,\($0.model.name)")] } ?? [] })
   return Registry(
     guests: [riscv, arm], hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
-    devices: standardDevices + [SystemControl.self], fallback: LoggedRegisterFile.self)
+    devices: standardDevices + [SystemControl.self], fallback: LoggedRegisterFile.self,
+    firstHost: InterpreterHost.self)
 }
 
 /// A file that is gone with its owner.

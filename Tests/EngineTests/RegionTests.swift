@@ -80,10 +80,12 @@ private struct LoopProgram {
 @Suite struct RegionTests {
   private static let end: UInt64 = 600_000
 
-  private func outcome(_ host: any Host.Type, _ program: [UInt32], _ tiers: TierPolicy) throws -> (Rig.Outcome, Rig) {
+  private func outcome(
+    _ host: any Host.Type, first: (any Host.Type)? = nil, _ program: [UInt32], _ tiers: TierPolicy
+  ) throws -> (Rig.Outcome, Rig) {
     var options = EngineOptions()
     options.tiers = tiers
-    let rig = try Rig(host, program, options: options)
+    let rig = try Rig(host, first: first, program, options: options)
     var at: UInt64 = 0
     // In slices, so that loops are left and entered again.
     while at < Self.end {
@@ -102,6 +104,9 @@ private struct LoopProgram {
       #expect(found == expected, "seed \(seed), tiers \(tiers)")
     }
     #expect(try outcome(InterpreterHost.self, program, .adaptive).0 == expected, "seed \(seed), interpreter")
+    let (found, rig) = try outcome(X86_64Host.self, first: InterpreterHost.self, program, .adaptive)
+    #expect(found == expected, "seed \(seed), three tiers")
+    #expect(rig.engine.statistics.first.blocks > 0 && rig.engine.statistics.quick.blocks > 0)
   }
 
   /// Where nothing counts instructions, the timer finds hot code.

@@ -64,7 +64,8 @@ struct Rig {
   ///   - program: instructions, put at `base + offset`, where the hart starts.
   ///   - isMirrored: whether the RAM is at ``mirror`` too.
   init(
-    _ host: any Host.Type, _ program: [UInt32], offset: UInt64 = 0, options: EngineOptions = EngineOptions(),
+    _ host: any Host.Type, first: (any Host.Type)? = nil, _ program: [UInt32], offset: UInt64 = 0,
+    options: EngineOptions = EngineOptions(),
     isMirrored: Bool = false
   ) throws {
     memory = try RAMRegion(name: "ram", size: 1 << 20)
@@ -73,7 +74,8 @@ struct Rig {
     if isMirrored { try space.map("mirror", at: Self.mirror, size: 1 << 20, .ram(memory, offset: 0)) }
     func make<H: Host>(_ host: H.Type) throws -> Engine {
       try Engine(
-        guest: RISCVGuest(model: "rv64"), host: host, space: space, clock: VirtualClock(), events: EventQueue(),
+        guest: RISCVGuest(model: "rv64"), host: host, first: first, space: space, clock: VirtualClock(),
+        events: EventQueue(),
         vcpuCount: 1, options: options)
     }
     engine = try make(host)

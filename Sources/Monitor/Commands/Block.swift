@@ -25,7 +25,7 @@ extension Context {
   func blockIDs(_ text: String?) throws(MonitorError) -> [BlockID] {
     let engine = machine.engine
     if let text, text.hasPrefix("#") {
-      guard let id = BlockID(text.dropFirst()), id > 0, Int(id) < engine.store.blocks.count, engine.store[id].isValid
+      guard let id = BlockID(text.dropFirst()), engine.store.contains(id), engine.store[id].isValid
       else { throw .refused("no block '\(text)'; 'blocks' lists them") }
       return [id]
     }

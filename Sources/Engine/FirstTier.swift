@@ -1,0 +1,76 @@
+// Owns the first tier: code that has not run often is executed as IR by an interpreter, block by block, and compiled once it
+// was entered so often that compiling would have paid.
+
+import GuestKit
+import HostKit
+import IR
+
+extension Engine {
+  /// The host that runs what was translated at a tier.
+  @inline(__always)
+  func host(of tier: Tier) -> any Host { tier == .first ? firstHost ?? host : host }
+
+  /// Translates code that was not executed before for the first tier; nil where that cannot be.
+  func translateFirst(_ vcpu: VCPU, _ key: BlockKey) throws(TranslationFailure) -> BlockID? {
+    guard firstHost != nil, !options.countsExecutions else { return nil }
+    do throws(TranslationFailure) {
+      return try translate(vcpu, key, .first, single: false)
+    } catch {
+      // Its cache is full, or it cannot do this block.
+      if case .host = error { return nil }
+      throw error
+    }
+  }
+
+  /// Counts an entry into a block of the first tier, and compiles the block once that was often enough.
+  /// - Returns: where to enter instead.
+  func warm(_ vcpu: VCPU, _ id: BlockID, _ pc: UInt64) throws(TranslationFailure) -> BlockID {
+    guard store.heat(id) >= options.firstRuns else { return id }
+    let container = store.container(of: id)
+    var key = store[container].key
+    remove(container)
+    let whole = try translate(vcpu, key, .quick, single: false)
+    let entry = store.entry(whole, at: pc)
+    if entry != 0 { return entry }
+    key.physicalPC &+= pc &- key.pc
+    key.pc = pc
+    return try translate(vcpu, key, .quick, single: false)
+  }
+
+  /// Runs the block `id`, and what it leads to as long as the first tier has a part in it: where the blocks of one host
+  /// meet those of the other, nothing is chained.
+  ///
+  /// - Returns: the block run last.
+  func runThrough(_ vcpu: VCPU, from id: BlockID) -> BlockID {
+    let state = vcpu.state
+    let goesOn = firstHost != nil && kicks == nil && debug.breakpoints.isEmpty && !log.isOn(.exec)
+    var id = id
+    while true {
+      let tier = store[id].tier
+      host(of: tier).run(store[id].compiled.entry, state)
+      guard goesOn, state.exitReason == .unlinked || state.exitReason == .indirectMiss else { return id }
+      let next = next(vcpu, at: state.pc)
+      guard next != 0, tier == .first || store[next].tier == .first else { return id }
+      id = next
+      statistics.entries &+= 1
+    }
+  }
+
+  /// The block at `pc`, its entry counted if it is one of the first tier, and made for that if there is none; 0 if there
+  /// is something to do before.
+  @inline(__always)
+  private func next(_ vcpu: VCPU, at pc: UInt64) -> BlockID {
+    if flagsFollowCode, guest.translationFlags(vcpu.state) != vcpu.mode.flags { return 0 }
+    guard !vcpu.runsNextAlone, let page = vcpu.mode.codePage(pc & ~0xFFF) else { return 0 }
+    let key = BlockKey(pc: pc, physicalPC: page | pc & 0xFFF, flags: vcpu.mode.flags, variant: .normal)
+    let id = store.find(key)
+    // What makes this throw is met again by who looks after it.
+    if id == 0 { return (try? translateFirst(vcpu, key)) ?? 0 }
+    guard store[id].secondPage == .max else { return 0 }
+    if store[id].tier == .first {
+      if store[id].heat >= options.firstRuns { return 0 }
+      _ = store.heat(id)
+    }
+    return id
+  }
+}
