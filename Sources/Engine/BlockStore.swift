@@ -63,13 +63,7 @@ public struct BlockStore: ~Copyable {
   /// Adds a block, the chainable exits among the ops it was compiled from, numbered from `block.firstExit`, and its
   /// entries at labels.
   mutating func insert(_ block: TranslationBlock, _ ir: BlockView, labels: [CodeAddress]) -> BlockID {
-    let id = BlockID(blocks.count)
-    var block = block
-    index.insert(block.key.pc, block.key.flags, id)
-    let place = place(ofPage: block.key.physicalPC & ~0xFFF)
-    block.nextInPage = pageHeads[place]
-    pageHeads[place] = id
-    blocks.append(block)
+    let id = insert(block)
     // The first tier leaves at every exit.
     if block.tier != .first {
       for index in 0..<ir.opCount where ir.ops[index].opcode == .exit || ir.ops[index].opcode == .exitIf {
@@ -80,6 +74,41 @@ public struct BlockStore: ~Copyable {
       }
     }
     if !labels.isEmpty { insertEntries(into: id, ir, labels) }
+    return id
+  }
+
+  /// Adds a block of packed code, and its entries at labels.
+  mutating func insert(_ block: TranslationBlock, _ code: PackedCode, labels: [CodeAddress]) -> BlockID {
+    let id = insert(block)
+    guard code.labelCount > 0 else { return id }
+    blocks[Int(id)].entryCount = UInt16(code.labelCount)
+    var entry = blocks[Int(id)]
+    entry.container = id
+    entry.firstIncoming = 0
+    entry.entryCount = 0
+    for number in 0..<code.labelCount {
+      let label = code.labels[number]
+      let isLast = number &+ 1 == code.labelCount
+      let end = isLast ? UInt32(truncatingIfNeeded: code.size) : code.labels[number &+ 1].endBefore
+      let instructions = isLast ? code.instructionCount : code.labels[number &+ 1].instruction
+      entry.key.pc = block.key.pc &+ UInt64(label.offset)
+      entry.key.physicalPC = block.key.physicalPC &+ UInt64(label.offset)
+      entry.compiled = CompiledBlock(entry: labels[number], size: 0, exitCount: 0)
+      entry.guestSize = UInt16(truncatingIfNeeded: end &- label.offset)
+      entry.instructionCount = UInt16(truncatingIfNeeded: instructions &- label.instruction)
+      append(entry: entry)
+    }
+    return id
+  }
+
+  private mutating func insert(_ block: TranslationBlock) -> BlockID {
+    let id = BlockID(blocks.count)
+    var block = block
+    index.insert(block.key.pc, block.key.flags, id)
+    let place = place(ofPage: block.key.physicalPC & ~0xFFF)
+    block.nextInPage = pageHeads[place]
+    pageHeads[place] = id
+    blocks.append(block)
     return id
   }
 

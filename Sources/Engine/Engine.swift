@@ -95,6 +95,7 @@ public struct EngineOptions: Sendable {
     @inline(__always)
     _modify { yield &builderCell.value }
   }
+  let codeSource = RawCell(CodeSource())
   /// Where the labels of the block compiled last may be entered.
   var labels: [CodeAddress] {
     @inline(__always)

@@ -12,14 +12,25 @@ extension Engine {
 
   /// Translates code that was not executed before for the first tier; nil where that cannot be.
   func translateFirst(_ vcpu: VCPU, _ key: BlockKey) throws(TranslationFailure) -> BlockID? {
-    guard firstHost != nil, !options.countsExecutions else { return nil }
-    do throws(TranslationFailure) {
-      return try translate(vcpu, key, .first, single: false)
-    } catch {
-      // Its cache is full, or it cannot do this block.
-      if case .host = error { return nil }
-      throw error
+    // Counters are in compiled code, and profilers name that alone.
+    guard let firstHost, !options.countsExecutions, observers.isEmpty else { return nil }
+    if log.showsTranslation { return try? translate(vcpu, key, .first, single: false) }
+    let isTimed = statistics.first.isTimed
+    let start = isTimed ? monotonicNanoseconds() : 0
+    do { try build(vcpu, key, options.maximumInstructions, region: nil, packs: true, &builder) } catch {
+      throw .guest(error)
     }
+    let decoded = isTimed ? monotonicNanoseconds() : 0
+    let code = builder.code
+    let extent = GuestExtent(code)
+    // Its cache may be full, or it cannot do this block.
+    guard let compiled = try? firstHost.adopt(code, labels: &labels) else { return nil }
+    let id = store.insert(record(vcpu, key, .first, extent, compiled, opCount: code.opCount), code, labels: labels)
+    guardCode(of: id)
+    statistics.first.add(
+      extent, opsAfterPasses: code.opCount, hostBytes: compiled.size,
+      times: (start, decoded, decoded, isTimed ? monotonicNanoseconds() : 0))
+    return id
   }
 
   /// Counts an entry into a block of the first tier, and compiles the block once that was often enough.
@@ -43,13 +54,14 @@ extension Engine {
   /// - Returns: the block run last.
   func runThrough(_ vcpu: VCPU, from id: BlockID) -> BlockID {
     let state = vcpu.state
+    let (mode, first, host) = (vcpu.mode, firstHost ?? host, host)
     let goesOn = firstHost != nil && kicks == nil && debug.breakpoints.isEmpty && !log.isOn(.exec)
     var id = id
     while true {
       let tier = store[id].tier
-      host(of: tier).run(store[id].compiled.entry, state)
+      (tier == .first ? first : host).run(store[id].compiled.entry, state)
       guard goesOn, state.exitReason == .unlinked || state.exitReason == .indirectMiss else { return id }
-      let next = next(vcpu, at: state.pc)
+      let next = next(vcpu, mode, at: state.pc)
       guard next != 0, tier == .first || store[next].tier == .first else { return id }
       id = next
       statistics.entries &+= 1
@@ -59,10 +71,10 @@ extension Engine {
   /// The block at `pc`, its entry counted if it is one of the first tier, and made for that if there is none; 0 if there
   /// is something to do before.
   @inline(__always)
-  private func next(_ vcpu: VCPU, at pc: UInt64) -> BlockID {
-    if flagsFollowCode, guest.translationFlags(vcpu.state) != vcpu.mode.flags { return 0 }
-    guard !vcpu.runsNextAlone, let page = vcpu.mode.codePage(pc & ~0xFFF) else { return 0 }
-    let key = BlockKey(pc: pc, physicalPC: page | pc & 0xFFF, flags: vcpu.mode.flags, variant: .normal)
+  private func next(_ vcpu: VCPU, _ mode: ModeContext, at pc: UInt64) -> BlockID {
+    if flagsFollowCode, guest.translationFlags(vcpu.state) != mode.flags { return 0 }
+    guard !vcpu.runsNextAlone, let page = mode.codePage(pc & ~0xFFF) else { return 0 }
+    let key = BlockKey(pc: pc, physicalPC: page | pc & 0xFFF, flags: mode.flags, variant: .normal)
     let id = store.find(key)
     // What makes this throw is met again by who looks after it.
     if id == 0 { return (try? translateFirst(vcpu, key)) ?? 0 }

@@ -2,6 +2,7 @@
 
 import GuestKit
 import HostKit
+import IR
 
 /// Memory that loads, or stores, may reach although the window denies its page for the sake of what is beside it.
 struct OpenStretch {
@@ -31,7 +32,7 @@ struct OpenStretch {
   private var filled = SlotSet(SoftTLB.count)
   private var jumps = SlotSet(JumpCache.count)
   /// Virtual page to physical page of executed code: tag and address, direct-mapped.
-  private var codePages = [(tag: UInt64, physical: UInt64)](repeating: (.max, 0), count: 64)
+  private let codePages = RawTable<CodePage>(capacity: 64)
   /// Addresses that large pages were found for: a fence for one address there is one for the whole large page.
   private var largePages: ClosedRange<UInt64>?
 
@@ -47,6 +48,7 @@ struct OpenStretch {
     unsafe dataTLB = .allocate(byteCount: SoftTLB.size, alignment: 64)
     unsafe stretches = .allocate(capacity: OpenStretch.count)
     clearStretches()
+    codePages.fill(CodePage())
     for index in 0..<JumpCache.count { store(index, pc: JumpCache.emptyPC, target: 0) }
     for index in 0..<SoftTLB.count { clear(index) }
   }
@@ -55,6 +57,7 @@ struct OpenStretch {
     unsafe stretches.deallocate()
     unsafe jumpCache.deallocate()
     unsafe dataTLB.deallocate()
+    codePages.deallocate()
   }
 
   /// What translated code reaches data memory by.
@@ -138,7 +141,7 @@ struct OpenStretch {
     clearStretches()
     filled.forEach { clear($0) }
     filled.removeAll()
-    for index in codePages.indices { codePages[index].tag = .max }
+    codePages.fill(CodePage())
     largePages = nil
   }
 
@@ -221,9 +224,15 @@ struct OpenStretch {
   }
 
   func setCodePage(_ virtual: UInt64, physical: UInt64, leafSize: UInt64) {
-    codePages[Int(virtual >> 12) & 63] = (virtual, physical)
+    codePages[Int(virtual >> 12) & 63] = CodePage(tag: virtual, physical: physical)
     noteLeaf(virtual, leafSize)
   }
+}
+
+/// A page of code: the virtual address, and the physical one.
+private struct CodePage: BitwiseCopyable {
+  var tag = UInt64.max
+  var physical: UInt64 = 0
 }
 
 /// Numbers of entries in a table: quickly cleared, and gone through in the time that the ones in it take.

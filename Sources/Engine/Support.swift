@@ -97,6 +97,12 @@ struct GuestExtent {
   /// IR ops before any pass.
   var ops: Int
 
+  init(_ code: PackedCode) {
+    size = code.size
+    instructions = code.instructionCount
+    ops = code.opCount
+  }
+
   init(_ block: BlockView) {
     ops = block.opCount
     var index = block.opCount &- 1

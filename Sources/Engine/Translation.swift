@@ -75,9 +75,7 @@ extension Engine {
     let isCounted = options.countsExecutions && key.variant == .normal
     // What passes or counters change, or the log shows, is copied out of the builder first.
     let isCopied = tier == .thorough || isCounted || log.showsTranslation
-    do {
-      try build(vcpu, key, limit, region: region?.shape, end: end, folds: tier == .first && !isCopied, &builder)
-    } catch { throw .guest(error) }
+    do { try build(vcpu, key, limit, region: region?.shape, end: end, &builder) } catch { throw .guest(error) }
     let decoded = isTimed ? monotonicNanoseconds() : 0
     let built = builder.view
     let extent = GuestExtent(built)
@@ -106,7 +104,11 @@ extension Engine {
     _ block: BlockView, _ key: BlockKey, _ tier: Tier, _ extent: GuestExtent, _ vcpu: VCPU
   ) throws(TranslationFailure) -> BlockID {
     let compiled = try compile(block, dataPath(key.flags), tier)
-    return register(key, tier, extent, block, compiled, vcpu)
+    let id = store.insert(
+      record(vcpu, key, tier, extent, compiled, opCount: block.opCount), block, labels: labels)
+    if !labels.isEmpty, tier != .first { chainWithin(id) }
+    guardCode(of: id)
+    return id
   }
 
   /// Decodes the guest code at `key` into IR, before any pass.
@@ -120,21 +122,13 @@ extension Engine {
     return builder.block
   }
 
-  private func build(
+  func build(
     _ vcpu: VCPU, _ key: BlockKey, _ maximumInstructions: Int, secondPage: UInt64? = nil, region: RegionShape?,
-    end: UInt64? = nil, folds: Bool = false, _ builder: inout Builder
+    end: UInt64? = nil, packs: Bool = false, _ builder: inout Builder
   ) throws(GuestException) {
-    let page = space.directPage(at: key.physicalPC & ~0xFFF)
-    guard let direct = page ?? space.ram(at: key.physicalPC, count: 1) else {
-      throw guest.accessFault(.execute, key.pc)
-    }
-    let whole = page != nil
-    let offset = whole ? Int(key.physicalPC & 0xFFF) : 0
-    var count = 0x1000 - Int(key.physicalPC & 0xFFF)
-    if !whole { while space.ram(at: key.physicalPC, count: count) == nil { count -= 1 } }
-    let bytes = unsafe UnsafeRawBufferPointer(start: direct.memory.alias + direct.offset + offset, count: count)
+    guard let (bytes, whole) = unsafe codeBytes(at: key.physicalPC) else { throw guest.accessFault(.execute, key.pc) }
     // Far from the page's end the next one is out of reach, and nothing need be remembered for it.
-    let isFar = whole && count / 16 > maximumInstructions
+    let isFar = whole && bytes.count / 16 > maximumInstructions
     let code =
       unsafe isFar
       ? CodeBytes(bytes, nextPage: Self.noNextPage)
@@ -144,13 +138,33 @@ extension Engine {
         }
         return nextPageBytes(vcpu, after: key.pc, whole: whole)
       }
-    builder.restart(pc: key.pc, folds: folds)
+    if packs {
+      builder.restartPacked(pc: key.pc, isPaged: dataPath(key.flags) == .tlb)
+    } else {
+      builder.restart(pc: key.pc)
+    }
     var stops = key.variant == .normal ? debug.breakpoints : []
     if let end { stops.insert(end, at: stops.firstIndex { $0 > end } ?? stops.count) }
     let request = TranslationRequest(
       pc: key.pc, flags: key.flags, code: code, maximumInstructions: maximumInstructions, stopBefore: stops,
       region: region)
     guest.translate(request, into: &builder)
+  }
+
+  /// The memory from `physical` to the end of its page, and whether all of the page is memory.
+  private func codeBytes(at physical: UInt64) -> (bytes: UnsafeRawBufferPointer, whole: Bool)? {
+    let page = physical & ~0xFFF
+    let offset = Int(physical & 0xFFF)
+    if page != codeSource.value.address, let direct = space.directPage(at: page) {
+      unsafe codeSource.value = CodeSource(address: page, bytes: UnsafeRawPointer(direct.memory.alias + direct.offset))
+    }
+    if page == codeSource.value.address, let bytes = unsafe codeSource.value.bytes {
+      return unsafe (UnsafeRawBufferPointer(start: bytes + offset, count: 0x1000 - offset), true)
+    }
+    guard let direct = space.ram(at: physical, count: 1) else { return nil }
+    var count = 0x1000 - offset
+    while space.ram(at: physical, count: count) == nil { count -= 1 }
+    return unsafe (UnsafeRawBufferPointer(start: direct.memory.alias + direct.offset, count: count), false)
   }
 
   private static let noNextPage: @Sendable () -> Result<UInt64, GuestException> = {
@@ -187,28 +201,30 @@ extension Engine {
     } catch { throw .host(error) }
   }
 
-  private func register(
-    _ key: BlockKey, _ tier: Tier, _ extent: GuestExtent, _ block: BlockView, _ compiled: CompiledBlock, _ vcpu: VCPU
-  ) -> BlockID {
+  /// What is kept of a block.
+  func record(
+    _ vcpu: VCPU, _ key: BlockKey, _ tier: Tier, _ extent: GuestExtent, _ compiled: CompiledBlock, opCount: Int
+  ) -> TranslationBlock {
     let room = 0x1000 - (key.physicalPC & 0xFFF)
     var second = UInt64.max
     if extent.size > room {
       second = (try? physicalPC(vcpu, (key.pc & ~0xFFF) &+ 0x1000))?.address ?? TranslationBlock.unreachablePage
     }
-    let id = store.insert(
-      TranslationBlock(
-        key: key, guestSize: UInt16(min(max(extent.size, 1), room)),
-        instructionCount: UInt16(clamping: extent.instructions),
-        irOpCount: UInt32(block.opCount), compiled: compiled, firstExit: store.nextExit, isValid: true, tier: tier,
-        secondPage: second), block, labels: labels)
-    if !labels.isEmpty, tier != .first { chainWithin(id) }
-    let page = key.physicalPC & ~0xFFF
+    return TranslationBlock(
+      key: key, guestSize: UInt16(min(max(extent.size, 1), room)),
+      instructionCount: UInt16(clamping: extent.instructions),
+      irOpCount: UInt32(opCount), compiled: compiled, firstExit: store.nextExit, isValid: true, tier: tier,
+      secondPage: second)
+  }
+
+  /// Sees to it that writes to a new block's code are noticed.
+  func guardCode(of id: BlockID) {
+    let (page, second) = (store[id].key.physicalPC & ~0xFFF, store[id].secondPage)
     if openPages.contains(page) { noteOpenBlock(id, page) } else if store[id].nextInPage == 0 { denyWrites(page) }
     if second < TranslationBlock.unreachablePage {
       straddlers[second, default: []].append(id)
       denyWrites(second)
     }
-    return id
   }
 
   /// Chains the exits of a block that lead to its own entries.
@@ -229,4 +245,10 @@ extension Engine {
     protect(page)
     for vcpu in vcpus { for mode in vcpu.modes where mode.memoryMode == .tlb { mode.denyWrites(toPhysicalPage: page) } }
   }
+}
+
+/// The page of memory that code was last translated from, until the layout of memory changes.
+@safe struct CodeSource {
+  var address = UInt64.max
+  var bytes: UnsafeRawPointer?
 }

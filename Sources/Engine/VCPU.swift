@@ -39,7 +39,11 @@ import IR
   /// Something is to be looked at at the next interrupt point. Outlives leaving and entering translated code.
   var isKicked = false
   /// The instruction at PC is to run in a block of its own, since it writes into the block it was in.
-  var runsNextAlone = false
+  var runsNextAlone: Bool {
+    get { runsNextAloneCell.value }
+    set { runsNextAloneCell.value = newValue }
+  }
+  private let runsNextAloneCell = RawCell(false)
   /// The instruction made a store behind which interrupts may be taken.
   var decidedInterrupts = false
   /// Whether the block that runs is one of a single instruction.

@@ -87,6 +87,7 @@ extension Engine {
   }
 
   func layoutChanged(_ region: Region) {
+    codeSource.value = CodeSource()
     do throws(MemoryError) {
       try window.remap(region, of: space)
       for view in restrictedWindows {

@@ -72,12 +72,16 @@ public struct Translator: ~Copyable {
 
   /// `rd = rs1 opcode rs2`
   mutating func registers(_ opcode: Opcode, _ i: Instruction) {
-    setX(i.d, builder.binary(opcode, x(i.s), x(i.t)))
+    let (d, s, t) = (i.d, i.s, i.t)
+    guard d != 0, s != 0, t != 0 else { return setX(d, builder.binary(opcode, x(s), x(t))) }
+    builder.setRegister(RISCVRegisters.x(d), opcode, RISCVRegisters.x(s), RISCVRegisters.x(t), xlen)
   }
 
   /// `rd = rs1 opcode imm`
   mutating func immediate(_ opcode: Opcode, _ i: Instruction) {
-    setX(i.d, builder.binary(opcode, x(i.s), const(i.i)))
+    let (d, s) = (i.d, i.s)
+    guard d != 0, s != 0 else { return setX(d, builder.binary(opcode, x(s), const(i.i))) }
+    builder.setRegister(RISCVRegisters.x(d), opcode, RISCVRegisters.x(s), constant: Int64(i.i), xlen)
   }
 
   /// `rd = sext32(rs1 opcode rs2)`

@@ -10,12 +10,10 @@ extension InterpreterHost {
   /// - Returns: false if translated code is to be left before that instruction; the header says why.
   @inline(never)
   func access(
-    _ op: Op, _ address: UInt64, _ b: UInt64, _ c: UInt64, _ cpu: VCPUState, _ pc: UInt64, _ budget: Int64
+    _ op: PackedOp, _ address: UInt64, _ b: UInt64, _ c: UInt64, _ cpu: VCPUState, _ pc: UInt64, _ budget: Int64
   ) -> Bool {
     updateHeader(op, cpu, pc, budget)
-    var request = op
-    request.aux = op.plainAccess.rawValue
-    request.extra &= 0xF
+    let request = Op(op.opcode, op.type, aux: op.access.rawValue, extra: op.atomicKind)
     let slowAccess = unsafe configuration.slowAccess
     values[Machine.callResult] = unsafe slowAccess(cpu.base, address, b, c, SlowAccess(request).rawValue)
     return isCompleted(op, cpu, pc, hasLeft: cpu.accessOutcome == .left)
@@ -24,32 +22,33 @@ extension InterpreterHost {
   /// Calls a helper, likewise.
   @inline(never)
   func call(
-    _ op: Op, _ a: UInt64, _ b: UInt64, _ c: UInt64, _ cpu: VCPUState, _ pc: UInt64, _ budget: Int64
+    _ op: PackedOp, _ a: UInt64, _ b: UInt64, _ c: UInt64, _ immediate: UInt64, _ cpu: VCPUState, _ pc: UInt64,
+    _ budget: Int64
   ) -> Bool {
     let helper = helpers[Int(op.aux)]
     cpu.budget = budget
     if helper.callsOut { updateHeader(op, cpu, pc, budget) }
-    values[Machine.callResult] = unsafe helper.function(cpu.base, a, b, c, UInt64(bitPattern: op.imm))
+    values[Machine.callResult] = unsafe helper.function(cpu.base, a, b, c, immediate)
     guard helper.callsOut else { return true }
     return isCompleted(op, cpu, pc, hasLeft: helper.mayRaise && cpu.exitReason != nil)
   }
 
   @inline(never)
-  func float(_ op: Op, _ a: UInt64, _ b: UInt64, _ c: UInt64, _ cpu: VCPUState) -> UInt64 {
-    let source = Type(rawValue: UInt8(truncatingIfNeeded: op.extra)) ?? .none
+  func float(_ op: PackedOp, _ a: UInt64, _ b: UInt64, _ c: UInt64, _ cpu: VCPUState) -> UInt64 {
     // Floating-point ops are not compiled without one.
     let environment = configuration.floatEnvironment ?? FloatEnvironment(flags: 0, rounding: 0)
-    return FloatOperation(op, source: source).evaluate(a, b, c, cpu, environment)
+    let operation = FloatOperation(Op(op.opcode, op.type, aux: op.aux), source: op.source)
+    return operation.evaluate(a, b, c, cpu, environment)
   }
 
-  private func updateHeader(_ op: Op, _ cpu: VCPUState, _ pc: UInt64, _ budget: Int64) {
+  private func updateHeader(_ op: PackedOp, _ cpu: VCPUState, _ pc: UInt64, _ budget: Int64) {
     cpu.budget = budget
     cpu.pc = pc
     cpu.store(op.begun, at: StateOffset.pendingRetired)
     cpu.store(pc, at: StateOffset.currentPC)
   }
 
-  private func isCompleted(_ op: Op, _ cpu: VCPUState, _ pc: UInt64, hasLeft: Bool) -> Bool {
+  private func isCompleted(_ op: PackedOp, _ cpu: VCPUState, _ pc: UInt64, hasLeft: Bool) -> Bool {
     cpu.store(UInt64(0), at: StateOffset.pendingRetired)
     guard hasLeft else { return true }
     cpu.pc = pc

@@ -11,12 +11,11 @@ public final class InterpreterHost: Host {
   public static var name: String { "interpreter" }
 
   public let configuration: HostConfiguration
-  /// The ops of all blocks, as ``Instruction.swift`` says.
-  let code: RawTable<Op>
+  let code: RawTable<PackedOp>
   /// The entry each exit is linked to, by exit number; 0 for none.
   let links: RawTable<UInt32>
-  /// The types of guest registers, by their places.
-  let registerTypes: RawTable<Type>
+  /// Writes the blocks that come as IR.
+  let packer = RawCell(Packer())
   /// Of the block that runs, by number.
   let values: RawTable<UInt64>
   private let followsLinks: Bool
@@ -29,23 +28,18 @@ public final class InterpreterHost: Host {
     }
     self.configuration = configuration
     followsLinks = !configuration.leavesAtExits
-    let capacity = max(2, configuration.codeCacheSize / MemoryLayout<Op>.stride)
+    let capacity = max(2, configuration.codeCacheSize / MemoryLayout<PackedOp>.stride)
     code = RawTable(capacity: capacity)
     links = RawTable(capacity: configuration.leavesAtExits ? 1 : capacity)
     values = RawTable(capacity: Machine.valueSlots)
     values.fill(0)
     helpers = RawTable(copying: configuration.helpers.map { unsafe HelperEntry(function: $0.function, $0.effects) })
-    registerTypes = RawTable(capacity: (configuration.registers.map(\.offset).max() ?? 0) / 8 + 1)
-    registerTypes.fill(.none)
-    for register in configuration.registers where register.type.bits <= 64 {
-      registerTypes[register.offset / 8] = register.type
-    }
   }
 
   deinit {
     code.deallocate()
     links.deallocate()
-    registerTypes.deallocate()
+    packer.value.deallocate()
     values.deallocate()
     helpers.deallocate()
   }
@@ -53,7 +47,8 @@ public final class InterpreterHost: Host {
   public func compile(
     _ block: BlockView, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
   ) throws(HostError) -> CompiledBlock {
-    try compile(block, dataPath: dataPath, firstExit: firstExit, keepsMarkers: false, labels: &labels)
+    var starts: [Int]?
+    return try compile(block, dataPath: dataPath, firstExit: firstExit, labels: &labels, starts: &starts)
   }
 
   public func run(_ entry: CodeAddress, _ cpu: VCPUState) {
@@ -69,18 +64,7 @@ public final class InterpreterHost: Host {
 
   public func reset() { used = 1 }
 
-  public func listing(_ block: CompiledBlock, of ir: Block?, dataPath: DataPath) -> [HostLine] {
-    let first = Int(block.entry.offset)
-    let sources = ir.map { ir in ir.ops.indices.filter { ir.ops[$0].opcode != .instruction } } ?? []
-    let isAligned = sources.count == block.size / MemoryLayout<Op>.stride
-    return (0..<block.size / MemoryLayout<Op>.stride).map { index in
-      HostLine(
-        address: UInt64(first + index), bytes: [], text: text(code[first + index]),
-        op: isAligned ? sources[index] : nil)
-    }
-  }
-
-  public var codeBytesUsed: Int { (used - 1) * MemoryLayout<Op>.stride }
+  public var codeBytesUsed: Int { (used - 1) * MemoryLayout<PackedOp>.stride }
 
   public var pinnedRegisters: [(register: Int, hostRegister: String)] { [] }
 }

@@ -1,31 +1,81 @@
 // Owns the interpreter's code as text.
 
+import HostKit
 import IR
 
 extension InterpreterHost {
-  /// An op of the code as IR, with guest registers by number.
-  func text(_ op: Op) -> String {
-    var op = op
-    switch op.opcode {
-    case .getRegister, .setRegister:
-      let offset = Int(op.imm)
-      op.imm = Int64(configuration.registers.firstIndex { $0.offset == offset } ?? 0)
-    case .load, .store, .atomic, .compareExchange:
-      op.aux = op.plainAccess.rawValue
-      op.extra &= 0xF
-    case .exit, .exitIf, .raise:
-      op.aux &= 0x7FFF
-      op.result = .none
-    default: break
+  public func listing(_ block: CompiledBlock, of ir: Block?, dataPath: DataPath) -> [HostLine] {
+    let first = Int(block.entry.offset)
+    let end = first + block.size / MemoryLayout<PackedOp>.stride
+    let sources = ir.map { self.sources($0, dataPath) } ?? [:]
+    var lines: [HostLine] = []
+    var index = first
+    while index < end {
+      let instruction = code[index]
+      lines.append(
+        HostLine(address: UInt64(index), bytes: [], text: text(instruction), op: sources[index - first]))
+      index += instruction.hasWord ? 2 : 1
     }
-    return Printer(places: placeNames).line(op)
+    return lines
   }
 
-  private var placeNames: [UInt16: String] {
-    var names: [UInt16: String] = [:]
-    for (number, register) in configuration.registers.enumerated() {
-      names[Place.register(at: register.offset).rawValue] = "r\(number)"
+  /// Which op of `ir` each place of its code comes from, from the first on.
+  private func sources(_ ir: Block, _ dataPath: DataPath) -> [Int: Int] {
+    var configuration = configuration
+    configuration.codeCacheSize = (2 * ir.ops.count + 4) * MemoryLayout<PackedOp>.stride
+    var starts: [Int]? = []
+    var labels: [CodeAddress] = []
+    guard let host = try? InterpreterHost(configuration),
+      let compiled = try? ir.withView({ (view) throws(HostError) in
+        try host.compile(view, dataPath: dataPath, firstExit: 0, labels: &labels, starts: &starts)
+      })
+    else { return [:] }
+    // Of those that begin at one place the last one has code.
+    return Dictionary(
+      (starts ?? []).enumerated().map { ($1 - Int(compiled.entry.offset), $0) }, uniquingKeysWith: { $1 })
+  }
+
+  /// `add.i64 r5, %1, 3 -> r5`: what an op of the code does to which places.
+  private func text(_ instruction: PackedOp) -> String {
+    let info = instruction.opcode.info
+    var text = "\(info.name)" + (instruction.type == .none ? "" : ".\(instruction.type.name)")
+    var operands: [String] = []
+    switch instruction.opcode {
+    case .exit, .exitIf, .exitWith:
+      if instruction.a != .none { operands.append(place(instruction.a)) }
+      if instruction.opcode == .exitIf, instruction.isFused {
+        text += " \(instruction.condition.name)"
+        operands.append(place(instruction.b))
+      }
+      let distance = (instruction.target < 0 ? "" : "+") + "\(instruction.target)"
+      operands.append(instruction.hasWord ? Self.nextWord : distance)
+    case .const: operands.append(instruction.hasWord ? Self.nextWord : "\(instruction.immediate)")
+    case .load, .store:
+      operands.append("[\(place(instruction.a)) + \(instruction.displacement)]")
+      if instruction.opcode == .store { operands.append(place(instruction.b)) }
+    case .getRegister, .setRegister:
+      operands.append("state+\(instruction.immediate)")
+      if instruction.opcode == .setRegister { operands.append(place(instruction.a)) }
+    default:
+      if instruction.opcode == .compare { text += " \(Condition(rawValue: instruction.aux)?.name ?? "?")" }
+      if info.operands > 0 { operands.append(place(instruction.a)) }
+      if info.operands > 1 {
+        let isImmediate = instruction.b == .immediate
+        operands.append(isImmediate ? "\(instruction.immediate)" : place(instruction.b))
+      }
+      if info.operands > 2 { operands.append(place(instruction.c)) }
     }
-    return names
+    if !operands.isEmpty { text += " " + operands.joined(separator: ", ") }
+    return info.result == .none ? text : text + " -> " + place(instruction.result)
+  }
+
+  private static let nextWord = "the next word"
+
+  /// A value by its number, a guest register likewise.
+  private func place(_ place: Place) -> String {
+    if place == .none { return "0" }
+    if place.isValue { return "%\(place.rawValue & 0x7FFF)" }
+    let offset = Int(place.rawValue) * 8
+    return configuration.registers.firstIndex { $0.offset == offset }.map { "r\($0)" } ?? "state+\(offset)"
   }
 }

@@ -5,8 +5,8 @@ import IR
 
 extension Machine {
   @inline(__always)
-  func address(_ op: Op, _ base: UInt64) -> UInt64 {
-    let address = base &+ UInt64(bitPattern: op.imm)
+  private func address(_ op: PackedOp, _ base: UInt64) -> UInt64 {
+    let address = base &+ UInt64(bitPattern: op.displacement)
     return op.hasShortAddress ? address & 0xFFFF_FFFF : address
   }
 
@@ -14,23 +14,23 @@ extension Machine {
   ///
   /// - Parameter tags: offset of the tags for such accesses in the TLB.
   @inline(__always)
-  private func place(_ op: Op, _ address: UInt64, tags: Int) -> UnsafeMutableRawPointer? {
+  private func place(_ op: PackedOp, _ address: UInt64, tags: Int) -> UnsafeMutableRawPointer? {
     guard op.usesTLB, let tlb = unsafe softTLB else { return nil }
     let index = SoftTLB.index(address)
-    let last = UInt64(op.plainAccess.size &- 1)
+    let last = UInt64(op.access.size &- 1)
     // Misaligned accesses that must not be are misses, and so are those that reach into the next page.
-    let compared = op.plainAccess.aligned ? address & (~0xFFF | last) : (address &+ last) & ~0xFFF
+    let compared = op.access.aligned ? address & (~0xFFF | last) : (address &+ last) & ~0xFFF
     guard unsafe tlb[tags / 8 + index] == compared, address & ~0xFFF == compared & ~0xFFF else { return nil }
     return unsafe UnsafeMutableRawPointer(
       bitPattern: UInt(truncatingIfNeeded: tlb[SoftTLB.addends / 8 + index] &+ address))
   }
 
   @inline(__always)
-  mutating func load(_ op: Op, _ base: UInt64) -> Bool {
+  mutating func load(_ op: PackedOp, _ base: UInt64) -> Bool {
     let address = address(op, base)
-    guard let place = unsafe place(op, address, tags: SoftTLB.readTags) else { return accessSlowly(op, address, 0) }
+    guard let place = unsafe place(op, address, tags: SoftTLB.readTags) else { return accessSlowly(op, address, 0, 0) }
     let raw: UInt64
-    let access = op.plainAccess
+    let access = op.access
     switch access.rawValue & 0xF {
     case 0: raw = UInt64(unsafe place.load(as: UInt8.self))
     case 1: raw = UInt64(unsafe place.loadUnaligned(as: UInt16.self))
@@ -45,12 +45,12 @@ extension Machine {
   }
 
   @inline(__always)
-  mutating func store(_ op: Op, _ base: UInt64, _ value: UInt64) -> Bool {
+  mutating func store(_ op: PackedOp, _ base: UInt64, _ value: UInt64) -> Bool {
     let address = address(op, base)
     guard let place = unsafe place(op, address, tags: SoftTLB.writeTags) else {
-      return accessSlowly(op, address, value)
+      return accessSlowly(op, address, value, 0)
     }
-    switch op.plainAccess.rawValue & 7 {
+    switch op.access.rawValue & 7 {
     case 0: unsafe place.storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
     case 1: unsafe place.storeBytes(of: UInt16(truncatingIfNeeded: value), as: UInt16.self)
     case 2: unsafe place.storeBytes(of: UInt32(truncatingIfNeeded: value), as: UInt32.self)

@@ -8,14 +8,16 @@ import IR
 /// All that changes is in four words, and nothing that is not inlined gets at them, so they live in registers of the host.
 @safe struct Machine {
   private let host: Unmanaged<InterpreterHost>
-  private let code: UnsafeMutablePointer<Op>
+  private let code: UnsafeMutablePointer<PackedOp>
   let cpu: VCPUState
   /// What places count from, 8 bytes each: those of guest registers, and those of values.
   private let registerBase: UnsafeMutablePointer<UInt64>
   private let valueBase: UnsafeMutablePointer<UInt64>
   let softTLB: UnsafePointer<UInt64>?
-  /// Whether linked exits and jump-cache hits go on in the next block; otherwise every exit leaves.
+  /// Whether linked exits and jump-cache hits go on in the next block; otherwise every exit leaves,
   private let followsLinks: Bool
+  /// but for those that say how many words to skip.
+  private let skips: Bool
 
   /// The next op.
   private(set) var position: Int
@@ -39,22 +41,29 @@ import IR
     unsafe valueBase = host.values.memory - Self.valueSlots
     unsafe softTLB = cpu.load(StateOffset.softTLB, as: UnsafePointer<UInt64>?.self)
     self.followsLinks = followsLinks
+    skips = host.configuration.leavesAtExits
     position = Int(entry.offset)
-    unsafe pc = UInt64(bitPattern: code[position &- 1].imm)
+    unsafe pc = code[position &- 1].word
     budget = cpu.budget
     cpu.exitReason = nil
   }
 
   @inline(__always)
-  private func slot(_ id: ValueID) -> UnsafeMutablePointer<UInt64> {
-    unsafe (id.index >= 0x8000 ? valueBase : registerBase) + Int(id.index)
+  private func slot(_ place: Place) -> UnsafeMutablePointer<UInt64> {
+    unsafe (place.isValue ? valueBase : registerBase) + Int(place.rawValue)
   }
 
   @inline(__always)
-  func value(_ id: ValueID) -> UInt64 { unsafe slot(id).pointee }
+  func value(_ place: Place) -> UInt64 { unsafe slot(place).pointee }
 
   @inline(__always)
-  func set(_ id: ValueID, _ value: UInt64) { unsafe slot(id).pointee = value }
+  func set(_ place: Place, _ value: UInt64) { unsafe slot(place).pointee = value }
+
+  /// Operand `b` of an op that only computes.
+  @inline(__always)
+  private func second(_ op: PackedOp) -> UInt64 {
+    op.b == .immediate ? UInt64(bitPattern: op.immediate) : value(op.b)
+  }
 
   /// Executes the next op.
   /// - Returns: false when translated code is left; the state's header says why.
@@ -64,75 +73,84 @@ import IR
     let bits = op.type.bits
     position &+= 1
     let a = value(op.a)
-    let b = op.b.index == Place.immediate.rawValue ? UInt64(bitPattern: op.imm) : value(op.b)
     let result: UInt64
     switch op.opcode {
     case .nop, .fence, .instruction: return true
     case .retire, .label:
-      budget &-= Int64(op.extra)
+      budget &-= op.retired
       return true
     case .count:
-      count(at: UInt(truncatingIfNeeded: op.imm))
+      count(at: UInt(truncatingIfNeeded: op.word))
       return true
-    case .const: result = UInt64(bitPattern: op.imm) & op.type.mask
+    case .const: result = op.aux == 0 ? UInt64(bitPattern: op.immediate) : nextWord()
     case .copy, .zeroExtend, .bitcast: result = a
     case .getRegister: result = readRegister(op)
     case .setRegister:
       writeRegister(op, a)
       return true
-    case .add: result = Arithmetic.add(a, b, bits)
-    case .sub: result = Arithmetic.sub(a, b, bits)
-    case .mul: result = Arithmetic.mul(a, b, bits)
-    case .mulHighSigned: result = Arithmetic.mulHighSigned(a, b, bits)
-    case .mulHighUnsigned: result = Arithmetic.mulHighUnsigned(a, b, bits)
-    case .mulHighSignedUnsigned: result = Arithmetic.mulHighSignedUnsigned(a, b, bits)
-    case .divSigned: result = Arithmetic.divSigned(a, b, bits)
-    case .divUnsigned: result = Arithmetic.divUnsigned(a, b)
-    case .remSigned: result = Arithmetic.remSigned(a, b, bits)
-    case .remUnsigned: result = Arithmetic.remUnsigned(a, b)
-    case .and: result = a & b
-    case .or: result = a | b
-    case .xor: result = a ^ b
-    case .andNot: result = a & ~b
-    case .shiftLeft: result = Arithmetic.shiftLeft(a, b, bits)
-    case .shiftRight: result = Arithmetic.shiftRight(a, b, bits)
-    case .shiftRightArithmetic: result = Arithmetic.shiftRightArithmetic(a, b, bits)
-    case .rotateLeft: result = Arithmetic.rotateLeft(a, b, bits)
-    case .rotateRight: result = Arithmetic.rotateRight(a, b, bits)
+    case .add: result = Arithmetic.add(a, second(op), bits)
+    case .sub: result = Arithmetic.sub(a, second(op), bits)
+    case .mul: result = Arithmetic.mul(a, second(op), bits)
+    case .mulHighSigned: result = Arithmetic.mulHighSigned(a, second(op), bits)
+    case .mulHighUnsigned: result = Arithmetic.mulHighUnsigned(a, second(op), bits)
+    case .mulHighSignedUnsigned: result = Arithmetic.mulHighSignedUnsigned(a, second(op), bits)
+    case .divSigned: result = Arithmetic.divSigned(a, second(op), bits)
+    case .divUnsigned: result = Arithmetic.divUnsigned(a, second(op))
+    case .remSigned: result = Arithmetic.remSigned(a, second(op), bits)
+    case .remUnsigned: result = Arithmetic.remUnsigned(a, second(op))
+    case .and: result = a & second(op)
+    case .or: result = a | second(op)
+    case .xor: result = a ^ second(op)
+    case .andNot: result = a & ~second(op)
+    case .shiftLeft: result = Arithmetic.shiftLeft(a, second(op), bits)
+    case .shiftRight: result = Arithmetic.shiftRight(a, second(op), bits)
+    case .shiftRightArithmetic: result = Arithmetic.shiftRightArithmetic(a, second(op), bits)
+    case .rotateLeft: result = Arithmetic.rotateLeft(a, second(op), bits)
+    case .rotateRight: result = Arithmetic.rotateRight(a, second(op), bits)
     case .countLeadingZeros: result = Arithmetic.countLeadingZeros(a, bits)
     case .countTrailingZeros: result = Arithmetic.countTrailingZeros(a, bits)
     case .populationCount: result = UInt64(truncatingIfNeeded: a.nonzeroBitCount)
     case .byteSwap: result = Arithmetic.byteSwap(a, bits)
-    case .compare: result = op.condition.holds(a, b, bits: bits) ? 1 : 0
-    case .select: result = a != 0 ? b : value(op.c)
-    case .signExtend: result = Arithmetic.signExtend(a, from: Int(op.extra), to: bits)
+    case .compare:
+      let condition = Condition(rawValue: op.aux) ?? .equal
+      result = condition.holds(a, second(op), bits: bits) ? 1 : 0
+    case .select: result = a != 0 ? value(op.b) : value(op.c)
+    case .signExtend: result = Arithmetic.signExtend(a, from: Int(op.immediate), to: bits)
     case .truncate: result = a & op.type.mask
     case .load: return load(op, a)
-    case .store: return store(op, a, b)
-    case .atomic, .compareExchange: return accessSlowly(op, address(op, a), b)
+    case .store: return store(op, a, value(op.b))
+    case .atomic, .compareExchange:
+      return accessSlowly(op, op.hasShortAddress ? a & 0xFFFF_FFFF : a, value(op.b), value(op.c))
     case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
       .floatCompare, .floatOrder, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
-      result = float(op, a, b)
-    case .call: return call(op, a, b)
-    case .exitIf: return a == 0 || exit(op)
-    case .exit: return exit(op)
+      result = float(op, a)
+    case .call: return call(op, a)
+    case .exitIf: return exitIf(op, a, bits)
+    case .exit: return exit(op, target(op), retiring: op.retired)
     case .exitIndirect: return exitIndirect(op, to: a)
     case .exitWith:
-      budget &-= Int64(op.extra)
-      return leave(ExitReason(rawValue: UInt32(op.aux)), pc: UInt64(bitPattern: op.imm))
+      budget &-= op.retired
+      return leave(ExitReason(rawValue: UInt32(op.aux & 0x7FFF)), pc: target(op))
     case .raise:
-      budget &-= Int64(op.extra)
-      cpu.exceptionCause = UInt64(bitPattern: op.imm)
+      budget &-= op.retired
+      cpu.exceptionCause = nextWord()
       cpu.exceptionValue = a
-      return leave(.exception, pc: pc &+ op.raiseDistance)
+      return leave(.exception, pc: pc &+ op.distance)
     }
     set(op.result, result)
     return true
   }
 
+  /// What stands behind an op that is longer than others.
   @inline(__always)
-  private func float(_ op: Op, _ a: UInt64, _ b: UInt64) -> UInt64 {
-    unsafe host._withUnsafeGuaranteedRef { $0.float(op, a, b, value(op.c), cpu) }
+  private mutating func nextWord() -> UInt64 {
+    position &+= 1
+    return unsafe code[position &- 1].word
+  }
+
+  @inline(__always)
+  private func float(_ op: PackedOp, _ a: UInt64) -> UInt64 {
+    unsafe host._withUnsafeGuaranteedRef { $0.float(op, a, value(op.b), value(op.c), cpu) }
   }
 
   @inline(__always)
@@ -142,8 +160,8 @@ import IR
   }
 
   @inline(__always)
-  private func readRegister(_ op: Op) -> UInt64 {
-    let offset = Int(op.imm)
+  private func readRegister(_ op: PackedOp) -> UInt64 {
+    let offset = Int(op.immediate)
     return switch op.type.bits {
     case 64: cpu.load(offset, as: UInt64.self)
     case 32: UInt64(cpu.load(offset, as: UInt32.self))
@@ -153,8 +171,8 @@ import IR
   }
 
   @inline(__always)
-  private func writeRegister(_ op: Op, _ value: UInt64) {
-    let offset = Int(op.imm)
+  private func writeRegister(_ op: PackedOp, _ value: UInt64) {
+    let offset = Int(op.immediate)
     switch op.type.bits {
     case 64: cpu.store(value, at: offset)
     case 32: cpu.store(UInt32(truncatingIfNeeded: value), at: offset)
@@ -169,36 +187,58 @@ import IR
   private var callResult: UInt64 { unsafe valueBase[Self.valueSlots + Self.callResult] }
 
   @inline(__always)
-  mutating func accessSlowly(_ op: Op, _ address: UInt64, _ b: UInt64) -> Bool {
+  mutating func accessSlowly(_ op: PackedOp, _ address: UInt64, _ b: UInt64, _ c: UInt64) -> Bool {
     let current = pc &+ op.distance
-    let isDone = unsafe host._withUnsafeGuaranteedRef { $0.access(op, address, b, value(op.c), cpu, current, budget) }
-    budget = cpu.budget
-    if isDone, !op.result.isNone { set(op.result, callResult & op.type.mask) }
-    return isDone
+    let isDone = unsafe host._withUnsafeGuaranteedRef { $0.access(op, address, b, c, cpu, current, budget) }
+    return finish(op, isDone)
   }
 
   @inline(__always)
-  private mutating func call(_ op: Op, _ a: UInt64, _ b: UInt64) -> Bool {
+  private mutating func call(_ op: PackedOp, _ a: UInt64) -> Bool {
     let current = pc &+ op.distance
-    let isDone = unsafe host._withUnsafeGuaranteedRef { $0.call(op, a, b, value(op.c), cpu, current, budget) }
+    let immediate = nextWord()
+    let (b, c) = (value(op.b), value(op.c))
+    let isDone = unsafe host._withUnsafeGuaranteedRef { $0.call(op, a, b, c, immediate, cpu, current, budget) }
+    return finish(op, isDone)
+  }
+
+  @inline(__always)
+  private mutating func finish(_ op: PackedOp, _ isDone: Bool) -> Bool {
     budget = cpu.budget
-    if isDone, !op.result.isNone { set(op.result, callResult & op.type.mask) }
+    if isDone, op.result != .none { set(op.result, callResult & op.type.mask) }
     return isDone
   }
 
   // MARK: Ways out
 
   @inline(__always)
-  private mutating func exit(_ op: Op) -> Bool {
-    budget &-= Int64(op.extra)
-    if op.isLocal {
-      position = Int(op.link)
+  private mutating func target(_ op: PackedOp) -> UInt64 {
+    op.isFar ? nextWord() : pc &+ UInt64(bitPattern: op.target)
+  }
+
+  @inline(__always)
+  private mutating func exitIf(_ op: PackedOp, _ a: UInt64, _ bits: Int) -> Bool {
+    guard op.isFused else {
+      if a != 0 { return exit(op, target(op), retiring: op.retired) }
+      if op.isFar { position &+= 1 }
       return true
     }
-    let target = UInt64(bitPattern: op.imm)
-    if op.exitFlags.contains(.checksBudget) && budget <= 0 { return leave(.budget, pc: target) }
-    if op.exitFlags.contains(.unchainable) { return lookUp(target) }
-    let next = followsLinks ? unsafe host._withUnsafeGuaranteedRef { $0.links[Int(op.link)] } : 0
+    let holds = op.condition.holds(a, value(op.b), bits: bits)
+    set(op.result, holds ? 1 : 0)
+    return !holds || exit(op, pc &+ UInt64(bitPattern: op.target), retiring: op.fusedRetired)
+  }
+
+  @inline(__always)
+  private mutating func exit(_ op: PackedOp, _ target: UInt64, retiring retired: Int64) -> Bool {
+    budget &-= retired
+    if skips, op.skip != 0xFFFF {
+      position &+= Int(op.skip) &- 1
+      return true
+    }
+    if op.flags.contains(.checksBudget) && budget <= 0 { return leave(.budget, pc: target) }
+    if op.flags.contains(.unchainable) { return lookUp(target) }
+    guard followsLinks else { return leave(.unlinked, pc: target) }
+    let next = unsafe host._withUnsafeGuaranteedRef { $0.links[Int(op.link)] }
     if next == 0 {
       cpu.exitSite = op.link
       return leave(.unlinked, pc: target)
@@ -207,9 +247,9 @@ import IR
   }
 
   @inline(__always)
-  private mutating func exitIndirect(_ op: Op, to target: UInt64) -> Bool {
-    budget &-= Int64(op.extra)
-    if op.exitFlags.contains(.checksBudget) && budget <= 0 { return leave(.budget, pc: target) }
+  private mutating func exitIndirect(_ op: PackedOp, to target: UInt64) -> Bool {
+    budget &-= op.retired
+    if op.flags.contains(.checksBudget) && budget <= 0 { return leave(.budget, pc: target) }
     return lookUp(target)
   }
 
@@ -222,7 +262,7 @@ import IR
   @inline(__always)
   private mutating func enter(_ next: UInt32) -> Bool {
     position = Int(next)
-    unsafe pc = UInt64(bitPattern: code[position &- 1].imm)
+    unsafe pc = code[position &- 1].word
     return true
   }
 

@@ -11,7 +11,8 @@ extension InterpreterHost {
   public final class Stepper: OpStepper {
     private let host: InterpreterHost
     private var machine: Machine
-    private let entry: Int
+    /// Where each op's code begins, and the last one's ends. Some have none.
+    private let starts: [Int]
 
     public let block: Block
     /// Whether the block has been left: the state's header says how.
@@ -20,20 +21,21 @@ extension InterpreterHost {
     /// Stands before the first op of `block`. The budget and `exitReason` of `cpu` are taken over as by a run.
     public init(_ configuration: HostConfiguration, _ block: Block, _ cpu: VCPUState) throws(HostError) {
       var configuration = configuration
-      configuration.codeCacheSize = (block.ops.count + 3) * MemoryLayout<Op>.stride
+      configuration.codeCacheSize = (2 * block.ops.count + 4) * MemoryLayout<PackedOp>.stride
       let host = try InterpreterHost(configuration)
       var labels: [CodeAddress] = []
+      var starts: [Int]? = []
       let compiled = try block.withView { (view) throws(HostError) in
-        try host.compile(view, dataPath: .slow, firstExit: 0, keepsMarkers: true, labels: &labels)
+        try host.compile(view, dataPath: .slow, firstExit: 0, labels: &labels, starts: &starts)
       }
       self.host = host
       self.block = block
-      entry = Int(compiled.entry.offset)
+      self.starts = (starts ?? []) + [host.used]
       machine = Machine(host, entry: compiled.entry, cpu: cpu, followsLinks: false)
     }
 
     /// Index in the block of the next op.
-    public var opIndex: Int { machine.position - entry }
+    public private(set) var opIndex = 0
 
     /// What `id` holds, zero-extended; 0 before its op has run.
     public func value(_ id: ValueID) -> UInt64 { host.values[Int(id.index)] }
@@ -43,8 +45,14 @@ extension InterpreterHost {
     @discardableResult
     public func step() -> Bool {
       guard !hasLeft else { return false }
-      hasLeft = !machine.step()
-      return !hasLeft
+      while machine.position < starts[opIndex + 1] {
+        guard machine.step() else {
+          hasLeft = true
+          return false
+        }
+      }
+      opIndex += 1
+      return true
     }
 
     /// Runs the rest of the block, so that the guest stands between blocks again.

@@ -165,6 +165,8 @@ public protocol Host: AnyObject, SendableMetatype {
   func compile(
     _ block: BlockView, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
   ) throws(HostError) -> CompiledBlock
+  /// Takes packed code as it stands, for hosts that execute it.
+  func adopt(_ block: PackedCode, labels: inout [CodeAddress]) throws(HostError) -> CompiledBlock
   /// Runs translated code from `entry` until something leaves it; the state's header says what and where.
   ///
   /// `exitReason` is cleared first. While code runs the header's `budget` and `pc` may be stale; leaving stores both.
@@ -228,6 +230,9 @@ extension Host {
     }
   }
   public func pinnedRegisters(of block: CompiledBlock) -> [(register: Int, hostRegister: String)] { pinnedRegisters }
+  public func adopt(_ block: PackedCode, labels: inout [CodeAddress]) throws(HostError) -> CompiledBlock {
+    throw .unsupported("packed code")
+  }
   public func kick(_ cpu: VCPUState) {}
   public func endKick(_ cpu: VCPUState) {}
   public func publish(jumpCache: UInt, _ cpu: VCPUState) { cpu.store(jumpCache, at: StateOffset.jumpCache) }

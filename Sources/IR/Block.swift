@@ -110,14 +110,9 @@ public struct Block: Sendable {
   /// The type of each value, by number.
   public let valueTypes: RawTable<Type>
   public let valueCount: Int
-  /// Operands and results are ``Place``s.
-  public let isFolded: Bool
 
-  @inlinable init(
-    pc: UInt64, ops: RawTable<Op>, opCount: Int, valueTypes: RawTable<Type>, valueCount: Int, isFolded: Bool = false
-  ) {
+  @inlinable init(pc: UInt64, ops: RawTable<Op>, opCount: Int, valueTypes: RawTable<Type>, valueCount: Int) {
     self.pc = pc
-    self.isFolded = isFolded
     self.ops = ops
     self.opCount = opCount
     self.valueTypes = valueTypes

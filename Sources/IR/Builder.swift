@@ -14,16 +14,18 @@
   /// By register number, below ``knownRegisters``: the value last read or written, if it is still there.
   @usableFromInline let contents: RawTable<UInt16>
 
-  /// What operands become in folded blocks; nil while ops are written as they come.
-  @usableFromInline var folder: Folder
+  /// Whether packed code is built instead of ops.
+  @usableFromInline var packs = false
+  @usableFromInline var packer = Packer()
+  @usableFromInline var packing: Packing
 
   /// Registers with higher numbers are read anew each time.
   @usableFromInline static var knownRegisters: Int { 128 }
 
-  /// - Parameter places: by register number, where ``folds`` leads operands to.
+  /// - Parameter places: by register number, where packed code finds it; ``Place/none`` where it does not.
   public init(pc: UInt64, places: [Place] = []) {
     self.pc = pc
-    folder = Folder(places)
+    packing = Packing(places)
     targets = TargetSet(from: pc)
     contents = RawTable(capacity: Self.knownRegisters)
     ops = RawList(reserving: 256)
@@ -36,15 +38,14 @@
     valueTypes.deallocate()
     contents.deallocate()
     targets.deallocate()
-    folder.deallocate()
+    packer.deallocate()
+    packing.deallocate()
   }
 
   /// Begins another block in the memory of the one there is.
-  ///
-  /// - Parameter folds: whether constants and guest registers become operands of the ops that use them, see ``Place``.
-  public mutating func restart(pc: UInt64, folds: Bool = false) {
+  public mutating func restart(pc: UInt64) {
     self.pc = pc
-    folder.restart(folds)
+    packs = false
     ops.removeAll()
     valueTypes.removeAll()
     targets.restart(from: pc)
@@ -56,8 +57,7 @@
   /// What was built so far, valid until the next change.
   public var view: BlockView {
     BlockView(
-      pc: pc, ops: ops.elements, opCount: ops.count, valueTypes: valueTypes.elements, valueCount: valueTypes.count,
-      isFolded: folder.isOn)
+      pc: pc, ops: ops.elements, opCount: ops.count, valueTypes: valueTypes.elements, valueCount: valueTypes.count)
   }
 
   /// A copy of what was built so far.
@@ -75,20 +75,26 @@
   }
 
   @inlinable mutating func forgetRegisters() {
-    contents.fill(0xFFFF)
+    if !packs { contents.fill(0xFFFF) }
   }
 
   /// Marks the start of the guest instruction at `pc`.
   @inlinable public mutating func instruction(pc: UInt64, length: Int) {
+    pendingRetired &+= 1
+    if packs { return packer.instruction(pc: pc, length: length) }
     ops.append(
       Op(.instruction, aux: UInt16(truncatingIfNeeded: length), extra: instructionNumber, imm: Int64(bitPattern: pc)))
     instructionNumber &+= 1
-    pendingRetired &+= 1
   }
 
   /// Begins a part of the block that may be entered by itself, at the instruction at `pc`, which is yet to begin.
   public mutating func label(pc: UInt64) {
-    ops.append(Op(.label, extra: isTerminated ? 0 : pendingRetired, imm: Int64(bitPattern: pc)))
+    let retired = isTerminated ? 0 : pendingRetired
+    if packs {
+      packer.label(pc: pc, retired: retired)
+    } else {
+      ops.append(Op(.label, extra: retired, imm: Int64(bitPattern: pc)))
+    }
     pendingRetired = 0
     forgetRegisters()
   }
@@ -96,24 +102,17 @@
   /// Brings all instructions before the current one into the retired count.
   public mutating func retireBeforeCurrent() {
     guard pendingRetired > 1 else { return }
-    ops.append(Op(.retire, extra: pendingRetired &- 1))
+    if packs { packer.retire(pendingRetired &- 1) } else { ops.append(Op(.retire, extra: pendingRetired &- 1)) }
     pendingRetired = 1
   }
 
   @inlinable @inline(__always)
   public mutating func emit(_ op: Op, result type: Type) -> ValueID {
+    if packs { packer.refuse(.form) }
     var op = op
     op.result = makeValue(type)
-    if folder.isOn { return emitFolded(op) }
     ops.append(op)
     return op.result
-  }
-
-  /// Appends an op without a result.
-  @inlinable @inline(__always)
-  mutating func append(_ op: Op) {
-    if folder.isOn { return appendFolded(op) }
-    ops.append(op)
   }
 
   @inlinable @inline(__always)
@@ -124,42 +123,66 @@
   }
 
   @inlinable public mutating func const(_ type: Type, _ value: Int64) -> ValueID {
-    if folder.isOn { return foldedConstant(type, value) }
+    if packs { return packedConstant(type, value) }
     return emit(Op(.const, type, imm: value), result: type)
   }
 
   @inlinable public mutating func getRegister(_ register: Int, _ type: Type) -> ValueID {
+    if packs { return packedRegister(register, type) }
     let known = register < Self.knownRegisters ? ValueID(contents[register]) : .none
     if !known.isNone, self.type(of: known) == type { return known }
-    let value =
-      folder.isOn ? foldedRegister(register, type) : emit(Op(.getRegister, type, imm: Int64(register)), result: type)
+    let value = emit(Op(.getRegister, type, imm: Int64(register)), result: type)
     note(value, in: register)
     return value
   }
 
   @inlinable public mutating func setRegister(_ register: Int, _ value: ValueID) {
+    if packs { return setPacked(register, value) }
     note(value, in: register)
-    if folder.isOn { return setFolded(register, value) }
     ops.append(Op(.setRegister, type(of: value), a: value, imm: Int64(register)))
+  }
+
+  /// Register `d` = register `s` `opcode` register `t`, all of one type: what most integer instructions do.
+  @inlinable public mutating func setRegister(_ d: Int, _ opcode: Opcode, _ s: Int, _ t: Int, _ type: Type) {
+    if packs, let (result, a, b) = packing.places(d, s, t) {
+      packer.compute(opcode, type, a, b, to: result)
+      return noteWrite(of: result)
+    }
+    setRegister(d, binary(opcode, getRegister(s, type), getRegister(t, type)))
+  }
+
+  /// Register `d` = register `s` `opcode` `constant`, of one type.
+  @inlinable public mutating func setRegister(
+    _ d: Int, _ opcode: Opcode, _ s: Int, constant: Int64, _ type: Type
+  ) {
+    if packs, let (result, a, _) = packing.places(d, s, s) {
+      packer.compute(opcode, type, a, constant: Int64(bitPattern: UInt64(bitPattern: constant) & type.mask), to: result)
+      return noteWrite(of: result)
+    }
+    setRegister(d, binary(opcode, getRegister(s, type), const(type, constant)))
   }
 
   /// Any op of one operand whose result has `type` (the operand's own by default).
   @inlinable public mutating func unary(_ opcode: Opcode, _ a: ValueID, to type: Type? = nil) -> ValueID {
     let type = type ?? self.type(of: a)
+    if packs { return packedUnary(opcode, a, to: type) }
     return emit(Op(opcode, type, a: a), result: type)
   }
 
   /// Any op of two operands of one type and a result of the same.
   @inlinable public mutating func binary(_ opcode: Opcode, _ a: ValueID, _ b: ValueID) -> ValueID {
     let type = type(of: a)
+    if packs { return packedBinary(opcode, a, b, to: type) }
     return emit(Op(opcode, type, a: a, b: b), result: type)
   }
 
   @inlinable public mutating func compare(_ condition: Condition, _ a: ValueID, _ b: ValueID) -> ValueID {
-    emit(Op(.compare, type(of: a), a: a, b: b, aux: condition.rawValue), result: .i1)
+    if packs { return packedBinary(.compare, aux: condition.rawValue, a, b, to: .i1) }
+    return emit(Op(.compare, type(of: a), a: a, b: b, aux: condition.rawValue), result: .i1)
   }
 
   @inlinable public mutating func select(_ condition: ValueID, _ a: ValueID, _ b: ValueID) -> ValueID {
+    if packs { return packedSelect(condition, a, b) }
     let type = type(of: a)
     return emit(Op(.select, type, a: condition, b: a, c: b), result: type)
   }
@@ -167,31 +190,35 @@
   @inlinable public mutating func load(
     _ type: Type, _ access: MemoryAccess, at base: ValueID, offset: Int64 = 0
   ) -> ValueID {
-    emit(Op(.load, type, a: base, aux: access.rawValue, imm: offset), result: type)
+    if packs { return packedLoad(type, access, at: base, offset: offset) }
+    return emit(Op(.load, type, a: base, aux: access.rawValue, imm: offset), result: type)
   }
 
   @inlinable public mutating func store(
     _ value: ValueID, _ access: MemoryAccess, at base: ValueID, offset: Int64 = 0
   ) {
-    append(Op(.store, type(of: value), a: base, b: value, aux: access.rawValue, imm: offset))
+    if packs { return packedStore(value, access, at: base, offset: offset) }
+    ops.append(Op(.store, type(of: value), a: base, b: value, aux: access.rawValue, imm: offset))
   }
 
   /// An atomic read-modify-write of `access.size` bytes; the old value comes extended to `type`.
   @inlinable public mutating func atomic(
     _ kind: AtomicKind, _ type: Type, _ access: MemoryAccess, at base: ValueID, _ operand: ValueID
   ) -> ValueID {
-    emit(
+    if packs { return packedUpdate(.atomic, type, access, at: base, operand, kind: kind.rawValue) }
+    return emit(
       Op(.atomic, type, a: base, b: operand, aux: access.rawValue, extra: kind.rawValue), result: type)
   }
 
   @inlinable public mutating func compareExchange(
     _ type: Type, _ access: MemoryAccess, at base: ValueID, expected: ValueID, new: ValueID
   ) -> ValueID {
-    emit(Op(.compareExchange, type, a: base, b: expected, c: new, aux: access.rawValue), result: type)
+    if packs { return packedUpdate(.compareExchange, type, access, at: base, expected, new) }
+    return emit(Op(.compareExchange, type, a: base, b: expected, c: new, aux: access.rawValue), result: type)
   }
 
   @inlinable public mutating func fence(_ ordering: Ordering) {
-    ops.append(Op(.fence, aux: ordering.rawValue))
+    if !packs { ops.append(Op(.fence, aux: ordering.rawValue)) }
   }
 
   /// Calls helper number `helper`; `type` is what is kept of its 64-bit result (`i64` if it is of no interest).
@@ -200,9 +227,8 @@
   ) -> ValueID {
     // It may write any register.
     forgetRegisters()
-    let result = emit(Op(.call, type, a: a, b: b, c: c, aux: UInt16(helper), imm: imm), result: type)
-    folder.allWritten = ops.count
-    return result
+    if packs { return packedCall(helper, type, a, b, c, imm) }
+    return emit(Op(.call, type, a: a, b: b, c: c, aux: UInt16(helper), imm: imm), result: type)
   }
 
   /// - Parameter skipped: guest instructions beyond the current one that count as retired on this way.
@@ -210,33 +236,38 @@
     _ condition: ValueID, to pc: UInt64, _ flags: ExitFlags = [], skipping skipped: UInt32 = 0
   ) {
     if !flags.contains(.unchainable) { targets.insert(pc) }
-    append(
+    if packs { return packedExitIf(condition, to: pc, flags, pendingRetired &+ skipped) }
+    ops.append(
       Op(.exitIf, a: condition, aux: flags.rawValue, extra: pendingRetired &+ skipped, imm: Int64(bitPattern: pc)))
   }
 
   public mutating func exit(to pc: UInt64, _ flags: ExitFlags = []) {
     if !flags.contains(.unchainable) { targets.insert(pc) }
+    if packs { return packer.exit(.exit, to: pc, flags, retired: pendingRetired) }
     ops.append(Op(.exit, aux: flags.rawValue, extra: pendingRetired, imm: Int64(bitPattern: pc)))
   }
 
   public mutating func exitIndirect(_ pc: ValueID, _ flags: ExitFlags = [.checksBudget]) {
-    append(Op(.exitIndirect, type(of: pc), a: pc, aux: flags.rawValue, extra: pendingRetired))
+    if packs { return packedExitIndirect(pc, flags, pendingRetired) }
+    ops.append(Op(.exitIndirect, type(of: pc), a: pc, aux: flags.rawValue, extra: pendingRetired))
   }
 
   /// - Parameter executed: whether the current instruction counts as retired.
   public mutating func exit(with reason: ExitReason, pc: UInt64, executed: Bool = true) {
     let retired = executed ? pendingRetired : pendingRetired &- 1
+    if packs { return packer.exitWith(UInt16(reason.rawValue), to: pc, retired: retired) }
     ops.append(
       Op(.exitWith, aux: UInt16(reason.rawValue), extra: retired, imm: Int64(bitPattern: pc)))
   }
 
   /// Raises a guest exception at the current instruction, which does not retire.
   public mutating func raise(_ cause: Int64, value: ValueID = .none) {
-    append(Op(.raise, a: value, extra: pendingRetired &- 1, imm: cause))
+    if packs { return packedRaise(cause, value, pendingRetired &- 1) }
+    ops.append(Op(.raise, a: value, extra: pendingRetired &- 1, imm: cause))
   }
 
   /// Whether the last op ends the block, unless a label follows.
   @inlinable public var isTerminated: Bool {
-    !ops.isEmpty && ops[ops.count &- 1].opcode.endsBlock
+    packs ? packer.endsHere : !ops.isEmpty && ops[ops.count &- 1].opcode.endsBlock
   }
 }

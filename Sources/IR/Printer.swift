@@ -30,13 +30,7 @@ public struct TextNames: Sendable {
 public struct Printer: Sendable {
   public let names: TextNames
 
-  /// Set for ops whose operands are ``Place``s: the names of guest registers by place.
-  let places: [UInt16: String]?
-
-  public init(_ names: TextNames = TextNames(), places: [UInt16: String]? = nil) {
-    self.names = names
-    self.places = places
-  }
+  public init(_ names: TextNames = TextNames()) { self.names = names }
 
   /// `block 0x80000000`, then the ops, indented.
   public func text(_ block: Block) -> String {
@@ -96,13 +90,7 @@ public struct Printer: Sendable {
     }
   }
 
-  private func value(_ id: ValueID) -> String {
-    if id.isNone { return places == nil ? "none" : "0" }
-    guard let places else { return "%\(id.index)" }
-    let place = Place(rawValue: id.index)
-    if place == .immediate { return "imm" }
-    return place.isValue ? "%\(id.index & 0x7FFF)" : places[id.index] ?? "?"
-  }
+  private func value(_ id: ValueID) -> String { id.isNone ? "none" : "%\(id.index)" }
 
   /// The operands there are, in order.
   private func values(_ op: Op) -> String {

@@ -1,0 +1,119 @@
+// Owns the packed form of ops that may call out of the code or leave it.
+
+extension Packer {
+  /// A load, store, atomic or compare-exchange.
+  ///
+  /// - Parameter address: the type of the address `a`.
+  @usableFromInline mutating func access(
+    _ opcode: Opcode, _ type: Type, _ access: MemoryAccess, address: Type, _ a: Place, displacement: Int64 = 0,
+    _ b: Place = .none, _ c: Place = .none, kind: UInt32 = 0, to result: Place = .none
+  ) {
+    let isPlain = opcode == .load || opcode == .store
+    var a = a
+    var displacement = displacement
+    if Int64(Int16(truncatingIfNeeded: displacement)) != displacement {
+      compute(
+        .add, address, a, constant: Int64(bitPattern: UInt64(bitPattern: displacement) & address.mask), to: .scratch)
+      a = .scratch
+      displacement = 0
+    }
+    if type == .v128 { limit = .vector }
+    var op = PackedOp(opcode, type, aux: access.rawValue, a: a, b: b)
+    op.result = result
+    op.c = isPlain ? Place(rawValue: UInt16(bitPattern: Int16(truncatingIfNeeded: displacement))) : c
+    if address.bits == 32 { op.makeAddressShort() }
+    if usesTLB, isPlain, access.space == .current, !access.bigEndian, access.size <= 8 { op.useTLB() }
+    note(&op, kind: kind)
+    last = result == .none ? -1 : ops.count
+    put(op)
+  }
+
+  public mutating func addAccess(
+    _ opcode: Opcode, _ type: Type, _ access: MemoryAccess, address: Type, _ a: Place, displacement: Int64, _ b: Place,
+    _ c: Place, kind: UInt32, to result: Place
+  ) {
+    self.access(
+      opcode, type, access, address: address, a, displacement: displacement, b, c, kind: kind, to: result)
+  }
+
+  public mutating func call(
+    _ helper: UInt16, _ type: Type, _ a: Place, _ b: Place, _ c: Place, immediate: Int64, to result: Place
+  ) {
+    if type == .v128 { limit = .vector }
+    var op = PackedOp(.call, type, aux: helper, a: a, b: b)
+    op.result = result
+    op.c = c
+    note(&op, kind: 0)
+    last = ops.count
+    put(op)
+    put(word(UInt64(bitPattern: immediate)))
+  }
+
+  private mutating func note(_ op: inout PackedOp, kind: UInt32) {
+    let begun = begun == 0 ? 0 : begun &- 1
+    if !PackedOp.canNote(begun: begun, distance: distance) { limit = .distance }
+    op.note(begun: begun, distance: distance, kind: kind)
+  }
+
+  // MARK: Ways out
+
+  /// `exit`, or `exitIf` with a condition.
+  public mutating func exit(
+    _ opcode: Opcode, _ condition: Place = .none, to target: UInt64, _ flags: ExitFlags, retired: UInt32
+  ) {
+    var flags = flags
+    if isPaged, (target ^ pc) & ~0xFFF != 0 { flags.insert(.unchainable) }
+    if opcode == .exit { endsHere = true }
+    let offset = Int64(bitPattern: target &- pc)
+    let isFar = !PackedOp.fits(target: offset)
+    if !isFar, nextExit == nil, opcode == .exitIf, last >= 0, ops[last].opcode == .compare,
+      ops[last].result == condition,
+      ops[last].b != .immediate, PackedOp.canFuse(retired: retired)
+    {
+      let comparison = ops[last]
+      var fused = PackedOp(.exitIf, comparison.type, aux: flags.rawValue, a: comparison.a, b: comparison.b)
+      fused.fuse(Condition(rawValue: comparison.aux) ?? .equal, retired: retired)
+      fused.result = condition
+      fused.target = offset
+      ops[last] = fused
+      last = -1
+      return
+    }
+    var op = PackedOp(opcode, aux: flags.rawValue, a: condition, b: count(retired))
+    if isFar { op.makeFar() } else { op.target = offset }
+    if let number = nextExit {
+      op.link = number
+      nextExit = number &+ 1
+      exitCount &+= 1
+    }
+    last = -1
+    put(op)
+    if isFar { put(word(target)) }
+  }
+
+  public mutating func exitIndirect(_ type: Type, _ target: Place, _ flags: ExitFlags, retired: UInt32) {
+    leave(PackedOp(.exitIndirect, type, aux: flags.rawValue, a: target, b: count(retired)))
+  }
+
+  public mutating func exitWith(_ reason: UInt16, to target: UInt64, retired: UInt32) {
+    var op = PackedOp(.exitWith, aux: reason, b: count(retired))
+    let offset = Int64(bitPattern: target &- pc)
+    let isFar = !PackedOp.fits(target: offset)
+    if isFar { op.makeFar() } else { op.target = offset }
+    leave(op)
+    if isFar { put(word(target)) }
+  }
+
+  public mutating func raise(_ cause: Int64, _ value: Place, retired: UInt32) {
+    var op = PackedOp(.raise, a: value, b: count(retired))
+    note(&op, kind: 0)
+    leave(op)
+    put(word(UInt64(bitPattern: cause)))
+  }
+
+  private mutating func leave(_ op: PackedOp) {
+    endsHere = true
+    last = -1
+    put(op)
+  }
+}
