@@ -8,7 +8,8 @@
 @usableFromInline struct Packing {
   /// By register number; ``Place/none`` for one that is no operand.
   @usableFromInline let places: RawTable<Place>
-  /// By value: where it is. ``Place/immediate`` stands for a constant that is nowhere yet.
+  /// By value: where it is. ``Place/immediate`` stands for a constant that is nowhere yet, ``isHalf`` marks the low half of
+  /// a register.
   @usableFromInline let homes = RawTable<Place>(capacity: 1 << 15)
   /// By value in a register: the number of ops before it could be read there.
   @usableFromInline let births = RawTable<Int32>(capacity: 1 << 15)
@@ -36,6 +37,9 @@
     allWritten = 0
     writes.fill(0)
   }
+
+  /// Set in the home of an `i32` that is the low half of an `i64` register, for ops that heed no more of it.
+  static var isHalf: UInt16 { 0x4000 }
 
   @inlinable @inline(__always)
   func place(of register: Int) -> Place { register < places.capacity ? places[register] : .none }
@@ -112,7 +116,9 @@ extension Builder {
   }
 
   /// Where a value can be read by the next op.
-  private mutating func place(of value: ValueID, takesZero: Bool = true) -> Place {
+  ///
+  /// - Parameter half: whether what stands above an `i32` is of no interest.
+  private mutating func place(of value: ValueID, takesZero: Bool = true, half: Bool = false) -> Place {
     if value.isNone { return .none }
     let home = packing.homes[Int(value.index)]
     if home.isValue { return home }
@@ -125,9 +131,30 @@ extension Builder {
       packing.homes[Int(value.index)] = own
       return own
     }
+    let register = Place(rawValue: home.rawValue & ~Packing.isHalf)
     let birth = Int(packing.births[Int(value.index)])
-    if birth >= packing.allWritten, birth >= Int(packing.writes[Int(home.rawValue)]) { return home }
-    return rescue(value, from: home)
+    let isThere = birth >= packing.allWritten && birth >= Int(packing.writes[Int(register.rawValue)])
+    if isThere, half || home == register { return register }
+    return isThere ? cut(value, register) : rescue(value, from: home)
+  }
+
+  /// Takes the low half of a register.
+  private mutating func cut(_ value: ValueID, _ register: Place) -> Place {
+    let own = Place.value(value)
+    packer.compute(.truncate, type(of: value), register, to: own)
+    packer.last = -1
+    packing.homes[Int(value.index)] = own
+    return own
+  }
+
+  /// The low half of a value that is a register, without an op; nil for others.
+  private mutating func half(of a: ValueID) -> ValueID? {
+    let home = packing.homes[Int(a.index)]
+    guard home.rawValue < Packing.isHalf, type(of: a) == .i64 else { return nil }
+    let value = makeValue(.i32)
+    packing.homes[Int(value.index)] = Place(rawValue: home.rawValue | Packing.isHalf)
+    packing.births[Int(value.index)] = packing.births[Int(a.index)]
+    return value
   }
 
   /// Copies a value out of a register that was written since, where it was still there.
@@ -135,7 +162,9 @@ extension Builder {
   private mutating func rescue(_ value: ValueID, from place: Place) -> Place {
     let own = Place.value(value)
     let birth = Int(packing.births[Int(value.index)])
-    packer.compute(.copy, type(of: value), place, to: own)
+    let isHalf = place.rawValue & Packing.isHalf != 0
+    packer.compute(
+      isHalf ? .truncate : .copy, type(of: value), Place(rawValue: place.rawValue & ~Packing.isHalf), to: own)
     packer.last = -1
     let copy = packer.ops[packer.ops.count &- 1]
     for index in stride(from: packer.ops.count &- 1, to: birth, by: -1) { packer.ops[index] = packer.ops[index &- 1] }
@@ -163,7 +192,8 @@ extension Builder {
 
 extension Builder {
   @usableFromInline mutating func packedUnary(_ opcode: Opcode, _ a: ValueID, to type: Type) -> ValueID {
-    let place = place(of: a)
+    if opcode == .truncate, type == .i32, let half = half(of: a) { return half }
+    let place = place(of: a, half: opcode == .signExtend)
     let (value, result) = makePacked(type)
     if opcode == .signExtend {
       packer.signExtend(type, place, from: self.type(of: a).bits, to: result)
@@ -180,7 +210,8 @@ extension Builder {
     _ opcode: Opcode, aux: UInt16 = 0, _ a: ValueID, _ b: ValueID, to type: Type
   ) -> ValueID {
     let operands = self.type(of: a)
-    let left = place(of: a)
+    let half = opcode.ignoresHighHalf
+    let left = place(of: a, half: half)
     let home = packing.homes[Int(b.index)]
     if home == .immediate, packing.constants[Int(b.index)] != 0 {
       let constant = UInt64(bitPattern: packing.constants[Int(b.index)]) & operands.mask
@@ -188,7 +219,7 @@ extension Builder {
       packer.compute(opcode, operands, aux: aux, left, constant: Int64(bitPattern: constant), to: result)
       return value
     }
-    let right = place(of: b)
+    let right = place(of: b, half: half)
     let (value, result) = makePacked(type)
     packer.compute(opcode, operands, aux: aux, left, right, to: result)
     return value
@@ -260,5 +291,15 @@ extension Builder {
 
   @usableFromInline mutating func packedRaise(_ cause: Int64, _ value: ValueID, _ retired: UInt32) {
     packer.raise(cause, place(of: value), retired: retired)
+  }
+}
+
+extension Opcode {
+  /// Whether what stands above an operand's type in its 64 bits does not matter.
+  fileprivate var ignoresHighHalf: Bool {
+    switch self {
+    case .add, .sub, .mul, .shiftLeft, .shiftRightArithmetic: true
+    default: false
+    }
   }
 }

@@ -36,6 +36,7 @@ import IR
     unsafe state.store(memory, at: StateOffset.context)
     unsafe state.store(memory, at: StateOffset.dataBase)
     state.store(UInt64(1) << 32, at: StateOffset.windowLimit)
+    unsafe state.store(tlb, at: StateOffset.softTLB)
     unsafe state.store(jumpCache, at: StateOffset.jumpCache)
     state.store(budget, at: StateOffset.budgetStart)
     state.budget = budget
