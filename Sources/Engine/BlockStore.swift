@@ -64,8 +64,8 @@ public struct BlockStore: ~Copyable {
   /// entries at labels.
   mutating func insert(_ block: TranslationBlock, _ ir: BlockView, labels: [CodeAddress]) -> BlockID {
     let id = insert(block)
-    // The first tier leaves at every exit.
-    if block.tier != .first {
+    // The interpreter leaves at every exit.
+    if block.tier != .interpreted {
       for index in 0..<ir.opCount where ir.ops[index].opcode == .exit || ir.ops[index].opcode == .exitIf {
         let op = ir.ops[index]
         let mayChain = block.key.variant == .normal && !op.exitFlags.contains(.unchainable)

@@ -1,6 +1,7 @@
 // Owns breakpoints and watchpoints as the engine sees them: addresses it must stop at.
 
 import GuestKit
+import IR
 
 /// A data access that hit a watchpoint; it has not been made.
 public struct WatchHit: Equatable, Sendable {
@@ -29,7 +30,9 @@ public struct Watchpoint: Hashable, Sendable {
 /// The addresses a debugger wants to stop at. With none set, translated code is what it would be without a debugger.
 public final class DebugPoints {
   /// Sorted virtual PCs, each with how many users asked for it.
-  public private(set) var breakpoints: [UInt64] = []
+  public private(set) var breakpoints: [UInt64] = [] { didSet { hasBreakpoints.value = !breakpoints.isEmpty } }
+  /// For the loop from block to block.
+  let hasBreakpoints = RawCell(false)
   private var references: [UInt64: Int] = [:]
   public private(set) var watchpoints: [Watchpoint] = []
   /// What the guest's own debug unit compares; of breakpoints and watchpoints they are a part.

@@ -81,7 +81,7 @@ extension Engine {
   public func flush() {
     let pages = store.codePages + Array(straddlers.keys)
     host.reset()
-    firstHost?.reset()
+    interpreter?.reset()
     store.clear()
     regions.removeAll()
     straddlers.removeAll()

@@ -79,7 +79,7 @@ extension Engine {
       let last = enter(vcpu, id)
       switch vcpu.state.exitReason {
       case .unlinked:
-        source = store[last].tier == .first ? 0 : vcpu.state.exitSite
+        source = store[last].tier == .interpreted ? 0 : vcpu.state.exitSite
         if options.countsExecutions, source != 0 {
           note(\.unchained, at: store[store.exits[Int(source)].source].key.pc)
         }
@@ -173,7 +173,7 @@ extension Engine {
     return true
   }
 
-  /// - Returns: the block run last, where some of the first tier were run together.
+  /// - Returns: the block run last, where some were run together.
   private func enter(_ vcpu: VCPU, _ id: BlockID) -> BlockID {
     let state = vcpu.state
     let isStep = store[id].key.variant == .step
@@ -229,7 +229,8 @@ extension Engine {
   /// Chains the exit that led here, or enters the PC in the jump cache where an exit cannot be chained.
   private func chain(_ vcpu: VCPU, _ exit: UInt32, to id: BlockID) {
     let block = store[id]
-    guard block.isValid, block.tier != .first, block.key.variant == .normal, block.key.flags == vcpu.mode.flags else {
+    guard block.isValid, block.tier != .interpreted, block.key.variant == .normal, block.key.flags == vcpu.mode.flags
+    else {
       return
     }
     guard exit != .max, store.exits.indices.contains(Int(exit)), store.exits[Int(exit)].mayChain else {

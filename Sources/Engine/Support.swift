@@ -55,7 +55,7 @@ extension TranslationCost {
 
 /// What the translator has done so far, for `info jit`.
 public struct EngineStatistics: Sendable {
-  public var first = TranslationCost()
+  public var interpreted = TranslationCost()
   public var quick = TranslationCost()
   public var thorough = TranslationCost()
   /// Times a sample of the running code was taken.
@@ -74,14 +74,14 @@ public struct EngineStatistics: Sendable {
   public subscript(tier: Tier) -> TranslationCost {
     _read {
       switch tier {
-      case .first: yield first
+      case .interpreted: yield interpreted
       case .quick: yield quick
       case .thorough: yield thorough
       }
     }
     _modify {
       switch tier {
-      case .first: yield &first
+      case .interpreted: yield &interpreted
       case .quick: yield &quick
       case .thorough: yield &thorough
       }

@@ -1,5 +1,5 @@
 // Owns the choice between translating quickly and translating well: where the guest spends its time is sampled, and what
-// is found there is translated again.
+// is found there is translated again. (Before it is translated at all, code is interpreted: `InterpretedTier.swift`.)
 //
 // Sampling costs running code next to nothing: the budget that bounds a run is cut to `sampleInterval`, and loops and
 // indirect jumps, which check it anyway, come back now and then. What they were about to enter is the head of a hot loop
@@ -16,7 +16,7 @@ import GuestKit
 /// How much work went into a translation.
 public enum Tier: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   /// Block by block, no passes, executed by the interpreter.
-  case first = 0
+  case interpreted = 0
   /// Block by block, no passes.
   case quick = 1
   /// With all passes, as regions, registers chosen for their loops.
@@ -25,9 +25,9 @@ public enum Tier: UInt8, Sendable, BitwiseCopyable, CaseIterable {
 
 /// When code is translated at which tier.
 public enum TierPolicy: String, Sendable, CaseIterable {
-  /// Everything quickly, for ever.
+  /// Everything quickly, at once and for ever.
   case quick
-  /// Quickly at first, thoroughly where samples find hot code.
+  /// Interpreted at first where there is an interpreter, then quickly, thoroughly where samples find hot code.
   case adaptive
   /// Everything thoroughly, at once.
   case thorough

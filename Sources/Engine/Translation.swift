@@ -37,7 +37,7 @@ extension Engine {
       return stretch.map { $0.lowerBound <= code.lowerBound && code.upperBound <= $0.upperBound } ?? false
     }
     if known != 0, isWithin(known), isCurrent(vcpu, known) {
-      return store[known].tier == .first ? try warm(vcpu, known, pc) : known
+      return store[known].tier == .interpreted ? try warm(vcpu, known, pc) : known
     }
     if known != 0 { invalidate(known) }
     let tier: Tier = options.tiers == .thorough ? .thorough : .quick
@@ -47,7 +47,7 @@ extension Engine {
       // An instruction of it reaches beyond.
       invalidate(id)
     }
-    if variant == .normal, wholePage, let id = try translateFirst(vcpu, key) { return id }
+    if variant == .normal, wholePage, let id = try translatePacked(vcpu, key) { return id }
     let id = try translate(vcpu, key, tier, single: variant == .step || !wholePage)
     if let stretch, !wholePage, store.code(id).upperBound > stretch.upperBound {
       do { _ = try physicalPC(vcpu, stretch.upperBound) } catch {
@@ -106,7 +106,7 @@ extension Engine {
     let compiled = try compile(block, dataPath(key.flags), tier)
     let id = store.insert(
       record(vcpu, key, tier, extent, compiled, opCount: block.opCount), block, labels: labels)
-    if !labels.isEmpty, tier != .first { chainWithin(id) }
+    if !labels.isEmpty, tier != .interpreted { chainWithin(id) }
     guardCode(of: id)
     return id
   }
@@ -188,8 +188,8 @@ extension Engine {
   private func compile(_ block: BlockView, _ path: DataPath, _ tier: Tier) throws(TranslationFailure) -> CompiledBlock {
     do throws(HostError) {
       let isHot = tier == .thorough
-      if tier == .first, let firstHost {
-        return try firstHost.compile(block, dataPath: path, isHot: false, firstExit: 0, labels: &labels)
+      if tier == .interpreted, let interpreter {
+        return try interpreter.compile(block, dataPath: path, isHot: false, firstExit: 0, labels: &labels)
       }
       do throws(HostError) {
         return try host.compile(block, dataPath: path, isHot: isHot, firstExit: store.nextExit, labels: &labels)

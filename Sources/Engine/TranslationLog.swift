@@ -8,6 +8,9 @@ extension Engine {
   /// The host's name, such as `x86_64`.
   public var hostName: String { type(of: host).name }
 
+  /// The name of the host that executes what was translated at a tier.
+  public func hostName(of tier: Tier) -> String { type(of: host(of: tier)).name }
+
   /// IR text with the guest's register and helper names; a register goes by its first alias (`a0`), as in assembly.
   public var printer: Printer {
     Printer(

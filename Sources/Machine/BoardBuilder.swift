@@ -190,10 +190,10 @@ struct BoardBuilder {
       throw MachineError.badInput("no host back end is called '\(wanted)'; there are: \(names)")
     }
     // What interprets everything needs no tier before it.
-    let first = registry.firstHost.flatMap { $0 == host.type ? nil : $0 }
+    let interpreter = registry.interpreter.flatMap { $0 == host.type ? nil : $0 }
     do throws(EngineError) {
       return try Engine.make(
-        host.type, first: first, guest, space, clock, events, tree.cpuPaths.count, configuration.engine)
+        host.type, interpreter, guest, space, clock, events, tree.cpuPaths.count, configuration.engine)
     } catch { throw MachineError.setup(error.description) }
   }
 }
@@ -201,13 +201,15 @@ struct BoardBuilder {
 extension Engine {
   /// Opens the existential of a host type.
   static func make(
-    _ type: any Host.Type, first: (any Host.Type)?, _ guest: any Guest, _ space: AddressSpace, _ clock: VirtualClock,
+    _ type: any Host.Type, _ interpreter: (any Host.Type)?, _ guest: any Guest, _ space: AddressSpace,
+    _ clock: VirtualClock,
     _ events: EventQueue,
     _ count: Int, _ options: EngineOptions
   ) throws(EngineError) -> Engine {
     func open<H: Host>(_ type: H.Type) throws(EngineError) -> Engine {
       try Engine(
-        guest: guest, host: type, first: first, space: space, clock: clock, events: events, vcpuCount: max(1, count),
+        guest: guest, host: type, interpreter: interpreter, space: space, clock: clock, events: events,
+        vcpuCount: max(1, count),
         options: options)
     }
     return try open(type)

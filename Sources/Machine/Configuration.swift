@@ -42,19 +42,19 @@ public struct Registry: Sendable {
   /// The model for nodes that no device serves.
   public var fallback: (any Device.Type)?
   /// Runs code that has not run often, before the chosen host compiles it.
-  public var firstHost: (any Host.Type)?
+  public var interpreter: (any Host.Type)?
   /// Walks blocks one IR op at a time for the monitor.
   public var opStepper: OpStepperFactory?
 
   public init(
     guests: [GuestEntry], hosts: [(name: String, type: any Host.Type)], devices: [any Device.Type],
-    fallback: (any Device.Type)?, firstHost: (any Host.Type)? = nil, opStepper: OpStepperFactory? = nil
+    fallback: (any Device.Type)?, interpreter: (any Host.Type)? = nil, opStepper: OpStepperFactory? = nil
   ) {
     self.guests = guests
     self.hosts = hosts
     self.devices = devices
     self.fallback = fallback
-    self.firstHost = firstHost
+    self.interpreter = interpreter
     self.opStepper = opStepper
   }
 }

@@ -81,11 +81,11 @@ private struct LoopProgram {
   private static let end: UInt64 = 600_000
 
   private func outcome(
-    _ host: any Host.Type, first: (any Host.Type)? = nil, _ program: [UInt32], _ tiers: TierPolicy
+    _ host: any Host.Type, interpreter: (any Host.Type)? = nil, _ program: [UInt32], _ tiers: TierPolicy
   ) throws -> (Rig.Outcome, Rig) {
     var options = EngineOptions()
     options.tiers = tiers
-    let rig = try Rig(host, first: first, program, options: options)
+    let rig = try Rig(host, interpreter: interpreter, program, options: options)
     var at: UInt64 = 0
     // In slices, so that loops are left and entered again.
     while at < Self.end {
@@ -104,9 +104,9 @@ private struct LoopProgram {
       #expect(found == expected, "seed \(seed), tiers \(tiers)")
     }
     #expect(try outcome(InterpreterHost.self, program, .adaptive).0 == expected, "seed \(seed), interpreter")
-    let (found, rig) = try outcome(X86_64Host.self, first: InterpreterHost.self, program, .adaptive)
+    let (found, rig) = try outcome(X86_64Host.self, interpreter: InterpreterHost.self, program, .adaptive)
     #expect(found == expected, "seed \(seed), three tiers")
-    #expect(rig.engine.statistics.first.blocks > 0 && rig.engine.statistics.quick.blocks > 0)
+    #expect(rig.engine.statistics.interpreted.blocks > 0 && rig.engine.statistics.quick.blocks > 0)
   }
 
   /// Where nothing counts instructions, the timer finds hot code.

@@ -64,7 +64,7 @@ struct Rig {
   ///   - program: instructions, put at `base + offset`, where the hart starts.
   ///   - isMirrored: whether the RAM is at ``mirror`` too.
   init(
-    _ host: any Host.Type, first: (any Host.Type)? = nil, _ program: [UInt32], offset: UInt64 = 0,
+    _ host: any Host.Type, interpreter: (any Host.Type)? = nil, _ program: [UInt32], offset: UInt64 = 0,
     options: EngineOptions = EngineOptions(),
     isMirrored: Bool = false
   ) throws {
@@ -74,7 +74,7 @@ struct Rig {
     if isMirrored { try space.map("mirror", at: Self.mirror, size: 1 << 20, .ram(memory, offset: 0)) }
     func make<H: Host>(_ host: H.Type) throws -> Engine {
       try Engine(
-        guest: RISCVGuest(model: "rv64"), host: host, first: first, space: space, clock: VirtualClock(),
+        guest: RISCVGuest(model: "rv64"), host: host, interpreter: interpreter, space: space, clock: VirtualClock(),
         events: EventQueue(),
         vcpuCount: 1, options: options)
     }

@@ -20,7 +20,7 @@ struct Case: CustomTestStringConvertible, Sendable {
 
 @Suite struct SelfModifyingTests {
   /// What compiles code, and what runs it before that.
-  private static let hosts: [(any Host.Type, first: (any Host.Type)?)] = [
+  private static let hosts: [(any Host.Type, interpreter: (any Host.Type)?)] = [
     (X86_64Host.self, nil), (InterpreterHost.self, nil), (X86_64Host.self, InterpreterHost.self),
   ]
 
@@ -28,8 +28,8 @@ struct Case: CustomTestStringConvertible, Sendable {
     _ host: Int, _ program: [UInt32], offset: UInt64 = 0, options: EngineOptions = EngineOptions(),
     isMirrored: Bool = false
   ) throws -> Rig {
-    let (host, first) = Self.hosts[host]
-    return try Rig(host, first: first, program, offset: offset, options: options, isMirrored: isMirrored)
+    let (host, interpreter) = Self.hosts[host]
+    return try Rig(host, interpreter: interpreter, program, offset: offset, options: options, isMirrored: isMirrored)
   }
 
   /// The instruction behind the store changes from "x10 = 2" to "x10 = 7".

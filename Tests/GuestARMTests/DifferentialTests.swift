@@ -21,7 +21,7 @@ import Testing
 
   /// Runs a program up to its end; the outputs and the scratch memory.
   private func run<P: DifferentialProgram, H: HostKit.Host>(
-    _ program: P, _ guest: ARMGuest, _ host: H.Type, first: (any HostKit.Host.Type)? = nil, passes: Bool
+    _ program: P, _ guest: ARMGuest, _ host: H.Type, interpreter: (any HostKit.Host.Type)? = nil, passes: Bool
   ) throws
     -> [UInt8]
   {
@@ -38,7 +38,8 @@ import Testing
     var options = EngineOptions()
     if !passes { options.disabledPasses = Set(Pass.allCases.map(\.name)) }
     let engine = try Engine(
-      guest: guest, host: host, first: first, space: space, clock: VirtualClock(), events: EventQueue(), vcpuCount: 1,
+      guest: guest, host: host, interpreter: interpreter, space: space, clock: VirtualClock(), events: EventQueue(),
+      vcpuCount: 1,
       options: options)
     let cpu = engine.vcpus[0]
     guest.reset(cpu.state, number: 0, pc: UInt64(Place.inputs))
@@ -102,7 +103,7 @@ import Testing
       let expected = try run(program, guest, InterpreterHost.self, passes: false)
       return try disagreement(expected, run(program, guest, X86_64Host.self, passes: true), program)
         ?? disagreement(
-          expected, run(program, guest, X86_64Host.self, first: InterpreterHost.self, passes: true), program)
+          expected, run(program, guest, X86_64Host.self, interpreter: InterpreterHost.self, passes: true), program)
     }
   }
 

@@ -12,10 +12,11 @@ extension Command {
       let statistics = engine.statistics
       let chained = engine.store.exits.filter { $0.linked != 0 }.count
       let used = engine.host.codeBytesUsed
+      let interpreted = engine.interpretedBytesUsed
       let size = engine.options.codeCacheSize
       let tiers = Tier.allCases.filter { statistics[$0].blocks > 0 }
       return .sections(
-        tiers.map { ("\($0) tier, host \(engine.hostName)", .fields(cost(statistics[$0]))) } + [
+        tiers.map { ("\($0) tier, host \(engine.hostName(of: $0))", .fields(cost(statistics[$0]))) } + [
           (
             "code cache",
             .fields([
@@ -23,6 +24,7 @@ extension Command {
               Field("chains now", .count(chained)),
               Field("bytes used", .count(used)),
               Field("bytes in all", .count(size)),
+              Field("bytes interpreted", .count(interpreted)),
               Field("percent used", .real(Double(used) / Double(max(1, size)) * 100, decimals: 1)),
               Field("flushes", .count(statistics.flushes)),
               Field("blocks invalidated", .count(statistics.invalidations)),

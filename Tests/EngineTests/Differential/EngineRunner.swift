@@ -16,7 +16,7 @@ struct EngineSetup: Sendable, CustomStringConvertible {
   /// Data goes through the inline TLB (page tables are on), not through the memory window.
   var isPaged: Bool
   /// The interpreter runs code at first.
-  var hasFirstTier = false
+  var startsInterpreted = false
 
   /// What all others are compared with.
   static let reference = EngineSetup(isJIT: false, hasPasses: false, isPaged: false)
@@ -26,12 +26,12 @@ struct EngineSetup: Sendable, CustomStringConvertible {
     EngineSetup(isJIT: true, hasPasses: true, isPaged: false),
     EngineSetup(isJIT: true, hasPasses: false, isPaged: true),
     EngineSetup(isJIT: true, hasPasses: true, isPaged: true),
-    EngineSetup(isJIT: true, hasPasses: false, isPaged: false, hasFirstTier: true),
-    EngineSetup(isJIT: true, hasPasses: false, isPaged: true, hasFirstTier: true),
+    EngineSetup(isJIT: true, hasPasses: false, isPaged: false, startsInterpreted: true),
+    EngineSetup(isJIT: true, hasPasses: false, isPaged: true, startsInterpreted: true),
   ]
 
   var description: String {
-    (hasFirstTier ? "interpreter, then " : "") + (isJIT ? "x86_64" : "interpreter")
+    (startsInterpreted ? "interpreter, then " : "") + (isJIT ? "x86_64" : "interpreter")
       + (hasPasses ? ", passes" : ", no passes") + (isPaged ? ", tlb" : ", window")
   }
 }
@@ -61,12 +61,13 @@ final class EngineRunner {
     try space.map("scratch", at: Place.scratch & ~0xFFF, size: 0x2000, .ram(scratch, offset: 0))
     try space.map("tables", at: Place.tables, size: UInt64(tables.size), .ram(tables, offset: 0))
     var options = EngineOptions()
-    options.tiers = setup.hasFirstTier ? .adaptive : setup.hasPasses ? .thorough : .quick
+    options.tiers = setup.startsInterpreted ? .adaptive : setup.hasPasses ? .thorough : .quick
     let (clock, events) = (VirtualClock(), EventQueue())
     engine =
       setup.isJIT
       ? try Engine(
-        guest: guest, host: X86_64Host.self, first: setup.hasFirstTier ? InterpreterHost.self : nil, space: space,
+        guest: guest, host: X86_64Host.self, interpreter: setup.startsInterpreted ? InterpreterHost.self : nil,
+        space: space,
         clock: clock, events: events, vcpuCount: 1,
         options: options)
       : try Engine(
