@@ -83,6 +83,8 @@ public struct EngineOptions: Sendable {
   /// Counts the changes after which vCPUs must look for their windows anew.
   var windowGeneration: UInt64 = 1
   let hostConfiguration: HostConfiguration
+  /// By guest register: where packed code finds it.
+  let operandPlaces: [Place]
   /// As the guest says; asked at every exit.
   let flagsFollowCode: Bool
   /// Makes the walkers through a block op by op; nil where none is registered.
@@ -139,8 +141,8 @@ public struct EngineOptions: Sendable {
     self.events = events
     optimizer = Optimizer(disabled: options.disabledPasses, helpers: guest.helpers.map(\.effects))
     let file = guest.registerFile
-    builderCell = RawCell(
-      Builder(pc: 0, places: file.registers.map { $0.type.bits > 64 ? .none : .register(at: $0.offset) }))
+    operandPlaces = file.registers.map { $0.type.bits > 64 ? .none : .register(at: $0.offset) }
+    builderCell = RawCell(Builder(pc: 0, places: operandPlaces))
     let configuration = unsafe HostConfiguration(
       registers: file.registers.map { RegisterSlot(offset: $0.offset, type: $0.type) }, pinOrder: file.pinOrder,
       helpers: guest.helpers, slowAccess: slowAccessEntry, floatEnvironment: file.floatEnvironment,

@@ -60,9 +60,8 @@ extension Engine {
   /// Shows a block of the code cache. Its IR is made anew from guest memory, which is as it was at translation.
   public func inspect(_ id: BlockID) throws(GuestException) -> BlockInspection {
     let block = store[id]
-    let second = block.secondPage >= TranslationBlock.unreachablePage ? nil : block.secondPage
     let decoded = try decode(
-      vcpus[0], block.key, maximumInstructions: max(1, Int(block.instructionCount)), secondPage: second,
+      vcpus[0], block.key, maximumInstructions: max(1, Int(block.instructionCount)), secondPage: second(block),
       region: regions[id]?.shape)
     var view = view(of: block, decoded)
     if options.countsExecutions, block.key.variant == .normal {
@@ -72,7 +71,12 @@ extension Engine {
     view.pinned = host(of: block.tier).pinnedRegisters(of: block.compiled)
     view.region = regions[id]
     view.executions = executions(id)
-    view.host = host(of: block.tier).listing(block.compiled, of: view.compiled, dataPath: dataPath(block.key.flags))
+    let path = dataPath(block.key.flags)
+    if block.tier == .interpreted {
+      view.host = try aligned(host(of: block.tier).listing(block.compiled, of: nil, dataPath: path), block, decoded)
+    } else {
+      view.host = host.listing(block.compiled, of: view.compiled, dataPath: path)
+    }
     view.incoming = store.incoming(id).map { exit in
       let source = store.exits[Int(exit)].source
       return ChainView(exit: exit, block: source, pc: store[source].key.pc, mayChain: true, isForbidden: false)
@@ -84,6 +88,31 @@ extension Engine {
         isForbidden: forbiddenChains.contains(ChainEdge(source: block.key.pc, target: exit.target)))
     }
     return view
+  }
+
+  private func second(_ block: TranslationBlock) -> UInt64? {
+    block.secondPage >= TranslationBlock.unreachablePage ? nil : block.secondPage
+  }
+
+  /// Tells lines of packed code the first IR op of the guest instruction they belong to.
+  private func aligned(
+    _ lines: [HostLine], _ block: TranslationBlock, _ decoded: Block
+  ) throws(GuestException) -> [HostLine] {
+    var builder = Builder(pc: block.key.pc, places: operandPlaces)
+    builder.starts = []
+    try build(
+      vcpus[0], block.key, max(1, Int(block.instructionCount)), secondPage: second(block), region: nil, packs: true,
+      &builder)
+    let markers = decoded.ops.indices.filter { decoded.ops[$0].opcode == .instruction }
+    let starts = builder.starts ?? []
+    return lines.map { line in
+      // The first word stands before the entry.
+      let place = Int(line.address) - Int(block.compiled.entry.offset) + 1
+      let number = starts.lastIndex { $0 <= place } ?? 0
+      var line = line
+      line.op = markers.indices.contains(number) ? min(markers[number] + 1, decoded.ops.count - 1) : nil
+      return line
+    }
   }
 
   /// Shows the block that translation at `pc` would give under the vCPU's current mode, without making it: no host

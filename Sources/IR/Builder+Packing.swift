@@ -63,6 +63,12 @@ extension Builder {
     packer.restart(pc: pc, isPaged: isPaged, usesTLB: true, firstExit: nil)
   }
 
+  /// Where the ops of each guest instruction begin in packed code: recorded once it is not nil.
+  public var starts: [Int]? {
+    get { packer.starts }
+    set { packer.starts = newValue }
+  }
+
   /// What was built since ``restartPacked(pc:isPaged:)``, valid until the next change.
   public var code: PackedCode { packer.code }
 

@@ -41,6 +41,8 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   /// The last op, if its result may be written elsewhere instead.
   @usableFromInline var last = -1
   @usableFromInline var endsHere = false
+  /// Where the ops of each guest instruction begin, for listings; nil while nobody asks.
+  public var starts: [Int]?
   @usableFromInline var isPaged = false
   @usableFromInline var usesTLB = true
   /// The number of the next exit; nil if all exits leave.
@@ -107,6 +109,7 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
     distance = pc &- self.pc
     end = distance &+ UInt64(truncatingIfNeeded: length)
     endsHere = false
+    if starts != nil { starts?.append(ops.count) }
   }
 
   /// Those who jump to a label have retired their instructions themselves, so they come in behind it.

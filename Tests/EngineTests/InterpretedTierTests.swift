@@ -1,0 +1,79 @@
+// Owns the tests of when code is interpreted and when it is compiled, and of what is shown of it.
+
+import Engine
+import HostInterpreter
+import HostX86_64
+import IR
+import Testing
+
+@Suite struct InterpretedTierTests {
+  /// Counts x5 down to 0, and stops.
+  private static func loop(_ turns: Int32) -> [UInt32] {
+    [Code.addi(5, 0, turns), Code.addi(10, 10, 3), Code.addi(5, 5, -1), Code.bne(5, 0, -8), Code.nop, Code.stop]
+  }
+
+  private func rig(_ program: [UInt32], _ change: (inout EngineOptions) -> Void = { _ in }) throws -> Rig {
+    var options = EngineOptions()
+    options.interpretedRuns = 20
+    change(&options)
+    return try Rig(X86_64Host.self, interpreter: InterpreterHost.self, program, options: options)
+  }
+
+  private func tiers(_ rig: Rig) -> [Tier] { rig.engine.store.valid.map { rig.engine.store[$0].tier } }
+
+  @Test func codeThatRunsSeldomIsNotCompiled() throws {
+    let rig = try rig(Self.loop(10))
+    #expect(rig.run(35) == .deadline)
+    #expect(rig.x(10) == 30)
+    #expect(tiers(rig).allSatisfy { $0 == .interpreted } && !tiers(rig).isEmpty)
+    #expect(rig.engine.statistics.quick.blocks == 0)
+    #expect(rig.engine.interpretedBytesUsed > 0)
+  }
+
+  @Test func codeThatRunsOftenIsCompiled() throws {
+    let rig = try rig(Self.loop(1000))
+    #expect(rig.run(3100) == .deadline)
+    #expect(rig.x(10) == 3000)
+    #expect(rig.engine.statistics.quick.blocks >= 1)
+    #expect(rig.engine.statistics.invalidations == 0)
+  }
+
+  @Test(arguments: [TierPolicy.quick, .thorough])
+  func otherPoliciesCompileAtOnce(policy: TierPolicy) throws {
+    let rig = try rig(Self.loop(10)) { $0.tiers = policy }
+    #expect(rig.run(35) == .deadline)
+    #expect(!tiers(rig).contains(.interpreted) && rig.engine.statistics.interpreted.blocks == 0)
+  }
+
+  @Test func countersAreInCompiledCode() throws {
+    let rig = try rig(Self.loop(10)) { $0.countsExecutions = true }
+    #expect(rig.run(35) == .deadline)
+    #expect(!tiers(rig).contains(.interpreted))
+  }
+
+  /// Every line of packed code stands by the guest instruction it comes from.
+  @Test func listingsAreAligned() throws {
+    let rig = try rig(Self.loop(10))
+    #expect(rig.run(3) == .deadline)
+    let view = try rig.engine.inspect(try #require(rig.engine.store.valid.first))
+    let markers = view.compiled.ops.indices.filter { view.compiled.ops[$0].opcode == .instruction }
+    #expect(
+      view.host.map(\.text) == ["const.i64 10 -> r5", "add.i64 r10, 3 -> r10", "add.i64 r5, -1 -> r5"]
+        + view.host.dropFirst(3).map(\.text))
+    #expect(view.host.prefix(3).map(\.op) == markers.prefix(3).map { $0 + 1 })
+    #expect(view.host.allSatisfy { $0.op != nil })
+  }
+
+  /// Between blocks that the interpreter runs one after the other, and in front of a block that is there already.
+  @Test func breakpointsStopInterpretedCode() throws {
+    let rig = try rig(Self.loop(10))
+    #expect(rig.run(12) == .deadline)
+    let count = rig.x(10)
+    rig.engine.insertBreakpoint(Rig.base + 8)
+    #expect(rig.run(1000) == .breakpoint)
+    #expect(rig.vcpu.state.pc == Rig.base + 8)
+    rig.engine.removeBreakpoint(Rig.base + 8)
+    #expect(rig.run(1000) == .deadline)
+    #expect(rig.x(10) == 30 && count < 30)
+  }
+}
