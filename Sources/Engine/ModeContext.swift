@@ -105,7 +105,8 @@ struct OpenStretch {
 
   /// The host address of `size` bytes that lie in a known stretch for such an access.
   func openAddress(_ address: UInt64, _ size: Int, isWrite: Bool) -> UnsafeMutableRawPointer? {
-    let last = address &+ UInt64(size &- 1)
+    let (last, wraps) = address.addingReportingOverflow(UInt64(size &- 1))
+    if wraps { return nil }
     for index in 0..<OpenStretch.count {
       let stretch = unsafe stretches[index]
       if stretch.first <= address, last <= stretch.last, stretch.isWrite == isWrite {

@@ -45,6 +45,7 @@ public struct RegisterFile: Sendable {
   public var floatEnvironment: FloatEnvironment?
 
   /// Lays the registers out after the header, 8 bytes each (16 for vectors), in the order given.
+  /// What is beside a narrower register in its 8 bytes stays 0: packed IR reads all of them.
   public init(_ list: [GuestRegister]) {
     var offset = StateOffset.registers
     registers = list.map { register in

@@ -51,12 +51,12 @@ extension InterpreterHost {
     case .label: packer.value.label(pc: target, retired: op.extra)
     case .retire: packer.value.retire(op.extra)
     case .count: packer.value.count(at: target)
-    case .const: packer.value.setConstant(op.type, op.imm, to: result)
+    case .const: packer.value.constant(op.type, op.imm, to: result)
     case .getRegister, .setRegister:
       packer.value.register(op.opcode, op.type, a, offset: try offset(op), to: result)
     case .signExtend: packer.value.signExtend(op.type, a, from: source.bits, to: result)
     case .load, .store, .atomic, .compareExchange:
-      packer.value.addAccess(
+      packer.value.access(
         op.opcode, op.type, op.access, address: source, a, displacement: op.imm, b, c,
         kind: op.opcode == .atomic ? op.extra : 0, to: result)
     case .call:

@@ -8,13 +8,14 @@
 @usableFromInline struct Packing {
   /// By register number; ``Place/none`` for one that is no operand.
   @usableFromInline let places: RawTable<Place>
+  // Large enough for any number a value can have; memory that is not touched costs nothing.
   /// By value: where it is. ``Place/immediate`` stands for a constant that is nowhere yet, ``isHalf`` marks the low half of
   /// a register.
-  @usableFromInline let homes = RawTable<Place>(capacity: 1 << 15)
+  @usableFromInline let homes = RawTable<Place>(capacity: 1 << 16)
   /// By value in a register: the number of ops before it could be read there.
-  @usableFromInline let births = RawTable<Int32>(capacity: 1 << 15)
+  @usableFromInline let births = RawTable<Int32>(capacity: 1 << 16)
   /// By constant.
-  @usableFromInline let constants = RawTable<Int64>(capacity: 1 << 15)
+  @usableFromInline let constants = RawTable<Int64>(capacity: 1 << 16)
   /// By place of a register: the number of ops up to the last that wrote it.
   @usableFromInline let writes: RawTable<Int32>
   /// The number of ops up to the last that may have written any register.
@@ -70,7 +71,12 @@ extension Builder {
   }
 
   /// What was built since ``restartPacked(pc:isPaged:)``, valid until the next change.
-  public var code: PackedCode { packer.code }
+  public var code: PackedCode {
+    mutating get {
+      if valueTypes.count > Place.valueLimit { packer.refuse(.values) }
+      return packer.code
+    }
+  }
 
   @usableFromInline mutating func packedConstant(_ type: Type, _ number: Int64) -> ValueID {
     let value = makeValue(type)

@@ -4,7 +4,7 @@ extension Packer {
   /// A load, store, atomic or compare-exchange.
   ///
   /// - Parameter address: the type of the address `a`.
-  @usableFromInline mutating func access(
+  public mutating func access(
     _ opcode: Opcode, _ type: Type, _ access: MemoryAccess, address: Type, _ a: Place, displacement: Int64 = 0,
     _ b: Place = .none, _ c: Place = .none, kind: UInt32 = 0, to result: Place = .none
   ) {
@@ -26,14 +26,6 @@ extension Packer {
     note(&op, kind: kind)
     last = result == .none ? -1 : ops.count
     put(op)
-  }
-
-  public mutating func addAccess(
-    _ opcode: Opcode, _ type: Type, _ access: MemoryAccess, address: Type, _ a: Place, displacement: Int64, _ b: Place,
-    _ c: Place, kind: UInt32, to result: Place
-  ) {
-    self.access(
-      opcode, type, access, address: address, a, displacement: displacement, b, c, kind: kind, to: result)
   }
 
   public mutating func call(

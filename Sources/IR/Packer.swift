@@ -189,7 +189,7 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
     put(op)
   }
 
-  @usableFromInline mutating func constant(_ type: Type, _ number: Int64, to result: Place) {
+  public mutating func constant(_ type: Type, _ number: Int64, to result: Place) {
     let value = Int64(bitPattern: UInt64(bitPattern: number) & type.mask)
     let fits = PackedOp.fits(value)
     var op = PackedOp(.const, type, aux: fits ? 0 : 1)
@@ -198,10 +198,6 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
     last = ops.count
     put(op)
     if !fits { put(word(UInt64(bitPattern: value))) }
-  }
-
-  public mutating func setConstant(_ type: Type, _ number: Int64, to result: Place) {
-    constant(type, number, to: result)
   }
 
   public mutating func signExtend(_ type: Type, _ a: Place, from bits: Int, to result: Place) {
