@@ -63,7 +63,8 @@ extension Engine {
     var id = id
     while true {
       let tier = store[id].tier
-      (tier == .interpreted ? interpreter : host).run(store[id].compiled.entry, state)
+      let entry = store[id].compiled.entry
+      if tier == .interpreted { interpreter.run(entry, state) } else { host.run(entry, state) }
       guard goesOn, state.exitReason == .unlinked || state.exitReason == .indirectMiss,
         !debug.hasBreakpoints.value
       else { return id }

@@ -59,6 +59,16 @@ public struct InstructionGroup<Translator: ~Copyable>: Sendable {
 
   /// The field's value, sign-extended if it is signed; 0 for a field the row lacks.
   @inlinable public subscript(field: Field) -> Int {
+    @inline(__always)
+    get {
+      let head = unsafe fields[field.index]
+      return head.next == 0 ? head.finish(head.bits(of: bits)) : join(field)
+    }
+  }
+
+  /// The value of a field in several runs.
+  @inline(never)
+  @usableFromInline func join(_ field: Field) -> Int {
     var run = unsafe fields + field.index
     let head = unsafe run.pointee
     var value = head.bits(of: bits)

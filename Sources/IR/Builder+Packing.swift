@@ -187,6 +187,9 @@ extension Builder {
     }
     for index in 0..<packing.writes.capacity where Int(packing.writes[index]) > birth { packing.writes[index] &+= 1 }
     if packing.allWritten > birth { packing.allWritten &+= 1 }
+    for number in 0..<packer.openExits.count where Int(packer.openExits[number]) >= birth {
+      packer.openExits[number] &+= 1
+    }
     return own
   }
 

@@ -68,6 +68,7 @@ extension Packer {
       fused.result = condition
       fused.target = offset
       ops[last] = fused
+      noteOpen(last, offset, flags)
       last = -1
       return
     }
@@ -79,8 +80,15 @@ extension Packer {
       exitCount &+= 1
     }
     last = -1
+    if nextExit == nil, !isFar { noteOpen(ops.count, offset, flags) }
     put(op)
     if isFar { put(word(target)) }
+  }
+
+  private mutating func noteOpen(_ index: Int, _ offset: Int64, _ flags: ExitFlags) {
+    if offset > Int64(bitPattern: distance), !flags.contains(.checksBudget) {
+      openExits.append(Int32(truncatingIfNeeded: index))
+    }
   }
 
   public mutating func exitIndirect(_ type: Type, _ target: Place, _ flags: ExitFlags, retired: UInt32) {

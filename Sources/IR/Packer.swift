@@ -38,6 +38,8 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   @usableFromInline var distance: UInt64 = 0
   @usableFromInline var end: UInt64 = 0
   @usableFromInline var instructions: UInt32 = 0
+  /// Exits that lead ahead and may turn out to stay in the block.
+  @usableFromInline var openExits = RawList<Int32>(reserving: 16)
   /// The last op, if its result may be written elsewhere instead.
   @usableFromInline var last = -1
   @usableFromInline var endsHere = false
@@ -54,6 +56,7 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   public func deallocate() {
     ops.deallocate()
     labelList.deallocate()
+    openExits.deallocate()
   }
 
   /// Begins another block.
@@ -71,6 +74,7 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
     exitCount = 0
     ops.removeAll()
     labelList.removeAll()
+    openExits.removeAll()
     limit = .none
     begun = 0
     distance = 0
@@ -125,23 +129,17 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
       PackedLabel(
         position: UInt32(truncatingIfNeeded: ops.count), offset: UInt32(truncatingIfNeeded: offset),
         endBefore: UInt32(truncatingIfNeeded: end), instruction: instructions))
-    if nextExit == nil { resolveExits(to: Int64(bitPattern: offset)) }
+    resolveExits(to: Int64(bitPattern: offset))
   }
 
   /// Lets exits so far that lead here stay in the block.
   private mutating func resolveExits(to target: Int64) {
-    var index = 1
-    while index < ops.count {
-      let known = ops[index]
-      switch known.opcode {
-      case .exit, .exitIf:
-        let skip = ops.count &- index
-        if known.target == target, known.isFused || !known.isFar, !known.flags.contains(.checksBudget), skip < 0xFFFF {
-          ops[index].c = Place(rawValue: UInt16(truncatingIfNeeded: skip))
-        }
-      default: break
+    for number in 0..<openExits.count {
+      let index = Int(openExits[number])
+      let skip = ops.count &- index
+      if ops[index].target == target, skip < 0xFFFF {
+        ops[index].c = Place(rawValue: UInt16(truncatingIfNeeded: skip))
       }
-      index &+= known.hasWord ? 2 : 1
     }
   }
 
