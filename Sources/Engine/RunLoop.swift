@@ -117,7 +117,7 @@ extension Engine {
       let id = try block(vcpu, at: vcpu.state.pc, .step)
       vcpu.passedBreakpoint = nil
       vcpu.runsNextAlone = false
-      _ = enter(vcpu, id)
+      enter(vcpu, id)
     } catch {
       guard case .guest(let exception) = error else { return .failed("translating \(hex(vcpu.state.pc)): \(error)") }
       return take(vcpu, exception)
@@ -174,6 +174,7 @@ extension Engine {
   }
 
   /// - Returns: the block run last, where some were run together.
+  @discardableResult
   private func enter(_ vcpu: VCPU, _ id: BlockID) -> BlockID {
     let state = vcpu.state
     let isStep = store[id].key.variant == .step

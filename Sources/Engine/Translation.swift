@@ -186,17 +186,19 @@ extension Engine {
   func dataPath(_ flags: TranslationFlags) -> DataPath { guest.memoryMode(flags) == .tlb ? .tlb : .window }
 
   private func compile(_ block: BlockView, _ path: DataPath, _ tier: Tier) throws(TranslationFailure) -> CompiledBlock {
+    let host = host(of: tier)
+    func attempt() throws(HostError) -> CompiledBlock {
+      try host.compile(
+        block, dataPath: path, isHot: tier == .thorough, firstExit: tier == .interpreted ? 0 : store.nextExit,
+        labels: &labels)
+    }
     do throws(HostError) {
-      let isHot = tier == .thorough
-      if tier == .interpreted, let interpreter {
-        return try interpreter.compile(block, dataPath: path, isHot: false, firstExit: 0, labels: &labels)
-      }
       do throws(HostError) {
-        return try host.compile(block, dataPath: path, isHot: isHot, firstExit: store.nextExit, labels: &labels)
+        return try attempt()
       } catch {
         guard case .codeCacheFull = error else { throw error }
         flush()
-        return try host.compile(block, dataPath: path, isHot: isHot, firstExit: store.nextExit, labels: &labels)
+        return try attempt()
       }
     } catch { throw .host(error) }
   }

@@ -99,8 +99,8 @@ public struct RegisterSlot: Sendable {
   /// Bytes of code cache.
   public var codeCacheSize: Int
   public var interrupts: InterruptStrategy
-  /// Every exit leaves to the engine, since blocks of another host may come next: nothing is linked, and the jump cache
-  /// is not looked at.
+  /// Exits out of a block leave to the engine, since blocks of another host may come next: nothing is linked, and the jump
+  /// cache is not looked at. Those to a label further on may stay in the block.
   public var leavesAtExits = false
   /// Whether a host that allocates registers checks its bookkeeping after every op: for tests, since it takes long.
   public var checksAllocation: Bool

@@ -113,7 +113,7 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
     distance = pc &- self.pc
     end = distance &+ UInt64(truncatingIfNeeded: length)
     endsHere = false
-    if starts != nil { starts?.append(ops.count) }
+    starts?.append(ops.count)
   }
 
   /// Those who jump to a label have retired their instructions themselves, so they come in behind it.
