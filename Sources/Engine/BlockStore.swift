@@ -78,7 +78,7 @@ public struct BlockStore: ~Copyable {
   }
 
   /// Adds a block of packed code, and its entries at labels.
-  mutating func insert(_ block: TranslationBlock, _ code: PackedCode, labels: [CodeAddress]) -> BlockID {
+  mutating func insert(_ block: TranslationBlock, _ code: PackedCode) -> BlockID {
     let id = insert(block)
     guard code.labelCount > 0 else { return id }
     blocks[Int(id)].entryCount = UInt16(code.labelCount)
@@ -93,7 +93,7 @@ public struct BlockStore: ~Copyable {
       let instructions = isLast ? code.instructionCount : code.labels[number &+ 1].instruction
       entry.key.pc = block.key.pc &+ UInt64(label.offset)
       entry.key.physicalPC = block.key.physicalPC &+ UInt64(label.offset)
-      entry.compiled = CompiledBlock(entry: labels[number], size: 0, exitCount: 0)
+      entry.compiled = CompiledBlock(entry: code.entry(of: number, in: block.compiled), size: 0, exitCount: 0)
       entry.guestSize = UInt16(truncatingIfNeeded: end &- label.offset)
       entry.instructionCount = UInt16(truncatingIfNeeded: instructions &- label.instruction)
       append(entry: entry)

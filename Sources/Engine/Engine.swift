@@ -32,8 +32,8 @@ public struct EngineOptions: Sendable {
   /// Optimiser passes switched off, by name.
   public var disabledPasses: Set<String> = []
   public var tiers = TierPolicy.adaptive
-  /// How often code is interpreted before it is compiled; at most 255.
-  public var interpretedRuns: UInt8 = 32
+  /// How often code is interpreted before it is compiled.
+  public var interpretedRuns: UInt32 = 32
   public init() {}
 }
 
@@ -42,7 +42,7 @@ public struct EngineOptions: Sendable {
   public let guest: any Guest
   public let host: any Host
   /// Executes code that has not run often, where there is such a host.
-  let interpreter: (any Host)?
+  let interpreter: (any PackedHost)?
   public let space: AddressSpace
   public let clock: VirtualClock
   public let events: EventQueue
@@ -130,7 +130,7 @@ public struct EngineOptions: Sendable {
   private(set) var kicks: Kicks?
 
   public init<H: Host>(
-    guest: any Guest, host hostType: H.Type, interpreter interpreterType: (any Host.Type)? = nil, space: AddressSpace,
+    guest: any Guest, host hostType: H.Type, interpreter interpreterType: (any PackedHost.Type)? = nil, space: AddressSpace,
     clock: VirtualClock,
     events: EventQueue, vcpuCount: Int, options: EngineOptions = EngineOptions()
   ) throws(EngineError) {
@@ -151,7 +151,7 @@ public struct EngineOptions: Sendable {
     do throws(HostError) {
       host = try H(configuration)
       var others = configuration
-      others.leavesAtExits = true
+      others.entryLimit = options.interpretedRuns
       interpreter = options.tiers == .adaptive ? try interpreterType?.init(others) : nil
     } catch { throw .host(error) }
     do {

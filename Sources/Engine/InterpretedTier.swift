@@ -8,7 +8,7 @@ import IR
 extension Engine {
   /// The host that runs what was translated at a tier.
   @inline(__always)
-  func host(of tier: Tier) -> any Host { tier == .interpreted ? interpreter ?? host : host }
+  func host(of tier: Tier) -> any Host { tier == .interpreted ? interpreter as (any Host)? ?? host : host }
 
   /// Bytes of packed code that are interpreted.
   public var interpretedBytesUsed: Int { interpreter?.codeBytesUsed ?? 0 }
@@ -27,9 +27,9 @@ extension Engine {
     let code = builder.code
     let extent = GuestExtent(code)
     // Its cache may be full, or it cannot do this block.
-    guard let compiled = try? interpreter.adopt(code, labels: &labels) else { return nil }
+    guard let compiled = try? interpreter.adopt(code) else { return nil }
     let id = store.insert(
-      record(vcpu, key, .interpreted, extent, compiled, opCount: code.opCount), code, labels: labels)
+      record(vcpu, key, .interpreted, extent, compiled, opCount: code.opCount), code)
     guardCode(of: id)
     statistics.interpreted.add(
       extent, opsAfterPasses: code.opCount, hostBytes: compiled.size,
@@ -37,10 +37,10 @@ extension Engine {
     return id
   }
 
-  /// Counts an entry into an interpreted block, and compiles the block once that was often enough.
+  /// Compiles an interpreted block if it was entered often enough.
   /// - Returns: where to enter instead.
   func warm(_ vcpu: VCPU, _ id: BlockID, _ pc: UInt64) throws(TranslationFailure) -> BlockID {
-    guard store.heat(id) >= options.interpretedRuns else { return id }
+    guard let interpreter, interpreter.isWorn(store[id].compiled.entry) else { return id }
     let container = store.container(of: id)
     var key = store[container].key
     remove(container)
@@ -52,33 +52,50 @@ extension Engine {
     return try translate(vcpu, key, .quick, single: false)
   }
 
+  /// Whether what is interpreted may go on in the next block without a look at anything.
+  private var connects: Bool { kicks == nil && forbiddenChains.isEmpty && !log.isOn(.exec) }
+
+  /// Lets interpreted code leave at every exit, until it is connected anew.
+  /// - Returns: how many exits there were.
+  @discardableResult
+  func disconnectInterpreted() -> Int { interpreter?.disconnectAll() ?? 0 }
+
   /// Runs the block `id`, and what it leads to as long as the interpreter has a part in it: where its blocks meet those of
   /// the other host, nothing is chained.
   ///
-  /// - Returns: the block run last.
+  /// - Returns: the block run last of those that were looked up.
   func runThrough(_ vcpu: VCPU, from id: BlockID) -> BlockID {
     let state = vcpu.state
-    let (mode, debug, interpreter, host) = (vcpu.mode, debug, interpreter ?? host, host)
-    let goesOn = self.interpreter != nil && kicks == nil && !log.isOn(.exec)
+    guard let interpreter else {
+      host.run(store[id].compiled.entry, state)
+      return id
+    }
+    let (mode, debug, host) = (vcpu.mode, debug, host)
+    let goesOn = kicks == nil && !log.isOn(.exec)
+    let connects = connects
     var id = id
     while true {
       let tier = store[id].tier
       let entry = store[id].compiled.entry
       if tier == .interpreted { interpreter.run(entry, state) } else { host.run(entry, state) }
-      guard goesOn, state.exitReason == .unlinked || state.exitReason == .indirectMiss,
-        !debug.hasBreakpoints.value
-      else { return id }
-      let next = next(vcpu, mode, at: state.pc)
+      let reason = state.exitReason
+      guard goesOn, reason == .unlinked || reason == .indirectMiss, !debug.hasBreakpoints.value else { return id }
+      let site = tier == .interpreted ? state.exitSite : 0
+      let next = next(vcpu, mode, interpreter, at: state.pc)
       guard next != 0, tier == .interpreted || store[next].tier == .interpreted else { return id }
+      if site != 0, connects, store[next].tier == .interpreted, store[next].secondPage == .max,
+        !flagsFollowCode || reason == .unlinked
+      {
+        interpreter.connect(site, isReturn: reason == .indirectMiss, to: store[next].compiled.entry)
+      }
       id = next
       statistics.entries &+= 1
     }
   }
 
-  /// The block at `pc`, its entry counted if it is an interpreted one, and such a one made if there is none; 0 if there is
-  /// something to do before.
+  /// The block at `pc`, and an interpreted one made if there is none; 0 if there is something to do before.
   @inline(__always)
-  private func next(_ vcpu: VCPU, _ mode: ModeContext, at pc: UInt64) -> BlockID {
+  private func next(_ vcpu: VCPU, _ mode: ModeContext, _ interpreter: any PackedHost, at pc: UInt64) -> BlockID {
     if flagsFollowCode, guest.translationFlags(vcpu.state) != mode.flags { return 0 }
     guard !vcpu.runsNextAlone, let page = mode.codePage(pc & ~0xFFF) else { return 0 }
     let key = BlockKey(pc: pc, physicalPC: page | pc & 0xFFF, flags: mode.flags, variant: .normal)
@@ -86,10 +103,6 @@ extension Engine {
     // What makes this throw is met again by who looks after it.
     if id == 0 { return (try? translatePacked(vcpu, key)) ?? 0 }
     guard store[id].secondPage == .max else { return 0 }
-    if store[id].tier == .interpreted {
-      if store[id].heat >= options.interpretedRuns { return 0 }
-      _ = store.heat(id)
-    }
-    return id
+    return store[id].tier == .interpreted && interpreter.isWorn(store[id].compiled.entry) ? 0 : id
   }
 }

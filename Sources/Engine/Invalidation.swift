@@ -38,6 +38,7 @@ extension Engine {
     unchain(id)
     for entry in store.parts(id) {
       let pc = store[entry].key.pc
+      if store[entry].tier == .interpreted { interpreter?.close(store[entry].compiled.entry) }
       for vcpu in vcpus { for mode in vcpu.modes { mode.forgetJump(to: pc) } }
     }
     store.remove(id)
@@ -60,7 +61,7 @@ extension Engine {
   /// Cuts all chains; returns how many there were.
   @discardableResult
   public func unchainAll() -> Int {
-    var count = 0
+    var count = disconnectInterpreted()
     for exit in 1..<UInt32(max(1, store.exits.count)) where store.exits[Int(exit)].linked != 0 {
       unchain(exit: exit)
       count += 1
@@ -72,6 +73,7 @@ extension Engine {
   public func setForbidden(_ edge: ChainEdge, _ isForbidden: Bool) {
     if isForbidden { forbiddenChains.insert(edge) } else { forbiddenChains.remove(edge) }
     guard isForbidden else { return }
+    disconnectInterpreted()
     for id in store.valid where store[id].key.pc == edge.source {
       for exit in store.outgoing(id) where store.exits[Int(exit)].target == edge.target { unchain(exit: exit) }
     }

@@ -138,6 +138,7 @@ extension Engine {
     current = vcpu
     currentDeadline = deadline
     vcpu.enterMode()
+    interpreter?.forgetReturns()
     vcpu.watchHit = nil
     vcpu.state.store(UInt64(0), at: StateOffset.pendingRetired)
     if kicks != nil {
@@ -181,7 +182,10 @@ extension Engine {
     vcpu.isStepping = isStep
     if isStep { vcpu.publish(vcpu.emptyMode) }
     prepare(vcpu)
-    if log.isOn(.exec) { log.write(.exec, "hart \(vcpu.number): \(hex(state.pc))") }
+    if log.isOn(.exec) {
+      disconnectInterpreted()
+      log.write(.exec, "hart \(vcpu.number): \(hex(state.pc))")
+    }
     statistics.entries &+= 1
     note(\.entries, at: state.pc)
     var last = id

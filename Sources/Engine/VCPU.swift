@@ -101,6 +101,7 @@ import IR
   }
 
   public override func flushTLB(address: UInt64?, addressSpace: UInt64?) {
+    engine.interpreter?.forgetReturns()
     for mode in modes where addressSpace == nil || mode.memoryMode != .tlb || mode.space.number == addressSpace {
       mode.forgetTranslations(of: address)
     }
@@ -154,7 +155,10 @@ import IR
   func enterMode() {
     let flags = engine.guest.translationFlags(state)
     let space = engine.guest.translationSpace(state)
-    if mode.flags != flags || mode.space != space || modes.isEmpty { mode = context(flags, space) }
+    if mode.flags != flags || mode.space != space || modes.isEmpty {
+      mode = context(flags, space)
+      engine.interpreter?.forgetReturns()
+    }
     publish(mode)
     if mode.windowGeneration != engine.windowGeneration {
       unsafe mode.windowBase = UInt(bitPattern: engine.window(for: self).base)

@@ -4,14 +4,10 @@ import HostKit
 import IR
 
 extension InterpreterHost {
-  public func adopt(_ block: PackedCode, labels: inout [CodeAddress]) throws(HostError) -> CompiledBlock {
+  public func adopt(_ block: PackedCode) throws(HostError) -> CompiledBlock {
     guard block.limit == .none else { throw .unsupported(block.limit.description) }
     guard used &+ block.opCount <= code.capacity else { throw .codeCacheFull }
     for index in 0..<block.opCount { code[used &+ index] = block.ops[index] }
-    labels.removeAll(keepingCapacity: true)
-    for index in 0..<block.labelCount {
-      labels.append(CodeAddress(UInt32(truncatingIfNeeded: used) &+ block.labels[index].position))
-    }
     let entry = used &+ 1
     used &+= block.opCount
     return CompiledBlock(
@@ -29,13 +25,16 @@ extension InterpreterHost {
     if block.valueCount > Place.valueLimit { throw .unsupported(PackedLimit.values.description) }
     packer.value.restart(
       pc: block.pc, isPaged: dataPath == .tlb, usesTLB: dataPath != .slow,
-      firstExit: configuration.leavesAtExits ? nil : firstExit)
+      firstExit: configuration.entryLimit == nil ? firstExit : nil)
     for index in 0..<block.opCount {
       starts?.append(used &+ packer.value.opCount)
       try pack(block.ops[index], block)
     }
-    let compiled = try adopt(packer.value.code, labels: &labels)
-    if !configuration.leavesAtExits {
+    let code = packer.value.code
+    let compiled = try adopt(code)
+    labels.removeAll(keepingCapacity: true)
+    for index in 0..<code.labelCount { labels.append(code.entry(of: index, in: compiled)) }
+    if configuration.entryLimit == nil {
       for exit in 0..<compiled.exitCount { links[Int(firstExit) &+ exit] = 0 }
     }
     return compiled

@@ -18,21 +18,24 @@ public final class InterpreterHost: Host {
   let packer = RawCell(Packer())
   /// Of the block that runs, by number.
   let values: RawTable<UInt64>
-  private let followsLinks: Bool
+  /// Where the exits are that were connected, and where they led.
+  var connections = RawList<Connection>(reserving: 1 << 10)
+  let returns = ReturnStack()
   let helpers: RawTable<HelperEntry>
   var used = 1
 
   public init(_ configuration: HostConfiguration) throws(HostError) {
-    guard configuration.interrupts.isDeterministic || configuration.leavesAtExits else {
+    guard configuration.interrupts.isDeterministic || configuration.entryLimit != nil else {
       throw .unsupported("--interrupts \(configuration.interrupts): the interpreter counts instructions; use budget")
     }
     self.configuration = configuration
-    followsLinks = !configuration.leavesAtExits
     let capacity = max(2, configuration.codeCacheSize / MemoryLayout<PackedOp>.stride)
     code = RawTable(capacity: capacity)
-    links = RawTable(capacity: configuration.leavesAtExits ? 1 : capacity)
+    links = RawTable(capacity: configuration.entryLimit != nil ? 1 : capacity)
     values = RawTable(capacity: Machine.valueSlots)
     values.fill(0)
+    // Where nothing returns to.
+    code[0] = PackedOp(returnTo: .max)
     helpers = RawTable(copying: configuration.helpers.map { unsafe HelperEntry(function: $0.function, $0.effects) })
   }
 
@@ -40,6 +43,8 @@ public final class InterpreterHost: Host {
     code.deallocate()
     links.deallocate()
     packer.value.deallocate()
+    connections.deallocate()
+    returns.deallocate()
     values.deallocate()
     helpers.deallocate()
   }
@@ -52,7 +57,7 @@ public final class InterpreterHost: Host {
   }
 
   public func run(_ entry: CodeAddress, _ cpu: VCPUState) {
-    var machine = Machine(self, entry: entry, cpu: cpu, followsLinks: followsLinks)
+    var machine = Machine(self, entry: entry, cpu: cpu, followsLinks: true)
     while machine.step() {}
   }
 
@@ -62,7 +67,11 @@ public final class InterpreterHost: Host {
 
   public func jumpTarget(_ entry: CodeAddress) -> UInt64 { UInt64(entry.offset) }
 
-  public func reset() { used = 1 }
+  public func reset() {
+    used = 1
+    connections.removeAll()
+    returns.clear()
+  }
 
   public var codeBytesUsed: Int { (used - 1) * MemoryLayout<PackedOp>.stride }
 

@@ -14,10 +14,12 @@ import IR
   private let registerBase: UnsafeMutablePointer<UInt64>
   private let valueBase: UnsafeMutablePointer<UInt64>
   let softTLB: UnsafePointer<UInt64>?
-  /// Whether linked exits and jump-cache hits go on in the next block; otherwise every exit leaves,
+  /// Whether linked exits and jump-cache hits go on in the next block.
   private let followsLinks: Bool
-  /// but for those that say how many words to skip.
-  private let skips: Bool
+  /// Whether exits may be connected; they have no numbers then.
+  private let isConnected: Bool
+  private let entryLimit: UInt32
+  private let returns: ReturnStack
 
   /// The next op.
   private(set) var position: Int
@@ -41,11 +43,14 @@ import IR
     unsafe valueBase = host.values.memory - Self.valueSlots
     unsafe softTLB = cpu.load(StateOffset.softTLB, as: UnsafePointer<UInt64>?.self)
     self.followsLinks = followsLinks
-    skips = host.configuration.leavesAtExits
+    isConnected = host.configuration.entryLimit != nil
+    entryLimit = host.configuration.entryLimit ?? 0
+    returns = host.returns
     position = Int(entry.offset)
     unsafe pc = code[position &- 1].word
     budget = cpu.budget
     cpu.exitReason = nil
+    if isConnected { unsafe code[position &- 1].countEntry() }
   }
 
   @inline(__always)
@@ -126,11 +131,11 @@ import IR
       result = float(op, a)
     case .call: return call(op, a)
     case .exitIf: return exitIf(op, a, bits)
-    case .exit: return exit(op, target(op), retiring: op.retired)
+    case .exit: return exit(op, retiring: op.retired, isFar: op.isFar)
     case .exitIndirect: return exitIndirect(op, to: a)
     case .exitWith:
       budget &-= op.retired
-      return leave(ExitReason(rawValue: UInt32(op.aux & 0x7FFF)), pc: target(op))
+      return leave(ExitReason(rawValue: UInt32(op.aux & 0x7FFF)), pc: target(op, isFar: op.isFar))
     case .raise:
       budget &-= op.retired
       cpu.exceptionCause = nextWord()
@@ -212,51 +217,94 @@ import IR
   // MARK: Ways out
 
   @inline(__always)
-  private mutating func target(_ op: PackedOp) -> UInt64 {
-    op.isFar ? nextWord() : pc &+ UInt64(bitPattern: op.target)
+  private mutating func target(_ op: PackedOp, isFar: Bool) -> UInt64 {
+    isFar ? nextWord() : pc &+ UInt64(bitPattern: op.target)
   }
 
   @inline(__always)
   private mutating func exitIf(_ op: PackedOp, _ a: UInt64, _ bits: Int) -> Bool {
     guard op.isFused else {
-      if a != 0 { return exit(op, target(op), retiring: op.retired) }
+      if a != 0 { return exit(op, retiring: op.retired, isFar: op.isFar) }
       if op.isFar { position &+= 1 }
       return true
     }
     let holds = op.condition.holds(a, value(op.b), bits: bits)
     set(op.result, holds ? 1 : 0)
-    return !holds || exit(op, pc &+ UInt64(bitPattern: op.target), retiring: op.fusedRetired)
+    return !holds || exit(op, retiring: op.fusedRetired, isFar: false)
   }
 
   @inline(__always)
-  private mutating func exit(_ op: PackedOp, _ target: UInt64, retiring retired: Int64) -> Bool {
+  private mutating func exit(_ op: PackedOp, retiring retired: Int64, isFar: Bool) -> Bool {
     budget &-= retired
-    if skips, op.skip != 0xFFFF {
-      position &+= Int(op.skip) &- 1
-      return true
-    }
+    if isConnected { return exitConnected(op, isFar: isFar) }
+    let target = target(op, isFar: isFar)
     if op.flags.contains(.checksBudget) && budget <= 0 { return leave(.budget, pc: target) }
     if op.flags.contains(.unchainable) { return lookUp(target) }
-    guard followsLinks else { return leave(.unlinked, pc: target) }
     let next = unsafe host._withUnsafeGuaranteedRef { $0.links[Int(op.link)] }
-    if next == 0 {
+    guard followsLinks, next != 0 else {
       cpu.exitSite = op.link
       return leave(.unlinked, pc: target)
     }
     return enter(next)
   }
 
+  /// An exit that stays in the block, or may be connected.
+  @inline(__always)
+  private mutating func exitConnected(_ op: PackedOp, isFar: Bool) -> Bool {
+    if op.skip < PackedOp.connectedSkip {
+      position &+= Int(op.skip) &- 1
+      return true
+    }
+    if op.opcode == .exit, op.hasReturn { returns.push(UInt32(truncatingIfNeeded: position)) }
+    let mustStop = op.flags.contains(.checksBudget) && budget <= 0
+    if let next = op.connection {
+      return mustStop ? leave(.budget, pc: unsafe code[Int(next) &- 1].entryPC) : goOn(next)
+    }
+    let site = UInt32(truncatingIfNeeded: position &- 1)
+    let target = target(op, isFar: isFar)
+    if mustStop { return leave(.budget, pc: target) }
+    let mayConnect = !isFar && !op.flags.contains(.unchainable)
+    cpu.exitSite = mayConnect ? site : 0
+    return leave(mayConnect ? .unlinked : .indirectMiss, pc: target)
+  }
+
   @inline(__always)
   private mutating func exitIndirect(_ op: PackedOp, to target: UInt64) -> Bool {
     budget &-= op.retired
+    if op.hasReturn { returns.push(UInt32(truncatingIfNeeded: position)) }
     if op.flags.contains(.checksBudget) && budget <= 0 { return leave(.budget, pc: target) }
-    return lookUp(target)
+    return isConnected ? goBack(to: target, op.flags.contains(.isReturn)) : lookUp(target)
   }
 
   @inline(__always)
   private mutating func lookUp(_ target: UInt64) -> Bool {
     guard followsLinks, let next = cpu.jumpCacheEntry(target) else { return leave(.indirectMiss, pc: target) }
     return enter(next)
+  }
+
+  /// Goes on behind the last call, if `target` is there.
+  @inline(__always)
+  private mutating func goBack(to target: UInt64, _ isReturn: Bool) -> Bool {
+    cpu.exitSite = 0
+    guard isReturn else { return leave(.indirectMiss, pc: target) }
+    let site = returns.pop()
+    let word = unsafe code[Int(site)]
+    guard word.word == target else { return leave(.indirectMiss, pc: target) }
+    if word.returnEntry != 0 { return goOn(word.returnEntry) }
+    cpu.exitSite = site
+    return leave(.indirectMiss, pc: target)
+  }
+
+  /// Goes on in the connected block at `entry`, unless another host is to take it over.
+  @inline(__always)
+  private mutating func goOn(_ entry: UInt32) -> Bool {
+    position = Int(entry)
+    unsafe code[position &- 1].countEntry()
+    let word = unsafe code[position &- 1]
+    pc = word.word
+    if word.entries <= entryLimit { return true }
+    cpu.exitSite = 0
+    return leave(.unlinked, pc: word.entryPC)
   }
 
   @inline(__always)

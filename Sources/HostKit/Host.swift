@@ -99,9 +99,9 @@ public struct RegisterSlot: Sendable {
   /// Bytes of code cache.
   public var codeCacheSize: Int
   public var interrupts: InterruptStrategy
-  /// Exits out of a block leave to the engine, since blocks of another host may come next: nothing is linked, and the jump
-  /// cache is not looked at. Those to a label further on may stay in the block.
-  public var leavesAtExits = false
+  /// Of a ``PackedHost`` that starts code off for another host: how often a block may be entered. Its exits have no
+  /// numbers, and it does not look at the jump cache.
+  public var entryLimit: UInt32?
   /// Whether a host that allocates registers checks its bookkeeping after every op: for tests, since it takes long.
   public var checksAllocation: Bool
 
@@ -165,8 +165,6 @@ public protocol Host: AnyObject, SendableMetatype {
   func compile(
     _ block: BlockView, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
   ) throws(HostError) -> CompiledBlock
-  /// Takes packed code as it stands, for hosts that execute it.
-  func adopt(_ block: PackedCode, labels: inout [CodeAddress]) throws(HostError) -> CompiledBlock
   /// Runs translated code from `entry` until something leaves it; the state's header says what and where.
   ///
   /// `exitReason` is cleared first. While code runs the header's `budget` and `pc` may be stale; leaving stores both.
@@ -230,9 +228,6 @@ extension Host {
     }
   }
   public func pinnedRegisters(of block: CompiledBlock) -> [(register: Int, hostRegister: String)] { pinnedRegisters }
-  public func adopt(_ block: PackedCode, labels: inout [CodeAddress]) throws(HostError) -> CompiledBlock {
-    throw .unsupported("packed code")
-  }
   public func kick(_ cpu: VCPUState) {}
   public func endKick(_ cpu: VCPUState) {}
   public func publish(jumpCache: UInt, _ cpu: VCPUState) { cpu.store(jumpCache, at: StateOffset.jumpCache) }

@@ -1,7 +1,8 @@
 // Owns the packed form of IR, which an interpreter executes as it stands: 16 bytes an op, with all that execution needs.
 //
 // Operands and results are places, see ``Place``. There are no `instruction` ops: what has to know the current
-// instruction has its distance from the block's start. Before each entry lies a word with the block's PC.
+// instruction has its distance from the block's start. Before each entry lies a word with the block's PC, which counts
+// how often the block was entered there; behind a call lies a word for its return.
 
 /// An op of the code. Some are followed by a word of their own: ``hasWord``.
 public struct PackedOp: BitwiseCopyable, Sendable {
@@ -41,7 +42,7 @@ public struct PackedOp: BitwiseCopyable, Sendable {
 
   // MARK: Numbers
 
-  /// All of the second half: the PC before an entry, a counter's address, what follows a `call` or a large constant.
+  /// All of the second half: the PC before an entry or behind a call, a counter's address, what follows a `call` or a large constant.
   @inlinable public var word: UInt64 {
     get { tail }
     set { tail = newValue }
@@ -89,7 +90,7 @@ public struct PackedOp: BitwiseCopyable, Sendable {
   // MARK: Ways out
 
   /// Instructions that retire: in the place of `b`, or in `aux` for a fused branch, which has operands in both.
-  @inlinable public var retired: Int64 { Int64(b.rawValue) }
+  @inlinable public var retired: Int64 { Int64(Int16(bitPattern: b.rawValue)) }
   /// Bytes from the block's PC to the target, unless ``isFar``.
   @inlinable public var target: Int64 {
     get { Int64(Int32(bitPattern: upper)) }
@@ -102,22 +103,73 @@ public struct PackedOp: BitwiseCopyable, Sendable {
     get { UInt32(truncatingIfNeeded: tail) }
     set { tail = tail & ~0xFFFF_FFFF | UInt64(newValue) }
   }
-  /// Words to the label of the block that the exit leads to, in the place of `c`; 0xFFFF if it leads out.
+  /// Words to the label of the block that the exit leads to, in the place of `c`; ``connectedSkip`` if it leads to the
+  /// entry of a block, more if it leaves.
   @inlinable public var skip: UInt16 { c.rawValue }
+  @inlinable public static var connectedSkip: UInt16 { 0xFFFE }
   @inlinable public var flags: ExitFlags { ExitFlags(rawValue: aux & 0xF) }
+
+  /// Makes an exit skip so many words.
+  @inlinable mutating func stay(skipping words: Int) { c = Place(rawValue: UInt16(truncatingIfNeeded: words)) }
+
+  /// The entry that a connected exit leads to. Without it, the exit leaves for its ``target``.
+  @inlinable public var connection: UInt32? {
+    get { skip == Self.connectedSkip ? upper : nil }
+    set {
+      c = Place(rawValue: newValue == nil ? 0xFFFF : Self.connectedSkip)
+      if let newValue { upper = newValue }
+    }
+  }
 
   /// Whether the target is in a word of its own: in `aux`, of an exit that is not fused.
   @inlinable public var isFar: Bool { aux & 0x8000 != 0 }
   @inlinable mutating func makeFar() { aux |= 0x8000 }
 
-  /// Whether a word follows: the immediate of a `call`, the cause of a `raise`, a large constant, a far target.
+  /// Whether a word for the return follows, likewise; never with a far target.
+  @inlinable public var hasReturn: Bool { aux & 0x4000 != 0 }
+  @inlinable mutating func addReturn() { aux |= 0x4000 }
+
+  /// Whether a word follows: the immediate of a `call`, the cause of a `raise`, a large constant, a far target, a
+  /// return.
   @inlinable public var hasWord: Bool {
     switch opcode {
     case .call, .raise: true
     case .const: aux != 0
-    case .exit, .exitIf, .exitWith: isFar && !(opcode == .exitIf && isFused)
+    case .exit, .exitIndirect: isFar || hasReturn
+    case .exitIf: isFar && !isFused
+    case .exitWith: isFar
     default: false
     }
+  }
+
+  // MARK: Words
+
+  /// What lies before an entry, `offset` bytes behind the start of the block at `pc`.
+  @inlinable public init(entryOf pc: UInt64, offset: UInt64) {
+    head = offset << 32
+    tail = pc
+  }
+  /// How often the block was entered there.
+  @inlinable public var entries: UInt32 { UInt32(truncatingIfNeeded: head) }
+  @inlinable public mutating func countEntry() { head &+= 1 }
+  @inlinable public var entryPC: UInt64 { tail &+ head >> 32 }
+
+  /// What lies behind a call: where it returns to.
+  @inlinable public init(returnTo pc: UInt64) {
+    head = 0
+    tail = pc
+  }
+  /// The entry at the return's target; 0 for none.
+  @inlinable public var returnEntry: UInt32 {
+    get { UInt32(truncatingIfNeeded: head) }
+    set { head = UInt64(newValue) }
+  }
+
+  /// An exit to an entry's own PC, in the place of its first op: the block is no more.
+  @inlinable public static func tombstone(after entry: PackedOp) -> PackedOp {
+    var op = PackedOp(.exit, aux: ExitFlags.unchainable.rawValue, b: Place(rawValue: 0))
+    op.target = Int64(truncatingIfNeeded: entry.head >> 32)
+    return op
   }
 
   /// An `exit.if` that makes the comparison it depends on itself: ``fuse(_:retired:)``.
@@ -125,9 +177,17 @@ public struct PackedOp: BitwiseCopyable, Sendable {
   @inlinable public var condition: Condition {
     unsafe unsafeBitCast(UInt8(truncatingIfNeeded: aux >> 5 & 0xF), to: Condition.self)
   }
-  @inlinable public var fusedRetired: Int64 { Int64(aux >> 9) }
-  @inlinable public static func canFuse(retired: UInt32) -> Bool { retired < 1 << 7 }
-  @inlinable public mutating func fuse(_ condition: Condition, retired: UInt32) {
+  @inlinable public var fusedRetired: Int64 { Int64(Int16(bitPattern: aux) >> 9) }
+  @inlinable public static func canFuse(retired: Int32) -> Bool { retired >= -1 << 6 && retired < 1 << 6 }
+  @inlinable public mutating func fuse(_ condition: Condition, retired: Int32) {
     aux = aux & 0xF | 0x10 | condition.rawValue << 5 | UInt16(truncatingIfNeeded: retired) << 9
+  }
+  /// Changes what an exit that is not far retires. May be less than nothing: what is skipped is retired later.
+  @inlinable mutating func retire(_ retired: Int32) {
+    if opcode == .exitIf, isFused {
+      aux = aux & 0x1FF | UInt16(truncatingIfNeeded: retired) << 9
+    } else {
+      head = head & ~(0xFFFF << 48) | UInt64(UInt16(truncatingIfNeeded: retired)) << 48
+    }
   }
 }

@@ -42,7 +42,7 @@ extension Packer {
   }
 
   private mutating func note(_ op: inout PackedOp, kind: UInt32) {
-    let begun = begun == 0 ? 0 : begun &- 1
+    let begun = (begun == 0 ? 0 : begun &- 1) &+ carried
     if !PackedOp.canNote(begun: begun, distance: distance) { limit = .distance }
     op.note(begun: begun, distance: distance, kind: kind)
   }
@@ -55,16 +55,16 @@ extension Packer {
   ) {
     var flags = flags
     if isPaged, (target ^ pc) & ~0xFFF != 0 { flags.insert(.unchainable) }
-    if opcode == .exit { endsHere = true }
     let offset = Int64(bitPattern: target &- pc)
     let isFar = !PackedOp.fits(target: offset)
+    let owed = Int32(truncatingIfNeeded: retired &+ carried)
     if !isFar, nextExit == nil, opcode == .exitIf, last >= 0, ops[last].opcode == .compare,
       ops[last].result == condition,
-      ops[last].b != .immediate, PackedOp.canFuse(retired: retired)
+      ops[last].b != .immediate, PackedOp.canFuse(retired: owed)
     {
       let comparison = ops[last]
       var fused = PackedOp(.exitIf, comparison.type, aux: flags.rawValue, a: comparison.a, b: comparison.b)
-      fused.fuse(Condition(rawValue: comparison.aux) ?? .equal, retired: retired)
+      fused.fuse(Condition(rawValue: comparison.aux) ?? .equal, retired: owed)
       fused.result = condition
       fused.target = offset
       ops[last] = fused
@@ -78,21 +78,37 @@ extension Packer {
       op.link = number
       nextExit = number &+ 1
       exitCount &+= 1
+    } else if !isFar {
+      noteOpen(ops.count, offset, flags)
     }
-    last = -1
-    if nextExit == nil, !isFar { noteOpen(ops.count, offset, flags) }
-    put(op)
+    if opcode == .exit {
+      finish(op, flags)
+    } else {
+      last = -1
+      put(op)
+    }
     if isFar { put(word(target)) }
   }
 
   private mutating func noteOpen(_ index: Int, _ offset: Int64, _ flags: ExitFlags) {
-    if offset > Int64(bitPattern: distance), !flags.contains(.checksBudget) {
+    if offset > Int64(bitPattern: distance), flags.isDisjoint(with: [.checksBudget, .isCall]) {
       openExits.append(Int32(truncatingIfNeeded: index))
     }
   }
 
   public mutating func exitIndirect(_ type: Type, _ target: Place, _ flags: ExitFlags, retired: UInt32) {
-    leave(PackedOp(.exitIndirect, type, aux: flags.rawValue, a: target, b: count(retired)))
+    finish(PackedOp(.exitIndirect, type, aux: flags.rawValue, a: target, b: count(retired)), flags)
+  }
+
+  /// Ends a part of the block, perhaps by a call: a word for the return goes behind that, unless what is there by then may
+  /// have become other code.
+  private mutating func finish(_ op: PackedOp, _ flags: ExitFlags) {
+    var op = op
+    let next = pc &+ end
+    callsHere = flags.contains(.isCall)
+    if callsHere, nextExit == nil, !op.isFar, !isPaged || (next ^ pc) & ~0xFFF == 0 { op.addReturn() }
+    leave(op)
+    if op.hasReturn { put(PackedOp(returnTo: next)) }
   }
 
   public mutating func exitWith(_ reason: UInt16, to target: UInt64, retired: UInt32) {

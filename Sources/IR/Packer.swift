@@ -1,6 +1,7 @@
 // Owns the writing of packed code: the ops of one block, one after the other, and where it may be entered.
 
-/// An entry into packed code at a label.
+/// An entry into packed code at a label: at every one if exits are numbered, else at those behind a call, where returns come
+/// in. All others only the block's own exits lead to.
 public struct PackedLabel: BitwiseCopyable, Sendable {
   /// Index of the op to go on at.
   public var position: UInt32
@@ -35,6 +36,8 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   /// The first thing that packed code has no form for.
   @usableFromInline var limit = PackedLimit.none
   @usableFromInline var begun: UInt32 = 0
+  /// Guest instructions before the last label that are yet to retire.
+  @usableFromInline var carried: UInt32 = 0
   @usableFromInline var distance: UInt64 = 0
   @usableFromInline var end: UInt64 = 0
   @usableFromInline var instructions: UInt32 = 0
@@ -43,11 +46,13 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   /// The last op, if its result may be written elsewhere instead.
   @usableFromInline var last = -1
   @usableFromInline var endsHere = false
+  /// Whether the last op is a call.
+  var callsHere = false
   /// Where the ops of each guest instruction begin, for listings; nil while nobody asks.
   public var starts: [Int]?
   @usableFromInline var isPaged = false
   @usableFromInline var usesTLB = true
-  /// The number of the next exit; nil if all exits leave.
+  /// The number of the next exit; nil if exits have none: see ``restart(pc:isPaged:usesTLB:firstExit:)``.
   @usableFromInline var nextExit: UInt32?
   public internal(set) var exitCount = 0
 
@@ -64,8 +69,8 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   /// - Parameters:
   ///   - isPaged: code that an exit to another page leads to may become other code.
   ///   - usesTLB: whether loads and stores go through the softmmu TLB where they can.
-  ///   - firstExit: the number of its first exit, if they can be linked. Otherwise every exit leaves, but for those to
-  ///     labels further on in the block.
+  ///   - firstExit: the number of its first exit. If nil, exits to labels further on stay in the block, the others can be
+  ///     connected to entries.
   public mutating func restart(pc: UInt64, isPaged: Bool, usesTLB: Bool, firstExit: UInt32?) {
     self.pc = pc
     self.isPaged = isPaged
@@ -77,12 +82,14 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
     openExits.removeAll()
     limit = .none
     begun = 0
+    carried = 0
     distance = 0
     end = 0
     instructions = 0
     last = -1
     endsHere = false
-    put(word(pc))
+    callsHere = false
+    put(PackedOp(entryOf: pc, offset: 0))
   }
 
   /// What was written, valid until the next change.
@@ -116,36 +123,52 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
     starts?.append(ops.count)
   }
 
-  /// Those who jump to a label have retired their instructions themselves, so they come in behind it.
   public mutating func label(pc: UInt64, retired: UInt32) {
-    var op = PackedOp(.label, b: count(retired))
-    op.word = self.pc
-    put(op)
+    let offset = pc &- self.pc
+    if nextExit != nil {
+      // Those who jump to a label have retired their instructions themselves, so they come in behind it.
+      var op = PackedOp(.label, b: count(retired))
+      op.word = self.pc
+      put(op)
+      enter(at: offset)
+    } else if callsHere {
+      carried = 0
+      put(PackedOp(entryOf: self.pc, offset: offset))
+      enter(at: offset)
+    } else {
+      carried &+= retired
+    }
     last = -1
     endsHere = false
+    callsHere = false
     begun = 0
-    let offset = pc &- self.pc
+    resolveExits(to: Int64(bitPattern: offset))
+  }
+
+  private mutating func enter(at offset: UInt64) {
     labelList.append(
       PackedLabel(
         position: UInt32(truncatingIfNeeded: ops.count), offset: UInt32(truncatingIfNeeded: offset),
         endBefore: UInt32(truncatingIfNeeded: end), instruction: instructions))
-    resolveExits(to: Int64(bitPattern: offset))
   }
 
-  /// Lets exits so far that lead here stay in the block.
+  /// Lets exits so far that lead here stay in the block. What is carried here was carried there, or was skipped.
   private mutating func resolveExits(to target: Int64) {
-    for number in 0..<openExits.count {
+    for number in 0..<openExits.count where ops[Int(openExits[number])].target == target {
       let index = Int(openExits[number])
       let skip = ops.count &- index
-      if ops[index].target == target, skip < 0xFFFF {
-        ops[index].c = Place(rawValue: UInt16(truncatingIfNeeded: skip))
-      }
+      let op = ops[index]
+      let retired = Int32(truncatingIfNeeded: op.isFused ? op.fusedRetired : op.retired) &- Int32(bitPattern: carried)
+      guard skip < PackedOp.connectedSkip, !op.isFused || PackedOp.canFuse(retired: retired) else { continue }
+      ops[index].stay(skipping: skip)
+      ops[index].retire(retired)
     }
   }
 
   public mutating func retire(_ retired: UInt32) {
     begun &-= retired
     put(PackedOp(.retire, b: count(retired)))
+    carried = 0
     last = -1
   }
 
@@ -219,6 +242,7 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
 
   /// The number of instructions that retire, in the place of an operand.
   @usableFromInline mutating func count(_ retired: UInt32) -> Place {
+    let retired = retired &+ carried
     if retired >= 1 << 15 { limit = .length }
     return Place(rawValue: UInt16(truncatingIfNeeded: retired))
   }

@@ -201,7 +201,7 @@ struct BoardBuilder {
 extension Engine {
   /// Opens the existential of a host type.
   static func make(
-    _ type: any Host.Type, _ interpreter: (any Host.Type)?, _ guest: any Guest, _ space: AddressSpace,
+    _ type: any Host.Type, _ interpreter: (any PackedHost.Type)?, _ guest: any Guest, _ space: AddressSpace,
     _ clock: VirtualClock,
     _ events: EventQueue,
     _ count: Int, _ options: EngineOptions

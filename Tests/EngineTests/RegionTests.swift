@@ -81,7 +81,7 @@ private struct LoopProgram {
   private static let end: UInt64 = 600_000
 
   private func outcome(
-    _ host: any Host.Type, interpreter: (any Host.Type)? = nil, _ program: [UInt32], _ tiers: TierPolicy
+    _ host: any Host.Type, interpreter: (any PackedHost.Type)? = nil, _ program: [UInt32], _ tiers: TierPolicy
   ) throws -> (Rig.Outcome, Rig) {
     var options = EngineOptions()
     options.tiers = tiers

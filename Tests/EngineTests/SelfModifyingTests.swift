@@ -20,7 +20,7 @@ struct Case: CustomTestStringConvertible, Sendable {
 
 @Suite struct SelfModifyingTests {
   /// What compiles code, and what runs it before that.
-  private static let hosts: [(any Host.Type, interpreter: (any Host.Type)?)] = [
+  private static let hosts: [(any Host.Type, interpreter: (any PackedHost.Type)?)] = [
     (X86_64Host.self, nil), (InterpreterHost.self, nil), (X86_64Host.self, InterpreterHost.self),
   ]
 

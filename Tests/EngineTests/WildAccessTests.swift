@@ -7,7 +7,7 @@ import HostX86_64
 import Testing
 
 @Suite struct WildAccessTests {
-  private static let hosts: [(any Host.Type, interpreter: (any Host.Type)?)] = [
+  private static let hosts: [(any Host.Type, interpreter: (any PackedHost.Type)?)] = [
     (X86_64Host.self, nil), (InterpreterHost.self, nil), (X86_64Host.self, InterpreterHost.self),
   ]
 

@@ -21,7 +21,7 @@ import Testing
 
   /// Runs a program up to its end; the outputs and the scratch memory.
   private func run<P: DifferentialProgram, H: HostKit.Host>(
-    _ program: P, _ guest: ARMGuest, _ host: H.Type, interpreter: (any HostKit.Host.Type)? = nil, passes: Bool
+    _ program: P, _ guest: ARMGuest, _ host: H.Type, interpreter: (any PackedHost.Type)? = nil, passes: Bool
   ) throws
     -> [UInt8]
   {
