@@ -100,7 +100,9 @@ extension BaseInteger {
 
   static func lui(_ t: inout Translator, _ i: Instruction) { t.setX(i.d, t.const(i.i)) }
   static func auipc(_ t: inout Translator, _ i: Instruction) {
-    t.setX(i.d, t.const(address: t.pc &+ UInt64(bitPattern: Int64(i.i))))
+    let address = t.address(t.pc &+ UInt64(bitPattern: Int64(i.i)))
+    t.setX(i.d, t.const(address: address))
+    t.farAddress = FarAddress(register: i.d, value: address, next: t.nextPC)
   }
 
   static func add(_ t: inout Translator, _ i: Instruction) {
@@ -140,16 +142,16 @@ extension BaseInteger {
 
 extension BaseInteger {
   static func jal(_ t: inout Translator, _ i: Instruction) {
-    let target = t.address(t.pc &+ UInt64(bitPattern: Int64(i.i)))
-    guard t.isTarget(target) else { return t.raise(Cause.instructionMisaligned, value: target) }
-    t.setX(i.d, t.const(address: t.nextPC))
-    var flags = t.directFlags(to: target, taken: true)
-    if isLink(i.d) { flags.insert(.isCall) }
-    t.builder.exit(to: target, flags)
+    jump(&t, i, to: t.pc &+ UInt64(bitPattern: Int64(i.i)))
   }
 
   /// Return-address prediction follows the manual's table for JALR (unconditional jumps).
   static func jalr(_ t: inout Translator, _ i: Instruction) {
+    let far = t.farAddress
+    if far.next == t.pc, far.register == i.s, i.s != 0 {
+      // AUIPC and JALR: a direct jump, with the interrupt point of an indirect one.
+      return jump(&t, i, to: (far.value &+ UInt64(bitPattern: Int64(i.i))) & ~1, .checksBudget)
+    }
     let sum = i.i == 0 ? t.x(i.s) : t.builder.binary(.add, t.x(i.s), t.const(i.i))
     let target = t.builder.binary(.and, sum, t.const(-2))
     if !t.extensions.contains(.c) {
@@ -161,6 +163,18 @@ extension BaseInteger {
     if isLink(i.d) { flags.insert(.isCall) }
     if isLink(i.s), i.s != i.d { flags.insert(.isReturn) }
     t.builder.exitIndirect(target, flags)
+  }
+
+  /// A direct jump, perhaps a call.
+  private static func jump(
+    _ t: inout Translator, _ i: Instruction, to address: UInt64, _ flags: ExitFlags = []
+  ) {
+    let target = t.address(address)
+    guard t.isTarget(target) else { return t.raise(Cause.instructionMisaligned, value: target) }
+    t.setX(i.d, t.const(address: t.nextPC))
+    var flags = t.directFlags(to: target, taken: true).union(flags)
+    if isLink(i.d) { flags.insert(.isCall) }
+    t.builder.exit(to: target, flags)
   }
 
   /// `ra` and the alternate link register `t0`.

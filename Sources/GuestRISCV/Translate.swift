@@ -90,6 +90,7 @@ extension Translator {
   /// Begins a part of the block with an entry of its own at `pc`.
   mutating func label(pc: UInt64) {
     builder.label(pc: pc)
+    farAddress.next = .max
     singles = InlineArray(repeating: .none)
   }
 

@@ -3,6 +3,13 @@
 import GuestKit
 import IR
 
+/// The address that an AUIPC left in a register, for the instruction at `next`.
+struct FarAddress {
+  var register: Int
+  var value: UInt64
+  var next: UInt64
+}
+
 /// The state of one translation. Translator functions take it and the decoded ``Instruction``.
 public struct Translator: ~Copyable {
   public var builder: Builder
@@ -16,6 +23,8 @@ public struct Translator: ~Copyable {
   public var length: Int
   /// The current instruction, an EBREAK, is a semihosting call.
   var isSemihostingCall = false
+  /// What the last AUIPC gave.
+  var farAddress = FarAddress(register: 0, value: 0, next: .max)
   /// By f register: the single-precision number it is known to hold, if any.
   var singles = InlineArray<32, ValueID>(repeating: .none)
 
