@@ -73,6 +73,8 @@ public struct EngineOptions: Sendable {
   private let statisticsCell = RawCell(EngineStatistics())
   private let builderCell: RawCell<Builder>
   private let labelsCell = RawCell([CodeAddress]())
+  private let openPagesCell = RawCell(OpenPages())
+  private let observersCell = RawCell([any TranslationObserver]())
   let window: MemoryWindow
   /// A window with nothing in it: every access takes the slow path.
   let emptyWindow: MemoryWindow
@@ -111,7 +113,12 @@ public struct EngineOptions: Sendable {
   var straddlers: [UInt64: [BlockID]] = [:]
   /// The regions among the blocks.
   public internal(set) var regions: [BlockID: CodeRegion] = [:]
-  var openPages = OpenPages()
+  var openPages: OpenPages {
+    @inline(__always)
+    _read { yield openPagesCell.value }
+    @inline(__always)
+    _modify { yield &openPagesCell.value }
+  }
   /// What generated code counts while executions are counted; stable addresses.
   var counters = CounterTable()
   /// What the engine counts meanwhile, by guest PC.
@@ -120,7 +127,12 @@ public struct EngineOptions: Sendable {
   var sampleInterval = Engine.shortestSampleInterval
   /// On the host's monotonic clock (ns): when the next sample is due, where nothing counts instructions.
   var nextSampleTime: UInt64 = 0
-  var observers: [any TranslationObserver] = []
+  var observers: [any TranslationObserver] {
+    @inline(__always)
+    _read { yield observersCell.value }
+    @inline(__always)
+    _modify { yield &observersCell.value }
+  }
   /// The vCPU that runs now, and the ticks at which it is to come back.
   var current: VCPU?
   var currentDeadline: UInt64 = .max
@@ -130,7 +142,8 @@ public struct EngineOptions: Sendable {
   private(set) var kicks: Kicks?
 
   public init<H: Host>(
-    guest: any Guest, host hostType: H.Type, interpreter interpreterType: (any PackedHost.Type)? = nil, space: AddressSpace,
+    guest: any Guest, host hostType: H.Type, interpreter interpreterType: (any PackedHost.Type)? = nil,
+    space: AddressSpace,
     clock: VirtualClock,
     events: EventQueue, vcpuCount: Int, options: EngineOptions = EngineOptions()
   ) throws(EngineError) {

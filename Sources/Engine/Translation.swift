@@ -143,7 +143,7 @@ extension Engine {
     } else {
       builder.restart(pc: key.pc)
     }
-    var stops = key.variant == .normal ? debug.breakpoints : []
+    var stops = key.variant == .normal && debug.hasBreakpoints.value ? debug.breakpoints : []
     if let end { stops.insert(end, at: stops.firstIndex { $0 > end } ?? stops.count) }
     let request = TranslationRequest(
       pc: key.pc, flags: key.flags, code: code, maximumInstructions: maximumInstructions, stopBefore: stops,

@@ -11,7 +11,7 @@ extension ARMGuest {
   /// exception, change of state or end of the page; and on from there if an earlier branch leads to what follows.
   ///
   /// An odd PC stands for one that a branch with bit 0 clear led to: executing there faults, as the T bit is clear.
-  public func translate(_ request: TranslationRequest, into builder: inout Builder) {
+  public func translate(_ request: borrowing TranslationRequest, into builder: inout Builder) {
     var translator = Translator(builder, guest: self, flags: request.flags, pc: request.pc)
     if request.pc & 1 == 0 {
       translate(request, with: &translator)
@@ -22,7 +22,7 @@ extension ARMGuest {
     builder = translator.takeBuilder()
   }
 
-  private func translate(_ request: TranslationRequest, with translator: inout Translator) {
+  private func translate(_ request: borrowing TranslationRequest, with translator: inout Translator) {
     let limit = min(max(request.maximumInstructions, 1), request.region == nil ? Self.blockLimit : Int.max)
     var offset = 0
     let stops = request.stopBefore
@@ -58,7 +58,8 @@ extension ARMGuest {
 
   /// Where the IT block ends that begins at `offset` with ITSTATE `state`; nil if that is out of reach, or a breakpoint in
   /// between.
-  private func end(ofITBlock state: UInt8, from offset: Int, _ request: TranslationRequest, _ nextStop: Int) -> UInt64?
+  private func end(ofITBlock state: UInt8, from offset: Int, _ request: borrowing TranslationRequest, _ nextStop: Int)
+    -> UInt64?
   {
     var end = offset
     for _ in 0...Translator.remaining(state) {

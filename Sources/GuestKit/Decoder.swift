@@ -48,10 +48,10 @@ public struct InstructionGroup<Translator: ~Copyable>: Sendable {
   public let bits: UInt32
   /// Number of its row in the table.
   public let row: Int
-  /// First runs of the row's fields, by ``Field/index``.
-  @usableFromInline let fields: UnsafePointer<FieldRun>
+  /// First parts of the row's fields, by ``Field/index``.
+  @usableFromInline let fields: UnsafePointer<FieldPart>
 
-  @inlinable init(bits: UInt32, row: Int, fields: UnsafePointer<FieldRun>) {
+  @inlinable init(bits: UInt32, row: Int, fields: UnsafePointer<FieldPart>) {
     self.bits = bits
     self.row = row
     unsafe self.fields = fields
@@ -61,25 +61,55 @@ public struct InstructionGroup<Translator: ~Copyable>: Sendable {
   @inlinable public subscript(field: Field) -> Int {
     @inline(__always)
     get {
-      let head = unsafe fields[field.index]
-      return head.next == 0 ? head.finish(head.bits(of: bits)) : join(field)
+      let part = unsafe fields[field.index]
+      return part.next == 0 ? part.finish(part.bits(of: bits)) : join(field)
     }
   }
 
-  /// The value of a field in several runs.
+  /// The value of a field in several parts.
   @inline(never)
   @usableFromInline func join(_ field: Field) -> Int {
-    var run = unsafe fields + field.index
-    let head = unsafe run.pointee
+    var part = unsafe fields + field.index
+    let head = unsafe part.pointee
     var value = head.bits(of: bits)
     var next = Int(head.next)
     while next != 0 {
-      unsafe run += next
-      value |= unsafe run.pointee.bits(of: bits)
-      next = unsafe Int(run.pointee.next)
+      unsafe part += next
+      value |= unsafe part.pointee.bits(of: bits)
+      next = unsafe Int(part.pointee.next)
     }
     return head.finish(value)
   }
+}
+
+/// A run of a field's bits made ready for decoding: a rotation and a mask; then, for the field as a whole, what extends its
+/// sign and adds to it.
+@usableFromInline struct FieldPart: BitwiseCopyable {
+  @usableFromInline var mask: UInt64 = 0
+  /// The field's highest bit if it is signed, else 0. Only in the first part.
+  @usableFromInline var sign: UInt64 = 0
+  /// What is added to the whole value, less `sign`. Only in the first part.
+  @usableFromInline var bias = 0
+  @usableFromInline var rotation: UInt32 = 0
+  /// How far behind the field's next part is in the pool; 0 ends.
+  @usableFromInline var next: UInt32 = 0
+
+  init(_ run: FieldRun) {
+    mask = UInt64(run.mask) << UInt64(run.to)
+    sign = run.signShift == 0 ? 0 : 1 << UInt64(63 - run.signShift)
+    bias = Int(run.add) &- Int(bitPattern: UInt(sign))
+    rotation = UInt32(run.from) &- UInt32(run.to) & 63
+  }
+
+  @inlinable @inline(__always)
+  func bits(of encoding: UInt32) -> UInt64 {
+    let encoding = UInt64(encoding)
+    return (encoding &>> UInt64(rotation) | encoding &<< (64 &- UInt64(rotation))) & mask
+  }
+
+  /// The field's value, of the bits of all its parts.
+  @inlinable @inline(__always)
+  func finish(_ bits: UInt64) -> Int { Int(truncatingIfNeeded: bits ^ sign) &+ bias }
 }
 
 /// Holds the translator function of a row.
@@ -117,7 +147,7 @@ public struct InstructionGroup<Translator: ~Copyable>: Sendable {
   @usableFromInline let long: DecodeIndex
   @usableFromInline let candidates: RawTable<Candidate>
   @usableFromInline let exclusions: RawTable<Exclusion>
-  @usableFromInline let runs: UnsafeMutableBufferPointer<FieldRun>
+  @usableFromInline let parts: RawTable<FieldPart>
   /// By row. Unmanaged, since counting references would take longer than the rest of the call.
   @usableFromInline let translators: RawTable<Unmanaged<TranslatorBox<Translator>>>
 
@@ -188,22 +218,22 @@ public struct InstructionGroup<Translator: ~Copyable>: Sendable {
     self.candidates = RawTable(copying: candidates)
     self.exclusions = RawTable(copying: exclusions)
     unsafe translators = RawTable(copying: rows.map { unsafe Unmanaged.passRetained(TranslatorBox($0.translate)) })
-    unsafe runs = Self.pool(patterns)
+    parts = RawTable(copying: Self.pool(patterns))
   }
 
   deinit {
     for row in unsafe 0..<translators.capacity { unsafe translators[row].release() }
     unsafe translators.deallocate()
-    unsafe runs.deallocate()
+    parts.deallocate()
     candidates.deallocate()
     exclusions.deallocate()
     short.starts.deallocate()
     long.starts.deallocate()
   }
 
-  /// First runs of all fields of all rows, then the further ones.
-  private static func pool(_ patterns: [Pattern]) -> UnsafeMutableBufferPointer<FieldRun> {
-    var pool = Array(repeating: FieldRun(), count: patterns.count * Field.count)
+  /// First parts of all fields of all rows, then the further ones.
+  private static func pool(_ patterns: [Pattern]) -> [FieldPart] {
+    var pool = Array(repeating: FieldPart(FieldRun()), count: patterns.count * Field.count)
     for (row, pattern) in patterns.enumerated() {
       for (field, runs) in pattern.fields.enumerated() {
         var place = row * Field.count + field
@@ -211,20 +241,19 @@ public struct InstructionGroup<Translator: ~Copyable>: Sendable {
           if number > 0 {
             pool[place].next = UInt32(pool.count - place)
             place = pool.count
-            pool.append(run)
+            pool.append(FieldPart(run))
           } else {
-            pool[place] = run
+            pool[place] = FieldPart(run)
           }
         }
       }
     }
-    let memory = UnsafeMutableBufferPointer<FieldRun>.allocate(capacity: pool.count)
-    _ = unsafe memory.initialize(from: pool)
-    return unsafe memory
+    return pool
   }
 
   /// The instruction that `bits` encodes, of `length` bytes (2 or 4); nil for an encoding without a row.
-  @inlinable public func decode(_ bits: UInt32, length: Int) -> Instruction? {
+  @inlinable @inline(__always)
+  public func decode(_ bits: UInt32, length: Int) -> Instruction? {
     length == 2 ? find(bits, short) : find(bits, long)
   }
 
@@ -235,7 +264,7 @@ public struct InstructionGroup<Translator: ~Copyable>: Sendable {
       if bits & candidate.mask == candidate.value {
         let instruction = unsafe Instruction(
           bits: bits, row: Int(candidate.row),
-          fields: UnsafePointer(runs.baseAddress!) + Int(candidate.row) &* Field.count)
+          fields: UnsafePointer(parts.memory + Int(candidate.row) &* Field.count))
         if candidate.exclusionCount == 0 || admits(candidate, instruction) { return instruction }
       }
       if candidate.isLast { return nil }
@@ -274,11 +303,10 @@ public struct InstructionGroup<Translator: ~Copyable>: Sendable {
 
 /// Which bits of an encoding choose the bucket of rows to try.
 public struct DecodeIndex {
-  /// For each range: how far to shift right, what to keep, and how far to shift left.
+  /// For each range: how far to shift right, and what to keep then.
   @usableFromInline struct Piece: Sendable {
     @usableFromInline var shift: UInt32
     @usableFromInline var mask: UInt32
-    @usableFromInline var place: UInt32
   }
   @usableFromInline var pieces: (Piece, Piece, Piece)
   @usableFromInline var count: Int
@@ -287,11 +315,13 @@ public struct DecodeIndex {
 
   init(_ ranges: [Range<Int>]) {
     precondition(ranges.count <= 3, "a decode index has at most three ranges")
-    let none = Piece(shift: 0, mask: 0, place: 0)
+    let none = Piece(shift: 0, mask: 0)
     var list = [none, none, none]
     var place = 0
     for (number, range) in ranges.enumerated() {
-      list[number] = Piece(shift: UInt32(range.lowerBound), mask: (1 << UInt32(range.count)) - 1, place: UInt32(place))
+      precondition(range.lowerBound >= place, "a decode index has its ranges in order")
+      list[number] = Piece(
+        shift: UInt32(range.lowerBound - place), mask: ((1 << UInt32(range.count)) - 1) << UInt32(place))
       place += range.count
     }
     pieces = (list[0], list[1], list[2])
@@ -299,11 +329,11 @@ public struct DecodeIndex {
     starts = RawTable(capacity: count)
   }
 
-  @inlinable func bucket(of bits: UInt32) -> Int {
+  @inlinable @inline(__always)
+  func bucket(of bits: UInt32) -> Int {
     Int(
-      (bits &>> pieces.0.shift & pieces.0.mask) &<< pieces.0.place
-        | (bits &>> pieces.1.shift & pieces.1.mask) &<< pieces.1.place
-        | (bits &>> pieces.2.shift & pieces.2.mask) &<< pieces.2.place)
+      bits &>> pieces.0.shift & pieces.0.mask | bits &>> pieces.1.shift & pieces.1.mask
+        | bits &>> pieces.2.shift & pieces.2.mask)
   }
 
   /// Every bucket that encodings with these fixed bits can fall into.

@@ -93,26 +93,28 @@ public protocol PhysicalMemoryPort: AnyObject {
 ///
 /// `bytes` reach to the end of the PC's page. An instruction that goes on beyond it asks for `nextPage`.
 @safe public struct CodeBytes {
-  public let bytes: UnsafeRawBufferPointer
+  @usableFromInline let base: UnsafeRawPointer
+  public let count: Int
   /// The first bytes of the following page, or the exception that fetching them raises.
   public let nextPage: () -> Result<UInt64, GuestException>
 
+  /// - Parameter bytes: at least one.
   public init(_ bytes: UnsafeRawBufferPointer, nextPage: @escaping () -> Result<UInt64, GuestException>) {
-    unsafe self.bytes = bytes
+    unsafe base = bytes.baseAddress!
+    count = bytes.count
     self.nextPage = nextPage
   }
 
-  @inlinable public var count: Int { unsafe bytes.count }
-
   /// `T` at `offset`, little-endian; the caller has checked `offset + size <= count`.
-  @inlinable public func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: T.Type) -> T {
-    precondition(offset >= 0 && offset + MemoryLayout<T>.size <= count)
-    return unsafe T(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: type))
+  @inlinable @inline(__always)
+  public func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: T.Type) -> T {
+    precondition(offset >= 0 && offset &+ MemoryLayout<T>.size <= count)
+    return unsafe T(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: type))
   }
 }
 
 /// What the engine asks a front end to translate.
-public struct TranslationRequest {
+public struct TranslationRequest: ~Copyable {
   public var pc: UInt64
   public var flags: TranslationFlags
   public var code: CodeBytes
@@ -289,7 +291,7 @@ public protocol Guest: AnyObject, Sendable {
   func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction]
 
   /// Translates from `request.pc` on until a block end; always at least one instruction, or an op that raises.
-  func translate(_ request: TranslationRequest, into builder: inout Builder)
+  func translate(_ request: borrowing TranslationRequest, into builder: inout Builder)
 
   /// Walks page tables and protection tables for an access of `size` bytes at `address`.
   /// - Throws: the exception the access raises.

@@ -22,15 +22,13 @@ public struct Field: ExpressibleByUnicodeScalarLiteral, Hashable, Sendable, Bitw
 /// A run of neighbouring bits of a field: where they stand in the encoding, and where in the field's value.
 public struct FieldRun: Equatable, Sendable {
   /// As many low ones as it has bits.
-  @usableFromInline var mask: UInt32 = 0
-  @usableFromInline var from: UInt8 = 0
-  @usableFromInline var to: UInt8 = 0
+  var mask: UInt32 = 0
+  var from: UInt8 = 0
+  var to: UInt8 = 0
   /// Sign extension of the whole value: 64 less its width, 0 for none. Only in the first run.
-  @usableFromInline var signShift: UInt8 = 0
+  var signShift: UInt8 = 0
   /// Added to the whole value. Only in the first run.
-  @usableFromInline var add: Int32 = 0
-  /// How far behind the field's next run is in the pool; 0 ends.
-  @usableFromInline var next: UInt32 = 0
+  var add: Int32 = 0
 }
 
 /// A compiled pattern string.
@@ -200,8 +198,8 @@ public struct Pattern: Sendable {
 extension FieldRun {
   /// The run's bits in the encoding.
   var encodingMask: UInt32 { mask << UInt32(from) }
-  @inlinable func bits(of encoding: UInt32) -> Int { Int(encoding &>> UInt32(from) & mask) &<< Int(to) }
-  @inlinable func finish(_ value: Int) -> Int {
+  func bits(of encoding: UInt32) -> Int { Int(encoding &>> UInt32(from) & mask) &<< Int(to) }
+  func finish(_ value: Int) -> Int {
     (value &<< Int(signShift)) &>> Int(signShift) &+ Int(add)
   }
 }

@@ -9,31 +9,37 @@ extension RISCVGuest {
 
   /// Translates an extended basic block: on through branches that fall through, up to the first unconditional jump,
   /// exception, change of state or end of the page; and on from there if an earlier branch leads to what follows.
-  public func translate(_ request: TranslationRequest, into builder: inout Builder) {
+  public func translate(_ request: borrowing TranslationRequest, into builder: inout Builder) {
     var translator = Translator(builder, guest: self, flags: request.flags, pc: request.pc)
     translate(request, with: &translator)
     builder = translator.takeBuilder()
   }
 
-  private func translate(_ request: TranslationRequest, with translator: inout Translator) {
-    let limit = min(max(request.maximumInstructions, 1), request.region == nil ? Self.blockLimit : Int.max)
+  private func translate(_ request: borrowing TranslationRequest, with translator: inout Translator) {
+    let region = request.region
+    let limit = min(max(request.maximumInstructions, 1), region == nil ? Self.blockLimit : Int.max)
+    let count = request.code.count
     var offset = 0
     let stops = request.stopBefore
     var nextStop = 0
-    for number in 0..<limit {
-      var pc = translator.address(request.pc &+ UInt64(offset))
+    var number = 0
+    while number < limit {
+      var pc = translator.address(request.pc &+ UInt64(truncatingIfNeeded: offset))
+      var isLabel = false
       if number > 0 {
-        guard translator.goOn(at: &pc, request.region) else { return }
-        offset = Int(translator.address(pc &- request.pc))
-        while nextStop < stops.count, stops[nextStop] < pc { nextStop += 1 }
-        if offset >= request.code.count || nextStop < stops.count && stops[nextStop] == pc {
-          return translator.stop(before: pc)
+        isLabel = translator.builder.targets.contains(pc)
+        if let region {
+          guard translator.goOn(at: &pc, region) else { return }
+          offset = Int(truncatingIfNeeded: translator.address(pc &- request.pc))
+          isLabel = translator.builder.targets.contains(pc) || region.isLabel(pc)
+        } else if !isLabel, translator.builder.isTerminated {
+          return
         }
+        while nextStop < stops.count, stops[nextStop] < pc { nextStop += 1 }
+        if offset >= count || nextStop < stops.count && stops[nextStop] == pc { return translator.stop(before: pc) }
       }
       guard let (encoding, length) = fetch(request.code, offset, first: number == 0, &translator, pc) else { return }
-      if number > 0, translator.builder.targets.contains(pc) || request.region?.isLabel(pc) == true {
-        translator.label(pc: pc)
-      }
+      if isLabel { translator.label(pc: pc) }
       translator.begin(pc: pc, length: length)
       if semihosting, encoding == Self.ebreak {
         translator.isSemihostingCall = isSemihostingCall(request.code, offset)
@@ -43,20 +49,30 @@ extension RISCVGuest {
       } else {
         translator.illegal(encoding)
       }
-      offset += length
+      offset &+= length
+      number &+= 1
     }
     translator.stop(before: translator.nextPC)
   }
 
   /// The encoding at `offset` and its length. An instruction that reaches into the next page is only taken at the start
   /// of a block; nil when the block has been ended instead.
+  @inline(__always)
   private func fetch(
     _ code: CodeBytes, _ offset: Int, first: Bool, _ translator: inout Translator, _ pc: UInt64
   ) -> (UInt32, Int)? {
-    if offset + 4 <= code.count {
+    if offset &+ 4 <= code.count {
       let encoding = code.load(offset, as: UInt32.self)
       return encoding & 3 == 3 ? (encoding, 4) : (encoding & 0xFFFF, 2)
     }
+    return fetchLast(code, offset, first: first, &translator, pc)
+  }
+
+  /// The same, at the end of a page.
+  @inline(never)
+  private func fetchLast(
+    _ code: CodeBytes, _ offset: Int, first: Bool, _ translator: inout Translator, _ pc: UInt64
+  ) -> (UInt32, Int)? {
     let half = UInt32(code.load(offset, as: UInt16.self))
     if half & 3 != 3 { return (half, 2) }
     guard first else {
@@ -75,9 +91,8 @@ extension RISCVGuest {
 }
 
 extension Translator {
-  /// Moves `pc`, where the block so far leads to, on to where there is more to translate; false if there is none.
-  fileprivate mutating func goOn(at pc: inout UInt64, _ region: RegionShape?) -> Bool {
-    guard let region else { return !builder.isTerminated || builder.targets.contains(pc) }
+  /// Moves `pc`, where a region so far leads to, on to where there is more to translate; false if there is none.
+  fileprivate mutating func goOn(at pc: inout UInt64, _ region: RegionShape) -> Bool {
     if !builder.isTerminated {
       if region.contains(pc) { return true }
       stop(before: pc)
@@ -95,6 +110,7 @@ extension Translator {
   }
 
   /// Begins the instruction at `pc`.
+  @inline(__always)
   mutating func begin(pc: UInt64, length: Int) {
     self.pc = pc
     self.length = length

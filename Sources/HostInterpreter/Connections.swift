@@ -14,18 +14,18 @@ struct Connection: BitwiseCopyable {
 extension InterpreterHost: PackedHost {
   public func connect(_ site: UInt32, isReturn: Bool, to entry: CodeAddress) {
     let place = Int(site)
-    connections.append(Connection(site: place, isReturn: isReturn, before: code[place]))
+    connections.value.append(Connection(site: place, isReturn: isReturn, before: code[place]))
     if isReturn { code[place].returnEntry = entry.offset } else { code[place].connection = entry.offset }
   }
 
   public func disconnectAll() -> Int {
-    let count = connections.count
+    let count = connections.value.count
     for number in 0..<count {
-      let connection = connections[number]
+      let connection = connections.value[number]
       // An entry may have been closed there.
       if connection.isReturn || code[connection.site].connection != nil { code[connection.site] = connection.before }
     }
-    connections.removeAll()
+    connections.value.removeAll()
     return count
   }
 

@@ -19,10 +19,17 @@ public final class InterpreterHost: Host {
   /// Of the block that runs, by number.
   let values: RawTable<UInt64>
   /// Where the exits are that were connected, and where they led.
-  var connections = RawList<Connection>(reserving: 1 << 10)
+  let connections = RawCell(RawList<Connection>(reserving: 1 << 10))
   let returns = ReturnStack()
   let helpers: RawTable<HelperEntry>
-  var used = 1
+  /// The first place that is free.
+  var used: Int {
+    @inline(__always)
+    _read { yield usedCell.value }
+    @inline(__always)
+    _modify { yield &usedCell.value }
+  }
+  private let usedCell = RawCell(1)
 
   public init(_ configuration: HostConfiguration) throws(HostError) {
     guard configuration.interrupts.isDeterministic || configuration.entryLimit != nil else {
@@ -43,7 +50,7 @@ public final class InterpreterHost: Host {
     code.deallocate()
     links.deallocate()
     packer.value.deallocate()
-    connections.deallocate()
+    connections.value.deallocate()
     returns.deallocate()
     values.deallocate()
     helpers.deallocate()
@@ -69,7 +76,7 @@ public final class InterpreterHost: Host {
 
   public func reset() {
     used = 1
-    connections.removeAll()
+    connections.value.removeAll()
     returns.clear()
   }
 

@@ -79,7 +79,8 @@
   }
 
   /// Marks the start of the guest instruction at `pc`.
-  @inlinable public mutating func instruction(pc: UInt64, length: Int) {
+  @inlinable @inline(__always)
+  public mutating func instruction(pc: UInt64, length: Int) {
     pendingRetired &+= 1
     if packs { return packer.instruction(pc: pc, length: length) }
     ops.append(
@@ -267,7 +268,8 @@
   }
 
   /// Whether the last op ends the block, unless a label follows.
-  @inlinable public var isTerminated: Bool {
+  @inlinable @inline(__always)
+  public var isTerminated: Bool {
     packs ? packer.endsHere : !ops.isEmpty && ops[ops.count &- 1].opcode.endsBlock
   }
 }

@@ -120,8 +120,11 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
     distance = pc &- self.pc
     end = distance &+ UInt64(truncatingIfNeeded: length)
     endsHere = false
-    starts?.append(ops.count)
+    if starts != nil { noteStart() }
   }
+
+  @inline(never)
+  @usableFromInline mutating func noteStart() { starts?.append(ops.count) }
 
   public mutating func label(pc: UInt64, retired: UInt32) {
     let offset = pc &- self.pc
