@@ -63,32 +63,45 @@ extension Engine {
   /// Runs the block `id`, and what it leads to as long as the interpreter has a part in it: where its blocks meet those of
   /// the other host, nothing is chained.
   ///
-  /// - Returns: the block run last of those that were looked up.
-  func runThrough(_ vcpu: VCPU, from id: BlockID) -> BlockID {
+  /// - Returns: the exit that compiled code was left by; 0 for none.
+  func runThrough(_ vcpu: VCPU, from id: BlockID) -> UInt32 {
     let state = vcpu.state
     guard let interpreter else {
       host.run(store[id].compiled.entry, state)
-      return id
+      return state.exitSite
     }
     let (mode, debug, host) = (vcpu.mode, debug, host)
     let goesOn = kicks == nil && !log.isOn(.exec)
     let connects = connects
-    var id = id
+    var isInterpreted = store[id].tier == .interpreted
+    var entry = store[id].compiled.entry
     while true {
-      let tier = store[id].tier
-      let entry = store[id].compiled.entry
-      if tier == .interpreted { interpreter.run(entry, state) } else { host.run(entry, state) }
+      if isInterpreted { interpreter.run(entry, state) } else { host.run(entry, state) }
       let reason = state.exitReason
-      guard goesOn, reason == .unlinked || reason == .indirectMiss, !debug.hasBreakpoints.value else { return id }
-      let site = tier == .interpreted ? state.exitSite : 0
+      guard goesOn, reason == .unlinked || reason == .indirectMiss, !debug.hasBreakpoints.value else {
+        return isInterpreted ? 0 : state.exitSite
+      }
+      // Code that is not always the same flags' does not return straight away.
+      let mayReturn = reason == .indirectMiss && !flagsFollowCode && connects
+      var site: UInt32 = 0
+      if isInterpreted {
+        site = state.exitSite
+      } else if mayReturn, !vcpu.runsNextAlone {
+        site = interpreter.takeReturn(to: state.pc)
+        if site != 0, let back = interpreter.returnEntry(site) {
+          (isInterpreted, entry) = (true, back)
+          statistics.entries &+= 1
+          continue
+        }
+      }
       let next = next(vcpu, mode, interpreter, at: state.pc)
-      guard next != 0, tier == .interpreted || store[next].tier == .interpreted else { return id }
-      if site != 0, connects, store[next].tier == .interpreted, store[next].secondPage == .max,
-        !flagsFollowCode || reason == .unlinked
-      {
+      let staysHere = next != 0 && store[next].tier == .interpreted
+      guard next != 0, isInterpreted || staysHere else { return isInterpreted ? 0 : state.exitSite }
+      if site != 0, connects, staysHere, store[next].secondPage == .max, mayReturn || reason == .unlinked {
         interpreter.connect(site, isReturn: reason == .indirectMiss, to: store[next].compiled.entry)
       }
-      id = next
+      isInterpreted = staysHere
+      entry = store[next].compiled.entry
       statistics.entries &+= 1
     }
   }

@@ -76,10 +76,10 @@ extension Engine {
       vcpu.runsNextAlone = false
       if source != 0 { chain(vcpu, source, to: id) }
       source = 0
-      let last = enter(vcpu, id)
+      let exit = enter(vcpu, id)
       switch vcpu.state.exitReason {
       case .unlinked:
-        source = store[last].tier == .interpreted ? 0 : vcpu.state.exitSite
+        source = exit
         if options.countsExecutions, source != 0 {
           note(\.unchained, at: store[store.exits[Int(source)].source].key.pc)
         }
@@ -174,9 +174,9 @@ extension Engine {
     return true
   }
 
-  /// - Returns: the block run last, where some were run together.
+  /// - Returns: the exit that compiled code was left by; 0 for none.
   @discardableResult
-  private func enter(_ vcpu: VCPU, _ id: BlockID) -> BlockID {
+  private func enter(_ vcpu: VCPU, _ id: BlockID) -> UInt32 {
     let state = vcpu.state
     let isStep = store[id].key.variant == .step
     vcpu.isStepping = isStep
@@ -188,11 +188,11 @@ extension Engine {
     }
     statistics.entries &+= 1
     note(\.entries, at: state.pc)
-    var last = id
-    if isStep { host.run(store[id].compiled.entry, state) } else { last = runThrough(vcpu, from: id) }
+    var exit: UInt32 = 0
+    if isStep { host.run(store[id].compiled.entry, state) } else { exit = runThrough(vcpu, from: id) }
     account(vcpu)
     if isStep { vcpu.publish(vcpu.mode) }
-    return last
+    return exit
   }
 
   /// Makes a vCPU's header ready for translated code: the budget up to the deadline (none if the vCPU was kicked),

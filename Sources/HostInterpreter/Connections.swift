@@ -31,6 +31,13 @@ extension InterpreterHost: PackedHost {
 
   public func forgetReturns() { returns.clear() }
 
+  public func takeReturn(to pc: UInt64) -> UInt32 { unsafe returns.pop(to: pc, in: code.memory) }
+
+  public func returnEntry(_ site: UInt32) -> CodeAddress? {
+    let entry = CodeAddress(code[Int(site)].returnEntry)
+    return entry.offset == 0 || isWorn(entry) ? nil : entry
+  }
+
   public func isWorn(_ entry: CodeAddress) -> Bool {
     code[Int(entry.offset) &- 1].entries >= configuration.entryLimit ?? .max
   }
@@ -68,10 +75,18 @@ extension InterpreterHost: PackedHost {
     unsafe memory[Int(top)] = site
   }
 
+  /// The call that returns to `pc`, taken off: the last one, or the one before, where another host's function was left.
+  /// 0 if it is neither.
   @inline(__always)
-  func pop() -> UInt32 {
-    let site = unsafe memory[Int(top)]
-    top = (top &- 1) & (Self.depth &- 1)
-    return site
+  func pop(to pc: UInt64, in code: UnsafeMutablePointer<PackedOp>) -> UInt32 {
+    for depth in 0..<UInt32(2) {
+      let place = (top &- depth) & (Self.depth &- 1)
+      let site = unsafe memory[Int(place)]
+      if unsafe code[Int(site)].word == pc {
+        top = (place &- 1) & (Self.depth &- 1)
+        return site
+      }
+    }
+    return 0
   }
 }

@@ -75,7 +75,7 @@ import IR
   @inline(__always)
   mutating func step() -> Bool {
     let op = unsafe code[position]
-    let bits = op.type.bits
+    var bits: Int { op.type.bits }
     position &+= 1
     let a = value(op.a)
     let result: UInt64
@@ -287,10 +287,9 @@ import IR
   private mutating func goBack(to target: UInt64, _ isReturn: Bool) -> Bool {
     cpu.exitSite = 0
     guard isReturn else { return leave(.indirectMiss, pc: target) }
-    let site = returns.pop()
-    let word = unsafe code[Int(site)]
-    guard word.word == target else { return leave(.indirectMiss, pc: target) }
-    if word.returnEntry != 0 { return goOn(word.returnEntry) }
+    let site = unsafe returns.pop(to: target, in: code)
+    let entry = unsafe code[Int(site)].returnEntry
+    if entry != 0 { return goOn(entry) }
     cpu.exitSite = site
     return leave(.indirectMiss, pc: target)
   }

@@ -18,6 +18,10 @@ public protocol PackedHost: Host {
   /// What was called before is not known to be what it would be called now. Returns lead to where they were connected only
   /// as long as code stays where it is.
   func forgetReturns()
+  /// The site behind the last call, if that returns to `pc`, where other host's code has returned to; 0 if not.
+  func takeReturn(to pc: UInt64) -> UInt32
+  /// Where returns to behind a call go on, unless that was entered too often; nil as long as they leave.
+  func returnEntry(_ site: UInt32) -> CodeAddress?
   /// Whether `entry` was entered as often as may be.
   func isWorn(_ entry: CodeAddress) -> Bool
   /// Makes an entry leave for its own PC, whatever leads there.

@@ -20,7 +20,8 @@ public enum Type: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   @inlinable public var bytes: Int { (bits + 7) / 8 }
 
   /// A mask of the value's bits within 64 (all ones for `i64` and wider).
-  @inlinable public var mask: UInt64 { bits >= 64 ? .max : (1 << UInt64(bits)) &- 1 }
+  @inlinable @inline(__always)
+  public var mask: UInt64 { bits >= 64 ? .max : (1 << UInt64(bits)) &- 1 }
 
   @inlinable public var isInteger: Bool { self.rawValue >= Type.i1.rawValue && self.rawValue <= Type.i64.rawValue }
   @inlinable public var isFloat: Bool { rawValue >= Type.f32.rawValue }
