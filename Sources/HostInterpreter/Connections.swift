@@ -14,6 +14,8 @@ struct Connection: BitwiseCopyable {
 extension InterpreterHost: PackedHost {
   public func connect(_ site: UInt32, isReturn: Bool, to entry: CodeAddress) {
     let place = Int(site)
+    // A tombstone by now?
+    if !isReturn, code[place].flags.contains(.unchainable) { return }
     connections.value.append(Connection(site: place, isReturn: isReturn, before: code[place]))
     if isReturn { code[place].returnEntry = entry.offset } else { code[place].connection = entry.offset }
   }

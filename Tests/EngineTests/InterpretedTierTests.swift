@@ -64,6 +64,47 @@ import Testing
     #expect(view.host.allSatisfy { $0.op != nil })
   }
 
+  /// Two calls of a function and two of another by AUIPC and JALR, `turns` times.
+  private static func calls(_ turns: Int32) -> [UInt32] {
+    [
+      Code.addi(5, 0, turns),
+      Code.jal(1, 28), Code.jal(1, 24), Code.auipc(1), jalr(1, 28), Code.addi(5, 5, -1), Code.bne(5, 0, -20), Code.stop,
+      Code.addi(10, 10, 1), jalr(0, 0),
+      Code.addi(10, 10, 100), jalr(0, 0),
+    ]
+  }
+  /// From `ra`.
+  private static func jalr(_ d: UInt32, _ offset: Int32) -> UInt32 { Code.addi(d, 1, offset) & ~0x7F | 0x67 }
+
+  /// What was once looked up is gone through without the engine, calls and returns as well.
+  @Test func blocksAreConnected() throws {
+    let rig = try rig(Self.calls(9))
+    #expect(rig.run(40) == .deadline)
+    let entries = rig.engine.statistics.entries
+    #expect(rig.run(100) == .deadline)
+    #expect(rig.engine.statistics.entries - entries <= 4)
+    #expect(rig.run(112) == .deadline)
+    #expect(rig.x(10) == 9 * 102)
+    #expect(!tiers(rig).contains(.quick))
+  }
+
+  /// Cutting what is connected changes nothing but the way, and code that becomes other code is not gone into.
+  @Test func connectionsAreCut() throws {
+    let rigs = try [rig(Self.calls(9)), rig(Self.calls(9)) { $0.tiers = .quick }]
+    for rig in rigs {
+      #expect(rig.run(40) == .deadline)
+      #expect(rig.engine.unchainAll() >= 5)
+      #expect(rig.engine.unchainAll() == 0)
+      #expect(rig.run(62) == .deadline)
+      // The first function.
+      try rig.engine.space.write(Rig.base + 32, size: 4, UInt64(Code.addi(10, 10, 7)))
+      #expect(rig.run(1000) == .deadline)
+      #expect(rig.x(10) > 9 * 102)
+    }
+    #expect(rigs[0].outcome == rigs[1].outcome)
+    #expect(tiers(rigs[0]).contains(.interpreted) && !tiers(rigs[1]).contains(.interpreted))
+  }
+
   /// Between blocks that the interpreter runs one after the other, and in front of a block that is there already.
   @Test func breakpointsStopInterpretedCode() throws {
     let rig = try rig(Self.loop(10))
