@@ -15,6 +15,8 @@ extension InterpreterHost {
       lines.append(
         HostLine(address: UInt64(index), bytes: [], text: text(instruction), op: sources[index - first]))
       index += instruction.hasWord ? 2 : 1
+      // Whatever follows a call is entered, so there is a word before it.
+      if configuration.entryLimit != nil, instruction.isCall { index += 1 }
     }
     return lines
   }
@@ -47,8 +49,12 @@ extension InterpreterHost {
         text += " \(instruction.condition.name)"
         operands.append(place(instruction.b))
       }
+      if let entry = instruction.connection {
+        operands.append("[\(entry)]")
+        break
+      }
       let distance = (instruction.target < 0 ? "" : "+") + "\(instruction.target)"
-      operands.append(instruction.hasWord ? Self.nextWord : distance)
+      operands.append(instruction.hasTargetWord ? Self.nextWord : distance)
     case .const: operands.append(instruction.hasWord ? Self.nextWord : "\(instruction.immediate)")
     case .load, .store:
       operands.append("[\(place(instruction.a)) + \(instruction.displacement)]")

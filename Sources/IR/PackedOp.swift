@@ -42,7 +42,8 @@ public struct PackedOp: BitwiseCopyable, Sendable {
 
   // MARK: Numbers
 
-  /// All of the second half: the PC before an entry or behind a call, a counter's address, what follows a `call` or a large constant.
+  /// All of the second half: the PC before an entry or behind a call, a counter's address, what follows a `call` or a
+  /// large constant.
   @inlinable public var word: UInt64 {
     get { tail }
     set { tail = newValue }
@@ -109,6 +110,9 @@ public struct PackedOp: BitwiseCopyable, Sendable {
   @inlinable public static var connectedSkip: UInt16 { 0xFFFE }
   @inlinable public var flags: ExitFlags { ExitFlags(rawValue: aux & 0xF) }
 
+  /// Whether it is an unconditional call.
+  @inlinable public var isCall: Bool { (opcode == .exit || opcode == .exitIndirect) && flags.contains(.isCall) }
+
   /// Makes an exit skip so many words.
   @inlinable mutating func stay(skipping words: Int) { c = Place(rawValue: UInt16(truncatingIfNeeded: words)) }
 
@@ -124,6 +128,7 @@ public struct PackedOp: BitwiseCopyable, Sendable {
   /// Whether the target is in a word of its own: in `aux`, of an exit that is not fused.
   @inlinable public var isFar: Bool { aux & 0x8000 != 0 }
   @inlinable mutating func makeFar() { aux |= 0x8000 }
+  @inlinable public var hasTargetWord: Bool { isFar && !(opcode == .exitIf && isFused) }
 
   /// Whether a word for the return follows, likewise; never with a far target.
   @inlinable public var hasReturn: Bool { aux & 0x4000 != 0 }
@@ -135,9 +140,8 @@ public struct PackedOp: BitwiseCopyable, Sendable {
     switch opcode {
     case .call, .raise: true
     case .const: aux != 0
-    case .exit, .exitIndirect: isFar || hasReturn
-    case .exitIf: isFar && !isFused
-    case .exitWith: isFar
+    case .exit, .exitIf, .exitWith: hasTargetWord || opcode == .exit && hasReturn
+    case .exitIndirect: hasReturn
     default: false
     }
   }

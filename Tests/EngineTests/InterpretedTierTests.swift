@@ -14,6 +14,7 @@ import Testing
 
   private func rig(_ program: [UInt32], _ change: (inout EngineOptions) -> Void = { _ in }) throws -> Rig {
     var options = EngineOptions()
+    options.tiers = .adaptive
     options.interpretedRuns = 20
     change(&options)
     return try Rig(X86_64Host.self, interpreter: InterpreterHost.self, program, options: options)
@@ -103,6 +104,21 @@ import Testing
     }
     #expect(rigs[0].outcome == rigs[1].outcome)
     #expect(tiers(rigs[0]).contains(.interpreted) && !tiers(rigs[1]).contains(.interpreted))
+  }
+
+  /// The words for returns and entries are no ops.
+  @Test func listingsGoOnBehindCalls() throws {
+    let rig = try rig([
+      Code.addi(5, 0, 1), Code.bne(5, 0, 8), Code.jal(1, 12), Code.addi(10, 10, 3), Code.stop, Code.addi(6, 6, 1),
+      Code.stop,
+    ])
+    #expect(rig.run(3) == .deadline)
+    let view = try rig.engine.inspect(try #require(rig.engine.store.valid.first))
+    #expect(
+      view.host.map(\.text).suffix(6) == [
+        "const.i64 2147483660 -> r1", "exit +20", "add.i64 r10, 3 -> r10", "exit +16", "add.i64 r6, 1 -> r6",
+        "exit +24",
+      ])
   }
 
   /// Between blocks that the interpreter runs one after the other, and in front of a block that is there already.
