@@ -23,10 +23,11 @@ struct BlockIndex {
 
   func deallocate() { slots.deallocate() }
 
-  /// - Complexity: the multiplier spreads PCs over the high bits (Knuth, The Art of Computer Programming 3, 6.4).
+  /// Neighbours in guest code are neighbours here, eight slots for 256 bytes: what is looked up next shares the line. The
+  /// multiplier spreads the 256 bytes over the table (Knuth, The Art of Computer Programming 3, 6.4).
   private func home(_ pc: UInt64, _ flags: TranslationFlags) -> Int {
-    let hash = (pc ^ UInt64(flags) << 40) &* 0x9E37_79B9_7F4A_7C15
-    return Int(truncatingIfNeeded: hash >> 32) & (slots.capacity - 1)
+    let hash = (pc >> 8 ^ UInt64(flags) << 32) &* 0x9E37_79B9_7F4A_7C15
+    return Int(truncatingIfNeeded: hash >> 32 &* 8 | pc >> 5 & 7) & (slots.capacity &- 1)
   }
 
   /// The newest of the blocks with this PC and these flags that `matches`; 0 for none.
@@ -37,7 +38,7 @@ struct BlockIndex {
     while slots[place].id != 0 {
       let slot = slots[place]
       if slot.pc == pc, slot.flags == flags, slot.id > found, matches(slot.id) { found = slot.id }
-      place = (place + 1) & (slots.capacity - 1)
+      place = (place &+ 1) & (slots.capacity &- 1)
     }
     return found
   }
@@ -50,7 +51,7 @@ struct BlockIndex {
 
   private mutating func put(_ slot: Slot) {
     var place = home(slot.pc, slot.flags)
-    while slots[place].id != 0 { place = (place + 1) & (slots.capacity - 1) }
+    while slots[place].id != 0 { place = (place &+ 1) & (slots.capacity &- 1) }
     slots[place] = slot
   }
 

@@ -22,6 +22,7 @@ public final class InterpreterHost: Host {
   let connections = RawCell(RawList<Connection>(reserving: 1 << 10))
   let returns = ReturnStack()
   let helpers: RawTable<HelperEntry>
+  let combinations = Combination.table()
   /// The first place that is free.
   var used: Int {
     @inline(__always)
@@ -54,6 +55,7 @@ public final class InterpreterHost: Host {
     returns.deallocate()
     values.deallocate()
     helpers.deallocate()
+    combinations.deallocate()
   }
 
   public func compile(

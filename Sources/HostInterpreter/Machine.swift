@@ -20,6 +20,7 @@ import IR
   private let isConnected: Bool
   private let entryLimit: UInt32
   private let returns: ReturnStack
+  private let combinations: UnsafeMutablePointer<Combination>
 
   /// The next op.
   private(set) var position: Int
@@ -46,6 +47,7 @@ import IR
     isConnected = host.configuration.entryLimit != nil
     entryLimit = host.configuration.entryLimit ?? 0
     returns = host.returns
+    unsafe combinations = host.combinations.memory
     position = Int(entry.offset)
     unsafe pc = code[position &- 1].word
     budget = cpu.budget
@@ -68,6 +70,14 @@ import IR
   @inline(__always)
   private func second(_ op: PackedOp) -> UInt64 {
     op.b == .immediate ? UInt64(bitPattern: op.immediate) : value(op.b)
+  }
+
+  /// The same without a branch, which would be mispredicted as often as not.
+  @inline(__always)
+  private func secondOrImmediate(_ op: PackedOp) -> UInt64 {
+    let isImmediate = op.b == .immediate
+    let loaded = value(isImmediate ? .none : op.b)
+    return isImmediate ? UInt64(bitPattern: op.immediate) : loaded
   }
 
   /// Executes the next op.
@@ -93,8 +103,9 @@ import IR
     case .setRegister:
       writeRegister(op, a)
       return true
-    case .add: result = Arithmetic.add(a, second(op), bits)
-    case .sub: result = Arithmetic.sub(a, second(op), bits)
+    case .add, .sub, .and, .or, .xor, .andNot:
+      let combination = unsafe combinations[Int(op.opcode.rawValue)]
+      result = combination.apply(a, secondOrImmediate(op)) & op.type.mask
     case .mul: result = Arithmetic.mul(a, second(op), bits)
     case .mulHighSigned: result = Arithmetic.mulHighSigned(a, second(op), bits)
     case .mulHighUnsigned: result = Arithmetic.mulHighUnsigned(a, second(op), bits)
@@ -103,10 +114,6 @@ import IR
     case .divUnsigned: result = Arithmetic.divUnsigned(a, second(op))
     case .remSigned: result = Arithmetic.remSigned(a, second(op), bits)
     case .remUnsigned: result = Arithmetic.remUnsigned(a, second(op))
-    case .and: result = a & second(op)
-    case .or: result = a | second(op)
-    case .xor: result = a ^ second(op)
-    case .andNot: result = a & ~second(op)
     case .shiftLeft: result = Arithmetic.shiftLeft(a, second(op), bits)
     case .shiftRight: result = Arithmetic.shiftRight(a, second(op), bits)
     case .shiftRightArithmetic: result = Arithmetic.shiftRightArithmetic(a, second(op), bits)
