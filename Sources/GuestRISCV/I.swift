@@ -78,7 +78,7 @@ extension BaseInteger {
   static func addi(_ t: inout Translator, _ i: Instruction) {
     // `li` and `mv` are addi: spare the later passes.
     if i.s == 0 {
-      t.setX(i.d, t.const(i.i))
+      t.setX(i.d, constant: Int64(i.i))
     } else if i.i == 0 {
       t.setX(i.d, t.x(i.s))
     } else {
@@ -98,10 +98,10 @@ extension BaseInteger {
   static func srli(_ t: inout Translator, _ i: Instruction) { t.immediate(.shiftRight, i) }
   static func srai(_ t: inout Translator, _ i: Instruction) { t.immediate(.shiftRightArithmetic, i) }
 
-  static func lui(_ t: inout Translator, _ i: Instruction) { t.setX(i.d, t.const(i.i)) }
+  static func lui(_ t: inout Translator, _ i: Instruction) { t.setX(i.d, constant: Int64(i.i)) }
   static func auipc(_ t: inout Translator, _ i: Instruction) {
     let address = t.address(t.pc &+ UInt64(bitPattern: Int64(i.i)))
-    t.setX(i.d, t.const(address: address))
+    t.setX(i.d, constant: t.number(address))
     t.farAddress = FarAddress(register: i.d, value: address, next: t.nextPC)
   }
 
@@ -158,7 +158,7 @@ extension BaseInteger {
       let wide = t.xlen == .i64 ? target : t.builder.unary(.zeroExtend, target, to: .i64)
       _ = t.builder.call(HelperNumber.checkTarget.rawValue, .i64, wide)
     }
-    t.setX(i.d, t.const(address: t.nextPC))
+    t.setX(i.d, constant: t.number(t.nextPC))
     var flags: ExitFlags = [.checksBudget]
     if isLink(i.d) { flags.insert(.isCall) }
     if isLink(i.s), i.s != i.d { flags.insert(.isReturn) }
@@ -171,7 +171,7 @@ extension BaseInteger {
   ) {
     let target = t.address(address)
     guard t.isTarget(target) else { return t.raise(Cause.instructionMisaligned, value: target) }
-    t.setX(i.d, t.const(address: t.nextPC))
+    t.setX(i.d, constant: t.number(t.nextPC))
     var flags = t.directFlags(to: target, taken: true).union(flags)
     if isLink(i.d) { flags.insert(.isCall) }
     t.builder.exit(to: target, flags)
@@ -190,12 +190,12 @@ extension BaseInteger {
   /// A side exit when taken; the block goes on with the fall-through.
   private static func branch(_ condition: Condition, _ t: inout Translator, _ i: Instruction) {
     let target = t.address(t.pc &+ UInt64(bitPattern: Int64(i.i)))
-    let (a, b) = (t.x(i.s), t.x(i.t))
+    let (a, b) = (t.operand(i.s), t.operand(i.t))
     if t.isTarget(target) {
-      t.builder.exitIf(t.builder.compare(condition, a, b), to: target, t.directFlags(to: target, taken: true))
+      t.builder.exitIf(a, condition, b, t.xlen, to: target, t.directFlags(to: target, taken: true))
     } else {
       let next = t.nextPC
-      t.builder.exitIf(t.builder.compare(condition.negated, a, b), to: next, t.directFlags(to: next, taken: false))
+      t.builder.exitIf(a, condition.negated, b, t.xlen, to: next, t.directFlags(to: next, taken: false))
       t.raise(Cause.instructionMisaligned, value: target)
     }
   }
@@ -205,11 +205,15 @@ extension BaseInteger {
 
 extension BaseInteger {
   private static func load(_ size: Int, signed: Bool, _ t: inout Translator, _ i: Instruction) {
-    let value = t.builder.load(t.xlen, MemoryAccess(size: size, signed: signed), at: t.x(i.s), offset: Int64(i.i))
-    t.setX(i.d, value)
+    let access = MemoryAccess(size: size, signed: signed)
+    if i.d == 0 {
+      _ = t.builder.load(t.xlen, access, at: t.x(i.s), offset: Int64(i.i))
+    } else {
+      t.builder.load(RISCVRegisters.x(i.d), t.xlen, access, at: t.operand(i.s), offset: Int64(i.i))
+    }
   }
   private static func store(_ size: Int, _ t: inout Translator, _ i: Instruction) {
-    t.builder.store(t.x(i.t), MemoryAccess(size: size), at: t.x(i.s), offset: Int64(i.i))
+    t.builder.store(t.operand(i.t), t.xlen, MemoryAccess(size: size), at: t.operand(i.s), offset: Int64(i.i))
   }
 
   static func lb(_ t: inout Translator, _ i: Instruction) { load(1, signed: true, &t, i) }

@@ -53,8 +53,12 @@ public struct Translator: ~Copyable {
   mutating func const(_ value: Int) -> ValueID { builder.const(xlen, Int64(value)) }
 
   /// An address as a value.
-  mutating func const(address: UInt64) -> ValueID {
-    builder.const(xlen, xlen == .i32 ? Int64(Int32(truncatingIfNeeded: address)) : Int64(bitPattern: address))
+  mutating func const(address: UInt64) -> ValueID { builder.const(xlen, number(address)) }
+
+  /// An address as a constant of type `xlen`.
+  @inline(__always)
+  func number(_ address: UInt64) -> Int64 {
+    xlen == .i32 ? Int64(Int32(truncatingIfNeeded: address)) : Int64(bitPattern: address)
   }
 
   /// Integer register `number`; x0 reads as 0.
@@ -79,28 +83,33 @@ public struct Translator: ~Copyable {
 
   // MARK: Forms that many instructions share
 
+  /// Integer register `number` as an operand of the builder's forms.
+  @inline(__always)
+  func operand(_ number: Int) -> Int { number == 0 ? Builder.zero : RISCVRegisters.x(number) }
+
   /// `rd = rs1 opcode rs2`
   mutating func registers(_ opcode: Opcode, _ i: Instruction) {
-    let (d, s, t) = (i.d, i.s, i.t)
-    guard d != 0, s != 0, t != 0 else { return setX(d, builder.binary(opcode, x(s), x(t))) }
-    builder.setRegister(RISCVRegisters.x(d), opcode, RISCVRegisters.x(s), RISCVRegisters.x(t), xlen)
+    if i.d != 0 { builder.setRegister(RISCVRegisters.x(i.d), opcode, operand(i.s), operand(i.t), xlen) }
   }
 
   /// `rd = rs1 opcode imm`
   mutating func immediate(_ opcode: Opcode, _ i: Instruction) {
-    let (d, s) = (i.d, i.s)
-    guard d != 0, s != 0 else { return setX(d, builder.binary(opcode, x(s), const(i.i))) }
-    builder.setRegister(RISCVRegisters.x(d), opcode, RISCVRegisters.x(s), constant: Int64(i.i), xlen)
+    if i.d != 0 { builder.setRegister(RISCVRegisters.x(i.d), opcode, operand(i.s), constant: Int64(i.i), xlen) }
   }
 
   /// `rd = sext32(rs1 opcode rs2)`
   mutating func wordRegisters(_ opcode: Opcode, _ i: Instruction) {
-    setWord(i.d, builder.binary(opcode, word(i.s), word(i.t)))
+    if i.d != 0 { builder.setRegister(RISCVRegisters.x(i.d), widened: opcode, operand(i.s), operand(i.t)) }
   }
 
   /// `rd = sext32(rs1 opcode imm)`
   mutating func wordImmediate(_ opcode: Opcode, _ i: Instruction) {
-    setWord(i.d, builder.binary(opcode, word(i.s), builder.const(.i32, Int64(i.i))))
+    if i.d != 0 { builder.setRegister(RISCVRegisters.x(i.d), widened: opcode, operand(i.s), constant: Int64(i.i)) }
+  }
+
+  /// `rd = number`
+  mutating func setX(_ number: Int, constant: Int64) {
+    if number != 0 { builder.setRegister(RISCVRegisters.x(number), constant: constant, xlen) }
   }
 
   /// A truth value as 0 or 1 in a register.

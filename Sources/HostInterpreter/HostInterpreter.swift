@@ -22,7 +22,7 @@ public final class InterpreterHost: Host {
   let connections = RawCell(RawList<Connection>(reserving: 1 << 10))
   let returns = ReturnStack()
   let helpers: RawTable<HelperEntry>
-  let combinations = Combination.table()
+  let families = Families()
   /// The first place that is free.
   var used: Int {
     @inline(__always)
@@ -55,7 +55,7 @@ public final class InterpreterHost: Host {
     returns.deallocate()
     values.deallocate()
     helpers.deallocate()
-    combinations.deallocate()
+    families.deallocate()
   }
 
   public func compile(

@@ -40,7 +40,11 @@ extension InterpreterHost {
   /// `add.i64 r5, %1, 3 -> r5`: what an op of the code does to which places.
   private func text(_ instruction: PackedOp) -> String {
     let info = instruction.opcode.info
-    var text = "\(info.name)" + (instruction.type == .none ? "" : ".\(instruction.type.name)")
+    let isConstant = instruction.opcode == .copy && instruction.b == .immediate
+    var text =
+      "\(isConstant ? Opcode.const.info.name : info.name)"
+      + (instruction.type == .none ? "" : ".\(instruction.type.name)")
+    if instruction.opcode.mayWiden, instruction.signBit != 0 { text += ".sx" }
     var operands: [String] = []
     switch instruction.opcode {
     case .exit, .exitIf, .exitWith:
@@ -55,7 +59,9 @@ extension InterpreterHost {
       }
       let distance = (instruction.target < 0 ? "" : "+") + "\(instruction.target)"
       operands.append(instruction.hasTargetWord ? Self.nextWord : distance)
-    case .const: operands.append(instruction.hasWord ? Self.nextWord : "\(instruction.immediate)")
+    case .const: operands.append(Self.nextWord)
+    case .copy where isConstant: operands.append("\(instruction.immediate)")
+    case .signExtend: operands += [place(instruction.a), "\(instruction.immediate)"]
     case .load, .store:
       operands.append("[\(place(instruction.a)) + \(instruction.displacement)]")
       if instruction.opcode == .store { operands.append(place(instruction.b)) }

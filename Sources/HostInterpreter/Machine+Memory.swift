@@ -4,7 +4,7 @@ import HostKit
 import IR
 
 extension Machine {
-  @inline(__always)
+  @inline(always)
   private func address(_ op: PackedOp, _ base: UInt64) -> UInt64 {
     let address = base &+ UInt64(bitPattern: op.displacement)
     return op.hasShortAddress ? address & 0xFFFF_FFFF : address
@@ -13,7 +13,7 @@ extension Machine {
   /// Where the bytes of an access lie in host memory, if the TLB has their page.
   ///
   /// - Parameter tags: offset of the tags for such accesses in the TLB.
-  @inline(__always)
+  @inline(always)
   private func place(_ op: PackedOp, _ address: UInt64, tags: Int) -> UnsafeMutableRawPointer? {
     guard op.usesTLB, let tlb = unsafe softTLB else { return nil }
     let index = SoftTLB.index(address)
@@ -25,26 +25,29 @@ extension Machine {
       bitPattern: UInt(truncatingIfNeeded: tlb[SoftTLB.addends / 8 + index] &+ address))
   }
 
-  @inline(__always)
+  @inline(always)
   mutating func load(_ op: PackedOp, _ base: UInt64) -> Bool {
     let address = address(op, base)
     guard let place = unsafe place(op, address, tags: SoftTLB.readTags) else { return accessSlowly(op, address, 0, 0) }
-    let raw: UInt64
-    let access = op.access
-    switch access.rawValue & 0xF {
-    case 0: raw = UInt64(unsafe place.load(as: UInt8.self))
-    case 1: raw = UInt64(unsafe place.loadUnaligned(as: UInt16.self))
-    case 2: raw = UInt64(unsafe place.loadUnaligned(as: UInt32.self))
-    case 8: raw = UInt64(bitPattern: Int64(unsafe place.load(as: Int8.self)))
-    case 9: raw = UInt64(bitPattern: Int64(unsafe place.loadUnaligned(as: Int16.self)))
-    case 10: raw = UInt64(bitPattern: Int64(unsafe place.loadUnaligned(as: Int32.self)))
-    default: raw = unsafe place.loadUnaligned(as: UInt64.self)
-    }
+    let raw = unsafe Self.read(place, op.access)
     set(op.result, raw & op.type.mask)
     return true
   }
 
-  @inline(__always)
+  @inline(always)
+  private static func read(_ place: UnsafeMutableRawPointer, _ access: MemoryAccess) -> UInt64 {
+    switch access.rawValue & 0xF {
+    case 0: UInt64(unsafe place.load(as: UInt8.self))
+    case 1: UInt64(unsafe place.loadUnaligned(as: UInt16.self))
+    case 2: UInt64(unsafe place.loadUnaligned(as: UInt32.self))
+    case 8: UInt64(bitPattern: Int64(unsafe place.load(as: Int8.self)))
+    case 9: UInt64(bitPattern: Int64(unsafe place.loadUnaligned(as: Int16.self)))
+    case 10: UInt64(bitPattern: Int64(unsafe place.loadUnaligned(as: Int32.self)))
+    default: unsafe place.loadUnaligned(as: UInt64.self)
+    }
+  }
+
+  @inline(always)
   mutating func store(_ op: PackedOp, _ base: UInt64, _ value: UInt64) -> Bool {
     let address = address(op, base)
     guard let place = unsafe place(op, address, tags: SoftTLB.writeTags) else {

@@ -6,6 +6,7 @@ import IR
 /// A vCPU in the middle of a block. Values are kept zero-extended to 64 bits; guest registers live in the state block.
 ///
 /// All that changes is in four words, and nothing that is not inlined gets at them, so they live in registers of the host.
+/// Hence `@inline(always)`: of what is only asked to be inlined the compiler leaves the last parts out of so large a function.
 @safe struct Machine {
   private let host: Unmanaged<InterpreterHost>
   private let code: UnsafeMutablePointer<PackedOp>
@@ -21,6 +22,8 @@ import IR
   private let entryLimit: UInt32
   private let returns: ReturnStack
   private let combinations: UnsafeMutablePointer<Combination>
+  private let shifts: UnsafeMutablePointer<Shift>
+  private let masks: UnsafeMutablePointer<UInt64>
 
   /// The next op.
   private(set) var position: Int
@@ -35,7 +38,7 @@ import IR
   static var callResult: Int { valueSlots - 2 }
 
   /// - Parameter host: outlives the machine.
-  @inline(__always)
+  @inline(always)
   init(_ host: InterpreterHost, entry: CodeAddress, cpu: VCPUState, followsLinks: Bool) {
     unsafe self.host = .passUnretained(host)
     unsafe code = host.code.memory
@@ -47,7 +50,9 @@ import IR
     isConnected = host.configuration.entryLimit != nil
     entryLimit = host.configuration.entryLimit ?? 0
     returns = host.returns
-    unsafe combinations = host.combinations.memory
+    unsafe combinations = host.families.combinations.memory
+    unsafe shifts = host.families.shifts.memory
+    unsafe masks = host.families.masks.memory
     position = Int(entry.offset)
     unsafe pc = code[position &- 1].word
     budget = cpu.budget
@@ -55,34 +60,35 @@ import IR
     if isConnected { unsafe code[position &- 1].countEntry() }
   }
 
-  @inline(__always)
+  @inline(always)
   private func slot(_ place: Place) -> UnsafeMutablePointer<UInt64> {
     unsafe (place.isValue ? valueBase : registerBase) + Int(place.rawValue)
   }
 
-  @inline(__always)
+  @inline(always)
   func value(_ place: Place) -> UInt64 { unsafe slot(place).pointee }
 
-  @inline(__always)
+  @inline(always)
   func set(_ place: Place, _ value: UInt64) { unsafe slot(place).pointee = value }
 
-  /// Operand `b` of an op that only computes.
-  @inline(__always)
+  /// Operand `b` of an op that only computes, without a branch, which would be mispredicted as often as not.
+  @inline(always)
   private func second(_ op: PackedOp) -> UInt64 {
-    op.b == .immediate ? UInt64(bitPattern: op.immediate) : value(op.b)
-  }
-
-  /// The same without a branch, which would be mispredicted as often as not.
-  @inline(__always)
-  private func secondOrImmediate(_ op: PackedOp) -> UInt64 {
     let isImmediate = op.b == .immediate
     let loaded = value(isImmediate ? .none : op.b)
     return isImmediate ? UInt64(bitPattern: op.immediate) : loaded
   }
 
+  /// The result of a member of a family: cut to its type, and sign-extended where the op says so.
+  @inline(always)
+  private func finish(_ op: PackedOp, _ result: UInt64) -> UInt64 {
+    let cut = unsafe result & masks[Int(op.type.rawValue)]
+    return (cut ^ op.signBit) &- op.signBit
+  }
+
   /// Executes the next op.
   /// - Returns: false when translated code is left; the state's header says why.
-  @inline(__always)
+  @inline(always)
   mutating func step() -> Bool {
     let op = unsafe code[position]
     var bits: Int { op.type.bits }
@@ -97,37 +103,25 @@ import IR
     case .count:
       count(at: UInt(truncatingIfNeeded: op.word))
       return true
-    case .const: result = op.aux == 0 ? UInt64(bitPattern: op.immediate) : nextWord()
-    case .copy, .zeroExtend, .bitcast: result = a
+    case .const: result = nextWord()
+    case .zeroExtend, .bitcast: result = a
     case .getRegister: result = readRegister(op)
     case .setRegister:
       writeRegister(op, a)
       return true
-    case .add, .sub, .and, .or, .xor, .andNot:
+    case .copy, .add, .sub, .and, .or, .xor, .andNot:
       let combination = unsafe combinations[Int(op.opcode.rawValue)]
-      result = combination.apply(a, secondOrImmediate(op)) & op.type.mask
-    case .mul: result = Arithmetic.mul(a, second(op), bits)
-    case .mulHighSigned: result = Arithmetic.mulHighSigned(a, second(op), bits)
-    case .mulHighUnsigned: result = Arithmetic.mulHighUnsigned(a, second(op), bits)
-    case .mulHighSignedUnsigned: result = Arithmetic.mulHighSignedUnsigned(a, second(op), bits)
-    case .divSigned: result = Arithmetic.divSigned(a, second(op), bits)
-    case .divUnsigned: result = Arithmetic.divUnsigned(a, second(op))
-    case .remSigned: result = Arithmetic.remSigned(a, second(op), bits)
-    case .remUnsigned: result = Arithmetic.remUnsigned(a, second(op))
-    case .shiftLeft: result = Arithmetic.shiftLeft(a, second(op), bits)
-    case .shiftRight: result = Arithmetic.shiftRight(a, second(op), bits)
-    case .shiftRightArithmetic: result = Arithmetic.shiftRightArithmetic(a, second(op), bits)
-    case .rotateLeft: result = Arithmetic.rotateLeft(a, second(op), bits)
-    case .rotateRight: result = Arithmetic.rotateRight(a, second(op), bits)
-    case .countLeadingZeros: result = Arithmetic.countLeadingZeros(a, bits)
-    case .countTrailingZeros: result = Arithmetic.countTrailingZeros(a, bits)
-    case .populationCount: result = UInt64(truncatingIfNeeded: a.nonzeroBitCount)
-    case .byteSwap: result = Arithmetic.byteSwap(a, bits)
+      result = finish(op, combination.apply(a, second(op)))
+    case .shiftLeft, .shiftRight, .shiftRightArithmetic, .signExtend:
+      let shift = unsafe shifts[Int(op.opcode.rawValue)]
+      result = finish(op, shift.apply(a, second(op), bits))
+    case .mul, .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned, .divSigned, .divUnsigned, .remSigned,
+      .remUnsigned, .rotateLeft, .rotateRight, .countLeadingZeros, .countTrailingZeros, .populationCount, .byteSwap:
+      result = op.compute(a, second(op))
     case .compare:
       let condition = Condition(rawValue: op.aux) ?? .equal
       result = condition.holds(a, second(op), bits: bits) ? 1 : 0
     case .select: result = a != 0 ? value(op.b) : value(op.c)
-    case .signExtend: result = Arithmetic.signExtend(a, from: Int(op.immediate), to: bits)
     case .truncate: result = a & op.type.mask
     case .load: return load(op, a)
     case .store: return store(op, a, value(op.b))
@@ -154,24 +148,24 @@ import IR
   }
 
   /// What stands behind an op that is longer than others.
-  @inline(__always)
+  @inline(always)
   private mutating func nextWord() -> UInt64 {
     position &+= 1
     return unsafe code[position &- 1].word
   }
 
-  @inline(__always)
+  @inline(always)
   private func float(_ op: PackedOp, _ a: UInt64) -> UInt64 {
     unsafe host._withUnsafeGuaranteedRef { $0.float(op, a, value(op.b), value(op.c), cpu) }
   }
 
-  @inline(__always)
+  @inline(always)
   private func count(at address: UInt) {
     guard let counter = unsafe UnsafeMutablePointer<UInt64>(bitPattern: address) else { return }
     unsafe counter.pointee &+= 1
   }
 
-  @inline(__always)
+  @inline(always)
   private func readRegister(_ op: PackedOp) -> UInt64 {
     let offset = Int(op.immediate)
     return switch op.type.bits {
@@ -182,7 +176,7 @@ import IR
     }
   }
 
-  @inline(__always)
+  @inline(always)
   private func writeRegister(_ op: PackedOp, _ value: UInt64) {
     let offset = Int(op.immediate)
     switch op.type.bits {
@@ -195,17 +189,17 @@ import IR
 
   // MARK: Calls out
 
-  @inline(__always)
+  @inline(always)
   private var callResult: UInt64 { unsafe valueBase[Self.valueSlots + Self.callResult] }
 
-  @inline(__always)
+  @inline(always)
   mutating func accessSlowly(_ op: PackedOp, _ address: UInt64, _ b: UInt64, _ c: UInt64) -> Bool {
     let current = pc &+ op.distance
     let isDone = unsafe host._withUnsafeGuaranteedRef { $0.access(op, address, b, c, cpu, current, budget) }
     return finish(op, isDone)
   }
 
-  @inline(__always)
+  @inline(always)
   private mutating func call(_ op: PackedOp, _ a: UInt64) -> Bool {
     let current = pc &+ op.distance
     let immediate = nextWord()
@@ -214,7 +208,7 @@ import IR
     return finish(op, isDone)
   }
 
-  @inline(__always)
+  @inline(always)
   private mutating func finish(_ op: PackedOp, _ isDone: Bool) -> Bool {
     budget = cpu.budget
     if isDone, op.result != .none { set(op.result, callResult & op.type.mask) }
@@ -223,12 +217,12 @@ import IR
 
   // MARK: Ways out
 
-  @inline(__always)
+  @inline(always)
   private mutating func target(_ op: PackedOp, isFar: Bool) -> UInt64 {
     isFar ? nextWord() : pc &+ UInt64(bitPattern: op.target)
   }
 
-  @inline(__always)
+  @inline(always)
   private mutating func exitIf(_ op: PackedOp, _ a: UInt64, _ bits: Int) -> Bool {
     guard op.isFused else {
       if a != 0 { return exit(op, retiring: op.retired, isFar: op.isFar) }
@@ -240,7 +234,7 @@ import IR
     return !holds || exit(op, retiring: op.fusedRetired, isFar: false)
   }
 
-  @inline(__always)
+  @inline(always)
   private mutating func exit(_ op: PackedOp, retiring retired: Int64, isFar: Bool) -> Bool {
     budget &-= retired
     if isConnected { return exitConnected(op, isFar: isFar) }
@@ -256,7 +250,7 @@ import IR
   }
 
   /// An exit that stays in the block, or may be connected.
-  @inline(__always)
+  @inline(always)
   private mutating func exitConnected(_ op: PackedOp, isFar: Bool) -> Bool {
     if op.skip < PackedOp.connectedSkip {
       position &+= Int(op.skip) &- 1
@@ -275,7 +269,7 @@ import IR
     return leave(mayConnect ? .unlinked : .indirectMiss, pc: target)
   }
 
-  @inline(__always)
+  @inline(always)
   private mutating func exitIndirect(_ op: PackedOp, to target: UInt64) -> Bool {
     budget &-= op.retired
     if op.hasReturn { returns.push(UInt32(truncatingIfNeeded: position)) }
@@ -283,14 +277,14 @@ import IR
     return isConnected ? goBack(to: target, op.flags.contains(.isReturn)) : lookUp(target)
   }
 
-  @inline(__always)
+  @inline(always)
   private mutating func lookUp(_ target: UInt64) -> Bool {
     guard followsLinks, let next = cpu.jumpCacheEntry(target) else { return leave(.indirectMiss, pc: target) }
     return enter(next)
   }
 
   /// Goes on behind the last call, if `target` is there.
-  @inline(__always)
+  @inline(always)
   private mutating func goBack(to target: UInt64, _ isReturn: Bool) -> Bool {
     cpu.exitSite = 0
     guard isReturn else { return leave(.indirectMiss, pc: target) }
@@ -302,7 +296,7 @@ import IR
   }
 
   /// Goes on in the connected block at `entry`, unless another host is to take it over.
-  @inline(__always)
+  @inline(always)
   private mutating func goOn(_ entry: UInt32) -> Bool {
     position = Int(entry)
     unsafe code[position &- 1].countEntry()
@@ -313,14 +307,14 @@ import IR
     return leave(.unlinked, pc: word.entryPC)
   }
 
-  @inline(__always)
+  @inline(always)
   private mutating func enter(_ next: UInt32) -> Bool {
     position = Int(next)
     unsafe pc = code[position &- 1].word
     return true
   }
 
-  @inline(__always)
+  @inline(always)
   private func leave(_ reason: ExitReason?, pc: UInt64) -> Bool {
     cpu.pc = pc
     cpu.budget = budget

@@ -45,11 +45,18 @@
   @inlinable @inline(__always)
   func place(of register: Int) -> Place { register < places.capacity ? places[register] : .none }
 
-  /// The places of three registers that are all operands.
+  /// The places of three registers, or of 0, that are all operands.
   @inlinable @inline(__always)
   func places(_ d: Int, _ s: Int, _ t: Int) -> (Place, Place, Place)? {
-    let (d, s, t) = (place(of: d), place(of: s), place(of: t))
-    return d == .none || s == .none || t == .none ? nil : (d, s, t)
+    guard let d = operand(d), let s = operand(s), let t = operand(t) else { return nil }
+    return (d, s, t)
+  }
+
+  @inlinable @inline(__always)
+  func operand(_ register: Int) -> Place? {
+    if register < 0 { return Place.none }
+    let place = place(of: register)
+    return place == .none ? nil : place
   }
 }
 
@@ -58,8 +65,7 @@
 extension Builder {
   /// Begins a block of packed code. See ``Packer/restart(pc:isPaged:usesTLB:firstExit:)``.
   public mutating func restartPacked(pc: UInt64, isPaged: Bool) {
-    restart(pc: pc)
-    packs = true
+    restart(pc: pc, packs: true)
     packing.restart()
     packer.restart(pc: pc, isPaged: isPaged, usesTLB: true, firstExit: nil)
   }

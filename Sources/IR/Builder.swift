@@ -10,7 +10,7 @@
   @usableFromInline var pendingRetired: UInt32 = 0
   @usableFromInline var instructionNumber: UInt32 = 0
   /// Where side exits so far lead to, ahead in the block.
-  public private(set) var targets: TargetSet
+  public internal(set) var targets: TargetSet
   /// By register number, below ``knownRegisters``: the value last read or written, if it is still there.
   @usableFromInline let contents: RawTable<UInt16>
 
@@ -43,9 +43,11 @@
   }
 
   /// Begins another block in the memory of the one there is.
-  public mutating func restart(pc: UInt64) {
+  public mutating func restart(pc: UInt64) { restart(pc: pc, packs: false) }
+
+  mutating func restart(pc: UInt64, packs: Bool) {
     self.pc = pc
-    packs = false
+    self.packs = packs
     ops.removeAll()
     valueTypes.removeAll()
     targets.restart(from: pc)
@@ -141,26 +143,6 @@
     if packs { return setPacked(register, value) }
     note(value, in: register)
     ops.append(Op(.setRegister, type(of: value), a: value, imm: Int64(register)))
-  }
-
-  /// Register `d` = register `s` `opcode` register `t`, all of one type: what most integer instructions do.
-  @inlinable public mutating func setRegister(_ d: Int, _ opcode: Opcode, _ s: Int, _ t: Int, _ type: Type) {
-    if packs, let (result, a, b) = packing.places(d, s, t) {
-      packer.compute(opcode, type, a, b, to: result)
-      return noteWrite(of: result)
-    }
-    setRegister(d, binary(opcode, getRegister(s, type), getRegister(t, type)))
-  }
-
-  /// Register `d` = register `s` `opcode` `constant`, of one type.
-  @inlinable public mutating func setRegister(
-    _ d: Int, _ opcode: Opcode, _ s: Int, constant: Int64, _ type: Type
-  ) {
-    if packs, let (result, a, _) = packing.places(d, s, s) {
-      packer.compute(opcode, type, a, constant: Int64(bitPattern: UInt64(bitPattern: constant) & type.mask), to: result)
-      return noteWrite(of: result)
-    }
-    setRegister(d, binary(opcode, getRegister(s, type), const(type, constant)))
   }
 
   /// Any op of one operand whose result has `type` (the operand's own by default).

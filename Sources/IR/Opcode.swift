@@ -189,6 +189,14 @@ extension Opcode {
     return table
   }
 
+  /// Whether packed code has it with a sign-extended result: ``PackedOp/widening``.
+  @inlinable public var mayWiden: Bool {
+    switch self {
+    case .add, .sub, .and, .or, .xor, .andNot, .shiftLeft, .shiftRight, .shiftRightArithmetic: true
+    default: false
+    }
+  }
+
   /// Whether the effects contain `.terminates`.
   @inlinable public var endsBlock: Bool { rawValue >= Opcode.exit.rawValue }
 

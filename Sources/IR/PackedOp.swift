@@ -49,7 +49,7 @@ public struct PackedOp: BitwiseCopyable, Sendable {
     set { tail = newValue }
   }
 
-  /// A constant operand or result, the offset of a guest register, the width that is extended from.
+  /// A constant operand, the offset of a guest register, the bits that a sign extension adds.
   @inlinable public var immediate: Int64 {
     get { Int64(bitPattern: tail) >> 16 }
     set { tail = tail & 0xFFFF | UInt64(bitPattern: newValue) << 16 }
@@ -61,6 +61,11 @@ public struct PackedOp: BitwiseCopyable, Sendable {
     get { Type(rawValue: UInt8(truncatingIfNeeded: upper)) ?? .none }
     set { upper = UInt32(newValue.rawValue) }
   }
+
+  /// In `aux` of an op with an `i32` result that is written to 64 bits, sign-extended: see ``Opcode/mayWiden``.
+  @inlinable public static var widening: UInt16 { 0x8000 }
+  /// The bit of the result that is extended; 0 for none.
+  @inlinable public var signBit: UInt64 { UInt64(aux) << 16 }
 
   // MARK: What may call out
 
@@ -138,8 +143,7 @@ public struct PackedOp: BitwiseCopyable, Sendable {
   /// return.
   @inlinable public var hasWord: Bool {
     switch opcode {
-    case .call, .raise: true
-    case .const: aux != 0
+    case .call, .raise, .const: true
     case .exit, .exitIf, .exitWith: hasTargetWord || opcode == .exit && hasReturn
     case .exitIndirect: hasReturn
     default: false

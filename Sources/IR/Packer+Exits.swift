@@ -53,8 +53,7 @@ extension Packer {
   public mutating func exit(
     _ opcode: Opcode, _ condition: Place = .none, to target: UInt64, _ flags: ExitFlags, retired: UInt32
   ) {
-    var flags = flags
-    if isPaged, (target ^ pc) & ~0xFFF != 0 { flags.insert(.unchainable) }
+    let flags = flagsOfExit(to: target, flags)
     let offset = Int64(bitPattern: target &- pc)
     let isFar = !PackedOp.fits(target: offset)
     let owed = Int32(truncatingIfNeeded: retired &+ carried)
@@ -63,11 +62,8 @@ extension Packer {
       ops[last].b != .immediate, PackedOp.canFuse(retired: owed)
     {
       let comparison = ops[last]
-      var fused = PackedOp(.exitIf, comparison.type, aux: flags.rawValue, a: comparison.a, b: comparison.b)
-      fused.fuse(Condition(rawValue: comparison.aux) ?? .equal, retired: owed)
-      fused.result = condition
-      fused.target = offset
-      ops[last] = fused
+      let holds = Condition(rawValue: comparison.aux) ?? .equal
+      ops[last] = fused(comparison.a, holds, comparison.b, comparison.type, condition, offset, flags, owed)
       noteOpen(last, offset, flags)
       last = -1
       return
@@ -88,6 +84,38 @@ extension Packer {
       put(op)
     }
     if isFar { put(word(target)) }
+  }
+
+  @inline(__always)
+  private func flagsOfExit(to target: UInt64, _ flags: ExitFlags) -> ExitFlags {
+    isPaged && (target ^ pc) & ~0xFFF != 0 ? flags.union(.unchainable) : flags
+  }
+
+  /// An exit where a comparison holds, in one op.
+  /// - Returns: false if it takes two; nothing was written.
+  mutating func exitIf(
+    _ a: Place, _ condition: Condition, _ b: Place, _ type: Type, to target: UInt64, _ flags: ExitFlags, retired: UInt32
+  ) -> Bool {
+    let flags = flagsOfExit(to: target, flags)
+    let offset = Int64(bitPattern: target &- pc)
+    let owed = Int32(truncatingIfNeeded: retired &+ carried)
+    guard nextExit == nil, PackedOp.fits(target: offset), PackedOp.canFuse(retired: owed) else { return false }
+    noteOpen(ops.count, offset, flags)
+    put(fused(a, condition, b, type, .scratch, offset, flags, owed))
+    last = -1
+    return true
+  }
+
+  @inline(__always)
+  private func fused(
+    _ a: Place, _ condition: Condition, _ b: Place, _ type: Type, _ result: Place, _ offset: Int64, _ flags: ExitFlags,
+    _ retired: Int32
+  ) -> PackedOp {
+    var op = PackedOp(.exitIf, type, aux: flags.rawValue, a: a, b: b)
+    op.fuse(condition, retired: retired)
+    op.result = result
+    op.target = offset
+    return op
   }
 
   private mutating func noteOpen(_ index: Int, _ offset: Int64, _ flags: ExitFlags) {

@@ -216,7 +216,7 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   public mutating func constant(_ type: Type, _ number: Int64, to result: Place) {
     let value = Int64(bitPattern: UInt64(bitPattern: number) & type.mask)
     let fits = PackedOp.fits(value)
-    var op = PackedOp(.const, type, aux: fits ? 0 : 1)
+    var op = fits ? PackedOp(.copy, type, b: .immediate) : PackedOp(.const, type)
     op.result = result
     if fits { op.immediate = value }
     last = ops.count
@@ -225,8 +225,7 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   }
 
   public mutating func signExtend(_ type: Type, _ a: Place, from bits: Int, to result: Place) {
-    compute(.signExtend, type, a, to: result)
-    ops[last].immediate = Int64(bits)
+    compute(.signExtend, type, a, constant: Int64(type.bits &- bits), to: result)
   }
 
   /// `getRegister` and `setRegister` of a register at an offset of the state block.

@@ -53,7 +53,7 @@ struct Runner {
     var row = Row(suite, name: program.name, group: program.group)
     row.output = program.expected
     row.figures = program.figures
-    for _ in 0..<repeats where row.failure == nil {
+    for _ in 0..<repeats * program.runs where row.failure == nil {
       for machine in machines {
         guard let command = machine.command(for: program) else { continue }
         if let failure = run(program, command, machine, into: &row) {

@@ -102,17 +102,32 @@ private struct Replay {
   }
 
   private mutating func compute(_ builder: inout Builder) {
-    let (d, s, t) = (1 + random.below(6), 1 + random.below(6), 1 + random.below(6))
-    let opcode = [Opcode.add, .sub, .xor, .shiftRight].randomElement(using: &random) ?? .add
-    switch random.below(3) {
-    case 0: builder.setRegister(d, opcode, s, t, .i64)
-    case 1: builder.setRegister(d, opcode, s, constant: Int64(bitPattern: random.next()) >> 20, .i64)
+    let d = 1 + random.below(6)
+    let (s, t) = (operand(), operand())
+    let opcode =
+      [Opcode.add, .sub, .and, .or, .xor, .andNot, .shiftLeft, .shiftRight, .shiftRightArithmetic, .mul, .rotateLeft]
+      .randomElement(using: &random) ?? .add
+    let constant = Int64(bitPattern: random.next()) >> [20, 40, 60].randomElement(using: &random)!
+    let access = MemoryAccess(size: 1 << random.below(4), signed: random.below(2) == 0)
+    switch random.below(17) {
+    case 0...2: builder.setRegister(d, opcode, s, t, .i64)
+    case 3...5: builder.setRegister(d, opcode, s, constant: constant, .i64)
+    case 6, 7: builder.setRegister(d, widened: opcode, s, t)
+    case 8, 9: builder.setRegister(d, widened: opcode, s, constant: constant)
+    case 10, 11: builder.setRegister(d, constant: constant, .i64)
+    case 12: builder.load(d, .i64, access, at: s, offset: constant)
+    case 13: builder.store(t, .i64, access, at: s, offset: constant)
+    case 14:
+      let condition = Condition.allCases.randomElement(using: &random) ?? .equal
+      builder.exitIf(s, condition, t, .i64, to: 0x10_0000, random.below(2) == 0 ? [] : .checksBudget)
     default:
-      let (a, b) = (builder.getRegister(s, .i64), builder.getRegister(t, .i64))
+      let (a, b) = (builder.getRegister(d, .i64), builder.getRegister(1 + random.below(6), .i64))
       let words = (builder.unary(.truncate, a, to: .i32), builder.unary(.truncate, b, to: .i32))
       builder.setRegister(d, builder.unary(.signExtend, builder.binary(opcode, words.0, words.1), to: .i64))
     }
   }
+
+  private mutating func operand() -> Int { random.below(5) == 0 ? Builder.zero : 1 + random.below(6) }
 
   private mutating func write(_ op: Op, _ builder: inout Builder) -> ValueID {
     let (a, b, c) = (value(op.a), value(op.b), value(op.c))
