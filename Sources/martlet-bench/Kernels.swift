@@ -87,9 +87,6 @@ struct Program {
   var wantsStatistics = false
   /// What it asks for and is given, and the text that ends the run.
   var prompt: (question: String, answer: String, last: String)?
-  /// How many runs count as one. Kernels that divide a run by ticks into user and system time do so by chance where it takes
-  /// few of them; the median of many runs is steady again.
-  var runs = 1
   /// How often Martlet is to stop it at random moments, after which the run ends.
   var stops = 0
   /// What is known of it by name.

@@ -59,8 +59,6 @@ struct Workshop {
 
   static let flatBlocks = 100_000
   static let flatPasses = 3
-  /// Runs of a program that takes about a tenth of a second.
-  static let shortRuns = 5
   private static let samepageScale: UInt32 = 600_000
 
   /// The programs of a suite; throws where it cannot run here.
@@ -122,7 +120,6 @@ struct Workshop {
       var program = try toolchain.compile(kernel, as: "flat-\(passes)", flags: [object], native: false)
       program.expected = "flat checksum=" + Self.hex(model.checksum)
       program.wantsStatistics = passes > 0
-      program.runs = Self.shortRuns
       program.figures = [
         "distinct instructions": Double(model.distinctInstructions), "blocks": Double(model.executedBlocks),
       ]
@@ -150,7 +147,6 @@ enum Firmware {
     var program = Program(name: name, group: .variant, guest: .rv64, elf: uBoot, native: nil)
     program.bios = openSBI
     program.wantsStatistics = true
-    program.runs = pressesKey ? Workshop.shortRuns : 1
     program.prompt = (question: "Hit any key", answer: pressesKey ? "\n" : "", last: "=> ")
     return program
   }
