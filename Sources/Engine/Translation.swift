@@ -128,7 +128,8 @@ extension Engine {
   ) throws(GuestException) {
     guard let (bytes, whole) = unsafe codeBytes(at: key.physicalPC) else { throw guest.accessFault(.execute, key.pc) }
     // Far from the page's end the next one is out of reach, and nothing need be remembered for it.
-    let isFar = whole && bytes.count / 16 > maximumInstructions
+    let isFar =
+      whole && maximumInstructions <= 0x1000 && maximumInstructions &* guest.longestInstruction < bytes.count
     let code =
       unsafe isFar
       ? CodeBytes(bytes, nextPage: Self.noNextPage)
@@ -146,7 +147,8 @@ extension Engine {
     var stops = key.variant == .normal && debug.hasBreakpoints.value ? debug.breakpoints : []
     if let end { stops.insert(end, at: stops.firstIndex { $0 > end } ?? stops.count) }
     let request = TranslationRequest(
-      pc: key.pc, flags: key.flags, code: code, maximumInstructions: maximumInstructions, stopBefore: stops,
+      pc: key.pc, flags: key.flags, code: consume code, maximumInstructions: maximumInstructions,
+      stopBefore: consume stops,
       region: region)
     guest.translate(request, into: &builder)
   }
@@ -168,7 +170,7 @@ extension Engine {
   }
 
   private static let noNextPage: @Sendable () -> Result<UInt64, GuestException> = {
-    preconditionFailure("no instruction takes over 16 bytes")
+    preconditionFailure("the block was to end in its page")
   }
 
   private func nextPageBytes(_ vcpu: VCPU, after pc: UInt64, whole: Bool) -> Result<UInt64, GuestException> {

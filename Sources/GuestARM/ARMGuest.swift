@@ -60,6 +60,7 @@ public final class ARMGuest: Guest {
     return !model.features.contains(.main) ? "armv6-m" : model.features.contains(.dsp) ? "armv7e-m" : "armv7-m"
   }
   public var addressBits: Int { 32 }
+  public var longestInstruction: Int { 4 }
   public var stackPointer: Int { ARMRegisters.sp }
   public var bootProtocol: BootProtocol { .vectorTable }
   public var flagsFollowCode: Bool { true }

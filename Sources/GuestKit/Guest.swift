@@ -259,6 +259,8 @@ public protocol Guest: AnyObject, Sendable {
   var helpers: [Helper] { get }
   /// Address width in bits: 32 or 64.
   var addressBits: Int { get }
+  /// Bytes of the longest instruction; at most 16.
+  var longestInstruction: Int { get }
   /// Register number of the stack pointer.
   var stackPointer: Int { get }
 

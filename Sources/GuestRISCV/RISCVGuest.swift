@@ -74,6 +74,7 @@ public final class RISCVGuest: Guest {
 
   public var architecture: String { xlen == 32 ? "riscv32" : "riscv64" }
   public var addressBits: Int { xlen }
+  public var longestInstruction: Int { 4 }
   /// By FENCE.I.
   public var fencesCode: Bool { true }
   /// `sp`

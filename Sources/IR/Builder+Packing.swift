@@ -6,7 +6,7 @@
 
 /// What a builder of packed code knows of values and registers.
 @usableFromInline struct Packing {
-  /// By register number; ``Place/none`` for one that is no operand.
+  /// By register number from ``Builder/zero`` on; ``Place/none`` for one that is no operand.
   @usableFromInline let places: RawTable<Place>
   // Large enough for any number a value can have; memory that is not touched costs nothing.
   /// By value: where it is. ``Place/immediate`` stands for a constant that is nowhere yet, ``isHalf`` marks the low half of
@@ -22,7 +22,7 @@
   @usableFromInline var allWritten = 0
 
   init(_ places: [Place]) {
-    self.places = RawTable(copying: places)
+    self.places = RawTable(copying: [.none] + places)
     writes = RawTable(capacity: (places.filter { $0 != .none }.map { Int($0.rawValue) }.max() ?? 0) + 1)
   }
 
@@ -43,20 +43,16 @@
   static var isHalf: UInt16 { 0x4000 }
 
   @inlinable @inline(__always)
-  func place(of register: Int) -> Place { register < places.capacity ? places[register] : .none }
-
-  /// The places of three registers, or of 0, that are all operands.
-  @inlinable @inline(__always)
-  func places(_ d: Int, _ s: Int, _ t: Int) -> (Place, Place, Place)? {
-    guard let d = operand(d), let s = operand(s), let t = operand(t) else { return nil }
-    return (d, s, t)
+  func place(of register: Int) -> Place {
+    register &+ 1 < places.capacity ? places[register &+ 1] : .none
   }
 
+  /// The place of a register that is an operand, or of 0.
   @inlinable @inline(__always)
-  func operand(_ register: Int) -> Place? {
-    if register < 0 { return Place.none }
-    let place = place(of: register)
-    return place == .none ? nil : place
+  func operand(_ register: Int) -> Place {
+    precondition(UInt(bitPattern: register &+ 1) < UInt(bitPattern: places.capacity))
+    assert(register == Builder.zero || places[register &+ 1] != .none)
+    return places[register &+ 1]
   }
 }
 

@@ -1,5 +1,5 @@
 // Owns the forms that most integer instructions have: ops that take registers and give one. Packed code has them as they are,
-// without a value for each operand; other code is built of the ops they stand for.
+// without a value for each operand; other code is built of the ops they stand for. Registers are of no more than 64 bits.
 
 extension Builder {
   /// In the place of a register's number: an operand that is always 0.
@@ -7,9 +7,9 @@ extension Builder {
 
   /// Register `d` = register `s` `opcode` register `t`, all of one type: what most integer instructions do.
   @inlinable public mutating func setRegister(_ d: Int, _ opcode: Opcode, _ s: Int, _ t: Int, _ type: Type) {
-    if packs, let (result, a, b) = packing.places(d, s, t) {
-      packer.compute(opcode, type, a, b, to: result)
-      return noteWrite(of: result)
+    if packs {
+      packer.compute(opcode, type, packing.operand(s), packing.operand(t), to: packing.operand(d))
+      return noteWrite(of: packing.operand(d))
     }
     setRegister(d, binary(opcode, operand(s, type), operand(t, type)))
   }
@@ -18,18 +18,20 @@ extension Builder {
   @inlinable public mutating func setRegister(
     _ d: Int, _ opcode: Opcode, _ s: Int, constant: Int64, _ type: Type
   ) {
-    if packs, let (result, a, _) = packing.places(d, s, s) {
-      packer.compute(opcode, type, a, constant: Int64(bitPattern: UInt64(bitPattern: constant) & type.mask), to: result)
-      return noteWrite(of: result)
+    if packs {
+      let constant = Int64(bitPattern: UInt64(bitPattern: constant) & type.mask)
+      packer.compute(opcode, type, packing.operand(s), constant: constant, to: packing.operand(d))
+      return noteWrite(of: packing.operand(d))
     }
     setRegister(d, binary(opcode, operand(s, type), const(type, constant)))
   }
 
   /// Register `d` of 64 bits = the low halves of registers `s` and `t` by `opcode`, sign-extended.
   @inlinable public mutating func setRegister(_ d: Int, widened opcode: Opcode, _ s: Int, _ t: Int) {
-    if packs, opcode.mayWiden, let (result, a, b) = packing.places(d, s, t) {
-      packer.compute(opcode, .i32, aux: PackedOp.widening, a, b, to: result)
-      return noteWrite(of: result)
+    if packs, opcode.mayWiden {
+      packer.compute(
+        opcode, .i32, aux: PackedOp.widening, packing.operand(s), packing.operand(t), to: packing.operand(d))
+      return noteWrite(of: packing.operand(d))
     }
     let (a, b) = (unary(.truncate, operand(s, .i64), to: .i32), unary(.truncate, operand(t, .i64), to: .i32))
     setRegister(d, unary(.signExtend, binary(opcode, a, b), to: .i64))
@@ -37,9 +39,11 @@ extension Builder {
 
   /// The same with a constant.
   @inlinable public mutating func setRegister(_ d: Int, widened opcode: Opcode, _ s: Int, constant: Int64) {
-    if packs, opcode.mayWiden, let (result, a, _) = packing.places(d, s, s) {
-      packer.compute(opcode, .i32, aux: PackedOp.widening, a, constant: constant & 0xFFFF_FFFF, to: result)
-      return noteWrite(of: result)
+    if packs, opcode.mayWiden {
+      packer.compute(
+        opcode, .i32, aux: PackedOp.widening, packing.operand(s), constant: constant & 0xFFFF_FFFF,
+        to: packing.operand(d))
+      return noteWrite(of: packing.operand(d))
     }
     let a = unary(.truncate, operand(s, .i64), to: .i32)
     setRegister(d, unary(.signExtend, binary(opcode, a, const(.i32, constant)), to: .i64))
@@ -47,9 +51,9 @@ extension Builder {
 
   /// Register `d` = `constant`.
   @inlinable public mutating func setRegister(_ d: Int, constant: Int64, _ type: Type) {
-    if packs, let (result, _, _) = packing.places(d, d, d) {
-      packer.constant(type, constant, to: result)
-      return noteWrite(of: result)
+    if packs {
+      packer.constant(type, constant, to: packing.operand(d))
+      return noteWrite(of: packing.operand(d))
     }
     setRegister(d, const(type, constant))
   }
@@ -58,9 +62,10 @@ extension Builder {
   @inlinable public mutating func load(
     _ d: Int, _ type: Type, _ access: MemoryAccess, at s: Int, offset: Int64
   ) {
-    if packs, let (result, address, _) = packing.places(d, s, s) {
-      packer.access(.load, type, access, address: type, address, displacement: offset, to: result)
-      return noteWrite(of: result)
+    if packs {
+      packer.access(
+        .load, type, access, address: type, packing.operand(s), displacement: offset, to: packing.operand(d))
+      return noteWrite(of: packing.operand(d))
     }
     setRegister(d, load(type, access, at: operand(s, type), offset: offset))
   }
@@ -69,8 +74,9 @@ extension Builder {
   @inlinable public mutating func store(
     _ t: Int, _ type: Type, _ access: MemoryAccess, at s: Int, offset: Int64
   ) {
-    if packs, let (address, stored, _) = packing.places(s, t, t) {
-      return packer.access(.store, type, access, address: type, address, displacement: offset, stored)
+    if packs {
+      return packer.access(
+        .store, type, access, address: type, packing.operand(s), displacement: offset, packing.operand(t))
     }
     store(operand(t, type), access, at: operand(s, type), offset: offset)
   }
@@ -79,8 +85,9 @@ extension Builder {
   public mutating func exitIf(
     _ s: Int, _ condition: Condition, _ t: Int, _ type: Type, to pc: UInt64, _ flags: ExitFlags
   ) {
-    if packs, let (a, b, _) = packing.places(s, t, t),
-      packer.exitIf(a, condition, b, type, to: pc, flags, retired: pendingRetired)
+    if packs,
+      packer.exitIf(
+        packing.operand(s), condition, packing.operand(t), type, to: pc, flags, retired: pendingRetired)
     {
       if !flags.contains(.unchainable) { targets.insert(pc) }
       return
