@@ -10,7 +10,6 @@ import IR
   public let number: Int
   public let state: VCPUState
   unowned let engine: Engine
-  private let stateMemory: UnsafeMutableRawPointer
   let stateSize: Int
   /// How the platform's counter follows from the vCPU's time. A copy: guests that poll the time read it very often.
   var timebase = Timebase(nil, nanosecondsPerTick: 1)
@@ -62,16 +61,14 @@ import IR
     self.number = number
     self.engine = engine
     stateSize = engine.guest.registerFile.stateSize
-    unsafe stateMemory = .allocate(byteCount: stateSize, alignment: 64)
-    unsafe stateMemory.initializeMemory(as: UInt8.self, repeating: 0, count: stateSize)
-    unsafe state = VCPUState(stateMemory)
+    state = .allocate(size: stateSize)
     mode = ModeContext(flags: 0, space: TranslationSpace(), memoryMode: engine.guest.memoryMode(0))
     emptyMode = mode
     super.init()
     state.store(unsafe UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque()), at: StateOffset.context)
   }
 
-  deinit { unsafe stateMemory.deallocate() }
+  deinit { state.deallocate() }
 
   /// Instructions executed since translated code was last entered, exact at a call out of it.
   /// Where virtual time follows the host's clock: ticks that have passed since.
@@ -193,14 +190,14 @@ import IR
   /// A copy of the whole state block, without the header's host addresses.
   public func saveRegisters() -> [UInt8] {
     unsafe [UInt8](
-      UnsafeRawBufferPointer(start: stateMemory + StateOffset.registers, count: stateSize - StateOffset.registers))
+      UnsafeRawBufferPointer(start: state.base + StateOffset.registers, count: stateSize - StateOffset.registers))
   }
 
   /// Puts back what ``saveRegisters()`` returned.
   public func restoreRegisters(_ bytes: [UInt8]) {
     let size = stateSize - StateOffset.registers
     guard bytes.count == size else { return }
-    unsafe UnsafeMutableRawBufferPointer(start: stateMemory + StateOffset.registers, count: size).copyBytes(from: bytes)
+    unsafe UnsafeMutableRawBufferPointer(start: state.base + StateOffset.registers, count: size).copyBytes(from: bytes)
   }
 }
 

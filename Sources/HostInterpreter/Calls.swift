@@ -4,7 +4,7 @@ import HostKit
 import IR
 
 extension InterpreterHost {
-  /// Makes an access by the slow path; its result is ``Machine/callResult``.
+  /// Makes an access by the slow path; its result is at ``IR/Place/scratch``.
   ///
   /// - Parameter pc: that of the current instruction.
   /// - Returns: false if translated code is to be left before that instruction; the header says why.
@@ -15,7 +15,8 @@ extension InterpreterHost {
     updateHeader(op, cpu, pc, budget)
     let request = Op(op.opcode, op.type, aux: op.access.rawValue, extra: op.atomicKind)
     let slowAccess = unsafe configuration.slowAccess
-    values[Machine.callResult] = unsafe slowAccess(cpu.base, address, b, c, SlowAccess(request).rawValue)
+    let result = unsafe slowAccess(cpu.base, address, b, c, SlowAccess(request).rawValue)
+    cpu.store(result, at: Int(Place.scratch.number) * 8)
     return isCompleted(op, cpu, pc, hasLeft: cpu.accessOutcome == .left)
   }
 
@@ -28,7 +29,8 @@ extension InterpreterHost {
     let helper = helpers[Int(op.aux)]
     cpu.budget = budget
     if helper.callsOut { updateHeader(op, cpu, pc, budget) }
-    values[Machine.callResult] = unsafe helper.function(cpu.base, a, b, c, immediate)
+    let result = unsafe helper.function(cpu.base, a, b, c, immediate)
+    cpu.store(result, at: Int(Place.scratch.number) * 8)
     guard helper.callsOut else { return true }
     return isCompleted(op, cpu, pc, hasLeft: helper.mayRaise && cpu.exitReason != nil)
   }

@@ -16,8 +16,6 @@ public final class InterpreterHost: Host {
   let links: RawTable<UInt32>
   /// Writes the blocks that come as IR.
   let packer = RawCell(Packer())
-  /// Of the block that runs, by number.
-  let values: RawTable<UInt64>
   /// Where the exits are that were connected, and where they led.
   let connections = RawCell(RawList<Connection>(reserving: 1 << 10))
   let returns = ReturnStack()
@@ -40,8 +38,6 @@ public final class InterpreterHost: Host {
     let capacity = max(2, configuration.codeCacheSize / MemoryLayout<PackedOp>.stride)
     code = RawTable(capacity: capacity)
     links = RawTable(capacity: configuration.entryLimit != nil ? 1 : capacity)
-    values = RawTable(capacity: Machine.valueSlots)
-    values.fill(0)
     // Where nothing returns to.
     code[0] = PackedOp(returnTo: .max)
     helpers = RawTable(copying: configuration.helpers.map { unsafe HelperEntry(function: $0.function, $0.effects) })
@@ -53,7 +49,6 @@ public final class InterpreterHost: Host {
     packer.value.deallocate()
     connections.value.deallocate()
     returns.deallocate()
-    values.deallocate()
     helpers.deallocate()
     families.deallocate()
   }

@@ -11,9 +11,6 @@ import IR
   private let host: Unmanaged<InterpreterHost>
   private let code: UnsafeMutablePointer<PackedOp>
   let cpu: VCPUState
-  /// What places count from, 8 bytes each: those of guest registers, and those of values.
-  private let registerBase: UnsafeMutablePointer<UInt64>
-  private let valueBase: UnsafeMutablePointer<UInt64>
   let softTLB: UnsafePointer<UInt64>?
   /// Whether linked exits and jump-cache hits go on in the next block.
   private let followsLinks: Bool
@@ -31,20 +28,12 @@ import IR
   /// That of the block.
   private var pc: UInt64
 
-  /// Value slots of a running block: one for each number, the last (``IR/Place/none``) always 0.
-  static var valueSlots: Int { 1 << 15 }
-
-  /// The last slot but one: what a call out of the code returned.
-  static var callResult: Int { valueSlots - 2 }
-
   /// - Parameter host: outlives the machine.
   @inline(always)
   init(_ host: InterpreterHost, entry: CodeAddress, cpu: VCPUState, followsLinks: Bool) {
     unsafe self.host = .passUnretained(host)
     unsafe code = host.code.memory
     self.cpu = cpu
-    unsafe registerBase = cpu.base.assumingMemoryBound(to: UInt64.self)
-    unsafe valueBase = host.values.memory - Self.valueSlots
     unsafe softTLB = cpu.load(StateOffset.softTLB, as: UnsafePointer<UInt64>?.self)
     self.followsLinks = followsLinks
     isConnected = host.configuration.entryLimit != nil
@@ -62,7 +51,7 @@ import IR
 
   @inline(always)
   private func slot(_ place: Place) -> UnsafeMutablePointer<UInt64> {
-    unsafe (place.isValue ? valueBase : registerBase) + Int(place.rawValue)
+    unsafe cpu.base.assumingMemoryBound(to: UInt64.self) + Int(place.number)
   }
 
   @inline(always)
@@ -71,12 +60,12 @@ import IR
   @inline(always)
   func set(_ place: Place, _ value: UInt64) { unsafe slot(place).pointee = value }
 
-  /// Operand `b` of an op that only computes, without a branch, which would be mispredicted as often as not.
+  /// Operand `b` of an op that only computes. A branch would be mispredicted as often as not, so the immediate is put where
+  /// `b` may lie.
   @inline(always)
   private func second(_ op: PackedOp) -> UInt64 {
-    let isImmediate = op.b == .immediate
-    let loaded = value(isImmediate ? .none : op.b)
-    return isImmediate ? UInt64(bitPattern: op.immediate) : loaded
+    set(.immediate, UInt64(bitPattern: op.immediate))
+    return value(op.b)
   }
 
   /// The result of a member of a family: cut to its type, and sign-extended where the op says so.
@@ -190,9 +179,6 @@ import IR
   // MARK: Calls out
 
   @inline(always)
-  private var callResult: UInt64 { unsafe valueBase[Self.valueSlots + Self.callResult] }
-
-  @inline(always)
   mutating func accessSlowly(_ op: PackedOp, _ address: UInt64, _ b: UInt64, _ c: UInt64) -> Bool {
     let current = pc &+ op.distance
     let isDone = unsafe host._withUnsafeGuaranteedRef { $0.access(op, address, b, c, cpu, current, budget) }
@@ -211,7 +197,7 @@ import IR
   @inline(always)
   private mutating func finish(_ op: PackedOp, _ isDone: Bool) -> Bool {
     budget = cpu.budget
-    if isDone, op.result != .none { set(op.result, callResult & op.type.mask) }
+    if isDone, op.result != .none { set(op.result, value(.scratch) & op.type.mask) }
     return isDone
   }
 

@@ -38,7 +38,7 @@ extension InterpreterHost {
     public private(set) var opIndex = 0
 
     /// What `id` holds, zero-extended; 0 before its op has run.
-    public func value(_ id: ValueID) -> UInt64 { host.values[Int(id.index)] }
+    public func value(_ id: ValueID) -> UInt64 { machine.value(.value(id)) }
 
     /// Executes the next op.
     /// - Returns: false when that left the block (or it had been left before).

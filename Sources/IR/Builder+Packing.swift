@@ -135,7 +135,6 @@ extension Builder {
   private mutating func place(of value: ValueID, takesZero: Bool = true, half: Bool = false) -> Place {
     if value.isNone { return .none }
     let home = packing.homes[Int(value.index)]
-    if home.isValue { return home }
     if home == .immediate {
       let number = packing.constants[Int(value.index)]
       if number == 0, takesZero { return .none }
@@ -145,6 +144,7 @@ extension Builder {
       packing.homes[Int(value.index)] = own
       return own
     }
+    if home.isValue { return home }
     let register = Place(rawValue: home.rawValue & ~Packing.isHalf)
     let birth = Int(packing.births[Int(value.index)])
     let isThere = birth >= packing.allWritten && birth >= Int(packing.writes[Int(register.rawValue)])
@@ -184,7 +184,7 @@ extension Builder {
     for index in stride(from: packer.ops.count &- 1, to: birth, by: -1) { packer.ops[index] = packer.ops[index &- 1] }
     packer.ops[birth] = copy
     packing.homes[Int(value.index)] = own
-    for index in 0..<valueTypes.count where !packing.homes[index].isValue && packing.homes[index] != .immediate {
+    for index in 0..<valueTypes.count where !packing.homes[index].isValue {
       if Int(packing.births[index]) > birth { packing.births[index] &+= 1 }
     }
     for index in 0..<packing.writes.capacity where Int(packing.writes[index]) > birth { packing.writes[index] &+= 1 }

@@ -63,6 +63,17 @@ public enum AccessOutcome: UInt32, Sendable {
 
   @inlinable public init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
 
+  /// A state block of `size` bytes, all 0, behind the values of packed code; ``deallocate()`` frees it.
+  public static func allocate(size: Int) -> VCPUState {
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: Place.valueBytes + size, alignment: 64)
+    let state = unsafe VCPUState(memory + Place.valueBytes)
+    unsafe state.base.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+    state.store(0 as UInt64, at: Int(Place.none.number) * 8)
+    return state
+  }
+
+  public func deallocate() { unsafe (base - Place.valueBytes).deallocate() }
+
   @inlinable public func load<T: BitwiseCopyable>(_ offset: Int, as type: T.Type = T.self) -> T {
     unsafe base.load(fromByteOffset: offset, as: type)
   }

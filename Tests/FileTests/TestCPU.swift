@@ -16,8 +16,7 @@ import IR
   init(_ file: RegisterFile = TestGuest.file, budget: Int64 = 1000) {
     registers = file.registers
     let size = file.stateSize
-    unsafe state = VCPUState(.allocate(byteCount: size, alignment: 64))
-    unsafe state.base.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+    state = .allocate(size: size)
     unsafe memory = Self.window()
     unsafe tlb = .allocate(byteCount: SoftTLB.size, alignment: 64)
     unsafe jumpCache = .allocate(byteCount: JumpCache.count * JumpCache.entrySize, alignment: 64)
@@ -43,7 +42,7 @@ import IR
   }
 
   deinit {
-    unsafe state.base.deallocate()
+    state.deallocate()
     unsafe munmap(memory - Self.guardSize, Self.windowSize)
     unsafe tlb.deallocate()
     unsafe jumpCache.deallocate()

@@ -17,8 +17,6 @@ final class FloatRig {
   let cpu: VCPUState
   /// What the reference computes in.
   let expected: VCPUState
-  private let state: UnsafeMutableRawPointer
-  private let other: UnsafeMutableRawPointer
 
   /// A third in the rounding mode at hand, and what the flags say: a helper that works in floating point itself.
   static let third: HelperFunction = { state, a, _, _, _ in
@@ -63,17 +61,13 @@ final class FloatRig {
       HostConfiguration(
         registers: slots, pinOrder: [17, 19] + Self.pinned, helpers: Self.helpers, slowAccess: Self.noMemory,
         floatEnvironment: Self.environment, codeCacheSize: 4 << 20), hasFMA: hasFMA)
-    unsafe state = .allocate(byteCount: 1024, alignment: 64)
-    unsafe other = .allocate(byteCount: 1024, alignment: 64)
-    unsafe state.initializeMemory(as: UInt8.self, repeating: 0, count: 1024)
-    unsafe other.initializeMemory(as: UInt8.self, repeating: 0, count: 1024)
-    unsafe cpu = VCPUState(state)
-    unsafe expected = VCPUState(other)
+    cpu = .allocate(size: 1024)
+    expected = .allocate(size: 1024)
   }
 
   deinit {
-    unsafe state.deallocate()
-    unsafe other.deallocate()
+    cpu.deallocate()
+    expected.deallocate()
   }
 
   subscript(register: Int) -> UInt64 {

@@ -137,7 +137,6 @@ final class Rig {
   let host: X86_64Host
   let cpu: VCPUState
   let ram: UnsafeMutableRawPointer
-  private let state: UnsafeMutableRawPointer
   private let window: UnsafeMutableRawPointer
   private let tlb: UnsafeMutableRawPointer
   private let jumpCache: UnsafeMutableRawPointer
@@ -156,17 +155,15 @@ final class Rig {
     let base = unsafe window + Self.guardSize
     unsafe ram = base + Int(GuestMap.ramBase)
     unsafe mprotect(ram, Int(GuestMap.ramSize), PROT_READ | PROT_WRITE)
-    unsafe state = .allocate(byteCount: 1024, alignment: 64)
     unsafe tlb = .allocate(byteCount: SoftTLB.size, alignment: 64)
     unsafe jumpCache = .allocate(byteCount: JumpCache.count * JumpCache.entrySize, alignment: 64)
-    unsafe memset(state, 0, 1024)
     for index in 0..<SoftTLB.count {
       for tags in [SoftTLB.readTags, SoftTLB.writeTags] {
         unsafe tlb.storeBytes(of: SoftTLB.invalidTag(index), toByteOffset: tags + index * 8, as: UInt64.self)
       }
     }
     unsafe memset(jumpCache, 0xFF, JumpCache.count * JumpCache.entrySize)
-    unsafe cpu = VCPUState(state)
+    cpu = .allocate(size: 1024)
     // For the slow path, which needs no other context.
     cpu.store(UInt64(UInt(bitPattern: base)), at: StateOffset.context)
     cpu.store(UInt64(1) << 32, at: StateOffset.windowLimit)
@@ -187,7 +184,7 @@ final class Rig {
 
   deinit {
     unsafe munmap(window, Self.windowSize)
-    unsafe state.deallocate()
+    cpu.deallocate()
     unsafe tlb.deallocate()
     unsafe jumpCache.deallocate()
   }
