@@ -19,20 +19,6 @@ public struct IRStage: Sendable {
   public var block: Block
 }
 
-/// An exit of a block, as its source or its target sees it.
-public struct ChainView: Sendable {
-  /// Exit number.
-  public var exit: UInt32
-  /// The block at the other end; 0 if the exit is not chained.
-  public var block: BlockID
-  /// PC of the other end.
-  public var pc: UInt64
-  /// False where the target may be mapped elsewhere (another page of a paged guest).
-  public var mayChain: Bool
-  /// Forbidden by the user.
-  public var isForbidden: Bool
-}
-
 /// All that can be shown of a translation block.
 public struct BlockInspection: Sendable {
   /// 0 for a block that is not in the code cache.
@@ -46,8 +32,8 @@ public struct BlockInspection: Sendable {
   public var host: [HostLine]
   /// Guest registers that live in host registers within the block, and which.
   public var pinned: [(register: Int, hostRegister: String)] = []
-  public var incoming: [ChainView]
-  public var outgoing: [ChainView]
+  public var incoming: [Chain]
+  public var outgoing: [Chain]
   /// Nil while executions are not counted.
   public var executions: UInt64?
   /// The region that the block is, if it is one.
@@ -77,16 +63,9 @@ extension Engine {
     } else {
       view.host = host.listing(block.compiled, of: view.compiled, dataPath: path)
     }
-    view.incoming = store.incoming(id).map { exit in
-      let source = store.exits[Int(exit)].source
-      return ChainView(exit: exit, block: source, pc: store[source].key.pc, mayChain: true, isForbidden: false)
-    }
-    view.outgoing = store.outgoing(id).map { number in
-      let exit = store.exits[Int(number)]
-      return ChainView(
-        exit: number, block: store.target(of: number), pc: exit.target, mayChain: exit.mayChain,
-        isForbidden: forbiddenChains.contains(ChainEdge(source: block.key.pc, target: exit.target)))
-    }
+    let chains = chains()
+    view.incoming = chains.incoming(id)
+    view.outgoing = chains.outgoing(id)
     return view
   }
 

@@ -37,6 +37,12 @@ extension Engine {
     return id
   }
 
+  /// How often an interpreted block was entered where it was most often; nil for others.
+  public func interpretedRuns(_ id: BlockID) -> UInt32? {
+    guard store[id].tier == .interpreted, let interpreter else { return nil }
+    return store.parts(id).map { interpreter.entries(store[$0].compiled.entry) }.max()
+  }
+
   /// Compiles an interpreted block if it was entered often enough.
   /// - Returns: where to enter instead.
   func warm(_ vcpu: VCPU, _ id: BlockID, _ pc: UInt64) throws(TranslationFailure) -> BlockID {

@@ -45,40 +45,6 @@ extension Engine {
     if !regions.isEmpty { regions[id] = nil }
   }
 
-  /// Cuts all chains into and out of a block.
-  public func unchain(_ id: BlockID) {
-    for exit in store.incoming(id) { unchain(exit: exit) }
-    for exit in store.outgoing(id) { unchain(exit: exit) }
-  }
-
-  /// Cuts one chain.
-  public func unchain(exit: UInt32) {
-    guard store.exits[Int(exit)].linked != 0 else { return }
-    host.unlink(exit: exit)
-    store.unlink(exit: exit)
-  }
-
-  /// Cuts all chains; returns how many there were.
-  @discardableResult
-  public func unchainAll() -> Int {
-    var count = disconnectInterpreted()
-    for exit in 1..<UInt32(max(1, store.exits.count)) where store.exits[Int(exit)].linked != 0 {
-      unchain(exit: exit)
-      count += 1
-    }
-    return count
-  }
-
-  /// Forbids or allows chaining from the block at one PC to another.
-  public func setForbidden(_ edge: ChainEdge, _ isForbidden: Bool) {
-    if isForbidden { forbiddenChains.insert(edge) } else { forbiddenChains.remove(edge) }
-    guard isForbidden else { return }
-    disconnectInterpreted()
-    for id in store.valid where store[id].key.pc == edge.source {
-      for exit in store.outgoing(id) where store.exits[Int(exit)].target == edge.target { unchain(exit: exit) }
-    }
-  }
-
   /// Drops all translated code. Not while translated code runs.
   public func flush() {
     let pages = store.codePages + Array(straddlers.keys)

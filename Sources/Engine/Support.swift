@@ -114,16 +114,6 @@ struct GuestExtent {
   }
 }
 
-/// A chain from one block to another, by guest PC.
-public struct ChainEdge: Hashable, Sendable {
-  public var source: UInt64
-  public var target: UInt64
-  public init(source: UInt64, target: UInt64) {
-    self.source = source
-    self.target = target
-  }
-}
-
 /// Raised by any thread, looked at by the one that runs.
 final class StopFlag: Sendable {
   private let flag = Atomic<Bool>(false)

@@ -198,7 +198,8 @@ extension Engine {
       do throws(HostError) {
         return try attempt()
       } catch {
-        guard case .codeCacheFull = error else { throw error }
+        // What cannot be interpreted is compiled.
+        guard case .codeCacheFull = error, tier != .interpreted else { throw error }
         flush()
         return try attempt()
       }

@@ -31,7 +31,7 @@ public struct TranslationBlock: Sendable, BitwiseCopyable {
   public var key: BlockKey
   public var isValid: Bool
   public var tier: Tier
-  /// How often the vCPU entered the interpreted block; once it is compiled, how often a sample found it about to.
+  /// How often a sample found the vCPU about to enter it.
   var heat: UInt8 = 0
   /// Bytes of guest code from `key.physicalPC` on, within its page; of an entry, up to the next one.
   public var guestSize: UInt16

@@ -22,13 +22,56 @@ extension InterpreterHost: PackedHost {
 
   public func disconnectAll() -> Int {
     let count = connections.value.count
-    for number in 0..<count {
-      let connection = connections.value[number]
-      // An entry may have been closed there.
-      if connection.isReturn || code[connection.site].connection != nil { code[connection.site] = connection.before }
-    }
+    // Backwards, for what was connected twice.
+    for number in (0..<count).reversed() { undo(connections.value[number]) }
     connections.value.removeAll()
     return count
+  }
+
+  public func disconnect(_ site: UInt32) -> Bool {
+    var kept = 0
+    var undone: [Connection] = []
+    for number in 0..<connections.value.count {
+      let connection = connections.value[number]
+      if connection.site == Int(site) {
+        undone.append(connection)
+      } else {
+        connections.value[kept] = connection
+        kept += 1
+      }
+    }
+    connections.value.truncate(to: kept)
+    for connection in undone.reversed() { undo(connection) }
+    return !undone.isEmpty
+  }
+
+  private func undo(_ connection: Connection) {
+    // An entry may have been closed there.
+    if connection.isReturn || code[connection.site].connection != nil { code[connection.site] = connection.before }
+  }
+
+  public var connectionCount: Int { connections.value.count }
+
+  public func exits(of block: CompiledBlock) -> [PackedExit] {
+    let pc = code[Int(block.entry.offset) &- 1].word
+    var exits: [PackedExit] = []
+    for place in places(of: block) {
+      let op = code[place]
+      if op.opcode == .exit || op.opcode == .exitIf {
+        let target =
+          op.connection.map { code[Int($0) &- 1].entryPC }
+          ?? (op.hasTargetWord ? code[place + 1].word : pc &+ UInt64(bitPattern: op.target))
+        let entry = op.skip < PackedOp.connectedSkip ? block.entry.offset : op.connection
+        let mayConnect = !op.hasTargetWord && !op.flags.contains(.unchainable)
+        exits.append(PackedExit(site: place, target: target, entry: entry, mayConnect: mayConnect))
+      }
+      if op.isCall, op.hasReturn {
+        let word = code[place + 1]
+        let entry = word.returnEntry == 0 ? nil : word.returnEntry
+        exits.append(PackedExit(site: place + 1, isReturn: true, target: word.word, entry: entry, mayConnect: true))
+      }
+    }
+    return exits
   }
 
   public func forgetReturns() { returns.clear() }
@@ -40,9 +83,9 @@ extension InterpreterHost: PackedHost {
     return entry.offset == 0 || isWorn(entry) ? nil : entry
   }
 
-  public func isWorn(_ entry: CodeAddress) -> Bool {
-    code[Int(entry.offset) &- 1].entries >= configuration.entryLimit ?? .max
-  }
+  public func entries(_ entry: CodeAddress) -> UInt32 { code[Int(entry.offset) &- 1].entries }
+
+  public func isWorn(_ entry: CodeAddress) -> Bool { entries(entry) >= configuration.entryLimit ?? .max }
 
   public func close(_ entry: CodeAddress) {
     let place = Int(entry.offset)

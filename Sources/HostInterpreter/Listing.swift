@@ -6,19 +6,26 @@ import IR
 extension InterpreterHost {
   public func listing(_ block: CompiledBlock, of ir: Block?, dataPath: DataPath) -> [HostLine] {
     let first = Int(block.entry.offset)
-    let end = first + block.size / MemoryLayout<PackedOp>.stride
     let sources = ir.map { self.sources($0, dataPath) } ?? [:]
-    var lines: [HostLine] = []
+    return places(of: block).map {
+      HostLine(address: UInt64($0), bytes: [], text: text(code[$0]), op: sources[$0 - first])
+    }
+  }
+
+  /// Where the ops of a block are; between them are words.
+  func places(of block: CompiledBlock) -> [Int] {
+    let first = Int(block.entry.offset)
+    let end = first + block.size / MemoryLayout<PackedOp>.stride
+    var places: [Int] = []
     var index = first
     while index < end {
-      let instruction = code[index]
-      lines.append(
-        HostLine(address: UInt64(index), bytes: [], text: text(instruction), op: sources[index - first]))
-      index += instruction.hasWord ? 2 : 1
+      places.append(index)
+      let op = code[index]
+      index += op.hasWord ? 2 : 1
       // Whatever follows a call is entered, so there is a word before it.
-      if configuration.entryLimit != nil, instruction.isCall { index += 1 }
+      if configuration.entryLimit != nil, op.isCall { index += 1 }
     }
-    return lines
+    return places
   }
 
   /// Which op of `ir` each place of its code comes from, from the first on.

@@ -15,6 +15,13 @@ public protocol PackedHost: Host {
   /// Lets everything leave again.
   /// - Returns: how much was connected.
   func disconnectAll() -> Int
+  /// Lets what is connected at `site` leave again.
+  /// - Returns: whether anything was.
+  func disconnect(_ site: UInt32) -> Bool
+  /// How much is connected now.
+  var connectionCount: Int { get }
+  /// Where a block's code leads to with known targets, and where its calls return to, in the order of the code.
+  func exits(of block: CompiledBlock) -> [PackedExit]
   /// What was called before is not known to be what it would be called now. Returns lead to where they were connected only
   /// as long as code stays where it is.
   func forgetReturns()
@@ -22,10 +29,31 @@ public protocol PackedHost: Host {
   func takeReturn(to pc: UInt64) -> UInt32
   /// Where returns to behind a call go on, unless that was entered too often; nil as long as they leave.
   func returnEntry(_ site: UInt32) -> CodeAddress?
+  /// How often `entry` was entered.
+  func entries(_ entry: CodeAddress) -> UInt32
   /// Whether `entry` was entered as often as may be.
   func isWorn(_ entry: CodeAddress) -> Bool
   /// Makes an entry leave for its own PC, whatever leads there.
   func close(_ entry: CodeAddress)
+}
+
+/// A way out of packed code, or on within it; or the word behind a call.
+public struct PackedExit: Sendable {
+  public var site: UInt32
+  public var isReturn: Bool
+  /// A PC.
+  public var target: UInt64
+  /// The entry that it goes on at, the block's own if it stays in there; nil if it leaves.
+  public var entry: CodeAddress?
+  public var mayConnect: Bool
+
+  public init(site: Int, isReturn: Bool = false, target: UInt64, entry: UInt32?, mayConnect: Bool) {
+    self.site = UInt32(truncatingIfNeeded: site)
+    self.isReturn = isReturn
+    self.target = target
+    self.entry = entry.map { CodeAddress($0) }
+    self.mayConnect = mayConnect
+  }
 }
 
 extension PackedCode {

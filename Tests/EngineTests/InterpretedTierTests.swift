@@ -1,6 +1,7 @@
 // Owns the tests of when code is interpreted and when it is compiled, and of what is shown of it.
 
 import Engine
+import GuestKit
 import HostInterpreter
 import HostX86_64
 import IR
@@ -104,6 +105,56 @@ import Testing
     }
     #expect(rigs[0].outcome == rigs[1].outcome)
     #expect(tiers(rigs[0]).contains(.interpreted) && !tiers(rigs[1]).contains(.interpreted))
+  }
+
+  /// What is connected is listed with where it leads, and cut one by one.
+  @Test func connectionsAreListed() throws {
+    let rig = try rig(Self.calls(9))
+    #expect(rig.run(40) == .deadline)
+    let engine = rig.engine
+    let all = engine.chains().all
+    let function = try #require(engine.blocks(at: Rig.base + 32).first)
+    let calls = engine.chains().incoming(function)
+    #expect(calls.count == 3 && calls.allSatisfy { $0.targetPC == Rig.base + 32 && !$0.isReturn })
+    let returns = all.filter { $0.isReturn && $0.isChained }
+    #expect(Set(returns.map { $0.targetPC - Rig.base }) == [8, 12, 20])
+    let chained = all.count(where: \.isChained)
+    #expect(engine.chainCount == chained)
+
+    #expect(engine.cut(calls[0]) && !engine.cut(calls[0]))
+    #expect(engine.chains().incoming(function).count == 2)
+    #expect(engine.chains().all.map(\.targetPC) == all.map(\.targetPC))
+    #expect(engine.unchainAll() == chained - 1)
+    #expect(engine.chains().all.count(where: \.isChained) == 0)
+    #expect(rig.run(1000) == .deadline)
+    #expect(rig.x(10) == 9 * 102)
+  }
+
+  /// Branches that stay in their block, the last to itself, are no ways that the engine could cut.
+  @Test func branchesWithinBlocksAreListed() throws {
+    let rig = try rig([
+      Code.addi(5, 0, 1), Code.bne(5, 0, 8), Code.jal(0, 8), Code.addi(10, 10, 3), Code.stop,
+    ])
+    #expect(rig.run(3) == .deadline)
+    let id = try #require(rig.engine.store.valid.first)
+    let inside = rig.engine.chains().outgoing(id).filter { $0.target == id }
+    #expect(inside.map { $0.targetPC - Rig.base } == [12, 16])
+    #expect(!inside.contains(where: rig.engine.cut))
+  }
+
+  /// Code that no longer fits in is compiled, whatever the log shows.
+  @Test(arguments: [[], [LogItem.inAsm]])
+  func theCodeCacheFillsUp(items: [LogItem]) throws {
+    // Blocks that are interpreted once each, then again.
+    let blocks = 4000
+    var program = [Code.addi(5, 0, 3)]
+    for _ in 0..<blocks { program += [Code.addi(10, 10, 1), Code.jal(0, 8), Code.nop] }
+    program += [Code.addi(5, 5, -1), Code.bne(5, 0, 8), Code.stop, Code.jal(0, -Int32(12 * blocks + 12))]
+    let rig = try rig(program) { $0.codeCacheSize = 128 << 10 }
+    rig.engine.log.items = items
+    #expect(rig.run(1_000_000) == .deadline)
+    #expect(rig.x(10) == UInt64(3 * blocks))
+    #expect(tiers(rig).contains(.quick))
   }
 
   /// The words for returns and entries are no ops.

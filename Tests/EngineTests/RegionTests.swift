@@ -131,7 +131,7 @@ private struct LoopProgram {
     #expect(block.isValid && block.tier == .thorough)
     #expect(region.shape.isLabel(region.hottest))
     let view = try rig.engine.inspect(id)
-    #expect(view.outgoing.contains { $0.block == id })
+    #expect(view.outgoing.contains { $0.target == id })
     #expect(!view.host.isEmpty && view.host.contains { $0.op != nil })
   }
 

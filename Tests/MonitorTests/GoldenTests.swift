@@ -121,7 +121,7 @@ import Testing
           ends with     conditional branch
           retranslated  0
           executions    4
-          reached from  #2 0x80000008 <loop> #1 0x80000000 <_start>
+          reached from  #1 0x80000000 <_start> #2 0x80000008 <loop>
           exit 0        -> 0x80000008 <loop>  chained to #2
           exit 1        -> 0x80000018 <done>  not chained
           guest                            | IR                                        |

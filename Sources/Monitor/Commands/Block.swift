@@ -93,24 +93,32 @@ struct BlockReport {
       Field("executions", view.executions.map { .count($0) } ?? .text("not counted ('profile on')")),
       Field(
         "reached from",
-        view.incoming.isEmpty ? .nothing : .list(view.incoming.map { .text("#\($0.block) \(place($0.pc))") })),
+        view.incoming.isEmpty ? .nothing : .list(view.incoming.map { .text("#\($0.source) \(place(source: $0))") })),
     ]
+    if let runs = machine.engine.interpretedRuns(view.id) {
+      let limit = machine.engine.options.interpretedRuns
+      fields.insert(Field("entered", .text("\(runs) times, of \(limit) before it is compiled")), at: 2)
+    }
     if let region = view.region { fields.insert(Field("region", .text(text(of: region))), at: 2) }
-    for exit in view.outgoing {
-      let state =
-        exit.block != 0
-        ? "chained to #\(exit.block)"
-        : exit.isForbidden
-          ? "chaining forbidden" : exit.mayChain ? "not chained" : "never chained (page may be remapped)"
-      fields.append(Field("exit \(exit.exit - block.firstExit)", .text("-> \(place(exit.pc))  \(state)")))
+    for (number, chain) in view.outgoing.enumerated() {
+      fields.append(Field("exit \(number)", .text("-> \(place(chain.targetPC))  \(state(of: chain))")))
     }
     return fields
+  }
+
+  private func state(of chain: Chain) -> String {
+    let kind = chain.isReturn ? "return, " : ""
+    if chain.isChained { return kind + "chained to #\(chain.target)" }
+    if chain.isForbidden { return "chaining forbidden" }
+    return chain.mayChain ? kind + "not chained" : "never chained (page may be remapped)"
   }
 
   private func text(of region: CodeRegion) -> String {
     "of \(region.blockCount) blocks that loop through \(place(region.hottest)), which samples found hot; "
       + "\(region.shape.labels.count) entries in \(region.shape.ranges.count) ranges"
   }
+
+  private func place(source chain: Chain) -> String { place(machine.engine.store[chain.source].key.pc) }
 
   private func place(_ pc: UInt64) -> String { pc.hex0x() + memory.symbolSuffix(pc) }
 }

@@ -44,11 +44,11 @@ extension Command {
       .right("host B"), .right("B/B"), .left("links"), .right("retrans"),
     ]
     if engine.options.countsExecutions { columns += [.right("runs"), .right("share %")] }
+    let chains = engine.chains()
     let rows = ids.map { id -> [Value] in
       let block = engine.store[id]
-      let exits = engine.store.outgoing(id)
-      let linked = exits.filter { engine.store.exits[Int($0)].linked != 0 }.count
-      let links = "\(engine.store.incoming(id).count) in, \(linked)/\(exits.count) out"
+      let exits = chains.outgoing(id)
+      let links = "\(chains.incoming(id).count) in, \(exits.count(where: \.isChained))/\(exits.count) out"
       var row: [Value] = [
         .count(id), memory.address(block.key.pc), memory.symbol(block.key.pc), .count(block.instructionCount),
         .count(block.guestSize), .count(block.irOpCount), .count(block.compiled.size),

@@ -11,19 +11,14 @@ extension Command {
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
       guard let from = context.arguments[0] else { return .text("\(engine.unchainAll()) chains cut") }
-      var exits: Set<UInt32> = []
+      let target = try context.arguments[1].map { word throws(MonitorError) in try context.address(word) }
+      let chains = engine.chains()
+      var count = 0
       for id in try context.blockIDs(from) {
-        let outgoing = engine.store.outgoing(id).filter { engine.store.exits[Int($0)].linked != 0 }
-        if let to = context.arguments[1] {
-          let target = try context.address(to)
-          exits.formUnion(outgoing.filter { engine.store.exits[Int($0)].target == target })
-        } else {
-          exits.formUnion(outgoing)
-          exits.formUnion(engine.store.incoming(id))
-        }
+        let affected = target.map { pc in chains.outgoing(id).filter { $0.targetPC == pc } }
+        for chain in affected ?? chains.outgoing(id) + chains.incoming(id) where engine.cut(chain) { count += 1 }
       }
-      for exit in exits { engine.unchain(exit: exit) }
-      return .text("\(exits.count) \(exits.count == 1 ? "chain" : "chains") cut")
+      return .text("\(count) \(count == 1 ? "chain" : "chains") cut")
     })
 
   static let chainForbid = Command(

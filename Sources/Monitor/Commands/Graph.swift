@@ -10,13 +10,14 @@ extension Command {
     arguments: [.block],
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
+      let chains = engine.chains()
       var ids = engine.store.valid.filter { engine.store[$0].key.variant == .normal }
       if let word = context.arguments[0] {
         var reached: Set<BlockID> = []
         var open = try context.blockIDs(word)
         while let id = open.popLast() {
           guard reached.insert(id).inserted else { continue }
-          open += engine.store.outgoing(id).map { engine.store.target(of: $0) }.filter { $0 != 0 }
+          open += chains.outgoing(id).filter(\.isChained).map(\.target)
         }
         ids = ids.filter(reached.contains)
       }
@@ -37,15 +38,12 @@ extension Command {
         }
         lines.append("  b\(id) [label=\"\(label)\"\(style)];")
       }
-      for id in ids {
-        for number in engine.store.outgoing(id) {
-          let exit = engine.store.exits[Int(number)]
-          let linked = engine.store.target(of: number)
-          if linked != 0, shown.contains(linked) {
-            lines.append("  b\(id) -> b\(linked);")
-          } else if let target = ids.first(where: { engine.store[$0].key.pc == exit.target }) {
-            lines.append("  b\(id) -> b\(target) [style=dashed];")
-          }
+      let byPC = Dictionary(ids.map { (engine.store[$0].key.pc, $0) }, uniquingKeysWith: { first, _ in first })
+      for chain in ids.flatMap(chains.outgoing) {
+        if chain.isChained, shown.contains(chain.target) {
+          lines.append("  b\(chain.source) -> b\(chain.target);")
+        } else if let target = byPC[chain.targetPC] {
+          lines.append("  b\(chain.source) -> b\(target) [style=dashed];")
         }
       }
       lines.append("}")

@@ -10,7 +10,6 @@ extension Command {
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
       let statistics = engine.statistics
-      let chained = engine.store.exits.filter { $0.linked != 0 }.count
       let used = engine.host.codeBytesUsed
       let interpreted = engine.interpretedBytesUsed
       let size = engine.options.codeCacheSize
@@ -21,7 +20,7 @@ extension Command {
             "code cache",
             .fields([
               Field("blocks now", .count(engine.store.valid.count)),
-              Field("chains now", .count(chained)),
+              Field("chains now", .count(engine.chainCount)),
               Field("bytes used", .count(used)),
               Field("bytes in all", .count(size)),
               Field("bytes interpreted", .count(interpreted)),
