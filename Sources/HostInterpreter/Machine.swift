@@ -106,7 +106,7 @@ import IR
       result = finish(op, shift.apply(a, second(op), bits))
     case .mul, .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned, .divSigned, .divUnsigned, .remSigned,
       .remUnsigned, .rotateLeft, .rotateRight, .countLeadingZeros, .countTrailingZeros, .populationCount, .byteSwap:
-      result = op.compute(a, second(op))
+      result = op.opcode.compute(a, second(op), bits: bits) ?? 0
     case .compare:
       let condition = Condition(rawValue: op.aux) ?? .equal
       result = condition.holds(a, second(op), bits: bits) ? 1 : 0

@@ -87,14 +87,6 @@ enum ConstantFolding {
     case .copy, .zeroExtend, .bitcast: a
     case .add: Arithmetic.add(a, b, bits)
     case .sub: Arithmetic.sub(a, b, bits)
-    case .mul: Arithmetic.mul(a, b, bits)
-    case .mulHighSigned: Arithmetic.mulHighSigned(a, b, bits)
-    case .mulHighUnsigned: Arithmetic.mulHighUnsigned(a, b, bits)
-    case .mulHighSignedUnsigned: Arithmetic.mulHighSignedUnsigned(a, b, bits)
-    case .divSigned: Arithmetic.divSigned(a, b, bits)
-    case .divUnsigned: Arithmetic.divUnsigned(a, b)
-    case .remSigned: Arithmetic.remSigned(a, b, bits)
-    case .remUnsigned: Arithmetic.remUnsigned(a, b)
     case .and: a & b
     case .or: a | b
     case .xor: a ^ b
@@ -102,12 +94,9 @@ enum ConstantFolding {
     case .shiftLeft: Arithmetic.shiftLeft(a, b, bits)
     case .shiftRight: Arithmetic.shiftRight(a, b, bits)
     case .shiftRightArithmetic: Arithmetic.shiftRightArithmetic(a, b, bits)
-    case .rotateLeft: Arithmetic.rotateLeft(a, b, bits)
-    case .rotateRight: Arithmetic.rotateRight(a, b, bits)
-    case .countLeadingZeros: Arithmetic.countLeadingZeros(a, bits)
-    case .countTrailingZeros: Arithmetic.countTrailingZeros(a, bits)
-    case .populationCount: UInt64(truncatingIfNeeded: a.nonzeroBitCount)
-    case .byteSwap: Arithmetic.byteSwap(a, bits)
+    case .mul, .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned, .divSigned, .divUnsigned, .remSigned,
+      .remUnsigned, .rotateLeft, .rotateRight, .countLeadingZeros, .countTrailingZeros, .populationCount, .byteSwap:
+      op.opcode.compute(a, b, bits: bits)
     case .compare: op.condition.holds(a, b, bits: bits) ? 1 : 0
     case .signExtend: Arithmetic.signExtend(a, from: sourceBits, to: bits)
     case .truncate: a & Arithmetic.mask(bits)

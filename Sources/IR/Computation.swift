@@ -1,14 +1,10 @@
-// Owns the integer ops that no family covers and few instructions need: kept out of the interpreter's loop, which stays small
-// enough to live in registers.
+// Owns the meaning of integer ops that few instructions need, for all who compute them: interpreter and constant folding.
 
-import IR
-
-extension PackedOp {
-  /// The result of an op that only computes, from its operands.
-  @inline(never)
-  func compute(_ a: UInt64, _ b: UInt64) -> UInt64 {
-    let bits = type.bits
-    return switch opcode {
+extension Opcode {
+  /// The result of an op of `bits` bits that depends on its operands alone; nil for those that are commoner, and for ops that
+  /// do more.
+  public func compute(_ a: UInt64, _ b: UInt64, bits: Int) -> UInt64? {
+    switch self {
     case .mul: Arithmetic.mul(a, b, bits)
     case .mulHighSigned: Arithmetic.mulHighSigned(a, b, bits)
     case .mulHighUnsigned: Arithmetic.mulHighUnsigned(a, b, bits)
@@ -23,7 +19,7 @@ extension PackedOp {
     case .countTrailingZeros: Arithmetic.countTrailingZeros(a, bits)
     case .populationCount: UInt64(truncatingIfNeeded: a.nonzeroBitCount)
     case .byteSwap: Arithmetic.byteSwap(a, bits)
-    default: preconditionFailure("\(opcode) is not such an op")
+    default: nil
     }
   }
 }
