@@ -64,14 +64,11 @@ public struct BlockStore: ~Copyable {
   /// entries at labels.
   mutating func insert(_ block: TranslationBlock, _ ir: BlockView, labels: [CodeAddress]) -> BlockID {
     let id = insert(block)
-    // The interpreter leaves at every exit.
-    if block.tier != .interpreted {
-      for index in 0..<ir.opCount where ir.ops[index].opcode == .exit || ir.ops[index].opcode == .exitIf {
-        let op = ir.ops[index]
-        let mayChain = block.key.variant == .normal && !op.exitFlags.contains(.unchainable)
-        exits.append(
-          BlockExit(source: id, target: UInt64(bitPattern: op.imm), linked: 0, mayChain: mayChain, nextIncoming: 0))
-      }
+    for index in 0..<ir.opCount where ir.ops[index].opcode == .exit || ir.ops[index].opcode == .exitIf {
+      let op = ir.ops[index]
+      let mayChain = block.key.variant == .normal && !op.exitFlags.contains(.unchainable)
+      exits.append(
+        BlockExit(source: id, target: UInt64(bitPattern: op.imm), linked: 0, mayChain: mayChain, nextIncoming: 0))
     }
     if !labels.isEmpty { insertEntries(into: id, ir, labels) }
     return id
@@ -153,9 +150,9 @@ public struct BlockStore: ~Copyable {
   }
 
   /// The guest code of a block, or of the one that `id` is an entry into.
-  func code(_ id: BlockID) -> Range<UInt64> {
+  func code(_ id: BlockID) -> ClosedRange<UInt64> {
     let block = blocks[Int(container(of: id))]
-    return block.key.pc..<block.key.pc &+ UInt64(block.guestSize)
+    return block.key.pc...block.lastPC
   }
 
   /// The entries into a block besides its top.

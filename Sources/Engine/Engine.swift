@@ -109,6 +109,8 @@ public struct EngineOptions: Sendable {
   }
   /// Exits that may not be chained by order of the user: (source PC, target PC).
   public internal(set) var forbiddenChains: Set<ChainEdge> = []
+  /// The ``Guest/protectionState(_:)`` that chains were made under, where there are several vCPUs.
+  var chainProtection: [UInt64] = []
   /// Blocks whose one instruction straddles two pages, by the second page.
   var straddlers: [UInt64: [BlockID]] = [:]
   /// The regions among the blocks.

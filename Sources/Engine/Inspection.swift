@@ -123,10 +123,7 @@ extension Engine {
     let ordinary = store.valid.filter { store[$0].key.variant == .normal }
     let exact = ordinary.filter { store[$0].key.pc == pc }
     guard exact.isEmpty else { return exact }
-    return ordinary.filter {
-      let block = store[$0]
-      return block.key.pc <= pc && pc < block.key.pc &+ UInt64(block.guestSize)
-    }
+    return ordinary.filter { store[$0].contains(pc) }
   }
 
   /// The PC after the last instruction.

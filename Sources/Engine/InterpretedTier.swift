@@ -17,7 +17,6 @@ extension Engine {
   func translatePacked(_ vcpu: VCPU, _ key: BlockKey) throws(TranslationFailure) -> BlockID? {
     // Counters are in compiled code, and profilers name that alone.
     guard let interpreter, !options.countsExecutions, observers.isEmpty else { return nil }
-    if log.showsTranslation { return try? translate(vcpu, key, .interpreted, single: false) }
     let isTimed = statistics.interpreted.isTimed
     let start = isTimed ? monotonicNanoseconds() : 0
     do { try build(vcpu, key, options.maximumInstructions, region: nil, packs: true, &builder) } catch {
@@ -34,6 +33,11 @@ extension Engine {
     statistics.interpreted.add(
       extent, opsAfterPasses: code.opCount, hostBytes: compiled.size,
       times: (start, decoded, decoded, isTimed ? monotonicNanoseconds() : 0))
+    if log.showsTranslation,
+      let block = try? decode(vcpu, key, maximumInstructions: max(1, Int(store[id].instructionCount)))
+    {
+      logTranslation(id, block, block)
+    }
     return id
   }
 

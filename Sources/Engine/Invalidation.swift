@@ -63,10 +63,7 @@ extension Engine {
   /// Drops the blocks whose guest PCs touch the range; returns how many.
   @discardableResult
   public func flush(_ range: ClosedRange<UInt64>) -> Int {
-    let matching = store.valid.filter {
-      let block = store[$0]
-      return block.key.pc <= range.upperBound && block.key.pc &+ UInt64(block.guestSize) > range.lowerBound
-    }
+    let matching = store.valid.filter { store.code($0).overlaps(range) }
     for id in matching { invalidate(id) }
     return matching.count
   }
@@ -91,8 +88,7 @@ extension Engine {
   /// The blocks that a breakpoint at `pc` splits, or that end before it for its sake.
   private func dropBlocks(containing pc: UInt64) {
     for id in store.valid {
-      let start = store[id].key.pc
-      if start <= pc && pc <= start &+ UInt64(store[id].guestSize) { invalidate(id) }
+      if store[id].contains(pc) || pc == store[id].lastPC &+ 1 { invalidate(id) }
     }
   }
 

@@ -89,7 +89,7 @@ extension Engine {
       if hasChanged {
         openPages.close(page)
         protect(page)
-        for vcpu in vcpus { for mode in vcpu.modes { mode.denyWrites(toPhysicalPage: page) } }
+        denyWritesByTLB(page)
       }
     }
   }

@@ -168,8 +168,7 @@ extension Engine {
       if store[ids[middle]].key.pc <= pc { low = middle + 1 } else { high = middle }
     }
     for index in stride(from: low - 1, through: max(0, low - 64), by: -1) {
-      let block = store[ids[index]]
-      if pc &- block.key.pc < UInt64(block.guestSize) { return ids[index] }
+      if store[ids[index]].contains(pc) { return ids[index] }
     }
     return nil
   }
@@ -177,14 +176,13 @@ extension Engine {
   /// The instructions of a block at which something slow happened, by PC; in whatever block they were executed.
   public func slowInstructions(in id: BlockID) -> [SlowInstruction] {
     let block = store[id]
-    let range = block.key.pc..<block.key.pc &+ UInt64(block.guestSize)
     var helpers: [UInt64: [(name: String, count: UInt64)]] = [:]
     counters.forEach { key, count in
-      guard case .helper(let number) = key.event, count > 0, range.contains(key.pc) else { return }
+      guard case .helper(let number) = key.event, count > 0, block.contains(key.pc) else { return }
       let name = guest.helpers.indices.contains(number) ? guest.helpers[number].name : "helper \(number)"
       helpers[key.pc, default: []].append((name, count))
     }
-    return eventsByPC.filter { range.contains($0.key) && $0.value != SlowEvents() }.sorted { $0.key < $1.key }
+    return eventsByPC.filter { block.contains($0.key) && $0.value != SlowEvents() }.sorted { $0.key < $1.key }
       .map { pc, events in
         SlowInstruction(pc: pc, events: events, helpers: (helpers[pc] ?? []).sorted { $0.count > $1.count })
       }

@@ -21,6 +21,8 @@ extension Engine {
   /// Translates the hot block `id` again, thoroughly, together with those that lead back to it.
   func formRegion(_ vcpu: VCPU, around id: BlockID, at hottest: UInt64) {
     let parts = loop(through: id)
+    // A range of code cannot end where addresses do.
+    if parts.contains(where: { store[$0].lastPC == .max }) { return }
     let key = store[id].key
     let lowest = parts.map { store[$0].key.pc }.min() ?? key.pc
     let region = CodeRegion(shape: shape(of: parts), hottest: hottest, blockCount: parts.count)

@@ -139,12 +139,21 @@ extension Engine {
     currentDeadline = deadline
     vcpu.enterMode()
     interpreter?.forgetReturns()
+    if vcpus.count > 1, !vcpu.isWaiting { cutForeignChains(vcpu) }
     vcpu.watchHit = nil
     vcpu.state.store(UInt64(0), at: StateOffset.pendingRetired)
     if kicks != nil {
       vcpu.hostStart = monotonicNanoseconds()
       setTimer(vcpu)
     }
+  }
+
+  /// Sees to it that `vcpu` looks itself whether it may execute what another one chained.
+  private func cutForeignChains(_ vcpu: VCPU) {
+    let protection = guest.protectionState(vcpu.state)
+    if protection == chainProtection { return }
+    chainProtection = protection
+    unchainAll()
   }
 
   func end(_ vcpu: VCPU) {

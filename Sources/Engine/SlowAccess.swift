@@ -141,10 +141,11 @@ extension Engine {
     try check(vcpu, address, access, .write)
     if address & 0xFFF &+ UInt64(size) > 0x1000 {
       let next = (address & ~0xFFF) &+ 0x1000
-      let first = try translate(vcpu, address, Int(next &- address), .write, access.space)
-      let second = try translate(vcpu, next, size - Int(next &- address), .write, access.space)
+      let room = next &- address
+      let first = try translate(vcpu, address, Int(room), .write, access.space)
+      let second = try translate(vcpu, next, size - Int(room), .write, access.space)
       for byte in 0..<UInt64(size) {
-        let at = address &+ byte < next ? first &+ byte : second &+ (address &+ byte &- next)
+        let at = byte < room ? first &+ byte : second &+ (byte &- room)
         try writePhysical(vcpu, at, 1, value >> (8 * byte), address &+ byte)
       }
     } else {
@@ -273,7 +274,7 @@ extension Engine {
     let pc: UInt64 = vcpu.state.load(StateOffset.currentPC)
     let isRunning = { [self] (id: BlockID) in
       let block = store[id]
-      return block.isValid && block.key.flags == vcpu.mode.flags && pc &- block.key.pc < UInt64(block.guestSize)
+      return block.isValid && block.key.flags == vcpu.mode.flags && block.contains(pc)
     }
     if store.hasCode(inPage: page), store.overlapping(physical..<physical + UInt64(size)).contains(where: isRunning) {
       return true

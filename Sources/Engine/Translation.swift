@@ -34,7 +34,7 @@ extension Engine {
     func isWithin(_ id: BlockID) -> Bool {
       guard !wholePage else { return true }
       let code = store.code(id)
-      return stretch.map { $0.lowerBound <= code.lowerBound && code.upperBound <= $0.upperBound } ?? false
+      return stretch.map { $0.contains(code.lowerBound) && $0.contains(code.upperBound) } ?? false
     }
     if known != 0, isWithin(known), isCurrent(vcpu, known) {
       return store[known].tier == .interpreted ? try warm(vcpu, known, pc) : known
@@ -49,7 +49,7 @@ extension Engine {
     }
     if variant == .normal, wholePage, let id = try translatePacked(vcpu, key) { return id }
     let id = try translate(vcpu, key, tier, single: variant == .step || !wholePage)
-    if let stretch, !wholePage, store.code(id).upperBound > stretch.upperBound {
+    if let stretch, !wholePage, store.code(id).upperBound >= stretch.upperBound {
       do { _ = try physicalPC(vcpu, stretch.upperBound) } catch {
         invalidate(id)
         throw .guest(error)
@@ -106,7 +106,7 @@ extension Engine {
     let compiled = try compile(block, dataPath(key.flags), tier)
     let id = store.insert(
       record(vcpu, key, tier, extent, compiled, opCount: block.opCount), block, labels: labels)
-    if !labels.isEmpty, tier != .interpreted { chainWithin(id) }
+    if !labels.isEmpty { chainWithin(id) }
     guardCode(of: id)
     return id
   }
@@ -188,18 +188,15 @@ extension Engine {
   func dataPath(_ flags: TranslationFlags) -> DataPath { guest.memoryMode(flags) == .tlb ? .tlb : .window }
 
   private func compile(_ block: BlockView, _ path: DataPath, _ tier: Tier) throws(TranslationFailure) -> CompiledBlock {
-    let host = host(of: tier)
     func attempt() throws(HostError) -> CompiledBlock {
       try host.compile(
-        block, dataPath: path, isHot: tier == .thorough, firstExit: tier == .interpreted ? 0 : store.nextExit,
-        labels: &labels)
+        block, dataPath: path, isHot: tier == .thorough, firstExit: store.nextExit, labels: &labels)
     }
     do throws(HostError) {
       do throws(HostError) {
         return try attempt()
       } catch {
-        // What cannot be interpreted is compiled.
-        guard case .codeCacheFull = error, tier != .interpreted else { throw error }
+        guard case .codeCacheFull = error else { throw error }
         flush()
         return try attempt()
       }
@@ -248,7 +245,13 @@ extension Engine {
 
   private func denyWrites(_ page: UInt64) {
     protect(page)
-    for vcpu in vcpus { for mode in vcpu.modes where mode.memoryMode == .tlb { mode.denyWrites(toPhysicalPage: page) } }
+    denyWritesByTLB(page)
+  }
+
+  /// Makes stores to a physical page, and to those that show the same memory, take the slow path from now on.
+  func denyWritesByTLB(_ page: UInt64) {
+    let pages = [page] + space.aliases(of: page, count: 0x1000).map { $0.address & ~0xFFF }
+    for vcpu in vcpus { for mode in vcpu.modes { for page in pages { mode.denyWrites(toPhysicalPage: page) } } }
   }
 }
 

@@ -82,6 +82,11 @@ public struct TranslationBlock: Sendable, BitwiseCopyable {
   /// No page's address.
   static var unreachablePage: UInt64 { .max - 1 }
 
+  /// Whether the guest code at `pc` is in it, as far as it lies in the first page.
+  public func contains(_ pc: UInt64) -> Bool { pc &- key.pc < UInt64(guestSize) }
+  /// PC of the last byte: a block may end where addresses do.
+  public var lastPC: UInt64 { key.pc &+ UInt64(max(1, guestSize)) &- 1 }
+
   /// Physical addresses of the guest code, as far as it lies in the first page.
   public var physicalRange: Range<UInt64> { key.physicalPC..<key.physicalPC + UInt64(guestSize) }
 }

@@ -291,6 +291,8 @@ public protocol Guest: AnyObject, Sendable {
   /// differ within a page, none of it may be reached. Accesses that are denied so come to
   /// ``translateAddress(_:_:_:size:space:memory:)``, which has the last word.
   func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction]
+  /// What decides about memory protection beside the flags: chains are good for vCPUs with equal values.
+  func protectionState(_ cpu: VCPUState) -> [UInt64]
 
   /// Translates from `request.pc` on until a block end; always at least one instruction, or an op that raises.
   func translate(_ request: borrowing TranslationRequest, into builder: inout Builder)
@@ -366,5 +368,6 @@ extension Guest {
   public var fencesCode: Bool { false }
   public var flagsFollowCode: Bool { false }
   public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] { [] }
+  public func protectionState(_ cpu: VCPUState) -> [UInt64] { [] }
   public func translationSpace(_ cpu: VCPUState) -> TranslationSpace { TranslationSpace() }
 }

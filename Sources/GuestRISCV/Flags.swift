@@ -60,4 +60,6 @@ extension RISCVGuest {
     let hart = Hart(cpu)
     return hart.pmpRestrictions(hart.dataPrivilege)
   }
+
+  public func protectionState(_ cpu: VCPUState) -> [UInt64] { Hart(cpu).pmpState }
 }

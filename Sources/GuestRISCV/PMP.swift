@@ -49,6 +49,11 @@ extension Hart {
     cpu.load(Slot.pmpaddr0.offset + 8 * entry)
   }
 
+  /// All that the entries hold.
+  var pmpState: [UInt64] {
+    [self[.pmpConfigurationLow], self[.pmpConfigurationHigh]] + (0..<Hart.pmpEntries).map(pmpAddress)
+  }
+
   private func isPMPLocked(_ entry: Int) -> Bool { pmpConfiguration(entry) & 0x80 != 0 }
 
   /// First and last byte of an entry's region; nil if the entry is off or empty.

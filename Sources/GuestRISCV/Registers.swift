@@ -92,7 +92,7 @@ extension RISCVGuest {
     let description = registerFile.registers[register]
     let value = value & description.type.mask
     if register == RISCVRegisters.pc {
-      cpu.pc = value
+      cpu.pc = value & ~1
     } else if let row = csr(register) {
       row.write?(hart, value)
     } else if register == Slot.priv.register {
@@ -112,7 +112,7 @@ extension RISCVGuest {
     hart[.misa] = extensions.misa(xlen: xlen)
     if !features.contains(.user) { hart[.mstatus] = Status.mppMask.rawValue }
     hart.summarizePMP()
-    cpu.pc = pc & hart.mask
+    cpu.pc = pc & hart.mask & ~1
   }
 }
 

@@ -133,7 +133,8 @@ public struct Translator: ~Copyable {
   @inline(__always)
   func directFlags(to target: UInt64, taken: Bool) -> ExitFlags {
     var result: ExitFlags = []
-    if taken, target <= pc { result.insert(.checksBudget) }
+    // Addresses wrap around, so what is behind the last one lies before it.
+    if target < pc || taken && target == pc { result.insert(.checksBudget) }
     if flags.isPaged, (target ^ pc) >> 12 != 0 { result.insert(.unchainable) }
     return result
   }

@@ -142,6 +142,23 @@ import Testing
     #expect(!inside.contains(where: rig.engine.cut))
   }
 
+  /// Of two labels only the one behind the call is an entry.
+  @Test(arguments: [LogItem.inAsm, .op, .opOpt, .outAsm])
+  func theLogShowsInterpretedCode(item: LogItem) throws {
+    let rig = try rig([
+      Code.addi(5, 0, 1), Code.bne(5, 0, 8), Code.jal(0, 100), Code.bne(5, 0, 8), Code.jal(1, 200),
+      Code.addi(10, 10, 3),
+      Code.stop,
+    ])
+    var lines: [String] = []
+    rig.engine.log.items = [item]
+    rig.engine.log.sink = { lines.append($1) }
+    #expect(rig.run(20) == .deadline)
+    #expect(rig.x(10) == 3)
+    #expect(tiers(rig).allSatisfy { $0 == .interpreted })
+    #expect(lines.contains { $0.hasPrefix("block 0x80000000") } && lines.count > 5)
+  }
+
   /// Code that no longer fits in is compiled, whatever the log shows.
   @Test(arguments: [[], [LogItem.inAsm]])
   func theCodeCacheFillsUp(items: [LogItem]) throws {
