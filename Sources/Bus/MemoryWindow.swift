@@ -41,6 +41,14 @@ public final class MemoryWindow {
 
   deinit { unsafe munmap(reservation, reservationSize) }
 
+  /// Makes the `count` bytes right before `base` ordinary memory, all 0; a multiple of the page size and at most the guard.
+  public func makeRoom(before count: Int) throws(MemoryError) -> UnsafeMutableRawPointer {
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED
+    let room = unsafe mmap(base - count, count, PROT_READ | PROT_WRITE, flags, -1, 0)
+    guard let room = unsafe room, unsafe room != MAP_FAILED else { throw .system(call: "mmap", errno: errno) }
+    return unsafe room
+  }
+
   /// Whether the `count` bytes at a guest address lie in the window.
   public func covers(_ address: UInt64, count: UInt64) -> Bool { address <= size && count <= size - address }
 

@@ -239,6 +239,15 @@ public struct BlockStore: ~Copyable {
     return found
   }
 
+  /// Calls `body` with each valid block that begins in a physical page.
+  func forEachBlock(inPage page: UInt64, _ body: (TranslationBlock) -> Void) {
+    var id = firstBlock(inPage: page)
+    while id != 0 {
+      body(blocks[Int(id)])
+      id = blocks[Int(id)].nextInPage
+    }
+  }
+
   /// Counts that the code at the physical PC of `id` has to be translated anew.
   mutating func noteInvalidation(of id: BlockID) { invalidated[blocks[Int(id)].key.physicalPC, default: 0] += 1 }
 

@@ -73,7 +73,7 @@ public struct EngineOptions: Sendable {
   private let statisticsCell = RawCell(EngineStatistics())
   private let builderCell: RawCell<Builder>
   private let labelsCell = RawCell([CodeAddress]())
-  private let openPagesCell = RawCell(OpenPages())
+  private let besideCodeCell = RawCell(StoresBesideCode())
   private let observersCell = RawCell([any TranslationObserver]())
   let window: MemoryWindow
   /// A window with nothing in it: every access takes the slow path.
@@ -115,11 +115,11 @@ public struct EngineOptions: Sendable {
   var straddlers: [UInt64: [BlockID]] = [:]
   /// The regions among the blocks.
   public internal(set) var regions: [BlockID: CodeRegion] = [:]
-  var openPages: OpenPages {
+  var besideCode: StoresBesideCode {
     @inline(__always)
-    _read { yield openPagesCell.value }
+    _read { yield besideCodeCell.value }
     @inline(__always)
-    _modify { yield &openPagesCell.value }
+    _modify { yield &besideCodeCell.value }
   }
   /// What generated code counts while executions are counted; stable addresses.
   var counters = CounterTable()

@@ -42,6 +42,7 @@ extension Engine {
       for vcpu in vcpus { for mode in vcpu.modes { mode.forgetJump(to: pc) } }
     }
     store.remove(id)
+    guide(store[id].key.physicalPC & ~0xFFF)
     if !regions.isEmpty { regions[id] = nil }
   }
 
@@ -53,7 +54,7 @@ extension Engine {
     store.clear()
     regions.removeAll()
     straddlers.removeAll()
-    openPages.removeAll()
+    besideCode.removeAll()
     for page in pages { protect(page) }
     for vcpu in vcpus { for mode in vcpu.modes { mode.clearJumpCache() } }
     statistics.flushes &+= 1

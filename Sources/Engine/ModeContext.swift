@@ -125,6 +125,7 @@ struct OpenStretch {
       if memoryMode == .tlb { clearJumpCache() }
       return
     }
+    clearStretches()
     let page = address & ~0xFFF
     let index = SoftTLB.index(page)
     if readTag(index) == page || writeTag(index) == page { clear(index) }

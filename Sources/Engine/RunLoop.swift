@@ -272,7 +272,6 @@ extension Engine {
       vcpu.enterMode()
       vcpu.mayInterrupt = true
     case .codeFence:
-      fenceCode()
       vcpu.mayInterrupt = true
     case .stateChanged:
       vcpu.enterMode()

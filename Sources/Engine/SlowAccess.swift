@@ -235,7 +235,7 @@ extension Engine {
     if overwritesRunningBlock(vcpu, physical, size) { throw .mustRunAlone }
     let page = physical & ~0xFFF
     if store.hasCode(inPage: page), store.overlapping(physical..<physical + UInt64(size)).isEmpty {
-      noteStoreBesideCode(page)
+      noteStoreBesideCode(vcpu, address, physical, size)
     }
     if space.ram(at: physical, count: size) == nil {
       if guest.storeDecidesInterrupts(physical) {

@@ -165,6 +165,7 @@ import IR
     if mode.windowBase != engine.activeWindow { engine.activate(mode.windowBase) }
     state.store(mode.dataBase, at: StateOffset.dataBase)
     state.store(mode.softTLB, at: StateOffset.softTLB)
+    engine.publishGuide(self)
   }
 
   /// The context of flags and an address space, found or made.

@@ -82,7 +82,7 @@ extension Engine {
   }
 
   /// Pages whose protection in windows is not simply that of their memory.
-  private var protectedPages: [UInt64] {
+  var protectedPages: [UInt64] {
     store.codePages + Array(straddlers.keys) + debug.watchpoints.flatMap(watchedPages)
   }
 
@@ -90,17 +90,19 @@ extension Engine {
     codeSource.value = CodeSource()
     do throws(MemoryError) {
       try window.remap(region, of: space)
+      try besideCode.guide?.remap(region, of: space)
       for view in restrictedWindows {
         try view.window.remap(region, of: space)
         try restrict(view, region.base, region.last)
       }
     } catch { log.write(.guestErrors, "memory window: \(error)") }
-    for page in store.codePages where page <= region.last && page &+ 0xFFF >= region.base { protect(page) }
+    for page in protectedPages where page <= region.last && page &+ 0xFFF >= region.base { protect(page) }
     for vcpu in vcpus { vcpu.flushTLB(address: nil, addressSpace: nil) }
   }
 
   /// Sets a page's protection from what is known of it, and that of the pages that show the same memory.
   func protect(_ page: UInt64) {
+    guide(page)
     setProtection(page)
     for alias in space.aliases(of: page, count: 0x1000) where alias.count == 0x1000 { setProtection(alias.address) }
   }
@@ -141,7 +143,7 @@ extension Engine {
     for view in restrictedWindows { body(view.window, view.limit) }
   }
 
-  private func base(of window: MemoryWindow) -> UInt { unsafe UInt(bitPattern: window.base) }
+  func base(of window: MemoryWindow) -> UInt { unsafe UInt(bitPattern: window.base) }
 
   private func protect(_ page: UInt64, in window: MemoryWindow, _ access: PageAccess) {
     do { try window.protect(page, count: 0x1000, access) } catch { log.write(.guestErrors, "memory window: \(error)") }
@@ -161,6 +163,6 @@ extension Engine {
   }
 
   private func guardsCode(_ page: UInt64) -> Bool {
-    store.hasCode(inPage: page) && !openPages.contains(page) || straddlers[page] != nil
+    store.hasCode(inPage: page) || straddlers[page] != nil
   }
 }

@@ -266,10 +266,6 @@ public protocol Guest: AnyObject, Sendable {
 
   var bootProtocol: BootProtocol { get }
 
-  /// Whether code has to be fenced (`ExitReason.codeFence`) between being written and being executed, as the
-  /// architecture demands of software: stores next to code need not all be seen then.
-  var fencesCode: Bool { get }
-
   /// Whether ordinary instructions change the translation flags (Arm's ITSTATE, which is part of them), so that they are
   /// to be looked at anew wherever a block was left.
   var flagsFollowCode: Bool { get }
@@ -365,7 +361,6 @@ extension Guest {
   public func catches(_ cpu: VCPUState) -> [String] { [] }
   public func comparatorMatched(_ cpu: VCPUState, _ comparator: Comparator, isWrite: Bool) -> GuestException? { nil }
   public func storeDecidesInterrupts(_ address: UInt64) -> Bool { false }
-  public var fencesCode: Bool { false }
   public var flagsFollowCode: Bool { false }
   public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] { [] }
   public func protectionState(_ cpu: VCPUState) -> [UInt64] { [] }

@@ -75,8 +75,6 @@ public final class RISCVGuest: Guest {
   public var architecture: String { xlen == 32 ? "riscv32" : "riscv64" }
   public var addressBits: Int { xlen }
   public var longestInstruction: Int { 4 }
-  /// By FENCE.I.
-  public var fencesCode: Bool { true }
   /// `sp`
   public var stackPointer: Int { 2 }
 }

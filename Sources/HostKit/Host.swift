@@ -44,6 +44,18 @@ public enum SoftTLB {
   @inlinable public static func invalidTag(_ index: Int) -> UInt64 { UInt64((index + 1) & (count - 1)) << 12 }
 }
 
+/// The guide of stores: a byte for each line of guest memory in the window, right before a view of that memory in which no
+/// page is write-protected for the sake of what is beside. A guided store looks its line up and makes the store in the
+/// view if the byte is not 0.
+public enum StoreGuide {
+  /// A line is 64 bytes.
+  @inlinable public static var lineShift: UInt64 { 6 }
+  /// A line's byte also answers for so many bytes behind it, so that one look-up will do for any store.
+  @inlinable public static var overrun: UInt64 { 7 }
+  /// Bytes of the guide, for a window of 4 GiB.
+  @inlinable public static var size: Int { 1 << (32 - Int(lineShift)) }
+}
+
 /// The jump cache: direct-mapped, from guest PC to host code, one per set of translation flags. 16 bytes an entry: the
 /// PC, then what the host jumps to (``Host/jumpTarget(_:)``).
 public enum JumpCache {
@@ -191,6 +203,12 @@ public protocol Host: AnyObject, SendableMetatype {
   /// Chains exit number `exit` to `entry`, or back to its own exit stub.
   func link(exit: UInt32, to entry: CodeAddress)
   func unlink(exit: UInt32)
+  /// Whether ``guideStores(at:)`` does anything.
+  var guidesStores: Bool { get }
+  /// From now on, compiles stores by the instruction at guest PC `pc`, in blocks for `DataPath.window`, as guided ones:
+  /// they look their line up at `StateOffset.storeGuide`, and if it is open make the store in the view there, else by the
+  /// slow path.
+  func guideStores(at pc: UInt64)
   /// Makes code that runs on `cpu` come back at its next taken backward branch or indirect jump, and stay out until
   /// ``endKick(_:)``; from any thread. Without effect for `InterruptStrategy.budget`, where the budget does it.
   func kick(_ cpu: VCPUState)
@@ -228,6 +246,8 @@ extension Host {
     }
   }
   public func pinnedRegisters(of block: CompiledBlock) -> [(register: Int, hostRegister: String)] { pinnedRegisters }
+  public var guidesStores: Bool { false }
+  public func guideStores(at pc: UInt64) {}
   public func kick(_ cpu: VCPUState) {}
   public func endKick(_ cpu: VCPUState) {}
   public func publish(jumpCache: UInt, _ cpu: VCPUState) { cpu.store(jumpCache, at: StateOffset.jumpCache) }

@@ -89,8 +89,12 @@ public final class X86_64Host: Host {
     return compiled
   }
 
+  public var guidesStores: Bool { true }
+  public func guideStores(at pc: UInt64) { lowering.guidedPCs.insert(pc) }
+
   public func reset() {
     cache.rewind(to: permanent)
+    lowering.guidedPCs.removeAll()
     lowering.forgetBlocks()
     detours.removeAll()
     loopChains.removeAll()

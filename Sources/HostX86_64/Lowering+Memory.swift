@@ -16,13 +16,14 @@ extension Lowering {
     guard op.access.size <= 8 else { return unsupported("\(op.access.size)-byte memory accesses") }
     let direct = isPlain(op) && !op.access.bigEndian && op.access.space == .current
     switch dataPath {
+    case .window where direct && op.opcode == .store && isGuided: lowerGuidedStore(op)
     case .window where direct: lowerWindowAccess(op)
     case .tlb where direct: lowerTLBAccess(op)
     case .window, .tlb, .slow: lowerSlowAccess(op)
     }
   }
 
-  private mutating func datum(_ op: Op) -> Datum {
+  mutating func datum(_ op: Op) -> Datum {
     if op.opcode == .load {
       let isUsed = !op.result.isNone && values[Int(op.result.index)].uses > 0
       if op.type.isFloat { return Datum(vector: isUsed ? vectorDestination(op.result) : allocateVector()) }
@@ -69,7 +70,7 @@ extension Lowering {
   }
 
   /// Jumps to `stub` if the access must be aligned and is not. To come before any other jump there.
-  private mutating func checkAlignment(_ op: Op, _ stub: inout Label?) {
+  mutating func checkAlignment(_ op: Op, _ stub: inout Label?) {
     guard op.access.aligned, op.access.size > 1 else { return }
     let label = stub ?? assembler.makeLabel()
     stub = label
@@ -230,9 +231,10 @@ extension Lowering {
   ///   - outside: target of the branch just emitted, for addresses outside the window: so seldom taken that it leads to
   ///     a trap of one byte, until it first is.
   ///   - resume: where the access goes on that was made out of line.
-  private mutating func emitAccess(
+  ///   - isLookedUp: whether code before it has made sure that the access can be made.
+  mutating func emitAccess(
     _ op: Op, _ datum: Datum, at address: Memory, _ described: MemorySite, _ stub: Label?, outside: Label? = nil,
-    resume: Label? = nil
+    resume: Label? = nil, isLookedUp: Bool = false
   ) {
     var site = described
     if !op.b.isNone { site.value = SiteOperand(datum.value, values[Int(op.b.index)].type) }
@@ -240,7 +242,7 @@ extension Lowering {
     if let vector = datum.vector { site.destination = 16 + vector.rawValue }
     site.start = UInt32(blockOffset + assembler.count)
     emitMove(op, datum, address)
-    if dataPath == .tlb {
+    if isLookedUp || dataPath == .tlb {
       // Whoever comes here has been looked up.
       site.isRedirected = true
     } else {
@@ -300,7 +302,7 @@ extension Lowering {
   }
 
   /// Every operand may stay where it is: the slow path looks there.
-  private mutating func lowerSlowAccess(_ op: Op) {
+  mutating func lowerSlowAccess(_ op: Op) {
     let displacement = isPlain(op) ? op.imm : 0
     let known = constant(op.a)
     if !op.b.isNone { observe(op.b) }
@@ -342,7 +344,7 @@ extension Lowering {
   private func isPlain(_ op: Op) -> Bool { op.opcode == .load || op.opcode == .store }
 
   @inline(__always)
-  private func makeSite(_ op: Op, base: ValueHome, _ offset: Int64) -> MemorySite {
+  func makeSite(_ op: Op, base: ValueHome, _ offset: Int64) -> MemorySite {
     var site = MemorySite(
       pc: currentPC, retired: retiredBefore, access: SlowAccess(op),
       base: SiteOperand(base, values[Int(op.a.index)].type), offset: offset)

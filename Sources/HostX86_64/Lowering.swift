@@ -46,6 +46,8 @@ struct Lowering {
   /// By guest register number.
   let weights: RawTable<UInt32>
   var dataPath = DataPath.slow
+  /// Guest PCs of instructions whose stores are guided.
+  var guidedPCs: Set<UInt64> = []
   /// Whether it is worth some time to do it well.
   var isHot = false
   /// Offset of the block in the code cache.

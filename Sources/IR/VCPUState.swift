@@ -39,8 +39,11 @@ public enum StateOffset {
   @inlinable public static var accessOutcome: Int { 120 }
   /// Set by the host when the slow memory access it asks for came as a fault; cleared by who has seen it (u32).
   @inlinable public static var accessFaulted: Int { 124 }
-  /// 64 bytes for the host alone.
+  /// 56 bytes for the host alone.
   @inlinable public static var hostPrivate: Int { 128 }
+  /// Host address by which guided stores reach memory (`StoreGuide`): of guest physical address 0 in a view without
+  /// write protection, right behind the guide; 0 as long as there are no such stores.
+  @inlinable public static var storeGuide: Int { 184 }
   /// Where guest registers start.
   @inlinable public static var registers: Int { 192 }
 }

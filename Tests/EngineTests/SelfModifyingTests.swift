@@ -1,8 +1,7 @@
 // Owns the tests of guest code that is written while it runs, and of code caches that fill up.
 //
 // A store is seen by the very next instruction, with or without `fence.i`: the architecture allows less, but only so is
-// a run the same however its code is cut into blocks. The exception are pages in which very many stores hit data beside
-// the code: then `fence.i` is needed.
+// a run the same however its code is cut into blocks.
 
 import Engine
 import HostInterpreter
@@ -71,15 +70,26 @@ struct Case: CustomTestStringConvertible, Sendable {
       Code.add(5, 5, 8), Code.sw(5, 20, 6), Code.addi(7, 7, -1), Code.bne(7, 0, -28), Code.stop,
     ], expected: 20 * 99 * 100 / 2)
 
-  /// A thousand stores beside the code open the page; then a loop changes itself, with fences.
-  private static let opened = Case(
-    testDescription: "a loop in an opened page, behind fence.i",
+  /// A store goes a thousand times beside the code, and then changes the instruction behind it.
+  private static let guided = Case(
+    testDescription: "the next instruction, by a guided store",
     program: [
-      Code.auipc(6), Code.addi(7, 0, 1000), Code.sw(7, 60, 6), Code.addi(7, 7, -1), Code.bne(7, 0, -8),
-      Code.addi(7, 0, 500), Code.lui(8, 0x100), Code.lw(5, 32, 6),
-      Code.addi(10, 10, 0), Code.add(5, 5, 8), Code.sw(5, 32, 6), Code.fenceI, Code.addi(7, 7, -1),
-      Code.bne(7, 0, -20), Code.stop, 0,
-    ], expected: 499 * 500 / 2)
+      Code.auipc(6), Code.addi(7, 0, 1000), Code.lw(5, 56, 6), Code.addi(9, 6, 256),
+      Code.sw(5, 0, 9), Code.addi(10, 0, 2), Code.addi(7, 7, -1), Code.bne(7, 0, -12),
+      Code.addi(9, 6, 20), Code.addi(7, 0, 1), Code.bne(11, 0, 12), Code.addi(11, 0, 1), Code.jal(0, -32),
+      Code.stop, Code.addi(10, 0, 7),
+    ], expected: 7)
+
+  /// A store goes a thousand times into the line before the code, and then reaches with two bytes over its end: the first
+  /// instruction, which has counted once in x10, counts in x12.
+  private static let intoNextLine = Case(
+    testDescription: "half an instruction, by a guided store that starts in the line before",
+    program: [
+      Code.addi(10, 10, 1), Code.bne(11, 0, 52), Code.auipc(6), Code.addi(7, 0, 1000), Code.addi(9, 6, -24),
+      Code.lw(5, 52, 6), Code.sw(5, 0, 9), Code.addi(7, 7, -1), Code.bne(7, 0, -8), Code.addi(9, 6, -10),
+      Code.bne(11, 0, -40), Code.addi(11, 0, 1), Code.addi(7, 0, 1), Code.jal(0, -28), Code.stop,
+      Code.addi(12, 10, 1) << 16,
+    ], offset: 0x100, expected: 1)
 
   private static let swap = Case(
     testDescription: "the next instruction, by an atomic swap",
@@ -104,7 +114,7 @@ struct Case: CustomTestStringConvertible, Sendable {
     ]), offset: 0xFEC, expected: 99 * 100 / 2)
 
   private static let cases = [
-    nextInstruction, behindFence, itself, loop, chained, opened, swap, conditional, acrossPages,
+    nextInstruction, behindFence, itself, loop, chained, guided, intoNextLine, swap, conditional, acrossPages,
   ]
 
   @Test(arguments: cases, 0..<3) func storesAreSeenAtOnce(_ test: Case, _ host: Int) throws {
@@ -148,7 +158,7 @@ struct Case: CustomTestStringConvertible, Sendable {
     #expect(rig.x(10) == test.expected)
   }
 
-  /// Data beside code is written 2,000 times; the code is translated once.
+  /// Data beside code is written 2,000 times; the code is translated once more, for the guided store.
   @Test(arguments: 0..<3) func dataInACodePageLeavesTheCodeAlone(_ host: Int) throws {
     let rig = try self.rig(
       host,
@@ -159,7 +169,8 @@ struct Case: CustomTestStringConvertible, Sendable {
     #expect(rig.run(50_000) == .deadline)
     #expect(rig.x(5) == 6000)
     #expect(rig.engine.statistics.quick.blocks < 8)
-    #expect(rig.engine.statistics.invalidations == 0)
+    #expect(rig.engine.statistics.invalidations <= 1)
+    #expect(rig.engine.statistics.slowAccesses < 100 || Self.hosts[host].0 != X86_64Host.self)
   }
 
   /// 6,000 blocks, three times round, in a cache that holds a part of them.

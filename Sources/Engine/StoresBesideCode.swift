@@ -1,0 +1,145 @@
+// Owns stores into pages that hold code and much-written data side by side.
+//
+// A page with translated code is write-protected, and what is stored to it is compared with the exact ranges of the code: a
+// store is seen by the very next instruction, so that a run is the same however its code is cut into blocks. Where nearly
+// all stores hit data (`.data` in the page of `.text`), each would cost a slow access. So instructions that keep storing
+// beside code are compiled anew as guided stores, which look for code in their line themselves (`StoreGuide`). In modes with
+// page tables, without compiled code, and in lines with code, slow accesses remember the gap between code.
+
+import Bus
+import GuestKit
+import HostKit
+import IR
+
+/// Which instructions store beside code.
+struct StoresBesideCode {
+  /// By PC, the stores so far.
+  private var counts: [UInt64: Int] = [:]
+  /// Nil until a store is guided.
+  var guide: GuideMap?
+  /// Whether vCPUs remember gaps.
+  var hasGaps = false
+
+  /// Forgets which instructions they are.
+  mutating func removeAll() { counts.removeAll() }
+
+  /// Stores that make an instruction a guided store: about what compiling it costs.
+  private static var threshold: Int { 16 }
+
+  enum Verdict { case wait, guide, isGuided }
+
+  /// What to do about the instruction at `pc`, which stored beside code once more.
+  mutating func note(_ pc: UInt64) -> Verdict {
+    let count = counts[pc, default: 0] + 1
+    if count > Self.threshold { return .isGuided }
+    counts[pc] = count
+    return count == Self.threshold ? .guide : .wait
+  }
+}
+
+extension Engine {
+  /// A store of `size` bytes hit a page that holds code, but none of it.
+  func noteStoreBesideCode(_ vcpu: VCPU, _ address: UInt64, _ physical: UInt64, _ size: Int) {
+    guard !vcpu.isStepping, vcpu.opSession == nil else { return }
+    if host.guidesStores, vcpu.mode.memoryMode != .tlb, vcpu.mode.windowBase == base(of: window) {
+      let pc: UInt64 = vcpu.state.load(StateOffset.currentPC)
+      switch besideCode.note(pc) {
+      case .wait: return
+      case .guide: return guideStores(at: pc)
+      case .isGuided: break
+      }
+    }
+    noteGap(vcpu, address, physical, size)
+  }
+
+  private func guideStores(at pc: UInt64) {
+    if besideCode.guide == nil {
+      do throws(MemoryError) {
+        besideCode.guide = try GuideMap(space)
+        for page in protectedPages { guide(page) }
+        for vcpu in vcpus { publishGuide(vcpu) }
+      } catch { return log.write(.guestErrors, "guide of stores: \(error)") }
+    }
+    host.guideStores(at: pc)
+    for id in store.overlapping(pc..<pc + 1) { invalidate(id) }
+  }
+
+  /// Lets a vCPU's code use the guide if it runs in the window that the guide stands for.
+  func publishGuide(_ vcpu: VCPU) {
+    guard let guide = besideCode.guide else { return }
+    let isUnrestricted = vcpu.mode.memoryMode != .tlb && vcpu.mode.windowBase == base(of: window)
+    vcpu.state.store(isUnrestricted ? guide.base : guide.closedBase, at: StateOffset.storeGuide)
+  }
+
+  /// Opens the lines of a page that have no code, and closes the others, wherever the memory appears.
+  func guide(_ page: UInt64) {
+    guard let guide = besideCode.guide else { return }
+    for page in [page] + space.aliases(of: page, count: 0x1000).map({ $0.address & ~0xFFF }) {
+      guide.set(page: page, closed: closedLines(ofPage: page))
+      // The line before answers for the first bytes.
+      if page >= 0x1000 { guide.set(page: page - 0x1000, closed: closedLines(ofPage: page - 0x1000)) }
+    }
+  }
+
+  /// The lines of a page in which stores must be seen. Bit 0 is the first.
+  private func closedLines(ofPage page: UInt64) -> UInt64 {
+    guard space.directPage(at: page)?.isWritable == true, !debug.watchesPage(page) else { return .max }
+    return space.aliases(of: page, count: 0x1000).reduce(codeLines(inPage: page)) { lines, alias in
+      lines | (alias.address & 0xFFF == 0 ? codeLines(inPage: alias.address) : .max)
+    }
+  }
+
+  /// The lines of a page that have code in them or in the bytes that they answer for. Bit 0 is the first.
+  private func codeLines(inPage page: UInt64) -> UInt64 {
+    var lines: UInt64 = straddlers[page] == nil ? 0 : 1
+    store.forEachBlock(inPage: page) { block in
+      let code = block.physicalRange
+      let first = max(page, code.lowerBound &- min(code.lowerBound, StoreGuide.overrun)) &- page
+      let last = code.upperBound &- 1 &- page
+      for line in first >> StoreGuide.lineShift...last >> StoreGuide.lineShift { lines |= 1 << line }
+    }
+    let next = page &+ 0x1000
+    let isBeforeCode =
+      straddlers[next] != nil || debug.watchesPage(next)
+      || !store.overlapping(next..<next &+ StoreGuide.overrun).isEmpty
+    return isBeforeCode ? lines | 1 << 63 : lines
+  }
+
+  /// Remembers the gap between code that a store with page tables, or by the interpreter, went into.
+  private func noteGap(_ vcpu: VCPU, _ address: UInt64, _ physical: UInt64, _ size: Int) {
+    let page = physical & ~0xFFF
+    guard straddlers[page] == nil, !debug.watchesPage(address & ~0xFFF),
+      space.aliases(of: page, count: 0x1000).isEmpty, let direct = space.directPage(at: page), direct.isWritable,
+      vcpu.mode.tlbEntry(SoftTLB.index(address)).map({ $0.virtual == address & ~0xFFF && $0.physical == page }) == true
+    else { return }
+    var (first, last) = (page, page | 0xFFF)
+    store.forEachBlock(inPage: page) { block in
+      let code = block.physicalRange
+      if code.upperBound <= physical {
+        first = max(first, code.upperBound)
+      } else {
+        last = min(last, code.lowerBound &- 1)
+      }
+    }
+    let host = unsafe UInt64(UInt(bitPattern: direct.memory.alias + direct.offset))
+    let offset = (address & ~0xFFF) &- page
+    besideCode.hasGaps = true
+    vcpu.mode.add(
+      OpenStretch(
+        first: first &+ offset, last: last &+ offset, isWrite: true, addend: host &- (address & ~0xFFF)))
+  }
+
+  /// Sees to it that stores to new code in a page that had some are noticed.
+  func closeGaps(_ id: BlockID) {
+    if besideCode.hasGaps {
+      besideCode.hasGaps = false
+      for vcpu in vcpus { for mode in vcpu.modes { mode.clearStretches() } }
+    }
+    guard let guide = besideCode.guide else { return }
+    let code = store[id].physicalRange
+    guide.close(code.lowerBound, through: code.upperBound &- 1)
+    for alias in space.aliases(of: code.lowerBound, count: code.count) {
+      guide.close(alias.address, through: alias.address &+ UInt64(alias.count - 1))
+    }
+  }
+}

@@ -1,0 +1,43 @@
+// Lowering of guided stores: those of instructions that keep storing beside code (`StoreGuide`).
+
+import HostKit
+import IR
+
+extension Lowering {
+  /// Whether stores of the instruction at hand are guided.
+  @inline(__always)
+  var isGuided: Bool { !guidedPCs.isEmpty && guidedPCs.contains(currentPC) }
+
+  /// Looks the store's line up, and stores in the view behind the guide, or by the slow path.
+  mutating func lowerGuidedStore(_ op: Op) {
+    let is32 = values[Int(op.a.index)].type != .i64
+    let known = constant(op.a)
+    guard let displacement = Int32(exactly: op.imm) else { return lowerSlowAccess(op) }
+    let base = known == nil ? register(op.a) : nil
+    let datum = datum(op)
+    var stub: Label?
+    checkAlignment(op, &stub)
+    let slow = stub ?? assembler.makeLabel()
+    let (address, line) = (allocate(), allocate())
+    if let base {
+      assembler.lea(is32 ? .dword : .qword, address, Memory(base, displacement))
+    } else {
+      let target = (known ?? 0) &+ op.imm
+      assembler.mov(address, is32 ? target & 0xFFFF_FFFF : target)
+    }
+    if !is32 {
+      assembler.alu(.cmp, .qword, address, ABI.state(StateOffset.windowLimit))
+      assembler.jcc(.ae, slow)
+    }
+    assembler.mov(.qword, line, address)
+    assembler.shift(.shr, .qword, line, by: UInt8(StoreGuide.lineShift))
+    assembler.alu(.add, .qword, line, ABI.state(StateOffset.storeGuide))
+    assembler.alu(.cmp, .byte, Memory(line, Int32(-StoreGuide.size)), 0)
+    assembler.jcc(.e, slow)
+    assembler.load(.qword, line, ABI.state(StateOffset.storeGuide))
+    let home: ValueHome = if let base { .register(base) } else { .none }
+    emitAccess(
+      op, datum, at: Memory(line, address, .x1, 0), makeSite(op, base: home, (known ?? 0) &+ op.imm), slow,
+      isLookedUp: true)
+  }
+}
