@@ -8,8 +8,9 @@
 #
 # GDB (13 and later) takes the mangled linkage name of a declaration where it does not know the language. A copy of the
 # program's debug information says C++ where it said Swift, and namespace where it said module, and hides the linkage
-# names: then GDB puts names together from modules, types and declarations. Two things that swiftc 6.3 writes wrongly are
-# put right on the way: it gives every case of an enumeration the value 0, and packs a structure's members.
+# names: then GDB puts names together from modules, types and declarations. Swift's empty tuple becomes C's void, so that
+# GDB looks for no result where there is none. Two things that swiftc 6.3 writes wrongly are put right on the way: it gives
+# every case of an enumeration the value 0, and packs a structure's members.
 # Without GDB: python3 gdb/swift.py FILE.elf COPY.elf
 #
 # Source: DWARF Debugging Information Format, version 5, sections 7.5 (abbreviations, forms) and 7.12 (languages).
@@ -19,7 +20,9 @@ import struct
 SWIFT, CXX14 = 0x1E, 0x21
 LANGUAGE, LINKAGE_NAME, DESCRIPTION = 0x13, 0x6E, 0x5A
 BYTE_SIZE, CONST_VALUE, MEMBER_LOCATION, TYPE = 0x0B, 0x1C, 0x38, 0x49
-MODULE, NAMESPACE = 0x1E, 0x39
+NAME, MODULE, NAMESPACE, UNSPECIFIED = 0x03, 0x1E, 0x39, 0x3B
+# The empty tuple, as Swift and Embedded Swift mangle it.
+EMPTY_TUPLES = (b"$sytD", b"$eytD")
 MEMBER, STRUCTURE, BASE, ENUMERATION, ENUMERATOR = 0x0D, 0x13, 0x24, 0x04, 0x28
 # Where clang modules' debug information would be, which is of no use here: made attributes that nobody knows.
 MODULE_LINKS = {0x2130: 0x3FFD, 0x2131: 0x3FFE}
@@ -76,7 +79,7 @@ class Reader:
 
 
 def sections(data):
-    """The byte order, and by each section's name its offset, its size and where the name stands."""
+    """The byte order, and by each section's name its offset, its size, and where the name and the header stand."""
     if data[:4] != b"\x7fELF":
         raise NotSwift("it is no ELF file")
     order = "<" if data[5] == 1 else ">"
@@ -88,18 +91,18 @@ def sections(data):
     if names >= count:
         raise NotSwift("its sections have no names")
     found = {}
-    for row in rows:
+    for index, row in enumerate(rows):
         start = rows[names][4] + row[0]
         name = bytes(data[start:data.index(0, start)]).decode("latin-1")
         if name.startswith(".debug") and row[2] & 0x800:
             raise NotSwift("its debug information is compressed")
-        found[name] = (row[4], row[5], start)
+        found[name] = (row[4], row[5], start, table + size * index)
     return order, found
 
 
 def abbreviations(data, order, start, end):
-    """The abbreviations from `start` to their end: by code, where the tag stands, and each attribute's place, number
-    and form. Then where the next table begins."""
+    """The abbreviations from `start` to their end: by code, where the tag stands, each attribute's place, number and
+    form, and where it ends. Then where the next table begins."""
     reader = Reader(data, order, start)
     rows = {}
     while reader.position < end:
@@ -118,7 +121,7 @@ def abbreviations(data, order, start, end):
             if attribute == 0 and form == 0:
                 break
             row.append((place, attribute, form))
-        rows[code] = (tag, row)
+        rows[code] = (tag, row, reader.position)
     return rows, reader.position
 
 
@@ -135,13 +138,16 @@ class Unit:
         if version == 5:
             reader.position += 1
             self.address_size = reader.fixed("B")
+            self.table_place = reader.position
             table = reader.fixed("I")
         else:
+            self.table_place = reader.position
             table = reader.fixed("I")
             self.address_size = reader.fixed("B")
         self.first = reader.position
-        begin, size, _ = abbreviation_section
-        self.rows, _ = abbreviations(data, order, begin + table, begin + size)
+        begin, size = abbreviation_section[:2]
+        self.table = begin + table
+        self.rows, self.table_end = abbreviations(data, order, self.table, begin + size)
 
     def entries(self):
         """Every entry in order: its offset in the unit, tag, and attributes as number: (place, form)."""
@@ -151,7 +157,7 @@ class Unit:
             code = reader.uleb()
             if code == 0:
                 continue
-            tag, row = self.rows[code]
+            tag, row, _ = self.rows[code]
             attributes = {}
             for _, attribute, form in row:
                 attributes[attribute] = (reader.position, form)
@@ -218,6 +224,24 @@ class Unit:
             self.set(location, place)
 
 
+    def make_void(self, strings):
+        """Gives the entry of the empty tuple the tag of a type that has no values. Returns the table of abbreviations
+        that the unit needs for it; none if it has no such entry."""
+        code = max(self.rows, default=0) + 1
+        for offset, tag, attributes in self.entries():
+            place, form = attributes.get(NAME, (0, 0))
+            if tag != STRUCTURE or form != 0x0E:
+                continue
+            name = strings + struct.unpack_from(self.order + "I", self.data, place)[0]
+            old = self.data[self.start + offset]
+            if bytes(self.data[name:self.data.index(0, name)]) in EMPTY_TUPLES and old < code <= 0x7F:
+                self.data[self.start + offset] = code
+                tag, _, end = self.rows[old]
+                added = bytes([code, UNSPECIFIED]) + self.data[tag + 1:end]
+                return self.data[self.table:self.table_end - 1] + added + b"\0"
+        return None
+
+
 def rename(original):
     """A copy of an ELF file in which GDB finds Swift's names."""
     data = bytearray(original)
@@ -225,8 +249,8 @@ def rename(original):
         order, found = sections(data)
         if ".debug_info" not in found or ".debug_abbrev" not in found:
             raise NotSwift("it has no debug information; compile with -g")
-        info, info_size, _ = found[".debug_info"]
-        changed = 0
+        info, info_size = found[".debug_info"][:2]
+        units = []
         position = info
         while position < info + info_size:
             unit = Unit(data, order, position, found[".debug_abbrev"])
@@ -237,10 +261,12 @@ def rename(original):
             if struct.unpack_from(order + "H", data, language[0])[0] == SWIFT:
                 struct.pack_into(order + "H", data, language[0], CXX14)
                 unit.repair()
-                changed += 1
-        if not changed:
+                units.append(unit)
+        if not units:
             raise NotSwift("nothing in it was compiled by swiftc")
         hide_names(data, order, found[".debug_abbrev"])
+        if ".debug_str" in found:
+            make_voids(data, order, units, found)
     except (IndexError, KeyError, ValueError, RecursionError, struct.error):
         raise NotSwift("its sections or debug information are damaged") from None
     # Indices that LLVM writes and GDB takes for its own: GDB builds a better one.
@@ -251,11 +277,11 @@ def rename(original):
 
 
 def hide_names(data, order, section):
-    position, size, _ = section
+    position, size = section[:2]
     end = position + size
     while position < end:
         rows, position = abbreviations(data, order, position, end)
-        for tag, row in rows.values():
+        for tag, row, _ in rows.values():
             if data[tag] == MODULE:
                 data[tag] = NAMESPACE
             for place, attribute, _ in row:
@@ -264,6 +290,20 @@ def hide_names(data, order, section):
                 elif attribute in MODULE_LINKS:
                     other = MODULE_LINKS[attribute]
                     data[place:place + 2] = bytes([other & 0x7F | 0x80, other >> 7])
+
+
+def make_voids(data, order, units, found):
+    """Makes void of the units' empty tuples. The abbreviations, to which some are added, go to the end of the file."""
+    start, size, _, header = found[".debug_abbrev"]
+    section = data[start:start + size]
+    for unit in units:
+        table = unit.make_void(found[".debug_str"][0])
+        if table:
+            struct.pack_into(order + "I", data, unit.table_place, len(section))
+            section += table
+    place, code = (header + 24, "Q") if data[4] == 2 else (header + 16, "I")
+    struct.pack_into(order + code * 2, data, place, len(data), len(section))
+    data += section
 
 
 def define_commands():
