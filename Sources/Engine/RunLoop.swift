@@ -20,7 +20,8 @@ public enum RunOutcome: Equatable, Sendable {
   case semihosting
   /// An exception that a debugger wants to see was entered, or the guest asks for its debugger: the text says which.
   case caught(String)
-  /// The guest raises the same exception for ever: the text says which and where.
+  /// The guest raises the same exception for ever: the text says which and where. Said once; after that the vCPU stays
+  /// as it is, as hardware does, and others run on.
   case lockedUp(String)
   /// Translation failed for a reason that lies in Martlet.
   case failed(String)
@@ -105,6 +106,7 @@ extension Engine {
     begin(vcpu, deadline)
     defer { end(vcpu) }
     if isInsideBlock(vcpu) { return finishOps(vcpu) ?? .stepped }
+    if let outcome = lockUp(vcpu, at: vcpu.state.pc) { return outcome }
     if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) { return .waiting }
     vcpu.isWaiting = false
     if vcpu.mayInterrupt, !debug.masksInterruptsInSteps, takeInterrupt(vcpu) { return debugStop(vcpu) ?? .stepped }
@@ -130,6 +132,11 @@ extension Engine {
       if let outcome = take(vcpu, transition) { return outcome }
     }
     return nil
+  }
+
+  /// What to say of a vCPU that is in the architecture's own lock-up state.
+  private func lockUp(_ vcpu: VCPU, at pc: UInt64) -> RunOutcome? {
+    guest.lockUp(vcpu.state).map { .lockedUp("hart \(vcpu.number) is locked up: \($0), at \(hex(pc))") }
   }
 
   private func debugStop(_ vcpu: VCPU) -> RunOutcome? { guest.takeDebugStop(vcpu.state).map { .caught($0) } }
@@ -305,8 +312,12 @@ extension Engine {
     vcpu.enterMode()
     vcpu.ticks &+= 1
     vcpu.mayInterrupt = true
-    if let reason = guest.lockUp(vcpu.state) {
-      return .lockedUp("hart \(vcpu.number) is locked up: \(reason), at \(hex(pc))")
+    if let outcome = lockUp(vcpu, at: pc) {
+      guard vcpu.isKnownLockedUp else {
+        vcpu.isKnownLockedUp = true
+        return outcome
+      }
+      vcpu.isWaiting = true
     }
     if let stop = debugStop(vcpu) { return stop }
     if vcpu.isWaiting { return .waiting }
@@ -314,8 +325,11 @@ extension Engine {
     let isRepeated = last.pc == pc && last.retired == vcpu.retired
     vcpu.repeatedException = RepeatedException(
       pc: pc, retired: vcpu.retired, count: isRepeated ? last.count + 1 : 0)
+    if !isRepeated { vcpu.isKnownLockedUp = false }
     guard vcpu.repeatedException.count >= 100 else { return nil }
     vcpu.repeatedException.count = 0
+    if vcpu.isKnownLockedUp { return nil }
+    vcpu.isKnownLockedUp = true
     return .lockedUp(
       "hart \(vcpu.number) is locked up: \(guest.exceptionName(exception.cause)) at \(hex(pc)), value "
         + "\(hex(exception.value)), raised again by its own handler")

@@ -28,6 +28,8 @@ import IR
   public var isHalted = false
   var reservation: (address: UInt64, size: Int, value: UInt64)?
   var repeatedException = RepeatedException()
+  /// It was said that the vCPU is locked up; that is not said again before it runs.
+  var isKnownLockedUp = false
   /// The watchpoint access that ended the last run.
   public internal(set) var watchHit: WatchHit?
   var suppressesWatchpoints = false
@@ -211,6 +213,7 @@ extension Engine {
     vcpu.isKicked = false
     vcpu.runsNextAlone = false
     vcpu.repeatedException = RepeatedException()
+    vcpu.isKnownLockedUp = false
     vcpu.passedBreakpoint = nil
     vcpu.matchedInstruction = nil
     vcpu.opSession = nil

@@ -35,7 +35,7 @@ public enum ARMRegisters {
         GuestRegister(
           "\(slot)", .i32, feature: isShown ? system : nil, gdbNumber: isShown ? 26 + slot.rawValue : nil,
           gdbType: [.msp, .psp, .msplim, .psplim].contains(slot) ? "data_ptr" : "int",
-          group: isShown ? "system" : "internal"))
+          group: isShown ? "system" : "internal", isBankedStackPointer: [.msp, .psp].contains(slot)))
     }
     guard features.contains(.float) else { return RegisterFile(list) }
     var file = RegisterFile(list + float())
@@ -131,7 +131,10 @@ extension ARMGuest {
       let first = 2 * (register - ARMRegisters.d(0))
       (core[s: first], core[s: first + 1]) = (value, UInt32(wide >> 32))
     case ARMRegisters.fpscr: core.fpscr = value
-    case ARMRegisters.pc: cpu.pc = UInt64(value & ~1)
+    case ARMRegisters.pc:
+      cpu.pc = UInt64(value & ~1)
+      // A debugger that sends the CPU elsewhere ends the lock-up.
+      core[.lockup] = 0
     case ARMRegisters.sp: core[r: register] = value & ~3
     case ARMRegisters.xpsr: core.xpsr = value
     case Slot.msp.register: core.mainStack = value

@@ -39,7 +39,7 @@ extension SystemControl {
       Register("SHPR", 0xED18, width: 1, count: 12),
       Register("SHCSR", 0xED24, [.field("MEMFAULTENA", 16), .field("BUSFAULTENA", 17), .field("USGFAULTENA", 18)]),
       Register("DFSR", 0xED30),
-      Register("DHCSR", 0xEDF0),
+      Register("DHCSR", 0xEDF0, [.field("C_DEBUGEN", 0)]),
       Register("DEMCR", 0xEDFC),
     ]
     guard features.contains(.main) else { return list }
@@ -158,7 +158,7 @@ extension SystemControl {
     case 0xED90..<0xEDC8: return readProtection(offset)
     // Identification; CLIDR, CTR, CCSIDR and CSSELR: there are no caches.
     case 0xED40..<0xED88: return 0
-    case 0xEDF0: return 0
+    case 0xEDF0: return isDebugged ? 1 : 0
     case 0xEDFC:
       return state.debugControl | (state.pending[ExceptionNumber.debugMonitor.rawValue] ? 1 << 17 : 0)
     case 0x0000..<0x1000: return readStimulus(offset)

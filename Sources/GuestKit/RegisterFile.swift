@@ -18,12 +18,14 @@ public struct GuestRegister: Sendable {
   public let gdbType: String
   /// Monitor and GDB group: `general`, `float`, `csr`, `system`, `internal`.
   public let group: String
+  /// One of several stack pointers, of which the register that is called so shows one.
+  public let isBankedStackPointer: Bool
   /// Byte offset in the vCPU's state block; assigned by ``RegisterFile``.
   public internal(set) var offset: Int = 0
 
   public init(
     _ name: String, aliases: [String] = [], _ type: Type, pin: Int? = nil, feature: String? = nil,
-    gdbNumber: Int? = nil, gdbType: String = "int", group: String = "internal"
+    gdbNumber: Int? = nil, gdbType: String = "int", group: String = "internal", isBankedStackPointer: Bool = false
   ) {
     self.name = name
     self.aliases = aliases
@@ -33,6 +35,7 @@ public struct GuestRegister: Sendable {
     self.gdbNumber = gdbNumber
     self.gdbType = gdbType
     self.group = group
+    self.isBankedStackPointer = isBankedStackPointer
   }
 }
 
