@@ -38,3 +38,10 @@ end
 document svd
 svd [PERIPHERAL[.REGISTER]]: registers by the names of the file of --svd, or of Martlet's own models.
 end
+
+# Commands of the monitor may change registers, which GDB would go on showing as they were.
+python
+gdb.execute("""define hookpost-monitor
+python gdb.execute("maintenance flush register-cache", to_string=True)
+end""")
+end

@@ -12,6 +12,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     case waiting([UInt8])
     case attached(Session)
     case refused
+    /// Nothing more is answered; what was sent is on its way.
+    case closing
     case closed
   }
 
@@ -21,10 +23,14 @@ final class ConnectionHandler: ChannelInboundHandler {
   private let reception: Reception
   private let channel: any Channel
   private var state = State.waiting([])
+  /// The session's next slice of work is on the event loop's list.
+  private var isWorkScheduled = false
+  private let departure: EventLoopPromise<Void>
 
   init(_ reception: Reception, _ channel: any Channel) {
     self.reception = reception
     self.channel = channel
+    departure = channel.eventLoop.makePromise()
   }
 
   var session: Session? {
@@ -41,6 +47,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
     state = .attached(session)
     session.receive(bytes)
+    goOn(session)
   }
 
   /// The machine is somebody else's: every packet is answered by an error that says so.
@@ -55,6 +62,23 @@ final class ConnectionHandler: ChannelInboundHandler {
     channel.close(promise: nil)
   }
 
+  /// How long a client has to hang up after the last packet.
+  private static let farewell = TimeAmount.milliseconds(200)
+
+  /// Sends what was written, then the end of the stream.
+  /// - Returns: ready once the client has closed its side too, or had time to.
+  func drain() -> EventLoopFuture<Void> {
+    state = .closing
+    setReading(true)
+    let loop = channel.eventLoop
+    let sent = loop.makePromise(of: Void.self)
+    let done = loop.makePromise(of: Void.self)
+    departure.futureResult.cascade(to: done)
+    sent.futureResult.whenComplete { _ in loop.scheduleTask(in: Self.farewell) { done.succeed() } }
+    channel.close(mode: .output, promise: sent)
+    return done.futureResult
+  }
+
   // MARK: From the socket
 
   func channelActive(context: ChannelHandlerContext) {
@@ -67,20 +91,42 @@ final class ConnectionHandler: ChannelInboundHandler {
     reception.left(self, last)
   }
 
+  func handlerRemoved(context: ChannelHandlerContext) { departure.succeed() }
+
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let bytes = unwrapInboundIn(data).readableBytesView
     switch state {
-    case .attached(let session): session.receive(bytes)
+    case .attached(let session):
+      session.receive(bytes)
+      goOn(session)
     case .waiting(let earlier) where earlier.count + bytes.count <= Self.waitingLimit: state = .waiting(earlier + bytes)
     case .waiting: context.close(promise: nil)
     case .refused: answerRefused(bytes)
-    case .closed: break
+    case .closing, .closed: break
     }
   }
 
   /// A client that sends faster than it reads has to wait.
   func channelWritabilityChanged(context: ChannelHandlerContext) {
-    channel.setOption(.autoRead, value: channel.isWritable).whenFailure { [channel] _ in channel.close(promise: nil) }
+    if let session { goOn(session) } else { setReading(channel.isWritable) }
+  }
+
+  /// Sees to what the session has left to do: others get their turn before, and the client takes what it was sent.
+  private func goOn(_ session: Session) {
+    reception.note(isExtended: session.isExtended)
+    setReading(channel.isWritable && !session.hasWork)
+    guard session.hasWork, channel.isWritable, !isWorkScheduled else { return }
+    isWorkScheduled = true
+    channel.eventLoop.assumeIsolated().execute { [self] in
+      isWorkScheduled = false
+      guard let session = self.session else { return }
+      session.work()
+      goOn(session)
+    }
+  }
+
+  private func setReading(_ isWanted: Bool) {
+    channel.setOption(.autoRead, value: isWanted).whenFailure { [channel] _ in channel.close(promise: nil) }
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -12,7 +12,7 @@ import Synchronization
 public final class DebugServer: Sendable {
   /// Where clients connect.
   public enum Address: Hashable, Sendable, CustomStringConvertible {
-    /// Port 0 lets the system choose; an empty host is this machine only.
+    /// Port 0 lets the system choose. An empty host is `localhost`: this machine only, by IPv4 and IPv6.
     case tcp(host: String, port: Int)
     case unix(path: String)
 
@@ -38,8 +38,11 @@ public final class DebugServer: Sendable {
     /// Carries out a line of GDB's `monitor …`, on a thread of its own, and returns what it prints. Without it the
     /// command is refused.
     public var monitor: (@Sendable (_ line: String) -> String)?
-    /// Called on the server's thread when a client kills the guest. Without it a kill is a detach.
+    /// Called on the server's thread when a client kills the guest that will not start it again (GDB's `target remote`).
+    /// Without it the guest stays, reset and halted, as for others.
     public var onKill: (@Sendable () -> Void)?
+    /// Called on the server's thread when a client has left that could have started the guest again.
+    public var onLeave: (@Sendable () -> Void)?
     /// Seconds a second client waits for the first one to leave before it is told to go away.
     public var patience = 0.5
 
@@ -49,7 +52,8 @@ public final class DebugServer: Sendable {
   private struct Parts: Sendable {
     let group: MultiThreadedEventLoopGroup
     let commands: NIOThreadPool
-    let listener: any Channel
+    let loop: any EventLoop
+    let listeners: [any Channel]
     let reception: Reception
     let address: Address
   }
@@ -58,12 +62,13 @@ public final class DebugServer: Sendable {
   public let options: Options
   private let wanted: Address
   private let parts = Mutex<Parts?>(nil)
+  private let attendance = Attendance()
 
   public init(_ machine: Machine, address: Address, options: Options = Options()) {
     self.machine = machine
     self.options = options
     if case .tcp("", let port) = address {
-      wanted = .tcp(host: "127.0.0.1", port: port)
+      wanted = .tcp(host: "localhost", port: port)
     } else {
       wanted = address
     }
@@ -84,16 +89,18 @@ public final class DebugServer: Sendable {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let commands = NIOThreadPool(numberOfThreads: 1)
     commands.start()
-    let target = MachineTarget(machine, options: options, loop: group.any(), commands: commands)
-    let reception = Reception(target, loop: group.any(), patience: options.patience)
+    let loop = group.any()
+    let target = MachineTarget(machine, options: options, loop: loop, commands: commands)
+    let reception = Reception(target, attendance, loop: loop, patience: options.patience)
     do throws(DebugServerError) {
-      let listener = try Listener(group, reception).open(wanted)
+      let listeners = try Listener(group, reception).open(wanted)
       var address = wanted
       if case .tcp(let host, _) = wanted {
-        address = .tcp(host: host, port: listener.localAddress?.port ?? 0)
+        address = .tcp(host: host, port: listeners.first?.localAddress?.port ?? 0)
       }
       reception.listenToMachine()
-      let made = Parts(group: group, commands: commands, listener: listener, reception: reception, address: address)
+      let made = Parts(
+        group: group, commands: commands, loop: loop, listeners: listeners, reception: reception, address: address)
       parts.withLock { $0 = made }
     } catch {
       Self.shutDown(group, commands)
@@ -110,9 +117,38 @@ public final class DebugServer: Sendable {
     guard let parts else { return }
     parts.reception.close()
     // A socket that is closed already is what is wanted.
-    try? parts.listener.close().wait()
+    for listener in parts.listeners { try? listener.close().wait() }
     if case .unix(let path) = parts.address { Listener.remove(path) }
     Self.shutDown(parts.group, parts.commands)
+  }
+
+  /// Whether a client is attached that may start the guest again after its end: one in extended mode.
+  public var mayRestart: Bool { attendance.isExtended.load(ordering: .sequentiallyConsistent) }
+
+  /// How a guest ends.
+  public enum End: Sendable {
+    case exited(Int32)
+    /// By a signal, in GDB's numbering.
+    case killed(UInt8)
+  }
+
+  /// Before the program ends: whoever lets the guest run hears how it ended, and everybody is sent what is on its way.
+  /// Waits for that, and for monitor commands under way, but never longer than `seconds`.
+  public func finish(_ end: End, within seconds: Double = 2) {
+    guard let parts = parts.withLock({ $0 }) else { return }
+    let reason: StopReason =
+      switch end {
+      case .exited(let code): .exited(UInt8(truncatingIfNeeded: code))
+      case .killed(let signal): .terminated(Signal(rawValue: signal))
+      }
+    let isDone = Guarded(false)
+    parts.commands.submit { [machine] _ in
+      // What observers of the machine's last stop are still to be told comes before.
+      machine.perform { _ in }
+      parts.loop.execute { parts.reception.finish(reason).whenComplete { _ in isDone.change { $0 = true } } }
+    }
+    _ = isDone.wait(nanoseconds: UInt64(max(0, seconds) * 1e9)) { $0 ? true : nil }
+    if case .unix(let path) = parts.address { Listener.remove(path) }
   }
 
   private static func shutDown(_ group: MultiThreadedEventLoopGroup, _ commands: NIOThreadPool) {

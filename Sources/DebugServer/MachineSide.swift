@@ -19,6 +19,8 @@ final class MachineSide: @unchecked Sendable {
   private var heldHarts: [Int] = []
   /// The hart that stopped last.
   private(set) var hart = 0
+  /// It stopped by itself, not because somebody asked.
+  private var isTurnOver = false
   var runNumber: UInt64 = 0
   private var requestSignal = Signal.interrupt
 
@@ -40,6 +42,7 @@ final class MachineSide: @unchecked Sendable {
       machine.engine.vcpus[hart].isHalted = true
       heldHarts.append(hart)
     }
+    if isTurnOver, case .run = request { machine.passTurn(of: self.hart) }
     machine.resume(request, passesBreakpoints: false)
   }
 
@@ -92,6 +95,7 @@ final class MachineSide: @unchecked Sendable {
 
   func report(_ event: StopEvent, _ machine: Machine) -> StopReport {
     releaseHarts(machine)
+    isTurnOver = event != .requested
     switch event {
     case .requested: return StopReport(reason: .stopped(stop(hart, requestSignal, .signal, machine)))
     case .stepped(let hart): return StopReport(reason: .stopped(stop(hart, .trap, .signal, machine)))

@@ -4,13 +4,14 @@ import GDBRemote
 import Machine
 
 extension MachineTarget {
-  /// Calls `request` on the event loop with each call of the guest from now on; it says whether the client takes it.
-  func observeFileCalls(_ request: @escaping @Sendable (FileCall) -> Bool) {
+  /// Calls `request` on the event loop with each call of the guest from now on, and its number; it says whether the
+  /// client takes it.
+  func observeFileCalls(_ request: @escaping @Sendable (FileCall, _ number: UInt64) -> Bool) {
     machine.perform { [loop] machine in
-      machine.fileCallHandler = { [unowned machine] call in
+      machine.fileCallHandler = { [unowned machine] call, number in
         loop.execute {
-          let isTaken = request(call.packet)
-          if !isTaken { machine.perform { $0.finishFileCall(.refused) } }
+          let isTaken = request(call.packet, number)
+          if !isTaken { machine.perform { $0.finishFileCall(.refused, number: number) } }
         }
         return true
       }
@@ -27,9 +28,10 @@ extension MachineTarget {
 
 extension MachineTarget: FileIOTarget {
   func fileCallFinished(_ result: FileCallResult) {
-    machine.perform { machine in
+    machine.perform { [fileCallNumber] machine in
       machine.finishFileCall(
-        .done(value: result.value, errorNumber: result.errorNumber, interrupted: result.interrupted))
+        .done(value: result.value, errorNumber: result.errorNumber, interrupted: result.interrupted),
+        number: fileCallNumber)
     }
   }
 }

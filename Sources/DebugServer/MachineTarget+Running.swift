@@ -35,7 +35,7 @@ extension MachineTarget {
     let policy = policy ?? options.onDrop
     usesPhysicalAddresses = false
     hasRun = false
-    hasEnded = false
+    hasSaidStale = false
     machine.perform { [side] machine in
       machine.finishFileCall(.refused)
       side.forget(machine)
@@ -79,8 +79,8 @@ extension MachineTarget: Resumable {
   func detach() {
     usesPhysicalAddresses = false
     hasRun = false
-    hasEnded = false
     machine.perform { [side] machine in
+      machine.finishFileCall(.refused)
       side.forget(machine)
       machine.resumeIfAlive()
     }
@@ -90,7 +90,6 @@ extension MachineTarget: Resumable {
 extension MachineTarget: Resettable {
   func restart(arguments: [String]) throws(TargetError) {
     runNumber += 1
-    hasEnded = false
     machine.perform { [side, runNumber] machine in
       machine.stop()
       side.runNumber = runNumber
@@ -98,9 +97,18 @@ extension MachineTarget: Resettable {
     }
   }
 
-  func kill() {
-    detach()
-    options.onKill?()
+  /// The guest stands at its reset, without the client's breakpoints.
+  func kill(mayRestart: Bool) {
+    usesPhysicalAddresses = false
+    hasRun = false
+    runNumber += 1
+    machine.perform { [side, runNumber] machine in
+      side.forget(machine)
+      machine.stop()
+      side.runNumber = runNumber
+      machine.resetHard()
+    }
+    if !mayRestart { options.onKill?() }
   }
 }
 
@@ -109,18 +117,39 @@ extension MachineTarget: MonitorTarget {
     guard let monitor = options.monitor else {
       return output.fail(TargetError(.notPermitted, "this server has no monitor"))
     }
-    let output = NIOLoopBound(output, eventLoop: loop)
-    commands.submit { [loop] _ in
+    let bound = NIOLoopBound((output: output, target: self), eventLoop: loop)
+    commands.submit { [loop, machine] _ in
+      let before = machine.perform(\.registersAtRest)
       let text = monitor(command)
+      let hasChanged = before != nil && before != machine.perform(\.registersAtRest)
       loop.execute {
-        if !text.isEmpty { output.value.write(text.hasSuffix("\n") ? text : text + "\n") }
-        output.value.finish()
+        let (output, target) = bound.value
+        if !text.isEmpty { output.write(text.hasSuffix("\n") ? text : text + "\n") }
+        if hasChanged, !target.hasSaidStale {
+          target.hasSaidStale = true
+          output.write(Self.staleNote)
+        }
+        output.finish()
       }
     }
   }
+
+  /// The protocol has no word by which a client would read registers again that a command has changed.
+  private static let staleNote = """
+    (registers have changed; GDB shows the old ones until 'maintenance flush register-cache', which gdb/martlet.gdb does \
+    after each 'monitor')
+
+    """
 }
 
 extension Machine {
+  /// The general registers of all harts, one after the other, while the machine stands.
+  fileprivate var registersAtRest: [UInt64]? {
+    guard !isRunning, !waitsForDebugger else { return nil }
+    let shown = guest.registerFile.registers.indices.filter { guest.registerFile.registers[$0].group == "general" }
+    return engine.vcpus.flatMap { vcpu in shown.map { guest.readRegister(vcpu.state, $0) } }
+  }
+
   /// Lets the guest run on unless it has come to an end; that end is not to become a new start.
   fileprivate func resumeIfAlive() {
     switch lastStop {

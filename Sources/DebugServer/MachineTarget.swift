@@ -18,15 +18,17 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
   let side: MachineSide
   let observation = StopObservation()
   /// By hart.
-  let allThreads: [ThreadID]
+  let threads: [ThreadID]
   /// The file with the guest's symbols.
   let executable: String?
   /// How often a client has let the guest run; stops of earlier runs are no news.
   var runNumber: UInt64 = 0
   /// The present client has let the guest run.
   var hasRun = false
-  /// The present client has been told that the guest came to its end.
-  var hasEnded = false
+  /// The present client has been told that commands may change what it knows of registers.
+  var hasSaidStale = false
+  /// Of the file call that the client was asked for last.
+  var fileCallNumber: UInt64 = 0
   /// Memory addresses are physical.
   var usesPhysicalAddresses = false
 
@@ -38,11 +40,8 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
     layout = RegisterLayout(machine.guest)
     side = MachineSide(layout)
     executable = machine.configuration.executablePath
-    allThreads = machine.engine.vcpus.indices.map { ThreadID(thread: UInt32($0) + 1) }
+    threads = machine.engine.vcpus.indices.map { ThreadID(thread: UInt32($0) + 1) }
   }
-
-  /// None after the end, so that GDB does not take the guest for restarted.
-  var threads: [ThreadID] { hasEnded ? [] : allThreads }
 
   var haltReason: StopReason? {
     machine.perform { [side, hasRun] machine in

@@ -3,25 +3,40 @@
 import GDBRemote
 import Machine
 import NIOCore
+import Synchronization
+
+/// What other threads may know of the client.
+final class Attendance: Sendable {
+  let isExtended = Atomic(false)
+}
 
 /// Gives the machine to one client after the other, and tells that client of stops. Used on the event loop only, but for
 /// ``listenToMachine()`` and ``close()``.
 final class Reception: @unchecked Sendable {
   private let target: MachineTarget
+  private let attendance: Attendance
   private let loop: any EventLoop
   private let patience: TimeAmount
   private var attached: ConnectionHandler?
   private var waiting: [ConnectionHandler] = []
 
-  init(_ target: MachineTarget, loop: any EventLoop, patience: Double) {
+  init(_ target: MachineTarget, _ attendance: Attendance, loop: any EventLoop, patience: Double) {
     self.target = target
+    self.attendance = attendance
     self.loop = loop
     self.patience = .milliseconds(Int64(max(0, patience) * 1000))
   }
 
   func listenToMachine() {
     target.observeStops { [weak self] number, report in self?.stopped(number, report) }
-    target.observeFileCalls { [weak self] call in self?.pass(call) ?? false }
+    target.observeFileCalls { [weak self] call, number in self?.pass(call, number) ?? false }
+  }
+
+  /// A client that lets the guest run hears of its end. Ready once every client has what was sent to it, and has hung up
+  /// or had time to.
+  func finish(_ end: StopReason) -> EventLoopFuture<Void> {
+    if let session = attached?.session, session.phase == .running { session.stopped(end) }
+    return .andAllSucceed(([attached].compactMap { $0 } + waiting).map { $0.drain() }, on: loop)
   }
 
   /// Lets go of the machine and of all clients.
@@ -57,7 +72,14 @@ final class Reception: @unchecked Sendable {
     attached = nil
     target.machine.setDebugger(isAttached: false)
     if let session, session.phase != .detached { target.clientVanished() }
+    note(isExtended: false)
     if !waiting.isEmpty { admit(waiting.removeFirst()) }
+  }
+
+  /// Whether the client is one that may start the guest again.
+  func note(isExtended: Bool) {
+    guard attendance.isExtended.exchange(isExtended, ordering: .sequentiallyConsistent) != isExtended else { return }
+    if !isExtended { target.options.onLeave?() }
   }
 
   private func admit(_ handler: ConnectionHandler) {
@@ -67,10 +89,11 @@ final class Reception: @unchecked Sendable {
   }
 
   /// Passes a file call to the client, if it lets the guest run.
-  private func pass(_ call: FileCall) -> Bool {
+  private func pass(_ call: FileCall, _ number: UInt64) -> Bool {
     guard let session = attached?.session else { return false }
     do throws(TargetError) {
       try session.request(call)
+      target.fileCallNumber = number
       return true
     } catch { return false }
   }
@@ -79,6 +102,6 @@ final class Reception: @unchecked Sendable {
     guard number == target.runNumber, let session = attached?.session else { return }
     if let text = report.text { session.showConsole(text + "\n") }
     session.stopped(report.reason)
-    if session.phase == .ended { target.hasEnded = true }
+    if session.phase == .ended { target.hasRun = false }
   }
 }

@@ -16,7 +16,12 @@ struct RegisterLayout: Sendable {
     let type: String
     let group: String
     let feature: String
+    /// GDB's inferior calls, and `return`, put it back.
+    let isRestored: Bool
   }
+
+  /// Groups of registers that calls use. Others are the system's, which calls leave alone.
+  private static let restoredGroups = ["general", "float", "vector"]
 
   private let guest: any Guest
   /// By GDB number, ascending.
@@ -44,7 +49,9 @@ struct RegisterLayout: Sendable {
       entries.append(
         Entry(
           number: number, register: index, name: register.name, size: register.type.bytes, type: register.gdbType,
-          group: register.group, feature: register.feature ?? ""))
+          group: register.group, feature: register.feature ?? "",
+          // GDB tells by comparison which of the stack pointers is in use: it has to change both together.
+          isRestored: Self.restoredGroups.contains(register.group) || register.isBankedStackPointer))
     }
     entries.sort { $0.number < $1.number }
     self.entries = entries
@@ -109,10 +116,9 @@ extension RegisterLayout {
     for feature in features {
       text += "<feature name=\"\(feature)\">\n"
       for entry in entries where entry.feature == feature {
-        // Inferior calls leave system registers alone.
-        let kept = ["general", "float", "vector"].contains(entry.group) ? "" : " save-restore=\"no\""
+        let restored = entry.isRestored ? "" : " save-restore=\"no\""
         text += "<reg name=\"\(entry.name)\" bitsize=\"\(entry.size * 8)\" regnum=\"\(entry.number)\""
-        text += " type=\"\(entry.type)\" group=\"\(entry.group)\"\(kept)/>\n"
+        text += " type=\"\(entry.type)\" group=\"\(entry.group)\"\(restored)/>\n"
       }
       text += "</feature>\n"
     }

@@ -2,6 +2,9 @@
 /// start. It does no input or output of its own and knows no threads: whoever owns it makes all calls one after the
 /// other, those of `stopped` and `CommandOutput` included. None may come from within the output closure.
 ///
+/// What takes long, and answers to a client that sends without reading, are done in slices: as long as ``hasWork`` holds
+/// the owner calls ``work()``, at best when the client has taken what was sent, and reads no more from it meanwhile.
+///
 /// The session holds its target; a target that wants to report stops holds its session weakly.
 public final class Session {
   public struct Configuration: Sendable {
@@ -10,6 +13,8 @@ public final class Session {
     public var runLengthEncoding: Bool
     /// The most bytes one `qCRC` or `qSearch:memory` goes through.
     public var scanLimit: UInt64
+    /// About how many bytes are answered, taken in or gone through before others get their turn.
+    public var sliceSize = 1 << 18
 
     public init(packetSize: Int = 0x20000, runLengthEncoding: Bool = false, scanLimit: UInt64 = 1 << 28) {
       self.packetSize = max(packetSize, 512)
@@ -41,9 +46,20 @@ public final class Session {
   var generalThread: ThreadSelector?
   var continueThreads: ThreadSelector?
   var unlistedThreads: ArraySlice<ThreadID> = []
+  /// The client carries out a file call of the guest, or still does though the guest waits for it no more.
   var isFileCallPending = false
+  /// What the guest asks for in place of the call under way.
+  var nextFileCall: FileCall?
+  /// A 0x03 that no stop has answered yet.
+  var isInterruptPending = false
+  /// How the guest ended, for a client that asks.
+  var ending = StopReason.exited(0)
 
   private let output: ([UInt8]) -> Void
+  private var inbox: [UInt8] = []
+  /// How much of the inbox has been taken.
+  private var taken = 0
+  private var job: Reply.Job?
   private var outbox: [UInt8] = []
   private var decoder: PacketDecoder
   private let encoder: PacketEncoder
@@ -62,13 +78,47 @@ public final class Session {
     encoder = PacketEncoder(runLengthEncoding: configuration.runLengthEncoding)
   }
 
-  /// Takes bytes from the client, in portions of any size, and answers what they complete. Nothing a client can send
-  /// is an error here: what makes no sense is answered as the protocol provides, or ignored.
+  /// Takes bytes from the client, in portions of any size, and answers what they complete, or a slice of that. Nothing
+  /// a client can send is an error here: what makes no sense is answered as the protocol provides, or ignored.
   public func receive(_ bytes: some Sequence<UInt8>) {
-    for byte in bytes {
-      if let event = decoder.decode(byte) { handle(event) }
+    inbox += bytes
+    work()
+  }
+
+  /// Whether some of what has come is not answered yet.
+  public var hasWork: Bool { job != nil || taken < inbox.count }
+
+  /// Answers the next slice of what has come.
+  public func work() {
+    var effort = 0
+    while hasWork, effort < configuration.sliceSize {
+      let before = outbox.count
+      if let job {
+        carryOut(job)
+        effort += Self.pieceSize
+      } else {
+        effort += 1
+        taken += 1
+        if let event = decoder.decode(inbox[taken - 1]) { handle(event) }
+      }
+      effort += outbox.count - before
+    }
+    if taken == inbox.count {
+      inbox.removeAll(keepingCapacity: true)
+      taken = 0
     }
     flush()
+  }
+
+  private func carryOut(_ job: Reply.Job) {
+    do throws(TargetError) {
+      guard let reply = try job() else { return }
+      self.job = nil
+      send(reply)
+    } catch {
+      self.job = nil
+      send(.failure(error))
+    }
   }
 
   /// The guest has halted. Told to the client if it believes the guest running, ignored otherwise.
@@ -89,12 +139,16 @@ public final class Session {
     flush()
   }
 
-  /// Passes a file call of the running guest to the client.
-  /// - Throws: `.busy` if the client waits for no guest or another call is under way; `.unsupported` if the target
-  ///   is no `FileIOTarget`.
+  /// Passes a file call of the running guest to the client. A call that the client still carries out is given up: the
+  /// new one follows once the client has answered, and that answer is dropped.
+  /// - Throws: `.busy` if the client waits for no guest; `.unsupported` if the target is no `FileIOTarget`.
   public func request(_ call: FileCall) throws(TargetError) {
     guard capabilities.fileIO != nil else { throw .unsupported("the target takes no file calls") }
-    guard phase == .running, !isCommandPending, !isFileCallPending else { throw .busy("the client waits for no call") }
+    guard phase == .running, !isCommandPending else { throw .busy("the client waits for no call") }
+    if isFileCallPending {
+      nextFileCall = call
+      return
+    }
     isFileCallPending = true
     send(.payload(call.payload))
     flush()
@@ -145,7 +199,11 @@ public final class Session {
     }
   }
 
+  /// Stops the guest, or has its next run stopped: the client may have sent this before it heard of a stop, and let the
+  /// guest run on without telling its user.
   func interruptGuest() {
+    guard phase == .running || phase == .halted else { return }
+    isInterruptPending = true
     if phase == .running { capabilities.resumable?.interrupt() }
   }
 }
@@ -159,6 +217,7 @@ extension Session {
     case .unsupported: sendPacket([])
     case .payload(let payload): sendPacket(payload)
     case .failure(let error): sendPacket(describe(error))
+    case .job(let job): self.job = job
     case .none: break
     }
   }

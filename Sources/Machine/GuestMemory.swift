@@ -1,11 +1,16 @@
-// Owns guest memory as debuggers see it: virtual or physical, read without side effects, written whatever it is.
+// Owns guest memory as debuggers see it: virtual or physical, read without side effects unless the user allows them,
+// written whatever it is.
 
 import Bus
 import Engine
 import GuestKit
 import IR
 
-/// Memory as a hart's debugger sees it. Used on the machine's thread only.
+/// Memory as a hart's debugger sees it, whichever debugger: GDB, LLDB, the monitor. Used on the machine's thread only.
+///
+/// Device registers are read one by one, each by its own width. What a model can show of a register without the side
+/// effects of a read is shown; at the first register of which it cannot, a read ends. With
+/// ``Machine/allowsDeviceReads`` that one is read as the guest would read it.
 package struct GuestMemory {
   /// Page tables, read without side effects.
   private final class TablePort: PhysicalMemoryPort {
@@ -25,12 +30,14 @@ package struct GuestMemory {
   private let space: AddressSpace
   private let port: TablePort
   private let isPhysical: Bool
+  private let allowsDeviceReads: Bool
 
   package init(_ machine: Machine, _ vcpu: VCPU, isPhysical: Bool = false) {
     guest = machine.guest
     state = vcpu.state
     space = machine.space
     port = TablePort(machine.space)
+    allowsDeviceReads = machine.allowsDeviceReads
     self.isPhysical = isPhysical
   }
 
@@ -84,18 +91,31 @@ package struct GuestMemory {
     var bytes: [UInt8] = []
     while bytes.count < count {
       let position = address &+ UInt64(bytes.count)
-      guard let (size, value) = peek(position, upTo: count - bytes.count) else { break }
+      guard let (size, value) = readOnce(position, upTo: count - bytes.count) else { break }
       for index in 0..<size { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * index))) }
     }
     return bytes
   }
 
-  /// The widest aligned access of at most a word that answers.
-  private func peek(_ address: UInt64, upTo count: Int) -> (size: Int, value: UInt64)? {
-    for size in [4, 2, 1] where size <= count && address % UInt64(size) == 0 {
+  /// What one access shows: of the register there, or the widest aligned one of at most a word that answers.
+  private func readOnce(_ address: UInt64, upTo count: Int) -> (size: Int, value: UInt64)? {
+    let width = registerWidth(at: address)
+    let sizes = (width.map { [$0] } ?? [4, 2, 1]).filter { $0 <= count && address % UInt64($0) == 0 }
+    for size in sizes.isEmpty ? [2, 1].filter({ $0 <= count && address % UInt64($0) == 0 }) : sizes {
       if let value = space.peek(address, size: size) { return (size, value) }
+      guard allowsDeviceReads, width != nil else { continue }
+      if let value = try? space.read(address, size: size) { return (size, value) }
     }
     return nil
+  }
+
+  /// Bytes of the device register that begins at an address.
+  private func registerWidth(at address: UInt64) -> Int? {
+    guard let region = space.region(at: address), case .device(let target, let index) = region.backing,
+      let maps = (target as? any Device)?.registers, maps.indices.contains(index),
+      let match = maps[index].match(address - region.base, isWrite: false), match.byte == 0
+    else { return nil }
+    return match.register.width
   }
 
   /// - Returns: the distance to the first byte that cannot be written.

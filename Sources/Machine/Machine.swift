@@ -39,6 +39,8 @@ public final class Machine: @unchecked Sendable {
   var roundTarget: UInt64 = 0
   var nextHart = 0
   var isRoundOver = true
+  /// Harts before ``nextHart`` may still have time of the round to spend.
+  var hasPassedTurn = false
   public internal(set) var isRunning = false
   public internal(set) var lastStop: StopEvent = .requested
   /// Snapshots kept in memory under names; see ``saveSnapshot(named:)``.
@@ -48,14 +50,18 @@ public final class Machine: @unchecked Sendable {
   public var stopObservers: [@Sendable (StopEvent) -> Void] = []
   /// Set while all vCPUs wait and time is paced.
   var pacing: Pacing?
-  /// Passes a call of semihosting to a debugger, on the machine's thread. Returns false if there is none; otherwise
-  /// ``finishFileCall(_:)`` follows.
-  public var fileCallHandler: (@Sendable (RemoteFileCall) -> Bool)?
+  /// Passes a call of semihosting to a debugger, on the machine's thread, with its number. Returns false if there is
+  /// none; otherwise ``finishFileCall(_:number:)`` follows.
+  public var fileCallHandler: (@Sendable (RemoteFileCall, _ number: UInt64) -> Bool)?
   var remoteWait: RemoteWait?
   /// Harts that wait for the console in a call of semihosting.
   var inputWaiters: Set<Int> = []
   /// The next operation of semihosting is not for the debugger, which refused it.
   var isServedHere = false
+  /// Calls passed to the debugger, so far.
+  var fileCallCount: UInt64 = 0
+  /// Debuggers' reads of device registers are real ones; see ``GuestMemory``.
+  public var allowsDeviceReads = false
 
   init(
     configuration: MachineConfiguration, guest: any Guest, engine: Engine, space: AddressSpace, clock: VirtualClock,
@@ -93,9 +99,11 @@ public final class Machine: @unchecked Sendable {
     }
   }
 
-  /// Stops a running machine; the observers hear of ``StopEvent/requested``.
+  /// Stops a running machine; the observers hear of ``StopEvent/requested``. One that waits for a debugger to carry out a
+  /// call stops when that is done.
   public func stop() {
     perform { machine in
+      machine.remoteWait?.isToStop = true
       if machine.isRunning { machine.halt(.requested) }
     }
   }

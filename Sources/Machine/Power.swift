@@ -28,18 +28,15 @@ final class PowerController: MachineControl {
 extension Machine {
   /// Back to power-on: vCPUs, devices, and the boot images in memory; time goes on.
   public func resetHard() {
-    if remoteWait != nil {
-      remoteWait = nil
-      isRunning = true
-    }
-    inputWaiters.removeAll()
     events.restore(EventQueue.State())
     for (_, device) in devices { device.reset() }
     for line in interruptLines { line.restore(level: false) }
     engine.flush()
     loadBoot()
     nextHart = 0
+    hasPassedTurn = false
     isRoundOver = true
     if !isRunning { lastStop = .requested }
+    cutCalls()
   }
 }

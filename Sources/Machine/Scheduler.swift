@@ -55,7 +55,7 @@ extension Machine {
   private func runRound() {
     guard !isRoundOver else { return }
     let vcpus = engine.vcpus
-    while nextHart < vcpus.count {
+    while nextHart < vcpus.count || takeUpPassedTurns() {
       limitRound()
       let vcpu = vcpus[nextHart]
       if vcpu.ticks >= roundTarget || vcpu.isHalted {
@@ -80,8 +80,23 @@ extension Machine {
     endRound()
   }
 
+  /// After the last hart of the round, goes back to the first if one was passed over.
+  private func takeUpPassedTurns() -> Bool {
+    guard hasPassedTurn else { return false }
+    (hasPassedTurn, nextHart) = (false, 0)
+    return true
+  }
+
+  /// Lets the other harts run before `hart` has spent its time of the round: what a debugger stops often keeps nobody
+  /// else from running. Every hart still comes to the end of the round before time goes on.
+  public func passTurn(of hart: Int) {
+    guard !isRoundOver, engine.vcpus.indices.contains(hart), engine.vcpus.count > 1 else { return }
+    (hasPassedTurn, nextHart) = (true, (hart + 1) % engine.vcpus.count)
+  }
+
   private func endRound() {
     nextHart = 0
+    hasPassedTurn = false
     isRoundOver = true
     clock.now = roundTarget &* clock.nanosecondsPerInstruction
     while let event = events.popDue(at: clock.now) {

@@ -31,6 +31,14 @@ struct SemihostingConvention {
   }
 }
 
+/// What was typed for calls that read the console.
+struct SemihostingConsole: Sendable {
+  var input: [UInt8] = []
+  var hasEnded = false
+  /// The guest has read the console by a call: what is typed is for its calls alone.
+  var isRead = false
+}
+
 /// The host's side of semihosting for one machine: open files, the last error, the console.
 final class Semihosting {
   enum Outcome: Equatable {
@@ -47,6 +55,11 @@ final class Semihosting {
     /// −1, and this number as the last error.
     case error(Int32)
     case waitForInput
+
+    /// How many of `count` bytes are left: a word of the guest's, up to its largest.
+    static func rest(of count: UInt64, after done: UInt64) -> Reply {
+      .value(Int64(truncatingIfNeeded: count - min(done, count)))
+    }
   }
 
   /// Nanoseconds: virtual time itself.
@@ -58,9 +71,7 @@ final class Semihosting {
   let arguments: String
   var files: SemihostingFiles
   var lastError: Int32 = 0
-  private var input: [UInt8] = []
-  private var hasInputEnded = false
-  private var readsConsole = false
+  var console = SemihostingConsole()
 
   init(_ configuration: MachineConfiguration) {
     arguments = configuration.semihostingArguments.joined(separator: " ")
@@ -113,7 +124,7 @@ final class Semihosting {
         }
         return try readConsole(to: block[1], count: block[2], memory)
       case 0x07:
-        guard let byte = typed(1).first else { return hasInputEnded ? .value(-1) : .waitForInput }
+        guard let byte = typed(1).first else { return console.hasEnded ? .value(-1) : .waitForInput }
         return .value(Int64(byte))
       case 0x08: return .value(memory.signed(try block[0]) < 0 ? 1 : 0)
       case 0x09: return files.isTerminal(try block[0])
@@ -152,17 +163,19 @@ final class Semihosting {
   /// Takes what was typed; nothing is the end of the input. Returns whether it is for the guest's calls alone: until the
   /// first of them, a serial device gets it too.
   func type(_ bytes: [UInt8]) -> Bool {
-    hasInputEnded = bytes.isEmpty
-    input += bytes
-    if !readsConsole, input.count > Self.mostEarlyInput { input.removeFirst(input.count - Self.mostEarlyInput) }
-    return readsConsole
+    console.hasEnded = bytes.isEmpty
+    console.input += bytes
+    if !console.isRead, console.input.count > Self.mostEarlyInput {
+      console.input.removeFirst(console.input.count - Self.mostEarlyInput)
+    }
+    return console.isRead
   }
 
   /// Takes up to so many characters; from now on the console's are for the guest's calls.
   private func typed(_ count: Int) -> [UInt8] {
-    readsConsole = true
-    let bytes = Array(input.prefix(count))
-    input.removeFirst(bytes.count)
+    console.isRead = true
+    let bytes = Array(console.input.prefix(count))
+    console.input.removeFirst(bytes.count)
     return bytes
   }
 
@@ -172,9 +185,9 @@ final class Semihosting {
   ) throws(SemihostingFault) -> Reply {
     guard count > 0 else { return .value(0) }
     let bytes = typed(Int(clamping: count))
-    guard !bytes.isEmpty else { return hasInputEnded ? .value(Int64(clamping: count)) : .waitForInput }
+    guard !bytes.isEmpty else { return console.hasEnded ? .rest(of: count, after: 0) : .waitForInput }
     try memory.write(bytes, address)
-    return .value(Int64(clamping: count - UInt64(bytes.count)))
+    return .rest(of: count, after: UInt64(bytes.count))
   }
 
   /// `ADP_Stopped_ApplicationExit` ends with the guest's own code; every other reason is a failure.

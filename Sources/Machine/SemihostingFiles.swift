@@ -151,12 +151,12 @@ struct SemihostingFiles {
       case .host(let descriptor):
         let written = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
         if written < 0, errno == EINTR { continue }
-        guard written > 0 else { return done > 0 ? .value(Int64(clamping: count - UInt64(done))) : .error(errno) }
+        guard written > 0 else { return done > 0 ? .rest(of: count, after: UInt64(done)) : .error(errno) }
         done += written
       case .consoleInput, .features: return .error(EBADF)
       }
     }
-    return .value(Int64(clamping: count - UInt64(done)))
+    return .rest(of: count, after: UInt64(done))
   }
 
   /// - Returns: how many bytes were not read; all of them at the end of the file.
@@ -185,6 +185,6 @@ struct SemihostingFiles {
         done += got
       }
     }
-    return .value(Int64(clamping: count - UInt64(done)))
+    return .rest(of: count, after: UInt64(done))
   }
 }

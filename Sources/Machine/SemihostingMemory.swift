@@ -100,14 +100,15 @@ struct SemihostingMemory {
   /// The largest stretch of the memory around the boot entry that no image was loaded to.
   func largestGap() -> Range<UInt64> {
     guard let region = machine.space.region(at: machine.boot.entry), case .ram = region.backing else { return 0..<0 }
-    let end = region.base + (region.size & ~0xF)
+    // Of a region at the end of all addresses the last 16 bytes are left out, so that the end is a number.
+    let end = region.base + min(region.size, .max - region.base) & ~0xF
     var best: Range<UInt64> = region.base..<region.base
     var start = region.base
     let images = machine.boot.segments.filter { $0.address >= region.base && $0.address < end }
       .sorted { $0.address < $1.address }
     for image in images {
       if image.address > start, image.address - start > UInt64(best.count) { best = start..<image.address & ~0xF }
-      start = max(start, (image.address + min(image.memorySize, end - image.address) + 15) & ~0xF)
+      start = max(start, (image.address + min(image.memorySize, end - image.address) &+ 15) & ~0xF)
     }
     return end > start && end - start > UInt64(best.count) ? start..<end : best
   }

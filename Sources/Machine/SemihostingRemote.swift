@@ -39,19 +39,30 @@ public enum RemoteFileAnswer: Equatable, Sendable {
 enum RemoteStep {
   case call(RemoteFileCall, then: (Int64) -> RemoteStep)
   case value(Int64)
+
+  /// What is left of `count` bytes, after an answer that may be any number.
+  static func rest(of count: UInt64, after done: Int64) -> RemoteStep {
+    .value(Int64(truncatingIfNeeded: count - min(UInt64(max(0, done)), count)))
+  }
 }
 
 /// A vCPU that waits for the debugger.
 struct RemoteWait {
   var vcpu: VCPU
   var then: (Int64) -> RemoteStep
+  /// Of the call under way.
+  var number: UInt64 = 0
   /// No call of the operation has been answered yet, so that it can still be served here.
   var isFirst = true
+  /// The machine is to stop when the operation is done.
+  var isToStop = false
 }
 
 extension Semihosting {
   /// Descriptors of the debugger as the guest sees them.
   private static let handleBase: UInt64 = 0x1000
+  /// Bytes moved by one call; the guest asks again for the rest. GDB takes as much memory as a call asks for.
+  private static let longestTransfer: UInt64 = 16 << 20
 
   /// The calls that an operation comes to; nil if it is served here.
   func remote(_ operation: Int64, _ parameter: UInt64, _ memory: SemihostingMemory) throws(SemihostingFault)
@@ -59,8 +70,13 @@ extension Semihosting {
   {
     let block = SemihostingBlock(memory: memory, address: parameter)
     func descriptor(_ handle: UInt64) -> Int32? {
-      handle >= Self.handleBase && handle < Self.handleBase + 0x1_0000_0000
-        ? Int32(truncatingIfNeeded: handle - Self.handleBase) : nil
+      handle >= Self.handleBase ? Int32(exactly: handle - Self.handleBase) : nil
+    }
+    /// The length of the text that a word describes, with its final zero.
+    func length(_ index: Int) throws(SemihostingFault) -> UInt64 {
+      let count = try block[index]
+      guard count < 4096 else { throw SemihostingFault() }
+      return count + 1
     }
     switch operation {
     case 0x01: return try open(block)
@@ -69,12 +85,12 @@ extension Semihosting {
       let count = UInt64(try memory.string(parameter).count)
       return .call(.write(1, buffer: parameter, count: count)) { _ in .value(0) }
     case 0x12:
-      return .call(.system(command: try block[0], length: try block[1] &+ 1)) { .value($0) }
+      return .call(.system(command: try block[0], length: try length(1))) { .value($0) }
     case 0x0E:
-      return .call(.unlink(path: try block[0], length: try block[1] &+ 1)) { .value($0) }
+      return .call(.unlink(path: try block[0], length: try length(1))) { .value($0) }
     case 0x0F:
       return .call(
-        .rename(from: try block[0], length: try block[1] &+ 1, to: try block[2], toLength: try block[3] &+ 1)
+        .rename(from: try block[0], length: try length(1), to: try block[2], toLength: try length(3))
       ) { .value($0) }
     case 0x02, 0x05, 0x06, 0x09, 0x0A, 0x0C: break
     default: return nil
@@ -84,10 +100,14 @@ extension Semihosting {
     case 0x02: return .call(.close(file)) { .value($0) }
     case 0x05:
       let count = try block[2]
-      return .call(.write(file, buffer: try block[1], count: count)) { .value(Int64(count) - max(0, $0)) }
+      return .call(.write(file, buffer: try block[1], count: min(count, Self.longestTransfer))) {
+        .rest(of: count, after: $0)
+      }
     case 0x06:
       let count = try block[2]
-      return .call(.read(file, buffer: try block[1], count: count)) { $0 < 0 ? .value(-1) : .value(Int64(count) - $0) }
+      return .call(.read(file, buffer: try block[1], count: min(count, Self.longestTransfer))) {
+        $0 < 0 ? .value(-1) : .rest(of: count, after: $0)
+      }
     case 0x09: return .call(.isTerminal(file)) { .value($0) }
     case 0x0A:
       return .call(.seek(file, offset: Int64(bitPattern: try block[1]), origin: 0)) { .value($0 < 0 ? -1 : 0) }
@@ -113,8 +133,8 @@ extension Semihosting {
     }
     let access: UInt32 = mode & 2 != 0 ? 2 : mode < 4 ? 0 : 1
     let creation: UInt32 = mode < 4 ? 0 : mode < 8 ? 0x600 : 0x208
-    return .call(.open(path: try block[0], length: try block[2] &+ 1, flags: access | creation, mode: 0o644)) {
-      .value($0 < 0 ? -1 : $0 + Int64(Self.handleBase))
+    return .call(.open(path: try block[0], length: try block[2] + 1, flags: access | creation, mode: 0o644)) {
+      .value((0...Int64(Int32.max)).contains($0) ? $0 + Int64(Self.handleBase) : -1)
     }
   }
 }
@@ -138,40 +158,57 @@ extension Machine {
     return true
   }
 
-  /// The debugger's answer to the call under way. On the machine's thread.
-  public func finishFileCall(_ answer: RemoteFileAnswer) {
-    guard let wait = remoteWait else { return }
+  /// The debugger's answer to the call under way, if that is the one with this number. On the machine's thread.
+  public func finishFileCall(_ answer: RemoteFileAnswer, number: UInt64? = nil) {
+    guard let wait = remoteWait, number == nil || number == wait.number else { return }
     switch answer {
     case .refused where wait.isFirst:
-      remoteWait = nil
-      goOn()
       isServedHere = true
-    case .refused: complete(wait.vcpu, -1)
+      end(wait)
+    case .refused: complete(wait, -1)
     case .done(let value, let error, let interrupted):
       if value < 0 { semihosting.lastError = Int32(truncatingIfNeeded: error) }
       remoteWait?.isFirst = false
+      if interrupted { remoteWait?.isToStop = true }
       advance(to: wait.then(value))
-      if interrupted, remoteWait == nil, isRunning { halt(.requested) }
     }
   }
 
   private func advance(to step: RemoteStep) {
     guard let wait = remoteWait else { return }
     switch step {
-    case .value(let value): complete(wait.vcpu, value)
+    case .value(let value): complete(wait, value)
     case .call(let call, let then):
+      fileCallCount += 1
       remoteWait?.then = then
-      if fileCallHandler?(call) != true { finishFileCall(.refused) }
+      remoteWait?.number = fileCallCount
+      if fileCallHandler?(call, fileCallCount) != true { finishFileCall(.refused) }
     }
   }
 
-  private func complete(_ vcpu: VCPU, _ value: Int64) {
-    remoteWait = nil
-    semihosting.finish(vcpu, value, machine: self)
-    goOn()
+  private func complete(_ wait: RemoteWait, _ value: Int64) {
+    semihosting.finish(wait.vcpu, value, machine: self)
     // A step over the call is done with it.
-    if case .step(let hart) = stepRequest { halt(.stepped(hart: hart)) }
+    if case .step(let hart) = stepRequest, !wait.isToStop {
+      remoteWait = nil
+      isRunning = true
+      halt(.stepped(hart: hart))
+    } else {
+      end(wait)
+    }
   }
 
-  private func goOn() { isRunning = true }
+  private func end(_ wait: RemoteWait) {
+    remoteWait = nil
+    isRunning = true
+    if wait.isToStop { halt(.requested) }
+  }
+
+  /// Gives up what harts wait for in calls of semihosting: they are elsewhere now, or make the call again. A machine
+  /// that waited for its debugger runs on.
+  func cutCalls() {
+    inputWaiters.removeAll()
+    isServedHere = false
+    if let wait = remoteWait { end(wait) }
+  }
 }

@@ -23,7 +23,10 @@ public struct MachineSnapshot: Sendable {
   var lines: [Bool]
   var roundTarget: UInt64
   var nextHart: Int
+  var hasPassedTurn: Bool
   var isRoundOver: Bool
+  var console: SemihostingConsole
+  var lastError: Int32
   /// How much input had taken effect, and what a replay still had to give.
   var inputCount: Int
   var replay: [RecordedInput]
@@ -35,7 +38,8 @@ public struct MachineSnapshot: Sendable {
 }
 
 extension Machine {
-  /// A copy of the machine's condition. RAM that was never touched takes no space in it.
+  /// A copy of the machine's condition. RAM that was never touched takes no space in it. A hart that waits in a call of
+  /// semihosting stands at the call, and makes it again.
   ///
   /// Throws ``MachineError/badInput(_:)`` while a hart is being stepped through a block op by op.
   public func saveSnapshot() throws(MachineError) -> MachineSnapshot {
@@ -60,8 +64,8 @@ extension Machine {
           })
       },
       devices: saved, events: events.state, now: clock.now, lines: interruptLines.map(\.level),
-      roundTarget: roundTarget, nextHart: nextHart, isRoundOver: isRoundOver, inputCount: recorded.count,
-      replay: replay)
+      roundTarget: roundTarget, nextHart: nextHart, hasPassedTurn: hasPassedTurn, isRoundOver: isRoundOver,
+      console: semihosting.console, lastError: semihosting.lastError, inputCount: recorded.count, replay: replay)
   }
 
   /// Puts the machine into the condition a snapshot of the same machine holds. Input that took effect after it is
@@ -96,8 +100,12 @@ extension Machine {
     if !isRunning { lastStop = .requested }
     roundTarget = snapshot.roundTarget
     nextHart = snapshot.nextHart
+    hasPassedTurn = snapshot.hasPassedTurn
     isRoundOver = snapshot.isRoundOver
+    semihosting.console = snapshot.console
+    semihosting.lastError = snapshot.lastError
     engine.flush()
+    cutCalls()
   }
 
   /// Keeps a snapshot in memory under `name`, in place of one that had it.

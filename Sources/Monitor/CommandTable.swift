@@ -8,7 +8,8 @@ enum CommandTable {
     .cortexMask, .quit,
     // Look at the machine
     .infoStatus, .infoCPUs, .cpu, .infoRegisters, .setRegister, .examine, .examinePhysical, .print, .peek, .poke,
-    .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevice, .registerDescription, .infoInterrupts, .infoTLB, .walk,
+    .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevice, .deviceReads, .registerDescription, .infoInterrupts,
+    .infoTLB, .walk,
     .infoSymbols,
     // Breakpoints and watchpoints
     .breakpoint, .watch, .delete, .infoBreakpoints, .catchVectors, .cortexCatch,

@@ -41,19 +41,11 @@ struct DebugMemory {
     return GuestMemory(machine, vcpu).translate(address)
   }
 
-  /// Nil where nothing is mapped, or where reading has side effects.
+  /// Nil where nothing is mapped, or where reading has side effects that are not allowed.
   func read(_ address: UInt64, size: Int, isPhysical: Bool = false) -> UInt64? {
-    var value: UInt64 = 0
-    if address & 0xFFF &+ UInt64(size) <= 0x1000 {
-      guard let at = isPhysical ? address : physical(address) else { return nil }
-      return machine.space.peek(at, size: size)
-    }
-    for byte in 0..<size {
-      let next = address &+ UInt64(byte)
-      guard let at = isPhysical ? next : physical(next), let part = machine.space.peek(at, size: 1) else { return nil }
-      value |= part << UInt64(8 * byte)
-    }
-    return value
+    let address = guest.addressBits == 32 ? address & 0xFFFF_FFFF : address
+    let bytes = bytes(address, count: size, isPhysical: isPhysical)
+    return bytes.count == size ? bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } : nil
   }
 
   func readWord(_ address: UInt64) throws(MonitorError) -> UInt64 {
@@ -66,7 +58,8 @@ struct DebugMemory {
     guard let region = machine.space.region(at: at) else {
       return .refused("nothing answers at physical address \(at.hex0x())")
     }
-    return .refused("\(region.name) cannot be read at \(address.hex0x()) without side effects")
+    return .refused(
+      "\(region.name) cannot be read at \(address.hex0x()) without side effects; 'device reads allow' permits them")
   }
 
   /// Up to `count` bytes of code or data, as far as they can be read.

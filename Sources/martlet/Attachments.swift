@@ -5,8 +5,8 @@ import Machine
 import Monitor
 
 enum Attachments {
-  /// Serves GDB at a port, with the monitor behind its `monitor …`.
-  static func serveGDB(
+  /// A server for GDB at a port, with the monitor behind its `monitor …`.
+  static func gdbServer(
     _ machine: Machine, _ monitor: Monitor, _ port: Port, _ verdict: Verdict
   ) throws(Failure) -> DebugServer {
     let address: DebugServer.Address
@@ -22,8 +22,15 @@ enum Attachments {
       return result.text.isEmpty ? "" : result.text + "\n"
     }
     options.onKill = { verdict.reach(.quit) }
-    let server = DebugServer(machine, address: address, options: options)
+    options.onLeave = { [unowned machine] in
+      // The guest came to its end before, and was kept for a client that could have started it again.
+      let (isRunning, event) = machine.perform { ($0.isRunning, $0.lastStop) }
+      if !isRunning, let ending = Ending(event) { verdict.reach(ending) }
+    }
+    return DebugServer(machine, address: address, options: options)
+  }
+
+  static func start(_ server: DebugServer) throws(Failure) {
     do throws(DebugServerError) { try server.start() } catch { throw .usage("-gdb: \(error)") }
-    return server
   }
 }

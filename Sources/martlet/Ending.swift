@@ -1,5 +1,6 @@
 // Owns how a run ends: the first reason wins, whatever thread it comes from.
 
+import DebugServer
 import Glibc
 import Machine
 import Synchronization
@@ -47,6 +48,25 @@ final class Verdict: Sendable {
 }
 
 extension Ending {
+  /// The ending that a stop of the machine is by itself, if it is one.
+  init?(_ event: StopEvent) {
+    switch event {
+    case .exited(let code): self = .exited(code)
+    case .reset: self = .reset
+    case .requested, .breakpoint, .watchpoint, .caught, .stepped, .lockedUp, .failed: return nil
+    }
+  }
+
+  /// What a debugger is told that lets the guest run.
+  var asDebuggersHear: DebugServer.End {
+    switch self {
+    case .exited(let code): .exited(code)
+    case .reset: .exited(0)
+    case .signal(let number): .killed(UInt8(truncatingIfNeeded: number))
+    case .expected, .timeout, .instructionLimit, .lockedUp, .failed, .quit, .outputClosed: .killed(UInt8(SIGKILL))
+    }
+  }
+
   /// The exit code, and what to say about it.
   func conclusion(_ plan: Plan) -> (code: Int32, message: String?) {
     let missing = plan.expect.map { "the guest never printed '\($0)'" }

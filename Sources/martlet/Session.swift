@@ -61,7 +61,6 @@ final class Session {
       Descriptors.write(Array(text.utf8), to: path == "-" ? 1 : try Descriptors.open(path, of: "--export-svd"))
       return ExitCode.success.rawValue
     }
-    observe()
     if let path = plan.pidFile {
       let file = try Descriptors.open(path, of: "-pidfile")
       Descriptors.write(Array("\(getpid())\n".utf8), to: file)
@@ -69,8 +68,10 @@ final class Session {
     }
     machine.start()
     let monitor = Monitor(machine)
+    server = try plan.gdb.map { gdb throws(Failure) in try Attachments.gdbServer(machine, monitor, gdb, verdict) }
+    observe()
     let isWaiting = try connect(monitor)
-    if let gdb = plan.gdb { server = try Attachments.serveGDB(machine, monitor, gdb, verdict) }
+    if let server { try Attachments.start(server) }
     let deadline = plan.timeout.map { EventLoop.now + $0 }
     loop.run(until: deadline) { isWaiting.contains { $0() } }
     if verdict.reached == nil, let path = plan.monitorScript { try runScript(path, of: "--monitor-script", monitor) }
@@ -83,10 +84,11 @@ final class Session {
   private func observe() {
     let limit = plan.configuration.instructionLimit
     let staysForGDB = plan.gdb != nil
-    machine.stopObservers.append { [verdict, unowned machine] event in
+    let observer: @Sendable (StopEvent) -> Void = { [verdict, server, unowned machine] event in
       switch event {
-      case .exited(let code): verdict.reach(.exited(code))
-      case .reset: verdict.reach(.reset)
+      case .exited, .reset:
+        // A debugger that may start the guest again keeps it until it leaves.
+        if server?.mayRestart != true, let ending = Ending(event) { verdict.reach(ending) }
       case .lockedUp(_, let text):
         if staysForGDB {
           Log.note("the guest is locked up: \(text); it stands for GDB to look at")
@@ -99,6 +101,7 @@ final class Session {
       case .breakpoint, .watchpoint, .caught, .stepped: break
       }
     }
+    machine.perform { $0.stopObservers.append(observer) }
   }
 
   // MARK: Connections
@@ -179,6 +182,7 @@ final class Session {
 
   private func finish() -> Int32 {
     let ending = verdict.reached ?? .quit
+    server?.finish(ending.asDebuggersHear)
     if let recordFile {
       InputRecord.save(machine.perform { $0.recorded }, to: recordFile)
       close(recordFile)

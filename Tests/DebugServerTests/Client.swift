@@ -44,6 +44,21 @@ final class Client {
     if result != 0 { throw ClientError("connect: \(errno)") }
   }
 
+  /// At the IPv6 loopback address.
+  init(port6 port: Int) throws {
+    descriptor = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in6()
+    address.sin6_family = sa_family_t(AF_INET6)
+    address.sin6_port = in_port_t(port).bigEndian
+    address.sin6_addr = in6addr_loopback
+    let result = unsafe withUnsafePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in6>.size))
+      }
+    }
+    if result != 0 { throw ClientError("connect: \(errno)") }
+  }
+
   deinit { disconnect() }
 
   private var isOpen = true
@@ -62,6 +77,21 @@ final class Client {
       if count <= 0 { return }
       rest = rest.dropFirst(count)
     }
+  }
+
+  /// Sends as many bytes, at most, as are taken without a wait of more than a second; returns how many.
+  func push(_ bytes: [UInt8]) -> Int {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      var poller = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+      guard unsafe poll(&poller, 1, 1000) > 0 else { break }
+      let count = unsafe rest.withUnsafeBytes {
+        unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+      }
+      if count <= 0 { break }
+      rest = rest.dropFirst(count)
+    }
+    return bytes.count - rest.count
   }
 
   func send(_ packet: String) {

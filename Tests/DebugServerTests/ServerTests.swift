@@ -2,6 +2,7 @@
 
 import DebugServer
 import Foundation
+import GDBRemote
 import Machine
 import Testing
 
@@ -12,6 +13,15 @@ import Testing
     let client = try Client(port: board.port)
     try client.begin()
     #expect(brief(try client.ask("?")) == "T05thread:1")
+  }
+
+  /// GDB takes `localhost` for IPv6 where it can, other clients for IPv4.
+  @Test func bothLoopbackAddressesAreServed() throws {
+    let board = try TestBoard()
+    let six = try Client(port6: board.port)
+    try six.begin()
+    six.disconnect()
+    try Client(port: board.port).begin()
   }
 
   @Test func portInUseIsAClearError() throws {
@@ -129,6 +139,35 @@ import Testing
     #expect(try client.ask("Z2,0,ffffffffffffffff") == "OK")
     #expect(try client.ask("z2,0,ffffffffffffffff") == "OK")
     #expect(try client.ask("m80000000,4") == "f32340f1")
+  }
+
+  /// Replies wait for the client to read them, and what it sends meanwhile waits in its socket.
+  @Test func aClientThatDoesNotReadIsNotReadFrom() throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "martlet-\(UUID().uuidString)").path()
+    let board = try TestBoard(address: .unix(path: path))
+    let client = try Client(path: path)
+    try client.begin()
+    let packets = [[UInt8]](repeating: PacketEncoder().packet(Array("m80000000,8000".utf8)), count: 100_000)
+    let all = packets.flatMap { $0 }
+    let taken = client.push(all)
+    #expect(taken < all.count / 2, "\(taken) of \(all.count) bytes were taken")
+    for _ in 0..<1000 { #expect(try client.receive().utf8.count == 0x10000) }
+    withExtendedLifetime(board) {}
+  }
+
+  /// Going through memory for one client leaves time for others.
+  @Test func longScansKeepNobodyElseWaiting() throws {
+    var options = DebugServer.Options()
+    options.patience = 0.05
+    let board = try TestBoard(options: options)
+    let first = try Client(port: board.port)
+    try first.begin()
+    for _ in 0..<100 { first.send("qCRC:80000000,4000000") }
+    let second = try Client(port: board.port)
+    #expect(try second.ask("qSupported") == "E.another debugger is attached to this machine")
+    var answers = 0
+    while (try? first.receive(within: 0)) != nil { answers += 1 }
+    #expect(answers < 100)
   }
 
   @Test func stopsAndStartsAgain() throws {

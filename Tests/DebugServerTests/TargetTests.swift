@@ -3,10 +3,9 @@
 import DebugServer
 import Foundation
 import Machine
-import Synchronization
 import Testing
 
-private func attach(_ board: TestBoard) throws -> Client {
+func attach(_ board: TestBoard) throws -> Client {
   let client = try Client(port: board.port)
   try client.begin()
   _ = try client.ask("?")
@@ -202,6 +201,88 @@ private func attach(_ board: TestBoard) throws -> Client {
     }
   }
 
+  /// Between the stops that GDB does not show its user, Ctrl-C comes while the guest is halted.
+  @Test func anInterruptWhileHaltedIsForTheNextRun() throws {
+    let client = try attach(try TestBoard())
+    client.interrupt()
+    #expect(brief(try client.ask("vCont;c")) == "T02thread:1")
+    #expect(try client.ask("Z0,\(hex(Program.function)),4") == "OK")
+    #expect(brief(try client.ask("vCont;c")) == "T05thread:1;swbreak:", "answered once")
+    client.interrupt()
+    let stepped = brief(try client.ask("vCont;s:1"))
+    if stepped == "T05thread:1" {
+      // The step was done before: then it is for the run after it.
+      #expect(try client.ask("z0,\(hex(Program.function)),4") == "OK")
+      #expect(brief(try client.ask("vCont;c")) == "T02thread:1")
+    } else {
+      #expect(stepped == "T02thread:1")
+    }
+  }
+
+  /// A hart that stops often keeps the others from nothing: as in GDB's `break function thread 1`.
+  @Test func hartsStopByTurns() throws {
+    let client = try attach(try TestBoard(harts: 2))
+    #expect(try client.ask("Hg2") == "OK")
+    try client.setRegister(9, Program.counter + 64)
+    try client.setRegister(pcRegister, Program.loop)
+    var stops: [Substring: Int] = [:]
+    for _ in 0..<20 {
+      #expect(try client.ask("Z0,\(hex(Program.function)),4") == "OK")
+      let reply = brief(try client.ask("vCont;c"))
+      let thread = reply.dropFirst("T05thread:".count).prefix { $0 != ";" }
+      stops[thread, default: 0] += 1
+      #expect(try client.ask("z0,\(hex(Program.function)),4") == "OK")
+      #expect(brief(try client.ask("vCont;s:\(thread)")).hasPrefix("T05thread:\(thread)"))
+    }
+    #expect(stops["1", default: 0] >= 8 && stops["2", default: 0] >= 8, "\(stops)")
+  }
+
+  @Test func aLockUpIsReportedOnceAndTheOthersRunOn() throws {
+    let board = try TestBoard(harts: 2)
+    let client = try attach(board)
+    try client.setRegister(pcRegister, Program.jumpToNothing)
+    #expect(try client.ask("Hg2") == "OK")
+    try client.setRegister(9, Program.counter)
+    try client.setRegister(pcRegister, Program.loop)
+    client.send("vCont;c")
+    #expect(try client.receive().hasPrefix("O"))
+    #expect(brief(try client.receive()) == "T06thread:1")
+    let before = board.counter
+    client.send("vCont;c")
+    try eventually(board.counter > before + 100_000)
+    #expect(board.isRunning)
+    client.interrupt()
+    #expect(brief(try client.receive()) == "T02thread:1")
+    // Sent elsewhere it runs, and a new lock-up is news again.
+    #expect(try client.ask("Hg1") == "OK")
+    try client.setRegister(9, Program.counter)
+    try client.setRegister(pcRegister, Program.loop)
+    #expect(try client.ask("Z0,\(hex(Program.function)),4") == "OK")
+    #expect(brief(try client.ask("vCont;c:1")) == "T05thread:1;swbreak:")
+    try client.setRegister(pcRegister, Program.jumpToNothing)
+    client.send("vCont;c")
+    #expect(try client.receive().hasPrefix("O"))
+    #expect(brief(try client.receive()) == "T06thread:1")
+  }
+
+  @Test func aCortexMThatIsLockedUpStays() throws {
+    let board = try lockingBoard()
+    let client = try attach(board)
+    client.send("c")
+    #expect(try client.receive().hasPrefix("O"))
+    #expect(brief(try client.receive()) == "T06thread:1")
+    client.send("c")
+    #expect(throws: ClientError.self) { try client.receive(within: 0.2) }
+    client.interrupt()
+    #expect(brief(try client.receive()) == "T02thread:1")
+    client.send("s")
+    #expect(try client.receive().hasPrefix("O"), "a step says why it cannot be made")
+    #expect(brief(try client.receive()) == "T06thread:1")
+    #expect(try client.ask("Pf=42000000") == "OK")
+    #expect(brief(try client.ask("s")) == "T05thread:1")
+    #expect(try client.ask("pf") == "44000000")
+  }
+
   @Test func haltedMeansThatCountersStandStill() throws {
     let client = try attach(try TestBoard())
     #expect(try client.ask("Z0,\(hex(Program.function)),4") == "OK")
@@ -267,21 +348,14 @@ private func attach(_ board: TestBoard) throws -> Client {
     #expect(try client.register(pcRegister) == 0)
   }
 
-  @Test func restartAndKill() throws {
-    let counter = Counter()
-    var options = DebugServer.Options()
-    options.onKill = { counter.increment() }
-    let board = try TestBoard(options: options)
+  @Test func restart() throws {
+    let board = try TestBoard()
     let client = try attach(board)
-    #expect(try client.ask("!") == "OK")
     client.send("c")
     try eventually(board.counter > 100)
     client.send("R00")
     #expect(brief(try client.ask("?")) == "T05thread:1")
     #expect(try client.register(pcRegister) == Program.base)
-    #expect(try client.ask("vKill;1") == "OK")
-    #expect(counter.value == 1)
-    #expect(board.isRunning)
   }
 
   @Test func monitorCommands() throws {
@@ -314,10 +388,4 @@ private func attach(_ board: TestBoard) throws -> Client {
     for _ in 0..<1000 { client.send("vCont;s:1"); _ = try client.receive() }
     #expect(-start.timeIntervalSinceNow < 0.5)
   }
-}
-
-private final class Counter: Sendable {
-  private let count = Mutex(0)
-  var value: Int { count.withLock { $0 } }
-  func increment() { count.withLock { $0 += 1 } }
 }

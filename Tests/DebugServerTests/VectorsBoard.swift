@@ -13,6 +13,16 @@ func vectorsBoard() throws -> TestBoard {
   return try cortexBoard("mps2_an385", code, handlers: [3: 0x51, 11: 0x4D])
 }
 
+/// A board whose program, at 0x40, locks the CPU up: `udf 1` without any handler. At 0x42 `adds r0, r0, 1; b .-2`.
+func lockingBoard() throws -> TestBoard {
+  try cortexBoard("mps2_an385", [0xDE01, 0x1C40, 0xE7FD], handlers: [:])
+}
+
+/// A board that has a UART whose data register cannot be looked at without taking from it (PL011), running `b .`.
+func serialBoard() throws -> TestBoard {
+  try cortexBoard("lm3s6965evb", [0xE7FE], handlers: [:])
+}
+
 /// A board with a floating-point unit. From 0x40 on: `ldr r0, =0xe000ed88; movs r1, 15; lsls r1, r1, 20; str r1, [r0]; isb`,
 /// at 0x4c `vmov.f32 s0, 1.5; vadd.f32 s2, s0, s3; vcmp.f32 s0, s2; b .`.
 func floatBoard(_ name: String) throws -> TestBoard {

@@ -109,7 +109,7 @@ final class FullTarget: BareTarget, ReverseTarget, Resettable, BreakpointTarget,
     haltReason = .stopped(Stop(thread: threads[0], signal: .trap))
   }
 
-  func kill() { log.append("kill") }
+  func kill(mayRestart: Bool) { log.append(mayRestart ? "kill, may restart" : "kill") }
 
   func insert(_ breakpoint: Breakpoint) throws(TargetError) {
     if breakpoint.kind == .readWatchpoint { throw .unsupported() }

@@ -22,6 +22,7 @@ private final class Conversation {
   /// The packets that come back, or nil if what comes back is malformed.
   func send(_ bytes: [UInt8]) -> [String]? {
     session.receive(bytes)
+    while session.hasWork { session.work() }
     return takeOutput()
   }
 
@@ -93,7 +94,41 @@ private final class Conversation {
   _ = conversation.send("c")
   try conversation.session.request(.system(command: nil))
   #expect(conversation.takeOutput() == ["Fsystem,0/0"])
-  #expect(throws: TargetError.self) { try conversation.session.request(.close(descriptor: 1)) }
+  // A second one waits for the answer to the first, which nobody wants any more.
+  try conversation.session.request(.close(descriptor: 1))
+  #expect(conversation.takeOutput() == [])
+  #expect(conversation.send("F0") == ["Fclose,1"])
+  #expect(conversation.target.log == ["resume 1:continue 2:continue"])
+}
+
+@Test func manyPacketsAreAnsweredInSlices() throws {
+  var configuration = Session.Configuration()
+  configuration.sliceSize = 2000
+  var output: [UInt8] = []
+  let session = Session(target: FullTarget(), configuration: configuration) { output += $0 }
+  session.receive((0..<100).flatMap { _ in PacketEncoder().packet(Array("m1000,200".utf8)) })
+  var slices = 1
+  while session.hasWork {
+    #expect(output.count <= 3200 * slices, "a slice of 2000 bytes and the reply that goes beyond it")
+    session.work()
+    slices += 1
+  }
+  #expect(slices >= 40)
+  #expect(try #require(readAsClient(output)).count == 100)
+}
+
+@Test func longScansAreDoneInSlices() throws {
+  var configuration = Session.Configuration()
+  configuration.sliceSize = 1
+  var output: [UInt8] = []
+  let session = Session(target: FullTarget(), configuration: configuration) { output += $0 }
+  let packets = ["qCRC:1000,1000", "qSearch:memory:1000;1000;zz", "qCRC:1000,2000", "qC"]
+  session.receive(packets.flatMap { PacketEncoder().packet(Array($0.utf8)) })
+  while session.hasWork { session.work() }
+  let replies = try #require(readAsClient(output)).map { String(decoding: $0, as: UTF8.self) }
+  #expect(replies.count == 4)
+  #expect(replies.first?.hasPrefix("C") == true)
+  #expect(replies.dropFirst() == ["0", "E0e", "QC1"], "in order; an error amid a scan ends it")
 }
 
 @Test func aCommandMayOutliveItsSession() {

@@ -57,8 +57,10 @@ struct PacketReader {
   mutating func signedNumber() throws(TargetError) -> Int64 {
     let negative = skip("-")
     let magnitude = try number(UInt64.self)
-    guard let value = Int64(exactly: magnitude) else { throw .invalid("malformed packet: number too large") }
-    return negative ? -value : value
+    guard magnitude <= UInt64(Int64.max) + (negative ? 1 : 0) else {
+      throw .invalid("malformed packet: number too large")
+    }
+    return Int64(truncatingIfNeeded: negative ? 0 &- magnitude : magnitude)
   }
 
   /// Takes `address,length`.

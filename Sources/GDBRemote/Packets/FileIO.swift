@@ -4,6 +4,10 @@ extension Session {
   /// `F value[,errno[,C]][;attachment]`; the guest, running as far as the session knows, goes on.
   func finishFileCall(_ target: any FileIOTarget, _ packet: inout PacketReader) throws(TargetError) -> Reply {
     guard isFileCallPending else { throw .invalid("no file call is under way") }
+    if let call = nextFileCall {
+      nextFileCall = nil
+      return .payload(call.payload)
+    }
     var result = FileCallResult(value: try packet.signedNumber())
     if packet.skip(",") {
       result.errorNumber = try packet.number(UInt32.self)

@@ -12,15 +12,14 @@ extension Session {
     if packet.skip(";") { try checkProcess(try packet.number(UInt32.self)) }
     try packet.expectEnd()
     if phase == .halted || phase == .running { capabilities.resumable?.detach() }
-    phase = .detached
+    leaveGuest(.detached)
     return .ok
   }
 
   /// `k`, which has no answer.
   func kill(_ target: any Resettable, _ packet: inout PacketReader) throws(TargetError) -> Reply {
     try packet.expectEnd()
-    target.kill()
-    phase = .ended
+    kill(target)
     return .none
   }
 
@@ -28,14 +27,34 @@ extension Session {
   func killProcess(_ target: any Resettable, _ packet: inout PacketReader) throws(TargetError) -> Reply {
     try checkProcess(try packet.number(UInt32.self))
     try packet.expectEnd()
-    target.kill()
-    phase = .ended
+    kill(target)
     return .ok
+  }
+
+  private func kill(_ target: any Resettable) {
+    guard phase == .halted || phase == .running else { return }
+    target.kill(mayRestart: isExtended)
+    leaveGuest(.ended, .terminated(.kill))
+  }
+
+  /// The client has nothing to do with the guest any more: it lists no threads until it attaches or starts it again.
+  func leaveGuest(_ phase: Phase, _ ending: StopReason = .exited(0)) {
+    self.phase = phase
+    self.ending = ending
+    dropPending()
+  }
+
+  /// Forgets what the client and the guest still wanted of each other.
+  func dropPending() {
+    isFileCallPending = false
+    nextFileCall = nil
+    isInterruptPending = false
   }
 
   /// `R XX`, which has no answer; the digits mean nothing.
   func restart(_ target: any Resettable, _ packet: inout PacketReader) throws(TargetError) -> Reply {
     try target.restart(arguments: [])
+    dropPending()
     phase = .halted
     return .none
   }
@@ -51,6 +70,8 @@ extension Session {
     }
     try packet.expectEnd()
     try target.restart(arguments: arguments)
+    dropPending()
+    phase = .halted
     return try reportState()
   }
 
@@ -58,6 +79,8 @@ extension Session {
   func attach(_ target: any Resumable, _ packet: inout PacketReader) throws(TargetError) -> Reply {
     try checkProcess(try packet.number(UInt32.self))
     try packet.expectEnd()
+    dropPending()
+    if phase != .running { phase = .halted }
     return try reportState()
   }
 

@@ -45,7 +45,8 @@ extension Session {
     return .none
   }
 
-  /// The session takes the guest for running before `start` is called, which may report the stop at once.
+  /// The session takes the guest for running before `start` is called, which may report the stop at once. An interrupt
+  /// that came before is for this run.
   func run(_ start: () throws(TargetError) -> Void) throws(TargetError) -> Reply {
     phase = .running
     do throws(TargetError) {
@@ -54,6 +55,7 @@ extension Session {
       if phase == .running { phase = .halted }
       throw error
     }
+    if isInterruptPending, phase == .running { capabilities.resumable?.interrupt() }
     return .none
   }
 
@@ -68,7 +70,8 @@ extension Session {
   }
 
   private func resume(_ target: any Resumable, _ plan: ResumePlan) throws(TargetError) -> Reply {
-    guard target.threads.contains(where: { plan.entry(for: $0) != nil }) else { throw .noSuchThread }
+    guard threads.contains(where: { plan.entry(for: $0) != nil }) else { throw .noSuchThread }
+    isFileCallPending = false
     return try run { () throws(TargetError) in try target.resume(plan) }
   }
 

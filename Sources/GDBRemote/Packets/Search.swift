@@ -1,7 +1,7 @@
 // qCRC, qSearch:memory: memory gone through on the target's side, piece by piece and up to a limit.
 
 extension Session {
-  private static let pieceSize = 1 << 16
+  static let pieceSize = 1 << 16
 
   /// `qCRC:address,length`
   func checksumMemory(_ packet: inout PacketReader) throws(TargetError) -> Reply {
@@ -11,12 +11,13 @@ extension Session {
     let thread = try selectedThread()
     var crc = CRC32()
     var done: UInt64 = 0
-    while done < length {
+    return .job { [unowned self] () throws(TargetError) in
+      guard done < length else { return .text("C" + String(crc.value, radix: 16)) }
       let piece = try memory(at: address + done, length: length - done, limit: Self.pieceSize, thread: thread)
       crc.add(piece)
       done += UInt64(piece.count)
+      return nil
     }
-    return .text("C" + String(crc.value, radix: 16))
   }
 
   /// `qSearch:memory:address;length;pattern`, the pattern in binary.
@@ -31,14 +32,15 @@ extension Session {
     let thread = try selectedThread()
     var matcher = PatternMatcher(pattern)
     var done: UInt64 = 0
-    while done < length {
+    return .job { [unowned self] () throws(TargetError) in
+      guard done < length else { return .text("0") }
       let piece = try memory(at: address + done, length: length - done, limit: Self.pieceSize, thread: thread)
       if let end = matcher.end(in: piece) {
         return .text("1," + String(address + (done + UInt64(end) - UInt64(pattern.count)), radix: 16))
       }
       done += UInt64(piece.count)
+      return nil
     }
-    return .text("0")
   }
 
   private func checkScan(at address: UInt64, length: UInt64) throws(TargetError) {

@@ -32,8 +32,11 @@ extension Session {
     return try reportState()
   }
 
-  /// The stop reply for the guest's state; a running guest is stopped first, and reports by `stopped`.
+  /// The stop reply for the guest's state; a running guest is stopped first, and reports by `stopped`. Without a guest
+  /// it is how it ended.
   func reportState() throws(TargetError) -> Reply {
+    if phase == .detached || phase == .ended { return .payload(report(ending)) }
+    isInterruptPending = false
     if let reason = target.haltReason { return .payload(report(reason)) }
     guard let resumable = capabilities.resumable else { throw .busy("the guest is running") }
     return try run { resumable.interrupt() }
@@ -42,17 +45,18 @@ extension Session {
   /// Takes over that the guest has halted for `reason`.
   /// - Returns: The stop reply.
   func report(_ reason: StopReason) -> [UInt8] {
-    isFileCallPending = false
     switch reason {
     case .stopped(let stop):
       phase = .halted
+      if stop.signal == .interrupt { isInterruptPending = false }
+      nextFileCall = nil
       generalThread = ThreadSelector(stop.thread)
       return payload(of: stop)
     case .exited(let status):
-      phase = .ended
+      leaveGuest(.ended, reason)
       return [UInt8(ascii: "W")] + Hex.encode([status]) + processSuffix
     case .terminated(let signal):
-      phase = .ended
+      leaveGuest(.ended, reason)
       return [UInt8(ascii: "X")] + Hex.encode([signal.rawValue]) + processSuffix
     }
   }

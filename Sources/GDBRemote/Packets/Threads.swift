@@ -3,9 +3,12 @@
 extension Session {
   var isMultiprocess: Bool { clientFeatures.contains("multiprocess+") }
 
+  /// None while the client has no guest, lest GDB take it for running.
+  var threads: [ThreadID] { phase == .detached || phase == .ended ? [] : target.threads }
+
   /// The thread chosen by `Hg`, or the first one.
   func selectedThread() throws(TargetError) -> ThreadID {
-    let threads = target.threads
+    let threads = threads
     guard let selector = generalThread else {
       guard let first = threads.first else { throw .noSuchThread }
       return first
@@ -24,7 +27,7 @@ extension Session {
     if !isForData { try packet.expect("c") }
     let selector = try packet.threadSelector()
     try packet.expectEnd()
-    let threads = target.threads
+    let threads = threads
     let first = try thread(selector, in: threads)
     if isForData {
       let chosen = threads.first { generalThread?.matches($0) == true && selector.matches($0) }
@@ -39,7 +42,7 @@ extension Session {
   func isAlive(_ packet: inout PacketReader) throws(TargetError) -> Reply {
     let selector = try packet.threadSelector()
     try packet.expectEnd()
-    _ = try thread(selector, in: target.threads)
+    _ = try thread(selector, in: threads)
     return .ok
   }
 
@@ -50,7 +53,7 @@ extension Session {
 
   func listFirstThreads(_ packet: inout PacketReader) throws(TargetError) -> Reply {
     try packet.expectEnd()
-    unlistedThreads = target.threads[...]
+    unlistedThreads = threads[...]
     return listThreads()
   }
 
@@ -75,7 +78,7 @@ extension Session {
   func describeThread(_ names: any ThreadNaming, _ packet: inout PacketReader) throws(TargetError) -> Reply {
     let selector = try packet.threadSelector()
     try packet.expectEnd()
-    let description = names.describe(try thread(selector, in: target.threads))
+    let description = names.describe(try thread(selector, in: threads))
     let line = description.state.isEmpty ? description.name : "\(description.name): \(description.state)"
     return .payload(Hex.encode(line.utf8))
   }
@@ -85,7 +88,7 @@ extension Session {
     try transfer(&packet) { annex in
       guard annex.isEmpty else { return nil }
       var document = "<?xml version=\"1.0\"?>\n<threads>\n"
-      for thread in target.threads {
+      for thread in threads {
         document += "<thread id=\"\(text(of: thread))\""
         if let description = capabilities.threadNames?.describe(thread) {
           if let core = description.core { document += " core=\"\(core)\"" }

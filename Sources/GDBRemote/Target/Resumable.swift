@@ -69,5 +69,6 @@ public protocol Resettable: Target {
   func restart(arguments: [String]) throws(TargetError)
 
   /// Ends the guest. May come while it runs; no stop is to be reported for it.
-  func kill()
+  /// - Parameter mayRestart: the client stays, in extended mode, and may start the guest again or attach to it.
+  func kill(mayRestart: Bool)
 }

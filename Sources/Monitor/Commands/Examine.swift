@@ -123,7 +123,9 @@ private struct Examination {
 
   private func cannotRead(_ address: UInt64) -> MonitorError {
     isPhysical
-      ? .refused("\(address.hex0x()) cannot be read without side effects, or nothing is there")
+      ? .refused(
+        "\(address.hex0x()) cannot be read without side effects ('device reads allow' permits them), or nothing is there"
+      )
       : memory.unreadable(address)
   }
 
