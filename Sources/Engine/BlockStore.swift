@@ -68,7 +68,9 @@ public struct BlockStore: ~Copyable {
       let op = ir.ops[index]
       let mayChain = block.key.variant == .normal && !op.exitFlags.contains(.unchainable)
       exits.append(
-        BlockExit(source: id, target: UInt64(bitPattern: op.imm), linked: 0, mayChain: mayChain, nextIncoming: 0))
+        BlockExit(
+          source: id, target: UInt64(bitPattern: op.imm), change: op.exitFlags.change, linked: 0, mayChain: mayChain,
+          nextIncoming: 0))
     }
     if !labels.isEmpty { insertEntries(into: id, ir, labels) }
     return id
@@ -221,6 +223,11 @@ public struct BlockStore: ~Copyable {
 
   /// The block that an exit is chained to; 0 for none.
   public func target(of exit: UInt32) -> BlockID { container(of: exits[Int(exit)].linked) }
+
+  /// The translation flags of the code that an exit leads to.
+  func flags(behind exit: UInt32) -> TranslationFlags {
+    blocks[Int(exits[Int(exit)].source)].key.flags ^ TranslationFlags(exits[Int(exit)].change)
+  }
 
   /// The exits of a block, linked or not.
   public func outgoing(_ id: BlockID) -> Range<UInt32> {

@@ -88,7 +88,9 @@ public struct EngineOptions: Sendable {
   /// By guest register: where packed code finds it.
   let operandPlaces: [Place]
   /// As the guest says; asked at every exit.
-  let flagsFollowCode: Bool
+  let codeFlags: TranslationFlags
+  @inline(__always)
+  var flagsFollowCode: Bool { codeFlags != 0 }
   /// Makes the walkers through a block op by op; nil where none is registered.
   public var opStepper: OpStepperFactory?
   var optimizer: Optimizer
@@ -150,7 +152,7 @@ public struct EngineOptions: Sendable {
     events: EventQueue, vcpuCount: Int, options: EngineOptions = EngineOptions()
   ) throws(EngineError) {
     self.guest = guest
-    flagsFollowCode = guest.flagsFollowCode
+    codeFlags = guest.codeFlags
     self.space = space
     self.clock = clock
     self.events = events
@@ -228,6 +230,11 @@ public struct EngineOptions: Sendable {
   public func setInterruptLine(_ vcpu: VCPU, _ line: Int, _ level: Bool) {
     guest.setInterruptLine(vcpu.state, line, level)
     vcpu.kick()
+    // Whoever interrupts another vCPU mostly waits for it next.
+    if level, let current, current !== vcpu {
+      current.givesWay = true
+      current.kick()
+    }
   }
 
   func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool {

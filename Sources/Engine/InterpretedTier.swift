@@ -80,7 +80,7 @@ extension Engine {
       host.run(store[id].compiled.entry, state)
       return state.exitSite
     }
-    let (mode, debug, host) = (vcpu.mode, debug, host)
+    let (debug, host) = (debug, host)
     let goesOn = kicks == nil && !log.isOn(.exec)
     let connects = connects
     var isInterpreted = store[id].tier == .interpreted
@@ -104,7 +104,7 @@ extension Engine {
           continue
         }
       }
-      let next = next(vcpu, mode, interpreter, at: state.pc)
+      let next = next(vcpu, vcpu.mode, interpreter, at: state.pc)
       let staysHere = next != 0 && store[next].tier == .interpreted
       guard next != 0, isInterpreted || staysHere else { return isInterpreted ? 0 : state.exitSite }
       if site != 0, connects, staysHere, store[next].secondPage == .max, mayReturn || reason == .unlinked {
@@ -119,9 +119,12 @@ extension Engine {
   /// The block at `pc`, and an interpreted one made if there is none; 0 if there is something to do before.
   @inline(__always)
   private func next(_ vcpu: VCPU, _ mode: ModeContext, _ interpreter: any PackedHost, at pc: UInt64) -> BlockID {
-    if flagsFollowCode, guest.translationFlags(vcpu.state) != mode.flags { return 0 }
+    if flagsFollowCode {
+      vcpu.flags = guest.translationFlags(vcpu.state)
+      if vcpu.flags & ~codeFlags != mode.flags { return 0 }
+    }
     guard !vcpu.runsNextAlone, let page = mode.codePage(pc & ~0xFFF) else { return 0 }
-    let key = BlockKey(pc: pc, physicalPC: page | pc & 0xFFF, flags: mode.flags, variant: .normal)
+    let key = BlockKey(pc: pc, physicalPC: page | pc & 0xFFF, flags: vcpu.flags, variant: .normal)
     let id = store.find(key)
     // What makes this throw is met again by who looks after it.
     if id == 0 { return (try? translatePacked(vcpu, key)) ?? 0 }

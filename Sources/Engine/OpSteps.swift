@@ -79,7 +79,7 @@ extension Engine {
     var block: Block
     do throws(GuestException) {
       let physical = try physicalPC(vcpu, pc)
-      let key = BlockKey(pc: pc, physicalPC: physical.address, flags: vcpu.mode.flags, variant: .normal)
+      let key = BlockKey(pc: pc, physicalPC: physical.address, flags: vcpu.flags, variant: .normal)
       block = try decode(vcpu, key, maximumInstructions: physical.wholePage ? options.maximumInstructions : 1)
     } catch {
       vcpu.state.exceptionCause = error.cause

@@ -54,7 +54,9 @@ extension Engine {
       next += 1
       for exit in store.outgoing(source) {
         let target = store.target(of: exit)
-        guard target != 0, store[target].key.physicalPC & ~0xFFF == page, store[target].secondPage == .max else {
+        guard target != 0, store[target].key.physicalPC & ~0xFFF == page, store[target].secondPage == .max,
+          store[target].key.flags == store[id].key.flags
+        else {
           continue
         }
         predecessors[target, default: []].append(source)

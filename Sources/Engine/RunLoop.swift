@@ -11,6 +11,8 @@ public enum RunOutcome: Equatable, Sendable {
   case deadline
   /// The vCPU waits for an interrupt.
   case waiting
+  /// The vCPU stands where interrupts may be taken, and waits for what another one does.
+  case yielded
   case breakpoint
   /// See ``VCPU/watchHit``.
   case watchpoint
@@ -173,7 +175,10 @@ extension Engine {
   private func atInterruptPoint(_ vcpu: VCPU) -> RunOutcome? {
     if stopFlag.isRaised { stopProbe.noteStop() }
     acknowledgeKicks(vcpu)
+    let givesWay = vcpu.givesWay
+    vcpu.givesWay = false
     if vcpu.ticks >= currentDeadline || stopFlag.isRaised { return .deadline }
+    if givesWay { return .yielded }
     return takeInterrupt(vcpu) ? debugStop(vcpu) : nil
   }
 
@@ -250,19 +255,19 @@ extension Engine {
   /// Chains the exit that led here, or enters the PC in the jump cache where an exit cannot be chained.
   private func chain(_ vcpu: VCPU, _ exit: UInt32, to id: BlockID) {
     let block = store[id]
-    guard block.isValid, block.tier != .interpreted, block.key.variant == .normal, block.key.flags == vcpu.mode.flags
+    guard block.isValid, block.tier != .interpreted, block.key.variant == .normal, block.key.flags == vcpu.flags
     else {
       return
     }
     guard exit != .max, store.exits.indices.contains(Int(exit)), store.exits[Int(exit)].mayChain else {
-      if block.secondPage == .max || vcpu.mode.memoryMode != .tlb {
+      if block.secondPage == .max || vcpu.mode.memoryMode != .tlb, block.key.flags & codeFlags == 0 {
         vcpu.mode.setJump(to: block.key.pc, target: host.jumpTarget(block.compiled.entry))
       }
       return
     }
     let from = store.exits[Int(exit)]
     guard from.linked == 0, from.target == block.key.pc, store[from.source].isValid,
-      store[from.source].key.flags == block.key.flags,
+      store.flags(behind: exit) == block.key.flags,
       block.secondPage == .max || vcpu.mode.memoryMode != .tlb,
       !forbiddenChains.contains(ChainEdge(source: store[from.source].key.pc, target: from.target))
     else { return }
@@ -287,9 +292,14 @@ extension Engine {
       let exception = GuestException(cause: vcpu.state.exceptionCause, value: vcpu.state.exceptionValue)
       return take(vcpu, exception)
     case .wait:
+      if flagsFollowCode { vcpu.enterMode() }
       vcpu.mayInterrupt = true
       vcpu.isWaiting = !guest.wakesFromWait(vcpu.state)
       return vcpu.isWaiting ? .waiting : nil
+    case .yield:
+      if flagsFollowCode { vcpu.enterMode() }
+      vcpu.mayInterrupt = true
+      return vcpus.count > 1 ? .yielded : nil
     case .breakpoint: return .breakpoint
     case .watchpoint: return vcpu.watchHit?.watchpoint.comparator == nil ? .watchpoint : matchAccess(vcpu)
     case .semihosting: return .semihosting
@@ -333,6 +343,24 @@ extension Engine {
     return .lockedUp(
       "hart \(vcpu.number) is locked up: \(guest.exceptionName(exception.cause)) at \(hex(pc)), value "
         + "\(hex(exception.value)), raised again by its own handler")
+  }
+
+  /// Does what ``take(_:_:)`` does while translated code runs, if that cannot end the run.
+  /// - Returns: false if it might; nothing was done.
+  func takeInCode(_ vcpu: VCPU, _ exception: GuestException) -> Bool {
+    let pc = vcpu.state.pc
+    let retired = vcpu.retiredInstructions
+    let last = vcpu.repeatedException
+    guard !vcpu.isStepping, vcpu.opSession == nil, !log.isOn(.int), last.pc != pc || last.retired != retired else {
+      return false
+    }
+    statistics.exceptions &+= 1
+    guest.enterException(vcpu.state, exception)
+    vcpu.modeChanged()
+    vcpu.repeatedException = RepeatedException(pc: pc, retired: retired)
+    vcpu.passTick()
+    if guest.pendingInterrupt(vcpu.state) != nil { vcpu.kick() }
+    return true
   }
 
   /// Lets the next run execute the instruction at PC even if there is a breakpoint on it, or not.

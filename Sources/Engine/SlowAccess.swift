@@ -274,7 +274,7 @@ extension Engine {
     let pc: UInt64 = vcpu.state.load(StateOffset.currentPC)
     let isRunning = { [self] (id: BlockID) in
       let block = store[id]
-      return block.isValid && block.key.flags == vcpu.mode.flags && block.contains(pc)
+      return block.isValid && (block.key.flags ^ vcpu.mode.flags) & ~codeFlags == 0 && block.contains(pc)
     }
     if store.hasCode(inPage: page), store.overlapping(physical..<physical + UInt64(size)).contains(where: isRunning) {
       return true

@@ -68,6 +68,8 @@ public struct EngineStatistics: Sendable {
   public var exceptions: UInt64 = 0
   public var interrupts: UInt64 = 0
   public var slowAccesses: UInt64 = 0
+  /// Times a loop that only waits was taken to the end of the budget at once.
+  public var spinsSkipped: UInt64 = 0
   public var tlbFills: UInt64 = 0
   public init() {}
 

@@ -46,7 +46,7 @@ extension Engine {
     statistics.samples &+= 1
     let pc = vcpu.state.pc
     guard let (physical, wholePage, _) = try? physicalPC(vcpu, pc), wholePage else { return }
-    let id = store.find(BlockKey(pc: pc, physicalPC: physical, flags: vcpu.mode.flags, variant: .normal))
+    let id = store.find(BlockKey(pc: pc, physicalPC: physical, flags: vcpu.flags, variant: .normal))
     guard id != 0, store[id].tier == .quick else {
       sampleInterval = min(sampleInterval * 2, Self.longestSampleInterval)
       return

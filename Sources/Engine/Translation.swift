@@ -28,7 +28,7 @@ extension Engine {
   func block(_ vcpu: VCPU, at pc: UInt64, _ variant: BlockVariant) throws(TranslationFailure) -> BlockID {
     let (physical, wholePage, stretch): (UInt64, Bool, Range<UInt64>?)
     do { (physical, wholePage, stretch) = try physicalPC(vcpu, pc) } catch { throw .guest(error) }
-    let key = BlockKey(pc: pc, physicalPC: physical, flags: vcpu.mode.flags, variant: variant)
+    let key = BlockKey(pc: pc, physicalPC: physical, flags: vcpu.flags, variant: variant)
     let known = store.find(key)
     /// Whether all of a block may be executed. Changes of that cut chains, so the way over a chain need not be checked.
     func isWithin(_ id: BlockID) -> Bool {
@@ -235,7 +235,9 @@ extension Engine {
       let exit = store.exits[Int(number)]
       guard exit.mayChain else { continue }
       let entry = store.entry(id, at: exit.target)
-      guard entry != 0, !forbiddenChains.contains(ChainEdge(source: store[id].key.pc, target: exit.target)) else {
+      guard entry != 0, store[entry].key.flags == store.flags(behind: number),
+        !forbiddenChains.contains(ChainEdge(source: store[id].key.pc, target: exit.target))
+      else {
         continue
       }
       host.link(exit: number, to: store[entry].compiled.entry)

@@ -95,6 +95,8 @@ public struct TranslationBlock: Sendable, BitwiseCopyable {
 public struct BlockExit: Sendable {
   public var source: BlockID
   public var target: UInt64
+  /// What the low byte of the translation flags there differs by from the block's.
+  var change: UInt8 = 0
   /// The block or entry it is chained to; 0 when it is not.
   public var linked: BlockID
   public var mayChain: Bool

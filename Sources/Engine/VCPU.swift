@@ -13,8 +13,22 @@ import IR
   let stateSize: Int
   /// How the platform's counter follows from the vCPU's time. A copy: guests that poll the time read it very often.
   var timebase = Timebase(nil, nanosecondsPerTick: 1)
-  var modes: [ModeContext] = []
-  var mode: ModeContext
+  var modes: [ModeContext] {
+    get { modesCell.value }
+    _modify { yield &modesCell.value }
+  }
+  private let modesCell = RawCell([ModeContext]())
+  var mode: ModeContext {
+    get { modeCell.value }
+    set { modeCell.value = newValue }
+  }
+  private let modeCell: RawCell<ModeContext>
+  /// The translation flags, those that follow code included, as of the last look at them.
+  var flags: TranslationFlags {
+    get { flagsCell.value }
+    set { flagsCell.value = newValue }
+  }
+  private let flagsCell = RawCell(TranslationFlags(0))
   /// A jump cache that stays empty, for single-stepping.
   let emptyMode: ModeContext
 
@@ -47,6 +61,10 @@ import IR
   private let runsNextAloneCell = RawCell(false)
   /// The instruction made a store behind which interrupts may be taken.
   var decidedInterrupts = false
+  /// The vCPU has asked something of another one: at the next interrupt point its part of the round ends.
+  var givesWay = false
+  /// The branch that closed a waiting loop last, the instructions retired then, and the slow accesses made.
+  private var lastSpin: (pc: UInt64, retired: UInt64, slowAccesses: UInt64) = (.max, 0, 0)
   /// Whether the block that runs is one of a single instruction.
   var isStepping = false
   /// A block that is being stepped through op by op.
@@ -64,8 +82,8 @@ import IR
     self.engine = engine
     stateSize = engine.guest.registerFile.stateSize
     state = .allocate(size: stateSize)
-    mode = ModeContext(flags: 0, space: TranslationSpace(), memoryMode: engine.guest.memoryMode(0))
-    emptyMode = mode
+    emptyMode = ModeContext(flags: 0, space: TranslationSpace(), memoryMode: engine.guest.memoryMode(0))
+    modeCell = RawCell(emptyMode)
     super.init()
     state.store(unsafe UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque()), at: StateOffset.context)
   }
@@ -93,6 +111,15 @@ import IR
   public override var platformTime: UInt64 { timebase.count(at: now) }
 
   public override func stateChanged() { kick() }
+
+  public override func modeChanged() {
+    enterMode()
+    if isStepping { publish(emptyMode) }
+    engine.host.dataBaseChanged(state)
+  }
+
+  public override func enterHandler(of exception: GuestException) -> Bool { engine.takeInCode(self, exception) }
+
   public override func clearReservation() { reservation = nil }
 
   public override func log(_ item: LogItem, _ message: @autoclosure () -> String) {
@@ -142,6 +169,31 @@ import IR
     shortenBudget(to: 0)
   }
 
+  /// Two visits with no more than the loop's own instructions between them, none of which has accessed a device: it will do
+  /// the same until something else runs. So all the turns up to then are taken at once, which no guest can tell.
+  public override func spins(_ length: UInt64) {
+    guard engine.kicks == nil, !isStepping, opSession == nil, !engine.options.countsExecutions, length > 0 else {
+      return
+    }
+    let (pc, now, slow) = (state.pc, retiredInstructions, engine.statistics.slowAccesses)
+    let isSettled = lastSpin.pc == pc && now &- lastSpin.retired == length && lastSpin.slowAccesses == slow
+    lastSpin = (pc, now, slow)
+    let begun: Int64 = state.load(StateOffset.pendingRetired)
+    let left = state.budget &- begun &- 1
+    guard isSettled, left > 0 else { return }
+    let skipped = (UInt64(left) + length - 1) / length * length
+    state.budget &-= Int64(skipped)
+    lastSpin.retired &+= skipped
+    engine.statistics.spinsSkipped &+= 1
+  }
+
+  /// Lets a tick pass in which no instruction retires, while translated code runs.
+  func passTick() {
+    ticks &+= 1
+    state.budget &-= 1
+    state.store(state.load(StateOffset.budgetStart, as: Int64.self) &- 1, at: StateOffset.budgetStart)
+  }
+
   /// Lets at most `count` more instructions run.
   func shortenBudget(to count: Int64) {
     let excess = state.budget &- count
@@ -152,7 +204,8 @@ import IR
 
   /// Switches jump cache and TLB to those of the current translation flags and address space.
   func enterMode() {
-    let flags = engine.guest.translationFlags(state)
+    flags = engine.guest.translationFlags(state)
+    let flags = flags & ~engine.codeFlags
     let space = engine.guest.translationSpace(state)
     if mode.flags != flags || mode.space != space || modes.isEmpty {
       mode = context(flags, space)
@@ -172,10 +225,11 @@ import IR
 
   /// The context of flags and an address space, found or made.
   private func context(_ flags: TranslationFlags, _ space: TranslationSpace) -> ModeContext {
-    if let index = modes.firstIndex(where: { $0.flags == flags && $0.space == space }) {
+    for index in modes.indices {
       let known = modes[index]
-      // Those in use come to stand in front.
-      if index > 0 { modes.swapAt(index, index - 1) }
+      guard known.flags == flags, known.space == space else { continue }
+      // Those in use come to stand in front, but for the first two, which often take turns.
+      if index > 1 { modes.swapAt(index, index - 1) }
       return known
     }
     if modes.count == Self.modeLimit { modes.removeLast() }
@@ -211,6 +265,7 @@ extension Engine {
     vcpu.reservation = nil
     vcpu.mayInterrupt = true
     vcpu.isKicked = false
+    vcpu.givesWay = false
     vcpu.runsNextAlone = false
     vcpu.repeatedException = RepeatedException()
     vcpu.isKnownLockedUp = false
@@ -237,6 +292,7 @@ public struct VCPUProgress: Sendable, Equatable {
   public var isHalted: Bool
   public var mayInterrupt: Bool
   public var isKicked: Bool
+  public var givesWay: Bool
   public var runsNextAlone: Bool
   public var repeatedException: RepeatedException
   public var reservationAddress: UInt64?
@@ -250,7 +306,7 @@ extension VCPU {
     get {
       VCPUProgress(
         ticks: ticks, retired: retired, isWaiting: isWaiting, isHalted: isHalted, mayInterrupt: mayInterrupt,
-        isKicked: isKicked, runsNextAlone: runsNextAlone, repeatedException: repeatedException,
+        isKicked: isKicked, givesWay: givesWay, runsNextAlone: runsNextAlone, repeatedException: repeatedException,
         reservationAddress: reservation?.address,
         reservationSize: reservation?.size ?? 0,
         reservationValue: reservation?.value ?? 0, matchedInstruction: matchedInstruction)
@@ -262,6 +318,7 @@ extension VCPU {
       isHalted = newValue.isHalted
       mayInterrupt = newValue.mayInterrupt
       isKicked = newValue.isKicked
+      givesWay = newValue.givesWay
       runsNextAlone = newValue.runsNextAlone
       repeatedException = newValue.repeatedException
       matchedInstruction = newValue.matchedInstruction

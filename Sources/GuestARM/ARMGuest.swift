@@ -63,5 +63,5 @@ public final class ARMGuest: Guest {
   public var longestInstruction: Int { 4 }
   public var stackPointer: Int { ARMRegisters.sp }
   public var bootProtocol: BootProtocol { .vectorTable }
-  public var flagsFollowCode: Bool { true }
+  public var codeFlags: TranslationFlags { 0xFF }
 }

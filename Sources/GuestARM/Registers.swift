@@ -70,9 +70,11 @@ enum Slot: Int, CaseIterable, Sendable {
   case configuration
   /// 1 once the CPU has locked up.
   case lockup
+  /// The bits of BASEPRI that exist, and whether any exception is pending and enabled: copies for translation.
+  case priorityMask, ready
 
   static var first: Int { 17 }
-  static var count: Int { lockup.rawValue + 1 }
+  static var count: Int { ready.rawValue + 1 }
   var register: Int { Self.first + rawValue }
   /// The byte offset in the state block; ``RegisterFile`` gives each register 8 bytes.
   var offset: Int { StateOffset.registers + 8 * register }
@@ -151,10 +153,12 @@ extension ARMGuest {
     for register in registerFile.registers { cpu.store(UInt64(0), at: register.offset) }
     let core = Core(cpu)
     core[.zero] = 1
+    core[.priorityMask] = 0xFF
     if model.features.contains(.float) { core.resetFloat() }
     core[r: ARMRegisters.lr] = 0xFFFF_FFFF
     let context = cpu.context
     core.system?.reset(vectorTable: UInt32(truncatingIfNeeded: pc))
+    core.system?.publishMasks()
     guard let stack = context.readPhysical(pc, size: 4), let entry = context.readPhysical(pc &+ 4, size: 4) else {
       core.system?.state.unreadVector = UInt32(truncatingIfNeeded: pc)
       return core.lockUp(Cause(.reset, .vectorTable))

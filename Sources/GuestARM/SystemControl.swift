@@ -57,7 +57,9 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
   }
 
   public let context: DeviceContext
-  public var state = State()
+  public var state = State() {
+    didSet { core?[.ready] = state.pending.intersects(state.enabled) ? 1 : 0 }
+  }
   public let registers: [RegisterMap]
   public let regions: [AddressRange]
   let features: Features
@@ -123,6 +125,14 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
   public func attach(to cpu: VCPUState) {
     core = Core(cpu)
     cpu.context.companion = self
+    publishMasks()
+  }
+
+  /// Brings the slots up to date that translated code decides by.
+  func publishMasks() {
+    guard let core else { return }
+    core[.priorityMask] = priorityMask
+    core[.ready] = state.pending.intersects(state.enabled) ? 1 : 0
   }
 
   public func reset() { reset(vectorTable: state.vectorTable) }
@@ -149,6 +159,7 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
 
   public func restoreState(_ bytes: [UInt8]) throws(SnapshotError) {
     state = try decodeSnapshot(State.self, from: bytes)
+    publishMasks()
     segments = []
     protectionChanged()
     publishComparators()

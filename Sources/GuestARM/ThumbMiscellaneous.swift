@@ -21,7 +21,7 @@ extension Thumb {
       .init("revsh", "1011101011 mmm ddd", "d, m", revsh),
       .init("bkpt", "10111110 iiiiiiii", "#X", bkpt),
       .init("nop", "10111111 hhhh 0000", "", nop),
-      .init("yield", "10111111 0001 0000", "", nop),
+      .init("yield", "10111111 0001 0000", "", yield),
       .init("wfe", "10111111 0010 0000", "", wfe),
       .init("wfi", "10111111 0011 0000", "", wfi),
       .init("sev", "10111111 0100 0000", "", sev),
@@ -79,8 +79,9 @@ extension Thumb {
     guard t.flags.isPrivileged else { return }
     t.execute()
     if i["e"] != 0 { t.setSlot(.primask, t.const(0)) }
-    if i["f"] != 0, t.features.contains(.main) { t.setSlot(.faultmask, t.const(0)) }
-    t.takePendingInterrupts()
+    guard i["f"] != 0, t.features.contains(.main) else { return t.takePendingInterrupts() }
+    t.setSlot(.faultmask, t.const(0))
+    t.leaveForNewPriority()
   }
 
   static func cpsid(_ t: inout Translator, _ i: Instruction) {
@@ -89,6 +90,7 @@ extension Thumb {
     if i["e"] != 0 { t.setSlot(.primask, t.const(1)) }
     if i["f"] != 0, t.features.contains(.main) {
       _ = t.builder.call(HelperNumber.setFaultMask.rawValue, .i64)
+      t.leaveForNewPriority()
     }
   }
 
@@ -106,7 +108,7 @@ extension Thumb {
   static func wfi(_ t: inout Translator, _ i: Instruction) {
     t.execute()
     t.setSlot(.waitsForEvent, t.const(0))
-    t.leaveITBlock()
+    t.leaveITBlockAfterCurrent()
     t.builder.exit(with: .wait, pc: t.nextPC)
   }
 
@@ -115,10 +117,17 @@ extension Thumb {
     t.execute()
     let event = t.slot(.event)
     t.setSlot(.event, t.const(0))
-    t.leaveITBlock()
-    t.builder.exitIf(t.builder.compare(.notEqual, event, t.const(0)), to: t.nextPC)
+    t.leaveITBlockAfterCurrent()
+    t.builder.exitIf(t.builder.compare(.notEqual, event, t.const(0)), to: t.nextPC, t.entering(t.nextITState))
     t.setSlot(.waitsForEvent, t.const(1))
     t.builder.exit(with: .wait, pc: t.nextPC)
+  }
+
+  /// Another CPU has to do something first.
+  static func yield(_ t: inout Translator, _ i: Instruction) {
+    t.execute()
+    t.leaveITBlockAfterCurrent()
+    t.builder.exit(with: .yield, pc: t.nextPC)
   }
 
   static func sev(_ t: inout Translator, _ i: Instruction) { t.set(Slot.event.register, t.const(1)) }
@@ -167,8 +176,17 @@ extension Translator {
   /// Ends the block so that an interrupt that is pending and may now be taken is taken before the next instruction.
   mutating func takePendingInterrupts() {
     leaveITBlockAfterCurrent()
+    let exit = entering(nextITState).union(.checksBudget)
+    builder.exitIf(builder.compare(.equal, slot(.ready), const(0)), to: nextPC, exit)
+    if nextITState != 0 { inner.append(nextPC) }
     _ = builder.call(HelperNumber.noticeInterrupts.rawValue, .i64)
-    builder.exit(to: nextPC, [.checksBudget])
+    builder.exit(to: nextPC, exit)
+  }
+
+  /// Ends the block where FAULTMASK was written: what the MPU and stack limits deny may depend on the priority.
+  mutating func leaveForNewPriority() {
+    leaveITBlockAfterCurrent()
+    builder.exit(with: .stateChanged, pc: nextPC)
   }
 
   /// Writes the ITSTATE of the next instruction, for an exit that goes there.
@@ -177,25 +195,61 @@ extension Translator {
   }
 }
 
+extension Translator {
+  /// MSR to PRIMASK or BASEPRI without a call, unless there is an interrupt that may be taken then.
+  /// - Returns: false for other registers; nothing was emitted.
+  fileprivate mutating func writeMask(_ i: Instruction) -> Bool {
+    guard flags.isPrivileged, let register = SpecialRegister(rawValue: i.i), let slot = register.slot else {
+      return false
+    }
+    let value = builder.binary(.and, r(i.n), register == .primask ? const(1) : self.slot(.priorityMask))
+    guard register == .basepriMax else {
+      setSlot(slot, value)
+      takePendingInterrupts()
+      return true
+    }
+    // It only ever holds more interrupts off: 0, which holds none off, is the largest number less 1.
+    let old = self.slot(slot)
+    let isMore = builder.compare(.lessUnsigned, binary(.sub, value, 1), binary(.sub, old, 1))
+    setSlot(slot, builder.select(isMore, value, old))
+    leaveITBlockAfterCurrent()
+    builder.exit(to: nextPC, entering(nextITState).union(.checksBudget))
+    return true
+  }
+}
+
+extension SpecialRegister {
+  /// Where the masks of interrupts are.
+  fileprivate var slot: Slot? {
+    switch self {
+    case .primask: .primask
+    case .basepri, .basepriMax: .basepri
+    default: nil
+    }
+  }
+}
+
 extension Thumb {
   static func msr(_ t: inout Translator, _ i: Instruction) {
     t.execute()
+    if t.writeMask(i) { return }
     _ = t.builder.call(
       HelperNumber.writeSpecial.rawValue, .i64, t.r(i.n), imm: Int64(i.i | i["k"] << 8))
     t.flagSource = .unknown
     t.cachedConditions = (nil, nil)
     // What may change the mode, the stack pointer or which interrupts are held off.
     guard i.i > 3 else { return }
-    t.leaveITBlockAfterCurrent()
-    if [SpecialRegister.control, .msplim, .psplim].contains(where: { $0.rawValue == i.i }) {
-      t.builder.exit(with: .stateChanged, pc: t.nextPC)
+    if [SpecialRegister.control, .msplim, .psplim, .faultmask].contains(where: { $0.rawValue == i.i }) {
+      t.leaveForNewPriority()
     } else {
-      t.builder.exit(to: t.nextPC, [.checksBudget])
+      t.leaveITBlockAfterCurrent()
+      t.builder.exit(to: t.nextPC, t.entering(t.nextITState).union(.checksBudget))
     }
   }
 
   static func mrs(_ t: inout Translator, _ i: Instruction) {
     t.execute()
+    if let slot = SpecialRegister(rawValue: i.i)?.slot, t.flags.isPrivileged { return t.setR(i.d, t.slot(slot)) }
     t.setR(i.d, t.builder.call(HelperNumber.readSpecial.rawValue, .i32, imm: Int64(i.i)))
   }
 

@@ -103,14 +103,17 @@ public struct Translator: ~Copyable {
     let rest = Self.remaining(itState)
     if let end = endOfITBlock, rest == 0 || Self.isUniform(itState) {
       setSlot(.itState, const(0))
-      builder.exitIf(skips, to: end, skipping: UInt32(rest))
+      builder.exitIf(skips, to: end, entering(0), skipping: UInt32(rest))
     } else {
       setSlot(.itState, const(UInt32(nextITState)))
-      builder.exitIf(skips, to: nextPC)
+      builder.exitIf(skips, to: nextPC, entering(nextITState))
       if nextITState != 0 { inner.append(nextPC) }
     }
     setSlot(.itState, const(UInt32(itState)))
   }
+
+  /// What an exit says that leads to an instruction with ITSTATE `state`.
+  func entering(_ state: UInt8) -> ExitFlags { .changing(flags.itState ^ state) }
 
   /// How many instructions of an IT block follow the one with ITSTATE `state`.
   static func remaining(_ state: UInt8) -> Int { 3 - (state & 15).trailingZeroBitCount }
@@ -188,12 +191,13 @@ public struct Translator: ~Copyable {
 
   /// Ends the block before the instruction at `pc`, which has not begun, if it has not ended by itself.
   mutating func stop(before pc: UInt64) {
-    if !builder.isTerminated { builder.exit(to: pc) }
+    if !builder.isTerminated { builder.exit(to: pc, entering(itState)) }
   }
 
   /// A direct branch, taken on `condition` or always.
   mutating func branch(to target: UInt32, if condition: ValueID? = nil, isCall: Bool = false) {
-    var exit: ExitFlags = isCall ? [.isCall] : []
+    var exit = entering(0)
+    if isCall { exit.insert(.isCall) }
     if UInt64(target) <= pc { exit.insert(.checksBudget) }
     if let condition {
       builder.exitIf(condition, to: UInt64(target), exit)

@@ -150,8 +150,17 @@ open class VCPUContext: PhysicalMemoryPort {
   open func flushTLB(address: UInt64?, addressSpace: UInt64?) {}
   /// What physical memory may be accessed or executed has changed (PMP, MPU), whatever the translation flags say.
   open func protectionChanged() {}
-  /// Any state the translation flags are made of, or that decides about interrupts, has changed.
+  /// Any state the translation flags are made of, or that decides about interrupts, has changed: translated code is to be
+  /// left at the next exit that checks the budget.
   open func stateChanged() {}
+  /// The translation flags or the address space may have changed. The calling instruction is the last of its block, and
+  /// goes on by an exit that looks its target up (`ExitFlags.unchainable`, or an indirect one): from there on the new mode's
+  /// code runs, without a way through the engine.
+  open func modeChanged() {}
+  /// Enters the handler of an exception that the calling instruction raises, which does not retire; it goes on at the PC by
+  /// an indirect exit that checks the budget.
+  /// - Returns: false if the engine has to see the exception: then the helper raises it, and nothing was done.
+  open func enterHandler(of exception: GuestException) -> Bool { false }
   /// Note something once in the log of what guests do wrong or what is not implemented.
   open func log(_ category: LogItem, _ message: @autoclosure () -> String) {}
   /// Forget the reservation of load-reserved (Arm: clear the local monitor).
@@ -159,6 +168,9 @@ open class VCPUContext: PhysicalMemoryPort {
   /// What loads and stores may reach has changed, but not what may be executed: translated code need not know before
   /// the next point where interrupts are taken.
   open func dataProtectionChanged() { protectionChanged() }
+  /// The calling instruction, a taken branch, closes a loop of `length` instructions that does the same each time as long as
+  /// nothing else runs: the engine may let it have run as often as the budget allows. An exit that checks the budget follows.
+  open func spins(_ length: UInt64) {}
   /// Wait for an interrupt before the next instruction; from an exception return.
   open func waitForInterrupt() {}
   /// Execute the next instruction by itself, and then ask for a transition (``Guest/pendingTransition(_:)``).
@@ -266,9 +278,10 @@ public protocol Guest: AnyObject, Sendable {
 
   var bootProtocol: BootProtocol { get }
 
-  /// Whether ordinary instructions change the translation flags (Arm's ITSTATE, which is part of them), so that they are
-  /// to be looked at anew wherever a block was left.
-  var flagsFollowCode: Bool { get }
+  /// The translation flags, of the low 8 bits, that ordinary instructions change (Arm's ITSTATE): they are looked at anew
+  /// wherever a block was left, and a block's exits say what they are there (`ExitFlags.changing(_:)`). They are 0 at the
+  /// targets of indirect exits, and what is kept for each mode (TLB, window, jump cache) does not depend on them.
+  var codeFlags: TranslationFlags { get }
 
   /// Puts `cpu` in its reset state, about to run at `pc` (or at what the vector table there says), as hart number
   /// `number`.
@@ -361,7 +374,7 @@ extension Guest {
   public func catches(_ cpu: VCPUState) -> [String] { [] }
   public func comparatorMatched(_ cpu: VCPUState, _ comparator: Comparator, isWrite: Bool) -> GuestException? { nil }
   public func storeDecidesInterrupts(_ address: UInt64) -> Bool { false }
-  public var flagsFollowCode: Bool { false }
+  public var codeFlags: TranslationFlags { 0 }
   public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] { [] }
   public func protectionState(_ cpu: VCPUState) -> [UInt64] { [] }
   public func translationSpace(_ cpu: VCPUState) -> TranslationSpace { TranslationSpace() }

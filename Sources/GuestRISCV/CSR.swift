@@ -23,10 +23,23 @@ final class CSR: Sendable {
   enum Effect: Sendable {
     /// Nothing it depends on changes.
     case none
-    /// Mode, translation or interrupt state may change: the block ends.
+    /// Interrupts that were held off may have to be taken.
+    case interrupts
+    /// The same, and the translation flags or the address space may change.
+    case mode
+    /// The engine has to look at what changed.
     case state
     /// A counter takes the value, and the writing instruction is not counted.
     case counter(Slot)
+  }
+
+  /// A CSR that is no more than a slot.
+  struct Storage: Sendable {
+    var slot: Slot
+    /// The bits that can be written.
+    var writable: UInt64
+    /// Whether it holds a PC, whose low bits read as zero as IALIGN demands.
+    var isPC = false
   }
 
   let number: Int
@@ -39,11 +52,14 @@ final class CSR: Sendable {
   let write: Write?
   /// What set and clear instructions start from, where that is not the value read.
   let modified: Read?
+  /// Where translated code finds it, if it need not ask anybody.
+  let storage: Storage?
 
   init(
     _ number: Int, _ name: String, needs: HartFeatures = [], guard: Guard = .none, effect: Effect = .none,
-    modified: Read? = nil, read: @escaping Read, write: Write? = nil
+    modified: Read? = nil, storage: Storage? = nil, read: @escaping Read, write: Write? = nil
   ) {
+    self.storage = storage
     self.number = number
     self.name = name
     self.needs = needs
@@ -58,9 +74,17 @@ final class CSR: Sendable {
   static func stored(
     _ number: Int, _ name: String, _ slot: Slot, mask: UInt64 = .max, needs: HartFeatures = [], effect: Effect = .none
   ) -> CSR {
+    var isPlain: Bool { if case .none = effect { true } else { false } }
+    return CSR(
+      number, name, needs: needs, effect: effect, storage: isPlain ? Storage(slot: slot, writable: mask) : nil,
+      read: { $0[slot] }, write: { $0[slot] = $0[slot] & ~mask | $1 & mask })
+  }
+
+  /// A CSR that holds a PC.
+  static func exceptionPC(_ number: Int, _ name: String, _ slot: Slot, needs: HartFeatures = []) -> CSR {
     CSR(
-      number, name, needs: needs, effect: effect, read: { $0[slot] },
-      write: { $0[slot] = $0[slot] & ~mask | $1 & mask })
+      number, name, needs: needs, storage: Storage(slot: slot, writable: ~1, isPC: true),
+      read: { $0.readExceptionPC(slot) }, write: { $0[slot] = $1 & ~1 })
   }
 
   /// A CSR that reads as `value` and ignores writes.
@@ -118,7 +142,14 @@ extension Hart {
         default: base & ~operand
         }
       row.write?(self, new & mask)
-      if case .counter(let base) = row.effect { skipOne(base) }
+      switch row.effect {
+      case .none, .state: break
+      case .counter(let base): skipOne(base)
+      case .interrupts: noticeInterrupts()
+      case .mode:
+        cpu.context.modeChanged()
+        noticeInterrupts()
+      }
     }
     return old
   }

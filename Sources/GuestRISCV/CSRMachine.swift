@@ -11,23 +11,23 @@ extension CSR {
     .stored(0xF14, "mhartid", .mhartid, mask: 0),
     .constant(0xF15, "mconfigptr"),
     CSR(
-      0x300, "mstatus", effect: .state, read: { $0.readStatus(mask: Status(rawValue: .max)) },
+      0x300, "mstatus", effect: .mode, read: { $0.readStatus(mask: Status(rawValue: .max)) },
       write: { $0.writeStatus($1, mask: $0.machineStatusMask) }),
     .stored(0x301, "misa", .misa, mask: 0),
     .stored(0x302, "medeleg", .medeleg, mask: Cause.delegable, needs: .supervisor),
-    .stored(0x303, "mideleg", .mideleg, mask: InterruptBit.supervisor, needs: .supervisor, effect: .state),
+    .stored(0x303, "mideleg", .mideleg, mask: InterruptBit.supervisor, needs: .supervisor, effect: .interrupts),
     CSR(
-      0x304, "mie", effect: .state, read: { $0[.mie] },
+      0x304, "mie", effect: .interrupts, read: { $0[.mie] },
       write: { $0[.mie] = $1 & $0.implementedInterrupts }),
     .stored(0x305, "mtvec", .mtvec, mask: ~2),
     .stored(0x306, "mcounteren", .mcounteren, mask: 0xFFFF_FFFF, needs: .user),
     .constant(0x310, "mstatush", needs: .rv32),
     .stored(0x340, "mscratch", .mscratch),
-    CSR(0x341, "mepc", read: { $0.readExceptionPC(.mepc) }, write: { $0[.mepc] = $1 & ~1 }),
+    .exceptionPC(0x341, "mepc", .mepc),
     .stored(0x342, "mcause", .mcause),
     .stored(0x343, "mtval", .mtval),
     CSR(
-      0x344, "mip", effect: .state, modified: { $0[.softwarePending] }, read: { $0.pending },
+      0x344, "mip", effect: .interrupts, modified: { $0[.softwarePending] }, read: { $0.pending },
       write: { hart, value in
         let writable = hart.features.contains(.supervisor) ? InterruptBit.supervisor : 0
         hart[.softwarePending] = value & writable
@@ -63,26 +63,14 @@ extension Hart {
   }
 
   /// The bits of `mstatus` that can be written.
-  var machineStatusMask: Status {
-    var writable: Status = [.mie, .mpie, .mppMask]
-    if features.contains(.user) { writable.formUnion([.mprv, .tw]) }
-    if features.contains(.supervisor) {
-      writable.formUnion([.sie, .spie, .spp, .sum, .mxr, .tvm, .tsr])
-    }
-    if features.contains(.float) { writable.insert(.fsMask) }
-    return writable
-  }
+  var machineStatusMask: Status { features.machineStatus }
 
   /// `mstatus` with the bits that follow from others: SD, and the fixed UXL and SXL.
   func readStatus(mask: Status) -> UInt64 {
     let status = self.status
     var value = status.intersection(mask).rawValue
     if status.fs == 3 { value |= 1 << UInt64(xlen - 1) }
-    if xlen == 64 {
-      if features.contains(.user) { value |= 2 << 32 }
-      if features.contains(.supervisor), mask.contains(.mppMask) { value |= 2 << 34 }
-    }
-    return value
+    return value | features.fixedStatus(isMachine: mask.contains(.mppMask))
   }
 
   /// Writes the bits of `mask`; an MPP of a mode that does not exist leaves MPP as it was.
@@ -91,5 +79,25 @@ extension Hart {
     var new = Status(rawValue: old.rawValue & ~mask.rawValue | value & mask.rawValue)
     if !(Privilege(rawValue: new.mpp).map(implements) ?? false) { new.mpp = old.mpp }
     status = new
+  }
+}
+
+extension HartFeatures {
+  /// The bits of `mstatus` that can be written.
+  var machineStatus: Status {
+    var writable: Status = [.mie, .mpie, .mppMask]
+    if contains(.user) { writable.formUnion([.mprv, .tw]) }
+    if contains(.supervisor) { writable.formUnion([.sie, .spie, .spp, .sum, .mxr, .tvm, .tsr]) }
+    if contains(.float) { writable.insert(.fsMask) }
+    return writable
+  }
+
+  /// The part of `mstatus` that `sstatus` shows.
+  var supervisorStatus: Status { machineStatus.intersection([.sie, .spie, .spp, .fsMask, .sum, .mxr]) }
+
+  /// UXL, and SXL in `mstatus`, which cannot be written.
+  func fixedStatus(isMachine: Bool) -> UInt64 {
+    guard contains(.rv64) else { return 0 }
+    return (contains(.user) ? 2 << 32 : 0) | (contains(.supervisor) && isMachine ? 2 << 34 : 0)
   }
 }

@@ -6,27 +6,26 @@ import IR
 extension CSR {
   static let supervisor: [CSR] = [
     CSR(
-      0x100, "sstatus", needs: .supervisor, effect: .state, read: { $0.readStatus(mask: $0.supervisorStatusMask) },
+      0x100, "sstatus", needs: .supervisor, effect: .mode, read: { $0.readStatus(mask: $0.supervisorStatusMask) },
       write: { $0.writeStatus($1, mask: $0.supervisorStatusMask) }),
     CSR(
-      0x104, "sie", needs: .supervisor, effect: .state, read: { $0[.mie] & $0[.mideleg] },
+      0x104, "sie", needs: .supervisor, effect: .interrupts, read: { $0[.mie] & $0[.mideleg] },
       write: { $0[.mie] = $0[.mie] & ~$0[.mideleg] | $1 & $0[.mideleg] }),
     .stored(0x105, "stvec", .stvec, mask: ~2, needs: .supervisor),
     .stored(0x106, "scounteren", .scounteren, mask: 0xFFFF_FFFF, needs: .supervisor),
     .stored(0x10A, "senvcfg", .senvcfg, mask: 1, needs: .supervisor),
     .stored(0x140, "sscratch", .sscratch, needs: .supervisor),
-    CSR(
-      0x141, "sepc", needs: .supervisor, read: { $0.readExceptionPC(.sepc) }, write: { $0[.sepc] = $1 & ~1 }),
+    .exceptionPC(0x141, "sepc", .sepc, needs: .supervisor),
     .stored(0x142, "scause", .scause, needs: .supervisor),
     .stored(0x143, "stval", .stval, needs: .supervisor),
     CSR(
-      0x144, "sip", needs: .supervisor, effect: .state, read: { $0.pending & $0[.mideleg] },
+      0x144, "sip", needs: .supervisor, effect: .interrupts, read: { $0.pending & $0[.mideleg] },
       write: { hart, value in
         let writable = hart[.mideleg] & InterruptBit.supervisorSoftware
         hart[.softwarePending] = hart[.softwarePending] & ~writable | value & writable
       }),
     CSR(
-      0x180, "satp", needs: .supervisor, guard: .translation, effect: .state, read: { $0[.satp] },
+      0x180, "satp", needs: .supervisor, guard: .translation, effect: .mode, read: { $0[.satp] },
       write: { $0.writeTranslationBase($1) }),
   ]
 
@@ -56,9 +55,7 @@ extension CSR {
 
 extension Hart {
   /// The part of `mstatus` that `sstatus` shows.
-  var supervisorStatusMask: Status {
-    machineStatusMask.intersection([.sie, .spie, .spp, .fsMask, .sum, .mxr])
-  }
+  var supervisorStatusMask: Status { features.supervisorStatus }
 
   func dirtyFloat() {
     self[.mstatus] |= Status.fsMask.rawValue

@@ -7,12 +7,20 @@ import IR
 enum HelperNumber: Int, CaseIterable {
   /// Raises instruction-address-misaligned if bit 1 of `a` is set (only without C).
   case checkTarget
+  /// A loop of as many instructions as the immediate says waits for memory to change.
+  case spin
 
   var helper: Helper {
     switch self {
     case .checkTarget: unsafe Helper("check_target", [.mayRaise], raiseIfMisaligned)
+    case .spin: unsafe Helper("spin", [.readsClock], spinHelper)
     }
   }
+}
+
+private let spinHelper: HelperFunction = { state, _, _, _, length in
+  unsafe VCPUState(state).context.spins(length)
+  return 0
 }
 
 private let raiseIfMisaligned: HelperFunction = { state, target, _, _, _ in

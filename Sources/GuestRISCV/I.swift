@@ -191,10 +191,14 @@ extension BaseInteger {
   private static func branch(_ condition: Condition, _ t: inout Translator, _ i: Instruction) {
     let target = t.address(t.pc &+ UInt64(bitPattern: Int64(i.i)))
     let (a, b) = (t.operand(i.s), t.operand(i.t))
-    if t.isTarget(target) {
+    let next = t.nextPC
+    if t.spinLength > 0 {
+      t.builder.exitIf(a, condition.negated, b, t.xlen, to: next, t.directFlags(to: next, taken: false))
+      _ = t.builder.call(HelperNumber.spin.rawValue, .i64, imm: Int64(t.spinLength))
+      t.builder.exit(to: target, t.directFlags(to: target, taken: true))
+    } else if t.isTarget(target) {
       t.builder.exitIf(a, condition, b, t.xlen, to: target, t.directFlags(to: target, taken: true))
     } else {
-      let next = t.nextPC
       t.builder.exitIf(a, condition.negated, b, t.xlen, to: next, t.directFlags(to: next, taken: false))
       t.raise(Cause.instructionMisaligned, value: target)
     }
@@ -228,5 +232,11 @@ extension BaseInteger {
   static func sw(_ t: inout Translator, _ i: Instruction) { store(4, &t, i) }
   static func sd(_ t: inout Translator, _ i: Instruction) { store(8, &t, i) }
 
-  static func fence(_ t: inout Translator, _ i: Instruction) { t.builder.fence(.sequential) }
+  /// `pause` is a hint among the fences (Zihintpause): another hart has to do something first.
+  static func fence(_ t: inout Translator, _ i: Instruction) {
+    if i.bits == Self.pause { return t.builder.exit(with: .yield, pc: t.nextPC) }
+    t.builder.fence(.sequential)
+  }
+
+  static let pause: UInt32 = 0x0100_000F
 }

@@ -16,7 +16,9 @@ enum Privileged {
     ])
 
   static func ecall(_ t: inout Translator, _ i: Instruction) {
-    t.raise(Cause.callFromUser + t.flags.privilege.rawValue, value: 0)
+    t.builder.retireBeforeCurrent()
+    let handler = t.builder.call(PrivilegedHelper.environmentCall.number, t.xlen)
+    t.builder.exitIndirect(handler, [.checksBudget], executed: false)
   }
 
   static func ebreak(_ t: inout Translator, _ i: Instruction) {
@@ -37,7 +39,7 @@ enum Privileged {
     leave(.supervisorReturn, &t, i)
   }
 
-  /// The helper's `stateChanged` makes the exit, which checks the budget, go through the engine.
+  /// The helper changes the mode; if there is an interrupt to take, the exit, which checks the budget, leaves for it.
   private static func leave(_ helper: PrivilegedHelper, _ t: inout Translator, _ i: Instruction) {
     t.builder.retireBeforeCurrent()
     let target = t.builder.call(helper.number, t.xlen, imm: Int64(i.bits))

@@ -10,8 +10,12 @@ enum PrivilegedHelper: Int, CaseIterable {
   case accessCSR
   /// The counter that CSR instruction `imm` reads, which changes no register but the one it reads to.
   case readCounter
+  /// Asks the engine to come back if there is an interrupt to take.
+  case noticeInterrupts
   /// The PC to go on at after MRET or SRET; mode and status are restored.
   case machineReturn, supervisorReturn
+  /// The PC of the handler of ECALL.
+  case environmentCall
   /// Raises illegal-instruction if WFI is not allowed to supervisor mode.
   case checkWait
   /// SFENCE.VMA for virtual address `a` and address space `b`; absent ones are given by bits 32 (address) and 33 of
@@ -25,6 +29,8 @@ enum PrivilegedHelper: Int, CaseIterable {
     return switch self {
     case .accessCSR: unsafe Helper("csr", effects, accessCSRHelper)
     case .readCounter: unsafe Helper("csr_counter", [.mayRaise, .readsClock], readCounterHelper)
+    case .noticeInterrupts: unsafe Helper("notice_interrupts", [.readsRegisters, .readsClock], noticeInterruptsHelper)
+    case .environmentCall: unsafe Helper("ecall", effects, environmentCallHelper)
     case .machineReturn: unsafe Helper("mret", effects, machineReturnHelper)
     case .supervisorReturn: unsafe Helper("sret", effects, supervisorReturnHelper)
     case .checkWait: unsafe Helper("check_wfi", [.readsRegisters, .mayRaise], checkWaitHelper)
@@ -62,8 +68,22 @@ private let readCounterHelper: HelperFunction = { state, _, _, _, encoding in
 private let machineReturnHelper: HelperFunction = { state, _, _, _, encoding in
   let hart = unsafe Hart(VCPUState(state))
   let target = hart.returnFromTrap(to: .machine)
-  hart.cpu.context.stateChanged()
+  hart.cpu.context.modeChanged()
+  hart.noticeInterrupts()
   return target
+}
+
+private let noticeInterruptsHelper: HelperFunction = { state, _, _, _, _ in
+  unsafe Hart(VCPUState(state)).noticeInterrupts()
+  return 0
+}
+
+private let environmentCallHelper: HelperFunction = { state, _, _, _, _ in
+  let hart = unsafe Hart(VCPUState(state))
+  let exception = GuestException(cause: Cause.callFromUser + hart.privilege.rawValue)
+  if hart.cpu.context.enterHandler(of: exception) { return hart.cpu.pc }
+  hart.raise(exception)
+  return 0
 }
 
 private let supervisorReturnHelper: HelperFunction = { state, _, _, _, encoding in
@@ -73,7 +93,8 @@ private let supervisorReturnHelper: HelperFunction = { state, _, _, _, encoding 
     return 0
   }
   let target = hart.returnFromTrap(to: .supervisor)
-  hart.cpu.context.stateChanged()
+  hart.cpu.context.modeChanged()
+  hart.noticeInterrupts()
   return target
 }
 

@@ -23,6 +23,10 @@ public struct Translator: ~Copyable {
   public var length: Int
   /// The current instruction, an EBREAK, is a semihosting call.
   var isSemihostingCall = false
+  /// What was translated last, and how many instructions of the loop that the current instruction, a branch, closes, if that
+  /// does nothing but wait: see `Spin.swift`.
+  var trail = Trail()
+  var spinLength = 0
   /// What the last AUIPC gave.
   var farAddress = FarAddress(register: 0, value: 0, next: .max)
   /// By f register: the single-precision number it is known to hold, if any.

@@ -78,6 +78,11 @@ extension Hart {
     self[slot] & (features.contains(.compressed) ? ~1 : ~3)
   }
 
+  /// Has interrupts that may be taken now taken at the next exit that checks the budget.
+  func noticeInterrupts() {
+    if interruptToTake != nil { cpu.context.stateChanged() }
+  }
+
   /// The most urgent interrupt that is pending, enabled and not masked by mode or delegation; its `mcause`.
   var interruptToTake: UInt64? {
     let ready = pending & self[.mie]

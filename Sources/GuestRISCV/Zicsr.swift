@@ -18,6 +18,7 @@ enum Zicsr {
   static func access(_ t: inout Translator, _ i: Instruction) {
     let instruction = CSRInstruction(encoding: i.bits)
     guard let row = CSR.row(instruction.number) else { return t.illegal(i.bits) }
+    if t.accessInline(instruction, i) { return }
     t.builder.retireBeforeCurrent()
     if row.guard == .counter, !instruction.writes {
       return t.setX(i.d, t.builder.call(PrivilegedHelper.readCounter.number, t.xlen, imm: Int64(i.bits)))
@@ -25,14 +26,19 @@ enum Zicsr {
     let source = instruction.isImmediate ? t.const(i.i) : t.x(i.s)
     let old = t.builder.call(PrivilegedHelper.accessCSR.number, t.xlen, source, imm: Int64(i.bits))
     t.setX(i.d, old)
-    if instruction.writes, row.endsBlock(t.flags) { t.builder.exit(with: .stateChanged, pc: t.nextPC) }
+    if instruction.writes { t.leave(after: row) }
   }
 }
 
-extension CSR {
-  /// Whether translated code that follows a write may have to be other code.
-  func endsBlock(_ flags: Flags) -> Bool {
-    if case .state = effect { return true }
-    return self.guard == .float && !flags.floatDirty
+extension Translator {
+  /// Ends the block after a write to a CSR, if it may have to go on with other code or an interrupt.
+  fileprivate mutating func leave(after row: CSR) {
+    switch row.effect {
+    case .interrupts: builder.exit(to: nextPC, [.checksBudget])
+    case .mode: builder.exit(to: nextPC, [.checksBudget, .unchainable])
+    case .state: builder.exit(with: .stateChanged, pc: nextPC)
+    case .none, .counter:
+      if row.guard == .float, !flags.floatDirty { builder.exit(with: .stateChanged, pc: nextPC) }
+    }
   }
 }

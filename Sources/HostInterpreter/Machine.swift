@@ -11,7 +11,7 @@ import IR
   private let host: Unmanaged<InterpreterHost>
   private let code: UnsafeMutablePointer<PackedOp>
   let cpu: VCPUState
-  let softTLB: UnsafePointer<UInt64>?
+  private(set) var softTLB: UnsafePointer<UInt64>?
   /// Whether linked exits and jump-cache hits go on in the next block.
   private let followsLinks: Bool
   /// Whether exits may be connected; they have no numbers then.
@@ -266,6 +266,8 @@ import IR
   @inline(always)
   private mutating func lookUp(_ target: UInt64) -> Bool {
     guard followsLinks, let next = cpu.jumpCacheEntry(target) else { return leave(.indirectMiss, pc: target) }
+    // What was called before may have changed the mode.
+    unsafe softTLB = cpu.load(StateOffset.softTLB, as: UnsafePointer<UInt64>?.self)
     return enter(next)
   }
 

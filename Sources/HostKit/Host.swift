@@ -195,7 +195,8 @@ public protocol Host: AnyObject, SendableMetatype {
   ///   `currentPC`, and the same to `pc`; call; read `budget` again and set `pendingRetired` to 0. If then
   ///   `accessOutcome` is `.left` (access), or `exitReason` is not 0 (helper with `.mayRaise`): subtract what
   ///   `pendingRetired` was, store the current instruction's PC to `pc`, and leave. Other helpers are called without any
-  ///   of this.
+  ///   of this. A helper may change `StateOffset.dataBase`, `softTLB` and `jumpCache` where nothing but a look-up in the jump
+  ///   cache follows.
   /// - An `exit` or `exitIf` that is `.unchainable`, or leads to another page than the block's in a block compiled for
   ///   `DataPath.tlb`, goes through the jump cache as `exitIndirect` does. It takes an exit number all the same; linking
   ///   it does nothing.
@@ -216,6 +217,8 @@ public protocol Host: AnyObject, SendableMetatype {
   func endKick(_ cpu: VCPUState)
   /// Lets `cpu` use the jump cache at a host address, once no kick holds.
   func publish(jumpCache: UInt, _ cpu: VCPUState)
+  /// `StateOffset.dataBase` has changed while code runs on `cpu`, in a call out of it.
+  func dataBaseChanged(_ cpu: VCPUState)
   /// Linked exits that a kick turns back.
   var loopChainCount: Int { get }
   /// What a jump-cache entry holds for `entry`.
@@ -250,6 +253,7 @@ extension Host {
   public func guideStores(at pc: UInt64) {}
   public func kick(_ cpu: VCPUState) {}
   public func endKick(_ cpu: VCPUState) {}
+  public func dataBaseChanged(_ cpu: VCPUState) {}
   public func publish(jumpCache: UInt, _ cpu: VCPUState) { cpu.store(jumpCache, at: StateOffset.jumpCache) }
   public var loopChainCount: Int { 0 }
   public func machineCode(_ block: CompiledBlock) -> (address: UInt64, bytes: [UInt8])? { nil }

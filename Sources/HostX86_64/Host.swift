@@ -136,6 +136,8 @@ public final class X86_64Host: Host {
     cpu.pc = lowering.exits[Int(exit)].pc
   }
 
+  public func dataBaseChanged(_ cpu: VCPUState) { chost_set_gs_base(cpu.load(StateOffset.dataBase)) }
+
   private func prepareFloat(_ cpu: VCPUState) {
     let rounding: UInt8 = lowering.floatEnvironment.map { cpu.load($0.rounding) } ?? 0
     cpu.store(UInt32(1), at: ABI.floatInUse)

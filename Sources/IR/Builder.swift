@@ -230,9 +230,11 @@
     ops.append(Op(.exit, aux: flags.rawValue, extra: pendingRetired, imm: Int64(bitPattern: pc)))
   }
 
-  public mutating func exitIndirect(_ pc: ValueID, _ flags: ExitFlags = [.checksBudget]) {
-    if packs { return packedExitIndirect(pc, flags, pendingRetired) }
-    ops.append(Op(.exitIndirect, type(of: pc), a: pc, aux: flags.rawValue, extra: pendingRetired))
+  /// - Parameter executed: whether the current instruction counts as retired.
+  public mutating func exitIndirect(_ pc: ValueID, _ flags: ExitFlags = [.checksBudget], executed: Bool = true) {
+    let retired = executed ? pendingRetired : pendingRetired &- 1
+    if packs { return packedExitIndirect(pc, flags, retired) }
+    ops.append(Op(.exitIndirect, type(of: pc), a: pc, aux: flags.rawValue, extra: retired))
   }
 
   /// - Parameter executed: whether the current instruction counts as retired.

@@ -167,6 +167,10 @@ public struct ExitFlags: OptionSet, Sendable, BitwiseCopyable {
   /// A call (pushes a return address) or a return, for return-address prediction.
   @inlinable public static var isCall: ExitFlags { .init(rawValue: 4) }
   @inlinable public static var isReturn: ExitFlags { .init(rawValue: 8) }
+  /// The exit leads to code of other translation flags: `change` is what their low byte differs by from the block's.
+  @inlinable public static func changing(_ change: UInt8) -> ExitFlags { .init(rawValue: UInt16(change) << 8) }
+  /// What was given to ``changing(_:)``; 0 where the flags stay.
+  @inlinable public var change: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 8) }
 }
 
 /// Why translated code came back to the engine. In `VCPUState.exitReason`, and in `aux` of `exit.with`.
@@ -183,6 +187,8 @@ public enum ExitReason: UInt32, Sendable, CaseIterable {
   case stateChanged
   /// The guest waits for an interrupt; `pc` is the following instruction.
   case wait
+  /// The guest waits for what another vCPU does; `pc` is the following instruction.
+  case yield
   /// A debugger breakpoint at `pc`, which has not executed.
   case breakpoint
   /// A debugger watchpoint hit by the instruction at `pc`, which has not completed.
@@ -202,6 +208,7 @@ public enum ExitReason: UInt32, Sendable, CaseIterable {
     case .exception: "exception"
     case .stateChanged: "state.changed"
     case .wait: "wait"
+    case .yield: "yield"
     case .breakpoint: "breakpoint"
     case .watchpoint: "watchpoint"
     case .step: "step"

@@ -88,7 +88,9 @@ extension Packer {
 
   @inline(__always)
   private func flagsOfExit(to target: UInt64, _ flags: ExitFlags) -> ExitFlags {
-    isPaged && (target ^ pc) & ~0xFFF != 0 ? flags.union(.unchainable) : flags
+    // Who connects an exit looks at the flags that it leads to.
+    let flags = ExitFlags(rawValue: flags.rawValue & 0xF)
+    return isPaged && (target ^ pc) & ~0xFFF != 0 ? flags.union(.unchainable) : flags
   }
 
   /// An exit where a comparison holds, in one op.

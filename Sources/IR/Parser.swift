@@ -245,6 +245,7 @@ public struct Parser: Sendable {
 
   private func exit(_ reader: inout LineReader, _ op: inout Op) throws(ParseError) {
     for (flag, name) in ExitFlags.names where reader.takes(name) { op.aux |= flag.rawValue }
+    if reader.takes("changing") { op.aux |= ExitFlags.changing(try reader.number(as: UInt8.self)).rawValue }
     try retired(&reader, &op)
   }
 

@@ -120,7 +120,9 @@ public struct Printer: Sendable {
   }
 
   private func exit(_ op: Op) -> String {
-    ExitFlags.names.reduce("") { op.exitFlags.contains($1.flag) ? "\($0) \($1.name)" : $0 } + " retired \(op.extra)"
+    let flags = op.exitFlags
+    return ExitFlags.names.reduce("") { flags.contains($1.flag) ? "\($0) \($1.name)" : $0 }
+      + (flags.change == 0 ? "" : " changing \(hex(UInt64(flags.change)))") + " retired \(op.extra)"
   }
 }
 

@@ -34,9 +34,7 @@ extension Machine {
     // A round takes about as long as 5,000 instructions of fast code; input may wait for a fraction of a millisecond.
     let quantum = configuration.quantum ?? (engine.vcpus.count == 1 ? 400_000 : 100_000)
     roundTarget = (start / quantum + 1) * quantum
-    let isIdle = engine.vcpus.allSatisfy {
-      $0.isHalted || $0.isWaiting && !guest.wakesFromWait($0.state) || inputWaiters.contains($0.number)
-    }
+    let isIdle = engine.vcpus.allSatisfy(isAtRest)
     if isIdle && (!configuration.paced || events.nextDeadline == .max) { roundTarget = .max }
     limitRound()
     if let next = replay.first { roundTarget = min(roundTarget, max(next.ticks, start)) }
@@ -73,6 +71,8 @@ extension Machine {
       case .waiting:
         engine.idle(vcpu, until: roundTarget)
         nextHart += 1
+      case .yielded:
+        if giveWay(vcpu) { nextHart += 1 }
       default:
         if !settle(outcome, hart: nextHart) { return }
       }
@@ -92,6 +92,18 @@ extension Machine {
   public func passTurn(of hart: Int) {
     guard !isRoundOver, engine.vcpus.indices.contains(hart), engine.vcpus.count > 1 else { return }
     (hasPassedTurn, nextHart) = (true, (hart + 1) % engine.vcpus.count)
+  }
+
+  /// Ends the part that `vcpu` has in the round, if another one can run: what it waits for will not come from itself.
+  func giveWay(_ vcpu: VCPU) -> Bool {
+    let others = engine.vcpus.contains { $0 !== vcpu && !isAtRest($0) }
+    if others { engine.idle(vcpu, until: roundTarget) }
+    return others
+  }
+
+  /// Whether nothing but an interrupt, an event or input makes a vCPU go on.
+  private func isAtRest(_ vcpu: VCPU) -> Bool {
+    vcpu.isHalted || vcpu.isWaiting && !guest.wakesFromWait(vcpu.state) || inputWaiters.contains(vcpu.number)
   }
 
   private func endRound() {
@@ -120,7 +132,7 @@ extension Machine {
     case .caught(let text): halt(.caught(hart: hart, text))
     case .lockedUp(let text): halt(.lockedUp(hart: hart, text))
     case .failed(let text): halt(.failed(text))
-    case .deadline, .waiting, .stepped: return true
+    case .deadline, .waiting, .yielded, .stepped: return true
     }
     return false
   }
@@ -172,6 +184,7 @@ extension Machine {
     if takePowerRequest() { return false }
     switch outcome {
     case .stepped: break
+    case .yielded: if !isRoundOver { _ = giveWay(vcpu) }
     case .waiting:
       if !isRoundOver { engine.idle(vcpu, until: roundTarget) }
       catchUp(hart)
@@ -201,6 +214,7 @@ extension Machine {
         switch outcome {
         case .deadline: break
         case .waiting: engine.idle(vcpu, until: roundTarget)
+        case .yielded: _ = giveWay(vcpu)
         default: if !settle(outcome, hart: number) { return }
         }
       }
