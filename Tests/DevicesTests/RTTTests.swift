@@ -88,6 +88,25 @@ struct RTTTests {
     #expect(memory.bench.text == "hereagain")
   }
 
+  /// The image of `.data` has a copy of the control block. Input waits until all memory is searched, and goes to the copy
+  /// in use, not to the image; so does it once a program loaded later has its block elsewhere.
+  @Test func inputGoesToTheBlockInUse() throws {
+    let memory = try Memory()
+    memory.putBlock(at: 0x1000)
+    memory.putBlock(at: 0x8_0000)
+    let rtt = try memory.device()
+    rtt.receive(Array("ab".utf8))
+    memory.bench.run(to: 30_000_000, rtt)
+    #expect(memory.ram.load(0x1000 + 60, size: 4) == 0 && memory.ram.load(0x8_0000 + 60, size: 4) == 2)
+    memory.putBlock(at: 0x4_0000)
+    memory.send("new", at: 0x4_0000)
+    memory.bench.run(to: 200_000_000, rtt)
+    rtt.receive(Array("c".utf8))
+    memory.bench.run(to: 300_000_000, rtt)
+    #expect(memory.bench.text == "new")
+    #expect(memory.ram.load(0x4_0000 + 60, size: 4) == 1 && memory.ram.load(0x8_0000 + 60, size: 4) == 2)
+  }
+
   @Test func nonsenseIsNoBlock() throws {
     let memory = try Memory()
     let rtt = try memory.device(address: Memory.base + 0x1000)

@@ -90,7 +90,7 @@ public final class HTIF: CharacterDevice {
   private func systemCall(block: UInt64) {
     var words: [UInt64] = []
     for index in 0..<4 {
-      guard let word = try? context.space.read(block &+ UInt64(8 * index), size: 8) else {
+      guard let word = context.readMemory(block &+ UInt64(8 * index), size: 8) else {
         return context.log(.guestError, "system call block at \(block.hex0x()) is not in memory")
       }
       words.append(word)
@@ -110,7 +110,9 @@ public final class HTIF: CharacterDevice {
       unimplemented.once("system call \(words[0]) is not implemented", context)
       result = UInt64(bitPattern: -38)
     }
-    try? context.space.write(block, size: 8, result)
+    if !context.writeMemory(block, size: 8, result) {
+      context.log(.guestError, "system call block at \(block.hex0x()) is not in RAM")
+    }
     state.answers.append(1)
     deliver()
   }

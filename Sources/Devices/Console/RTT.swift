@@ -5,6 +5,9 @@
 /// up- and down-buffers, then their descriptors: name, buffer, size, write offset, read offset, flags. Channel 0 is the
 /// console. A board has it by a node `martlet,segger-rtt`; `martlet,address` says where the control block is, or else all
 /// RAM is searched, `martlet,pointer-size` whether pointers have 4 bytes or 8.
+///
+/// What looks like a control block need not be one: the image that `.data` is copied from has its copy, and memory may keep
+/// that of a program loaded before. So all are watched, and input goes to the one that has last sent something.
 import Bits
 import Bus
 
@@ -12,12 +15,16 @@ public final class RTT: CharacterDevice {
   public static var compatible: [String] { ["martlet,segger-rtt"] }
 
   public struct State: Codable, Sendable, Equatable {
-    /// Where a control block is thought to be.
-    var block: UInt64?
-    /// It has carried characters: no other is looked for.
-    var isProven = false
+    /// Where control blocks are thought to be, in ascending order.
+    var blocks: [UInt64] = []
+    /// The one that has last sent characters.
+    var active: UInt64?
     /// Where the search goes on.
     var next: UInt64 = 0
+    /// All memory was searched.
+    var hasSearched = false
+    /// Looks so far.
+    var looks: UInt64 = 0
     /// Characters from the host that found no room yet.
     var input: [UInt8] = []
   }
@@ -39,6 +46,7 @@ public final class RTT: CharacterDevice {
   static let stretch = 1 << 18
   private static let mark = Array("SEGGER RTT".utf8)
   private static let largestBuffer: UInt64 = 1 << 24
+  private static let mostBlocks = 16
 
   public let context: DeviceContext
   public var state = State()
@@ -75,47 +83,55 @@ public final class RTT: CharacterDevice {
   // MARK: Transfers
 
   private func poll() {
-    if let block = state.block, !isBlock(at: block) {
-      state.block = nil
-      state.isProven = false
+    state.blocks.removeAll { !isBlock(at: $0) }
+    if let active = state.active, !state.blocks.contains(active) { state.active = nil }
+    // The first search is quick; others may come up later.
+    if !state.hasSearched || state.looks % 16 == 0 { search() }
+    state.looks &+= 1
+    for block in state.blocks {
+      if let up = ring(block, number: 0), take(up) { state.active = block }
     }
-    if !state.isProven { search() }
-    guard let block = state.block else { return }
-    if let up = ring(block, number: 0) { take(up) }
-    if let down = ring(block, number: word(block + 16, 4) ?? 0), !state.input.isEmpty { give(down) }
+    guard !state.input.isEmpty, let block = state.active ?? likeliest, let first = word(block + 16, 4),
+      let down = ring(block, number: first)
+    else { return }
+    give(down)
   }
 
+  /// The control block to believe in while none has sent anything: of two with the same buffers, the image that the other
+  /// is copied from lies below it.
+  private var likeliest: UInt64? { state.hasSearched ? state.blocks.last : nil }
+
   /// The guest's characters go to the console.
-  private func take(_ ring: Ring) {
-    guard ring.write != ring.read else { return }
-    state.isProven = true
+  /// - Returns: whether there were any.
+  private func take(_ ring: Ring) -> Bool {
+    guard ring.write != ring.read else { return false }
     let ends = ring.write > ring.read ? [ring.read..<ring.write] : [ring.read..<ring.size, 0..<ring.write]
     for part in ends {
       if let bytes = try? context.space.copyOut(at: ring.buffer + part.lowerBound, count: part.count) {
         context.characters?.write(bytes)
       }
     }
-    try? context.space.write(ring.readPlace, size: 4, ring.write)
+    return context.writeMemory(ring.readPlace, size: 4, ring.write)
   }
 
   private func give(_ ring: Ring) {
-    state.isProven = true
     var write = ring.write
     while let byte = state.input.first {
       let next = write + 1 == ring.size ? 0 : write + 1
       guard next != ring.read else { break }
-      try? context.space.write(ring.buffer + write, size: 1, UInt64(byte))
+      guard context.writeMemory(ring.buffer + write, size: 1, UInt64(byte)) else { break }
       write = next
       state.input.removeFirst()
     }
-    try? context.space.write(ring.writePlace, size: 4, write)
+    _ = context.writeMemory(ring.writePlace, size: 4, write)
   }
 
   // MARK: The control block
 
   private func search() {
     if let address {
-      state.block = isBlock(at: address) ? address : nil
+      state.blocks = isBlock(at: address) ? [address] : []
+      state.hasSearched = true
       return
     }
     let memories = context.space.layout.filter { if case .ram = $0.region.backing { true } else { false } }
@@ -123,11 +139,16 @@ public final class RTT: CharacterDevice {
     let first = max(start.first, state.next > start.last ? start.first : state.next) & ~3
     let count = Int(min(UInt64(Self.stretch), start.last - first + 1))
     if let found = candidate(from: first, count: count) {
-      state.block = found
+      if !state.blocks.contains(found), state.blocks.count < Self.mostBlocks {
+        state.blocks = (state.blocks + [found]).sorted()
+      }
       state.next = found + 4
     } else {
       state.next = first &+ UInt64(count)
-      if state.next > memories.last?.last ?? 0 { state.next = 0 }
+      if state.next > memories.last?.last ?? 0 || state.next == 0 {
+        state.next = 0
+        state.hasSearched = true
+      }
     }
   }
 

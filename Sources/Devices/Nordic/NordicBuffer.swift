@@ -25,25 +25,25 @@ struct NordicBuffer: Codable, Sendable, Equatable {
     set { if offset == 0 { pointer = newValue } else if offset == 4 { count = newValue & 0xFFFF } }
   }
 
-  /// The bytes of the whole buffer.
+  /// The bytes of the whole buffer. EasyDMA reaches memory only.
   func read(_ context: DeviceContext) -> [UInt8] {
-    (0..<count).map { index in
-      do throws(BusError) {
-        return UInt8(truncatingIfNeeded: try context.space.read(UInt64(pointer &+ index), size: 1))
-      } catch {
-        if index == 0 { context.log(.guestError, "EasyDMA from \(UInt64(pointer).hex0x()): \(error)") }
-        return 0
-      }
-    }
+    let bytes = (0..<count).map { context.readMemory(UInt64(pointer &+ $0), size: 1) }
+    if bytes.contains(nil) { refuse("from", context) }
+    return bytes.map { UInt8(truncatingIfNeeded: $0 ?? 0) }
   }
 
-  /// Puts one more byte into the buffer.
-  mutating func append(_ byte: UInt8, _ context: DeviceContext) {
-    do throws(BusError) {
-      try context.space.write(UInt64(pointer &+ amount), size: 1, UInt64(byte))
-    } catch {
-      context.log(.guestError, "EasyDMA to \(UInt64(pointer &+ amount).hex0x()): \(error)")
+  /// Writes bytes into the buffer, the first at `start`. The buffer is a copy: whoever owns it counts them.
+  func write(_ bytes: [UInt8], at start: UInt32 = 0, _ context: DeviceContext) {
+    var isWhole = true
+    for (index, byte) in bytes.enumerated() {
+      let address = UInt64(pointer &+ start &+ UInt32(truncatingIfNeeded: index))
+      if !context.writeMemory(address, size: 1, UInt64(byte)) { isWhole = false }
     }
-    amount += 1
+    if !isWhole { refuse("to", context) }
+  }
+
+  private func refuse(_ direction: String, _ context: DeviceContext) {
+    context.log(
+      .guestError, "EasyDMA \(direction) \(UInt64(pointer).hex0x()), \(count) bytes: not all of that is RAM")
   }
 }

@@ -13,6 +13,9 @@ public final class NordicGPIO: BankDevice {
     var bank: RegisterBank
     /// The pins that meet the condition of their SENSE field.
     var detected: UInt32 = 0
+    /// The pins that GPIOTE has taken over, and the levels that it drives.
+    var taken: UInt32 = 0
+    var takenLevels: UInt32 = 0
   }
 
   /// Registers by their offsets in the manuals less 0x500, where the first of them are.
@@ -21,6 +24,7 @@ public final class NordicGPIO: BankDevice {
     static let input: UInt64 = 0x10
     static let direction: UInt64 = 0x14
     static let latch: UInt64 = 0x20
+    static let detectMode: UInt64 = 0x24
     static let configuration: UInt64 = 0x200
   }
 
@@ -62,12 +66,22 @@ public final class NordicGPIO: BankDevice {
       default: break
       }
     }
-    return inputs & ~bank[Offset.direction] | bank[Offset.output] & bank[Offset.direction]
+    let own = inputs & ~bank[Offset.direction] | bank[Offset.output] & bank[Offset.direction]
+    return own & ~state.taken | state.takenLevels & state.taken
   }
 
-  /// Drives pins; for tasks of GPIOTE.
-  func setOutput(_ value: UInt32) { store(value, at: Offset.output) }
-  var output: UInt32 { bank[Offset.output] }
+  private var output: UInt32 { bank[Offset.output] }
+
+  /// GPIOTE drives a pin, whatever OUT and DIR say; with nil it gives the pin back.
+  func take(_ pin: Int, _ level: Bool?) {
+    changePins {
+      state.taken = state.taken.setting(pin, to: level != nil)
+      state.takenLevels = state.takenLevels.setting(pin, to: level ?? false)
+    }
+  }
+
+  /// The level that GPIOTE drives a pin to.
+  func takenLevel(_ pin: Int) -> Bool { state.takenLevels.has(pin) }
 
   // MARK: Registers
 
@@ -83,7 +97,15 @@ public final class NordicGPIO: BankDevice {
   }
 
   func store(_ value: UInt32, at offset: UInt64) {
-    let before = levels
+    changePins { set(offset, value) }
+    guard offset == Offset.latch || offset == Offset.detectMode else { return }
+    // The signal falls as bits are cleared, and rises anew for those that stay.
+    let latched = bank[Offset.latch]
+    if detectsLatched { setDetected(0) }
+    setDetected(detectsLatched ? latched : sensed)
+  }
+
+  private func set(_ offset: UInt64, _ value: UInt32) {
     switch offset {
     case 0x08: bank[Offset.output] |= value
     case 0x0C: bank[Offset.output] &= ~value
@@ -95,7 +117,15 @@ public final class NordicGPIO: BankDevice {
       bank[Offset.direction] = bank[Offset.direction].setting(Int(offset - 0x200) / 4, to: value.has(0))
     default: bank[offset] = value
     }
-    sense()
+  }
+
+  /// Makes a change, and lets those know who wait for pins.
+  private func changePins(_ change: () -> Void) {
+    let before = levels
+    change()
+    let sensed = sensed
+    bank[Offset.latch] |= sensed
+    setDetected(detectsLatched ? bank[Offset.latch] : sensed)
     let changes = before ^ levels
     if changes != 0 { events?.pinsChanged(port, to: levels, changes) }
   }
@@ -104,17 +134,27 @@ public final class NordicGPIO: BankDevice {
     context.directory.all.lazy.compactMap { $0 as? NordicGPIOTE }.first
   }
 
-  /// Pins whose SENSE condition is met set LATCH; the first one makes the PORT event.
-  private func sense() {
+  /// The pins whose SENSE condition is met.
+  private var sensed: UInt32 {
     let levels = levels
-    let found: UInt32 = (0..<32).reduce(0) { found, pin in
+    return (0..<32).reduce(0) { found, pin in
       let sense = mode(pin).field(16, 2)
       return found.setting(pin, to: sense == 2 && levels.has(pin) || sense == 3 && !levels.has(pin))
     }
-    bank[Offset.latch] |= found
-    let had = state.detected
+  }
+
+  /// DETECTMODE: whether DETECT follows LATCH, not the pins.
+  private var detectsLatched: Bool { bank[Offset.detectMode].has(0) }
+
+  /// The signals of all ports are one: the PORT event comes when it rises.
+  private func setDetected(_ found: UInt32) {
+    let isFirst = state.detected == 0 && !others.contains { $0.state.detected != 0 }
     state.detected = found
-    if found != 0, had == 0 { events?.portDetected() }
+    if found != 0, isFirst { events?.portDetected() }
+  }
+
+  private var others: [NordicGPIO] {
+    context.directory.all.compactMap { $0 as? NordicGPIO }.filter { $0 !== self }
   }
 
   public func reset() { state = State(bank: RegisterBank(Self.map)) }

@@ -1,7 +1,7 @@
 /// Tasks and events of pins.
 ///
-/// Sources: nRF51 Series Reference Manual v3.0, chapter 15; nRF52840 Product Specification v1.7, section 6.10. Tasks drive
-/// pins, by the ports' output registers; events come from changes of pins that are driven by the chip itself.
+/// Sources: nRF51 Series Reference Manual v3.0, chapter 15; nRF52840 Product Specification v1.7, section 6.10. A channel with
+/// tasks takes its pin over until it gives it back; events come from changes of pins that are driven by the chip itself.
 import Bus
 
 public final class NordicGPIOTE: NordicPeripheral {
@@ -51,10 +51,10 @@ public final class NordicGPIOTE: NordicPeripheral {
     switch (kind, channel.polarity) {
     case (1, _), (0, 1): isHigh = true
     case (2, _), (0, 2): isHigh = false
-    case (0, 3): isHigh = !pins.output.has(channel.pin)
+    case (0, 3): isHigh = !pins.takenLevel(channel.pin)
     default: return
     }
-    pins.setOutput(pins.output.setting(channel.pin, to: isHigh))
+    pins.take(channel.pin, isHigh)
   }
 
   /// Pins of a port changed to these levels.
@@ -76,12 +76,14 @@ public final class NordicGPIOTE: NordicPeripheral {
   func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
     guard (0x510..<0x530).contains(offset) else { return false }
     let number = Int(offset - 0x510) / 4
+    let before = channel(number)
     state.configuration[number] = value
-    let channel = channel(number)
-    // A task channel takes the pin over with OUTINIT.
-    if channel.mode == 3, let pins = port(channel.port) {
-      pins.setOutput(pins.output.setting(channel.pin, to: value.has(20)))
+    let after = channel(number)
+    if before.mode == 3, after.mode != 3 || (before.pin, before.port) != (after.pin, after.port) {
+      port(before.port)?.take(before.pin, nil)
     }
+    // OUTINIT
+    if after.mode == 3 { port(after.port)?.take(after.pin, value.has(20)) }
     return true
   }
 

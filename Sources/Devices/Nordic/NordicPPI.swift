@@ -1,7 +1,8 @@
 /// The programmable peripheral interconnect of the nRF51 and nRF52: events of peripherals trigger tasks of others.
 ///
-/// Source: nRF51 Series Reference Manual v3.0, chapter 16. Channels 0 to 15 are programmable (to 19 on the nRF52); the
-/// pre-programmed ones, which serve the radio, are not there. Channel groups are switched by their tasks.
+/// Sources: nRF51 Series Reference Manual v3.0, chapter 16; nRF52840 Product Specification v1.7, section 6.16. Channels 0 to
+/// 15 are programmable (to 19 on the nRF52), 20 to 31 pre-programmed; the nRF52's channels fork to a second task. Channel
+/// groups are switched by their tasks.
 import Bits
 import Bus
 
@@ -16,8 +17,26 @@ public final class NordicPPI: Device {
     }
     var enabled: UInt32 = 0
     var channels = [Channel](repeating: Channel(), count: 20)
+    /// By channel, the address of a second task; 0 for none.
+    var forks = [UInt32](repeating: 0, count: 32)
     var groups: [UInt32] = Array(repeating: 0, count: 6)
+    /// Tasks that are still to be triggered, in order.
+    var waiting: [UInt32] = []
   }
+
+  /// Channels 20 to 31.
+  private static let fixed = [
+    (event: 0x4000_8140, task: 0x4000_1000), (0x4000_8140, 0x4000_1004), (0x4000_8144, 0x4000_1010),
+    (0x4000_1128, 0x4000_F000), (0x4000_1100, 0x4000_F000), (0x4000_1104, 0x4000_F004), (0x4000_1104, 0x4000_8044),
+    (0x4000_110C, 0x4000_8048), (0x4000_B140, 0x4000_1000), (0x4000_B140, 0x4000_1004), (0x4000_B140, 0x4000_800C),
+    (0x4000_B140, 0x4000_8000),
+  ].map { State.Channel(event: UInt32($0.event), task: UInt32($0.task)) }
+
+  /// Tasks triggered at one instant, and how long (ns) the others wait then: events and tasks that lead in a circle go
+  /// round once a clock of 16 MHz.
+  private static let tasksAtOnce = 64
+  private static let pause: UInt64 = 4000
+  private static let limit = 1024
 
   public let context: DeviceContext
   public var state = State()
@@ -25,34 +44,64 @@ public final class NordicPPI: Device {
     RegisterMap([
       Register("TASKS_CHG", 0x000, .writeOnly, count: 12), Register("CHEN", 0x500), Register("CHENSET", 0x504),
       Register("CHENCLR", 0x508), Register("CH", 0x510, count: 40), Register("CHG", 0x800, count: 6),
+      Register("FORK.TEP", 0x910, count: 32),
     ])
   ]
   private var unimplemented = UnimplementedLog()
+  private var isTriggering = false
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
   }
 
-  /// Whether an enabled channel listens to the event at an address.
-  func listens(to event: UInt32) -> Bool {
-    state.enabled != 0 && state.channels.indices.contains { isActive($0) && state.channels[$0].event == event }
+  // MARK: Channels
+
+  /// The enabled channels that an event leads into.
+  private func channels(of event: UInt32) -> [Int] {
+    guard state.enabled != 0 else { return [] }
+    return (0..<32).filter { state.enabled.has($0) && channel($0).event == event }
   }
 
-  /// The event at an address happened: triggers the tasks of its channels.
+  private func channel(_ number: Int) -> State.Channel {
+    number < 20 ? state.channels[number] : Self.fixed[number - 20]
+  }
+
+  /// Whether an enabled channel listens to the event at an address.
+  func listens(to event: UInt32) -> Bool { !channels(of: event).isEmpty }
+
+  /// The event at an address happened: triggers the tasks of its channels, once what is triggered now is done.
   func happened(_ event: UInt32) {
-    guard state.enabled != 0 else { return }
-    for number in state.channels.indices where isActive(number) && state.channels[number].event == event {
-      let task = UInt64(state.channels[number].task)
-      do throws(BusError) {
-        try context.space.write(task, size: 4, 1)
-      } catch {
-        context.log(.guestError, "channel \(number) leads to \(task.hex0x()): \(error)")
+    for number in channels(of: event) {
+      for task in [channel(number).task, state.forks[number]] where task != 0 {
+        guard state.waiting.count < Self.limit else {
+          unimplemented.once("more than \(Self.limit) tasks wait to be triggered: some are dropped", context)
+          break
+        }
+        state.waiting.append(task)
       }
+    }
+    if !isTriggering, !state.waiting.isEmpty { triggerWaiting() }
+  }
+
+  private func triggerWaiting() {
+    isTriggering = true
+    defer { isTriggering = false }
+    for _ in 0..<Self.tasksAtOnce where !state.waiting.isEmpty { trigger(state.waiting.removeFirst()) }
+    if !state.waiting.isEmpty { context.schedule(at: context.clock.now + Self.pause, token: 0) }
+  }
+
+  public func event(_ token: UInt64) { triggerWaiting() }
+
+  private func trigger(_ task: UInt32) {
+    do throws(BusError) {
+      try context.space.write(UInt64(task), size: 4, 1)
+    } catch {
+      context.log(.guestError, "a channel leads to \(UInt64(task).hex0x()): \(error)")
     }
   }
 
-  private func isActive(_ channel: Int) -> Bool { state.enabled >> UInt32(channel) & 1 != 0 }
+  // MARK: Registers
 
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
     switch offset {
@@ -61,6 +110,7 @@ public final class NordicPPI: Device {
       let channel = state.channels[Int(offset - 0x510) / 8]
       return UInt64(offset & 4 == 0 ? channel.event : channel.task)
     case 0x800..<0x818: return UInt64(state.groups[Int(offset - 0x800) / 4])
+    case 0x910..<0x990: return UInt64(state.forks[Int(offset - 0x910) / 4])
     default:
       unimplemented.unknown(offset: offset, isWrite: false, of: context)
       return 0
@@ -81,10 +131,13 @@ public final class NordicPPI: Device {
       let number = Int(offset - 0x510) / 8
       if offset & 4 == 0 { state.channels[number].event = value } else { state.channels[number].task = value }
     case 0x800..<0x818: state.groups[Int(offset - 0x800) / 4] = value
+    case 0x910..<0x990: state.forks[Int(offset - 0x910) / 4] = value
     default: unimplemented.unknown(offset: offset, isWrite: true, of: context)
     }
-    if state.enabled >> 20 != 0 { unimplemented.once("channels 20 to 31 are not implemented", context) }
   }
 
-  public func reset() { state = State() }
+  public func reset() {
+    context.cancel(token: 0)
+    state = State()
+  }
 }

@@ -58,10 +58,9 @@ public final class NordicSAADC: NordicPeripheral {
 
   /// One half-word for each channel whose positive input is connected. RESULT counts half-words.
   private func sample() {
-    var buffer = state.result
+    let buffer = state.result
     for channel in 0..<8 where state.held[0x510 + 16 * UInt64(channel)] != 0 && state.result.amount < buffer.count {
-      buffer.amount = 2 * state.result.amount
-      for _ in 0..<2 { buffer.append(0, context) }
+      buffer.write([0, 0], at: 2 * state.result.amount, context)
       state.result.amount += 1
     }
     raise(Event.done)

@@ -1,7 +1,8 @@
 /// The SPI and I²C masters with EasyDMA of the nRF52, which share their addresses: ENABLE chooses.
 ///
-/// Source: nRF52840 Product Specification v1.7, sections 6.25 (SPIM) and 6.31 (TWIM). Transfers take no time. SPI's output
-/// is wired to its input: it receives what it sends.
+/// Source: nRF52840 Product Specification v1.7, sections 6.25 (SPIM) and 6.31 (TWIM). A transfer takes no time, but one that
+/// a shortcut starts behind another waits until that would be over. SPI's output is wired to its input: it receives what
+/// it sends.
 import Bus
 
 public final class NordicSerialMaster: NordicPeripheral {
@@ -68,6 +69,7 @@ public final class NordicSerialMaster: NordicPeripheral {
     case 4 where isSPI: exchange()
     case 5:
       if isI2C { target(at: address)?.stop() }
+      cancelStarts()
       raise(Event.stopped)
     case 7: raise(Event.suspended)
     case 0, 2, 4:
@@ -83,15 +85,13 @@ public final class NordicSerialMaster: NordicPeripheral {
   private func exchange() {
     raise(Event.receiveStarted)
     raise(Event.transmitStarted)
-    let sent = state.transmitBuffer.read(context)
-    state.transmitBuffer.amount = state.transmitBuffer.count
-    state.receiveBuffer.amount = 0
-    for index in 0..<Int(state.receiveBuffer.count) {
-      let filler = UInt8(truncatingIfNeeded: state.held[0x5C0])
-      state.receiveBuffer.append(index < sent.count ? sent[index] : filler, context)
-    }
+    let (sent, buffer) = (state.transmitBuffer.read(context), state.receiveBuffer)
+    let filler = UInt8(truncatingIfNeeded: state.held[0x5C0])
+    buffer.write((0..<Int(buffer.count)).map { $0 < sent.count ? sent[$0] : filler }, context)
+    state.transmitBuffer.amount = UInt32(sent.count)
+    state.receiveBuffer.amount = buffer.count
     for event in [Event.endTransmit, Event.endReceive, Event.end] { raise(event) }
-    if isShorted(17) { exchange() }
+    if isShorted(17) { start(4, behind: max(UInt32(sent.count), buffer.count)) }
   }
 
   // MARK: I²C
@@ -100,10 +100,11 @@ public final class NordicSerialMaster: NordicPeripheral {
     guard let target = target(at: address) else { return refuse(0x2) }
     target.start(isRead: true)
     raise(Event.receiveStarted)
-    state.receiveBuffer.amount = 0
-    for _ in 0..<state.receiveBuffer.count { state.receiveBuffer.append(target.read(), context) }
+    let buffer = state.receiveBuffer
+    buffer.write((0..<buffer.count).map { _ in target.read() }, context)
+    state.receiveBuffer.amount = buffer.count
     raise(Event.lastReceived)
-    if isShorted(10) { transmit() }
+    if isShorted(10) { start(2, behind: buffer.count) }
     if isShorted(11) { raise(Event.suspended) }
     if isShorted(12) { trigger(5) }
   }
@@ -118,10 +119,24 @@ public final class NordicSerialMaster: NordicPeripheral {
       state.transmitBuffer.amount += 1
     }
     raise(Event.lastTransmitted)
-    if isShorted(7) { receive() }
+    if isShorted(7) { start(0, behind: state.transmitBuffer.amount) }
     if isShorted(8) { raise(Event.suspended) }
     if isShorted(9) { trigger(5) }
   }
+
+  // MARK: Shortcuts
+
+  /// Triggers a task when a transfer of so many bytes, and an address, would be over: nine clocks each. FREQUENCY counts
+  /// 2³² for 16 MHz.
+  private func start(_ task: Int, behind count: UInt32) {
+    let clocks = 9 * (UInt64(count) + 1)
+    let time = clocks * 268_435_456_000 / UInt64(max(state.held[0x524], 0x0100_0000))
+    context.schedule(at: context.clock.now + time, token: UInt64(task))
+  }
+
+  private func cancelStarts() { for task: UInt64 in [0, 2, 4] { context.cancel(token: task) } }
+
+  public func event(_ token: UInt64) { trigger(Int(token)) }
 
   private func refuse(_ source: UInt32) {
     unimplemented.once("nothing answers at address \(address) of the bus", context)
@@ -155,6 +170,7 @@ public final class NordicSerialMaster: NordicPeripheral {
   }
 
   public func reset() {
+    cancelStarts()
     state = State(held: RegisterBank(Self.held))
     updateInterrupt()
   }

@@ -1,6 +1,7 @@
 /// The timer of the nRF51 and nRF52: 8 to 32 bits at 16 MHz over a power of two, or a counter of tasks.
 ///
-/// Source: nRF51 Series Reference Manual v3.0, chapter 18.
+/// Sources: nRF51 Series Reference Manual v3.0, chapter 18; nRF52840 Product Specification v1.7, section 6.30. MODE 1 and,
+/// on the nRF52, 2 count tasks.
 import Bits
 import Bus
 
@@ -48,14 +49,15 @@ public final class NordicTimer: NordicPeripheral {
   private var frequency: UInt64 { 16_000_000 >> UInt64(min(state.prescaler, 9)) }
   private var clock: UInt64 { context.clock.ticks(frequency: frequency) }
   private var mask: UInt64 { [0xFFFF, 0xFF, 0xFF_FFFF, 0xFFFF_FFFF][Int(state.bitMode & 3)] }
-  private var counts: Bool { state.isRunning && state.mode & 1 == 0 }
+  private var countsTasks: Bool { state.mode != 0 }
+  private var counts: Bool { state.isRunning && !countsTasks }
   /// Counts since the counter was 0, not cut to its width.
   private var count: UInt64 { counts ? clock &- state.origin : state.origin }
 
   private func setRunning(_ runs: Bool) {
     guard runs != state.isRunning else { return }
     if !runs { catchUp() }
-    if state.mode & 1 == 0 { state.origin = clock &- state.origin }
+    if !countsTasks { state.origin = clock &- state.origin }
     state.isRunning = runs
     state.seen = count
     schedule()
@@ -72,29 +74,35 @@ public final class NordicTimer: NordicPeripheral {
     return count &+ (distance == 0 ? mask + 1 : distance)
   }
 
-  /// Compare registers that somebody wants to hear of.
-  private var wanted: [Int] {
-    state.compare.indices.filter { number in
-      events.mask >> UInt32(16 + number) & 1 != 0 || isShorted(number) || isShorted(8 + number)
-        || !hasHappened(16 + number) || isRouted(16 + number)
-    }
+  /// Compare registers whose matches must come at their time; none if nobody would hear of them: what they do to the
+  /// counter is then found out later.
+  private var awaited: [Int] {
+    let heard = state.compare.indices.filter { events.mask.has(16 + $0) || isRouted(16 + $0) }
+    return heard.isEmpty ? [] : heard + state.compare.indices.filter { isShorted($0) || isShorted(8 + $0) }
   }
 
   private func catchUp() {
-    guard counts else { return }
-    // A match can clear or stop the counter, so one at a time.
-    for _ in 0..<1000 {
+    while counts {
+      skipRounds()
       let now = count
       guard now > state.seen,
-        let first = state.compare.indices.map({ (number: $0, count: next($0, after: state.seen)) })
-          .min(by: { $0.count < $1.count }), first.count <= now
+        let first = state.compare.indices.map({ next($0, after: state.seen) }).min(), first <= now
       else { break }
-      let late = now &- first.count
-      state.seen = first.count
-      matched(at: first.count, late: late)
-      if !counts { return }
+      state.seen = first
+      matched(at: first, late: now &- first)
     }
-    state.seen = count
+    if counts { state.seen = count }
+  }
+
+  /// Leaves out all but the last rounds of a counter that has gone round many times: each does what the others did.
+  private func skipRounds() {
+    let behind = count &- state.seen
+    let clearing = state.compare.indices.filter { isShorted($0) }.map { next($0, after: 0) }.min()
+    let round = clearing ?? mask + 1
+    // A stop ends the first round, and rounds that end with a clear begin with one.
+    guard behind > 3 &* round, clearing == nil || state.seen == 0, !state.compare.indices.contains(where: { isShorted(8 + $0) }) else { return }
+    let whole = behind / round &- 2
+    if clearing == nil { state.seen &+= whole &* round } else { state.origin &+= whole &* round }
   }
 
   /// The counter reached `count`, `late` ticks ago.
@@ -118,7 +126,7 @@ public final class NordicTimer: NordicPeripheral {
 
   private func schedule() {
     context.cancel(token: 0)
-    guard counts, let first = wanted.map({ next($0, after: state.seen) }).min() else { return }
+    guard counts, let first = awaited.map({ next($0, after: state.seen) }).min() else { return }
     context.schedule(
       at: VirtualClock.nanoseconds(ticks: state.origin &+ first, frequency: frequency), token: 0)
   }
@@ -135,7 +143,7 @@ public final class NordicTimer: NordicPeripheral {
     case 0: setRunning(true)
     case 1, 4: setRunning(false)
     case 2:
-      guard state.isRunning, state.mode & 1 != 0 else { return }
+      guard state.isRunning, countsTasks else { return }
       state.origin = (state.origin &+ 1) & mask
       matched(at: state.origin, late: 0)
     case 3:
@@ -163,7 +171,10 @@ public final class NordicTimer: NordicPeripheral {
   func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
     catchUp()
     switch offset {
-    case 0x504: state.mode = value & 3
+    case 0x504:
+      let shown = count
+      state.mode = value & 3
+      setCount(shown)
     case 0x508: state.bitMode = value & 3
     case 0x510:
       let shown = count

@@ -131,7 +131,8 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
   /// The next character has come in.
   public func event(_ token: UInt64) {
     guard hasDMA, var buffer = state.filling, !state.input.isEmpty else { return }
-    buffer.append(state.input.removeFirst(), context)
+    buffer.write([state.input.removeFirst()], at: buffer.amount, context)
+    buffer.amount += 1
     state.filling = buffer
     raise(Event.received)
     if buffer.amount >= buffer.count { endReceive() }

@@ -1,7 +1,7 @@
 /// The watchdog of the nRF51 and nRF52.
 ///
 /// Source: nRF52840 Product Specification v1.7, section 6.36. It counts at 32.768 kHz, resets two cycles after its TIMEOUT
-/// event, and cannot be stopped; pausing in sleep or by a debugger is not modelled.
+/// event, and cannot be stopped. It pauses with virtual time, when a debugger halts the CPU; pausing in sleep is not modelled.
 import Bus
 
 public final class NordicWatchdog: NordicPeripheral {
@@ -24,6 +24,7 @@ public final class NordicWatchdog: NordicPeripheral {
   public let context: DeviceContext
   public var state = State()
   public let registers: [RegisterMap]
+  private var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     self.context = context
@@ -76,7 +77,9 @@ public final class NordicWatchdog: NordicPeripheral {
     switch offset {
     case 0x504: if !state.isRunning { state.reload = max(value, 15) }
     case 0x508: if !state.isRunning { state.enabled = value & 0xFF }
-    case 0x50C: if !state.isRunning { state.configuration = value & 9 }
+    case 0x50C:
+      if !state.isRunning { state.configuration = value & 9 }
+      if value & 1 == 0 { unimplemented.once("CONFIG.SLEEP: the watchdog counts while the CPU sleeps", context) }
     case 0x600..<0x620:
       guard value == Self.key else { break }
       state.served |= 1 << UInt32((offset - 0x600) / 4)

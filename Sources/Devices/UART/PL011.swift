@@ -1,7 +1,8 @@
 /// The PL011 UART and the UART of Stellaris microcontrollers, which is made of it.
 ///
 /// Source: PrimeCell UART (PL011) Technical Reference Manual (DDI 0183), chapter 3; Stellaris LM3S6965 data sheet, chapter
-/// 12. Characters take no time on the line; received ones wait in `State.input` until the receiver has room.
+/// 12. Characters take no time on the line; received ones wait in `State.input` until the receiver has room. The receive
+/// timeout comes when none has arrived for 32 bit times, by the divisors and the frequency of the node or its clock.
 import Bits
 import Bus
 
@@ -31,6 +32,8 @@ public final class PL011: CharacterDevice {
   public let context: DeviceContext
   public var state = State()
   private let isStellaris: Bool
+  /// UARTCLK in Hz.
+  private let frequency: UInt64
   private var unimplemented = UnimplementedLog()
   public let registers = [
     RegisterMap([
@@ -51,6 +54,9 @@ public final class PL011: CharacterDevice {
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
+    let clock = context.node.cells("clocks")?.first.flatMap { context.node.node(phandle: $0) }
+    frequency = UInt64(
+      max(1, context.node.u32("clock-frequency") ?? clock?.u32("clock-frequency") ?? 24_000_000))
     isStellaris = context.node.compatible.contains("ti,stellaris-uart")
   }
 
@@ -67,6 +73,7 @@ public final class PL011: CharacterDevice {
       if state.receiver.count < trigger { state.raw &= ~Interrupt.receive }
       if state.receiver.isEmpty { state.raw &= ~Interrupt.timeout }
       fillReceiver()
+      awaitTimeout()
       return UInt64(byte)
     }
     guard let value = value(offset & ~3) else {
@@ -113,7 +120,9 @@ public final class PL011: CharacterDevice {
     case 0x30: state.control = value & 0xFFFF
     case 0x34: state.levels = value & 0x3F
     case 0x38: state.mask = value & 0x7FF
-    case 0x44: state.raw &= ~value
+    case 0x44:
+      state.raw &= ~value
+      awaitTimeout()
     case 0x48: state.dma = value & 7
     default: break
     }
@@ -125,25 +134,44 @@ public final class PL011: CharacterDevice {
     fillReceiver()
   }
 
-  /// Takes waiting input while there is room. The line is silent at once, so the timeout comes with the last character.
+  /// Takes waiting input while there is room.
   private func fillReceiver() {
-    if isReceiving {
-      let count = min(capacity - state.receiver.count, state.input.count)
-      if count > 0 {
-        state.receiver += state.input.prefix(count)
-        state.input.removeFirst(count)
-        state.raw |= state.receiver.count >= trigger ? Interrupt.receive : Interrupt.timeout
-        if capacity == 1 { state.raw |= Interrupt.receive }
-      }
+    let count = isReceiving ? min(capacity - state.receiver.count, state.input.count) : 0
+    if count > 0 {
+      state.receiver += state.input.prefix(count)
+      state.input.removeFirst(count)
+      if state.receiver.count >= trigger { state.raw |= Interrupt.receive }
+      awaitTimeout()
     }
-    context.interrupts.first?.line.set(state.raw & state.mask != 0)
+    updateInterrupt()
   }
+
+  /// Starts the 32 bit times anew, while the receiver holds characters that no interrupt tells of.
+  private func awaitTimeout() {
+    context.cancel(token: 0)
+    guard capacity > 1, !state.receiver.isEmpty, state.raw & Interrupt.timeout == 0 else { return }
+    context.schedule(at: context.clock.now + 32 * bitTime, token: 0)
+  }
+
+  /// Nanoseconds of a bit: 16 clocks times the divisor, of which the lower six bits are a fraction.
+  private var bitTime: UInt64 {
+    let divisor = UInt64(state.integerDivisor) << 6 | UInt64(state.fractionalDivisor)
+    return max(1, 16 * divisor * 1_000_000_000 / (64 * frequency))
+  }
+
+  public func event(_ token: UInt64) {
+    state.raw |= Interrupt.timeout
+    updateInterrupt()
+  }
+
+  private func updateInterrupt() { context.interrupts.first?.line.set(state.raw & state.mask != 0) }
 
   public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? {
     offset & ~3 == 0 ? nil : value(offset & ~3).map { UInt64($0) >> (8 * (offset & 3)) & .mask(8 * size) }
   }
 
   public func reset() {
+    context.cancel(token: 0)
     state = State(input: state.input)
     fillReceiver()
   }
