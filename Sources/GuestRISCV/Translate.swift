@@ -44,7 +44,8 @@ extension RISCVGuest {
       if semihosting, encoding == Self.ebreak {
         translator.isSemihostingCall = isSemihostingCall(request.code, offset)
       }
-      if Trail.mayClose(encoding) { translator.spinLength = spinLength(translator.trail, encoding, length, pc) }
+      translator.spinLength =
+        Trail.mayClose(encoding) ? spinLength(translator.trail, encoding, length, pc) : 0
       translator.trail.note(encoding, at: pc, length)
       if let instruction = decoder.decode(encoding, length: length) {
         decoder.translate(instruction, with: &translator)

@@ -81,6 +81,8 @@ struct Program {
   let native: String?
   /// What `-bios` names.
   var bios = "none"
+  /// More arguments, which Martlet and QEMU both know.
+  var options: [String] = []
   /// The last line it must print, where that is known beforehand.
   var expected: String?
   /// Have Martlet tell about its translation at the end.

@@ -27,6 +27,15 @@ struct MartletBench: ParsableCommand {
   @Option(help: "Run the ELF files of this folder instead of the kernels.")
   var folder: String?
 
+  @Option(help: ArgumentHelp("A riscv64 Linux kernel, for the group linux.", valueName: "path"))
+  var linuxKernel: String?
+
+  @Option(help: ArgumentHelp("Its initial RAM disk.", valueName: "path"))
+  var linuxInitrd: String?
+
+  @Option(help: ArgumentHelp("What its user land prints when it is there.", valueName: "text"))
+  var linuxPrompt = "/ # "
+
   @Option(help: "The guest's instruction set: rv64 or rv32.")
   var guest = Guest.rv64
 
@@ -74,7 +83,9 @@ struct MartletBench: ParsableCommand {
     if let folder {
       for program in try Program.all(inFolder: folder) { add(runner.measure(program, nil, on: machines), to: &report) }
     } else {
-      let workshop = Workshop(guest: guest, folder: work, kernels: kernels, isNative: native)
+      let workshop = Workshop(
+        guest: guest, folder: work, kernels: kernels, isNative: native,
+        linux: Linux(kernel: linuxKernel, initrd: linuxInitrd, prompt: linuxPrompt))
       for suite in try Suite.named(only) { try measure(suite, workshop, runner, machines, &report) }
     }
     print(report.tables)

@@ -26,7 +26,7 @@ enum Machine {
   func command(for program: Program) -> [String]? {
     let isArm = program.guest == .m4
     let bios = isArm ? ["--semihosting"] : ["-bios", program.bios]
-    let kernel = ["-kernel", program.elf, "-nographic"]
+    let kernel = ["-kernel", program.elf, "-nographic"] + program.options
     let board = ["-M", program.guest.boards.martlet] + bios + kernel
     let cpu = isArm ? [] : ["-cpu", program.guest.rawValue]
     switch self {

@@ -18,6 +18,10 @@ enum Suite: String, CaseIterable, ExpressibleByArgument, Codable {
   case samepage
   /// The kernels on a Cortex-M4, floating point in single precision.
   case arm
+  /// Loops that change what interrupts are let through, or the mode, as kernels and firmware do; IT blocks.
+  case modes
+  /// A Linux kernel up to its user land, on one, two and four harts.
+  case linux
   /// Kernels under each of Martlet's interrupt strategies, and how long a stop takes under each.
   case interrupts
 
@@ -30,6 +34,8 @@ enum Suite: String, CaseIterable, ExpressibleByArgument, Codable {
     case .boot: "OpenSBI and U-Boot, from reset to U-Boot's prompt"
     case .samepage: "code and data in one page"
     case .arm: "kernels on a Cortex-M4, floating point in single precision"
+    case .modes: "changes of mode, and IT blocks"
+    case .linux: "Linux, from reset to its user land"
     case .interrupts: "interrupt strategies"
     }
   }
@@ -56,6 +62,7 @@ struct Workshop {
   /// Names of kernels, comma-separated.
   let kernels: String?
   let isNative: Bool
+  let linux: Linux
 
   static let flatBlocks = 100_000
   static let flatPasses = 3
@@ -70,6 +77,8 @@ struct Workshop {
     case .flat: return try flat()
     case .boot: return [try Firmware.program(pressesKey: true), try Firmware.program(pressesKey: false)]
     case .interrupts: return try interrupts()
+    case .modes: return try modes()
+    case .linux: return try linux.programs()
     case .arm:
       let toolchain = try Toolchain(guest: .m4, paging: .off, folder: folder)
       return try Kernel.named(kernels).map {
@@ -98,6 +107,18 @@ struct Workshop {
       programs.append(program)
     }
     return programs
+  }
+
+  private func modes() throws -> [Program] {
+    func compile(_ guest: Guest, _ kernels: [(String, UInt32)]) throws -> [Program] {
+      let toolchain = try Toolchain(guest: guest, paging: .off, folder: folder)
+      return try kernels.map { name, scale in
+        try toolchain.compile(
+          Kernel(name: name, group: .variant, scale: scale), flags: guest == .m4 ? ["-DSINGLE"] : [], native: false)
+      }
+    }
+    return try compile(.rv64, [("mstatus", 5_000_000), ("ecall", 5_000_000)])
+      + compile(.m4, [("basepri", 5_000_000), ("primask", 5_000_000), ("itblocks", 5_000)])
   }
 
   private func integerKernels() throws -> [Kernel] { try Kernel.named(kernels).filter { $0.group == .integer } }
@@ -149,5 +170,31 @@ enum Firmware {
     program.wantsStatistics = true
     program.prompt = (question: "Hit any key", answer: pressesKey ? "\n" : "", last: "=> ")
     return program
+  }
+}
+
+/// A Linux kernel for the virt board, with an initial RAM disk that ends at a prompt.
+struct Linux {
+  static let openSBI = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin"
+  let kernel: String?
+  let initrd: String?
+  /// What the user land prints when it is there.
+  let prompt: String
+
+  func programs() throws(BenchError) -> [Program] {
+    guard let kernel, let initrd else {
+      throw BenchError("name a riscv64 kernel and an initial RAM disk: --linux-kernel, --linux-initrd")
+    }
+    for path in [Self.openSBI, kernel, initrd] where !FileManager.default.isReadableFile(atPath: path) {
+      throw BenchError("\(path) cannot be read")
+    }
+    return [1, 2, 4].map { harts in
+      var program = Program(
+        name: harts == 1 ? "one hart" : "\(harts) harts", group: .variant, guest: .rv64, elf: kernel, native: nil)
+      program.bios = Self.openSBI
+      program.options = ["-initrd", initrd, "-smp", "\(harts)", "-m", "256M"]
+      program.prompt = (question: "OpenSBI", answer: "", last: prompt)
+      return program
+    }
   }
 }

@@ -16,6 +16,7 @@ extension Report {
       case .flat: lines += Self.flat(whole)
       case .boot: lines += Self.boot(whole)
       case .samepage: lines += Self.samepage(whole)
+      case .modes, .linux: lines += Self.besideQEMU(whole)
       case .interrupts: lines += Self.interrupts(whole)
       }
       blocks.append(lines.joined(separator: "\n"))
@@ -85,6 +86,18 @@ extension Report {
           number(row.user("martlet"), 3), number(row.user("qemu"), 3), number(row.ratio("martlet", to: "qemu"), 2),
           number(figures[0], 0), number(figures[1], 2), number(figures[2], 0),
         ])
+    }
+    return table.lines
+  }
+
+  // MARK: Changes of mode, Linux
+
+  private static func besideQEMU(_ rows: [Row]) -> [String] {
+    var table = Table(first: "", columns: ["martlet s", "qemu s", "martlet/qemu"])
+    for row in rows {
+      table.add(
+        row.name,
+        [number(row.user("martlet"), 3), number(row.user("qemu"), 3), number(row.ratio("martlet", to: "qemu"), 2)])
     }
     return table.lines
   }

@@ -16,7 +16,7 @@ static NOINLINE uint32_t factorise(uint32_t word) {
         matrix[i][j] = value;
         int32_t thousandths = (int32_t)(value * 1000);
         __asm__ volatile(
-          "cmp %[thousandths], #0\n"
+          "tst %[thousandths], #1\n"
           "ite ne\n"
           "strne %[factor], [%[place]]\n"
           "lsleq %[word], %[word], #1"
