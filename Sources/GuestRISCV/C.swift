@@ -23,6 +23,7 @@ enum Compressed {
     .init("c.jal", "001 iiiiiiiiiii 01; i=11|4|9:8|10|6|7|3:1|5 d=1", "d, P", BaseInteger.jal, only: 32, shows: "jal"),
     .init("c.jr", "1000 sssss 00000 10; s!=0 i=0 d=0", "d, i(s)", BaseInteger.jalr, shows: "jalr"),
     .init("c.jalr", "1001 sssss 00000 10; s!=0 i=0 d=1", "d, i(s)", BaseInteger.jalr, shows: "jalr"),
+    .init("c.ebreak", "1001 00000 00000 10", "", Privileged.ebreak, shows: "ebreak"),
     .init("c.beqz", "110 iii sss iiiii 01; i=8|4:3|7:6|2:1|5 s+8 t=0", "s, t, P", BaseInteger.beq, shows: "beq"),
     .init("c.bnez", "111 iii sss iiiii 01; i=8|4:3|7:6|2:1|5 s+8 t=0", "s, t, P", BaseInteger.bne, shows: "bne"),
   ]
