@@ -7,14 +7,35 @@ public struct Field: Sendable, Equatable {
     case implemented, unimplemented, reserved
   }
 
+  /// A name for what a field holds.
+  public struct Value: Sendable, Equatable {
+    public let name: String
+    public let value: UInt64
+    /// The bits that matter; none of them if the name is for all that has no other.
+    public let mask: UInt64
+
+    public init(_ name: String, _ value: UInt64, mask: UInt64 = .max) {
+      self.name = name
+      self.value = value
+      self.mask = mask
+    }
+  }
+
   public let name: String
   public let bits: Range<Int>
   public let kind: Kind
+  public private(set) var values: [Value] = []
 
   public static func field(_ name: String, _ bit: Int) -> Field { field(name, bit..<bit + 1) }
-  public static func field(_ name: String, _ bits: Range<Int>) -> Field {
-    Field(name: name, bits: bits, kind: .implemented)
+  public static func field(_ name: String, _ bits: Range<Int>, _ values: [Value] = []) -> Field {
+    Field(name: name, bits: bits, kind: .implemented, values: values)
   }
+
+  /// What `value` of the field is called.
+  public func name(of value: UInt64) -> String? {
+    values.first { value & $0.mask == $0.value & $0.mask }?.name
+  }
+
   /// Bits the hardware has and the model has not: setting them is logged once.
   public static func unimplemented(_ name: String, _ bit: Int) -> Field { unimplemented(name, bit..<bit + 1) }
   public static func unimplemented(_ name: String, _ bits: Range<Int>) -> Field {

@@ -43,6 +43,7 @@ struct BoardBuilder {
   var tree: Devicetree
   let images: BootImages
   let names: RegisterDescription?
+  var notes: [String] = []
 
   init(
     _ configuration: MachineConfiguration, _ registry: Registry, _ log: @escaping (LogItem, String) -> Void
@@ -53,6 +54,7 @@ struct BoardBuilder {
     tree = try Devicetree(contentsOf: configuration.board)
     images = try BootImages(configuration)
     names = if let path = configuration.svd { try RegisterDescription(path: path) } else { nil }
+    if let names, let path = configuration.svd { notes += names.notes(path) }
     if let count = configuration.cpuCount { try setCPUCount(count) }
     if let size = configuration.memorySize { try setMemorySize(size) }
     try placeAtSymbols()
@@ -98,6 +100,7 @@ struct BoardBuilder {
     machine.devices = devices
     machine.directory = directory
     machine.registerNames = names
+    machine.notes = notes
     // A memory that appears at several addresses is one.
     var seen: Set<ObjectIdentifier> = []
     machine.memories = (memories + devices.flatMap { entry in (0..<8).compactMap { entry.device.memory(region: $0) } })

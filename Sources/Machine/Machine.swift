@@ -24,6 +24,8 @@ public final class Machine: @unchecked Sendable {
   public internal(set) var memories: [RAMRegion] = []
   /// What the user's SVD file calls registers.
   public internal(set) var registerNames: RegisterDescription?
+  /// What the user should know of the files the machine was made from.
+  public internal(set) var notes: [String] = []
   /// Where the boot starts, and the symbols of loaded ELF files.
   public internal(set) var boot = BootPlan()
   public internal(set) var symbols = SymbolTable()

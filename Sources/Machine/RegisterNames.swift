@@ -15,6 +15,13 @@ extension RegisterDescription {
     }
   }
 
+  /// What the file says that could not be used, in words for the user.
+  func notes(_ path: String) -> [String] {
+    let most = 8
+    let lines = problems.prefix(most).map { "--svd: \(path): \($0); this is left out" }
+    return lines + (problems.count > most ? ["--svd: \(path): and \(problems.count - most) more"] : [])
+  }
+
   /// What an access is called in logs: `RCC.CR`, and the fields that a written value sets.
   func label(_ address: UInt64, written value: UInt64?) -> String? {
     guard let name = label(address, isWrite: value != nil) else { return nil }

@@ -8,6 +8,18 @@ public struct SVDError: Error, Equatable, Sendable, CustomStringConvertible {
   /// From 1.
   public var line: Int
   public var message: String
+  /// Not an odd element, but more than this program takes.
+  var isFatal = false
+
+  public init(line: Int, message: String) {
+    self.line = line
+    self.message = message
+  }
+
+  init(line: Int, message: String, isFatal: Bool) {
+    self.init(line: line, message: message)
+    self.isFatal = isFatal
+  }
 
   public var description: String { "line \(line): \(message)" }
 }
@@ -22,7 +34,9 @@ public struct RegisterDescription: Sendable, Equatable {
     public var size: UInt64
     public var summary: String
     /// By ascending offset.
-    public var registers: [Register]
+    public let registers: [Register]
+    /// Bytes of the widest of them.
+    private let widest: UInt64
 
     public init(name: String, base: UInt64, size: UInt64, summary: String = "", registers: [Register]) {
       self.name = name
@@ -30,6 +44,7 @@ public struct RegisterDescription: Sendable, Equatable {
       self.size = size
       self.summary = summary
       self.registers = registers
+      widest = UInt64(registers.map(\.width).max() ?? 0)
     }
 
     /// The register that contains the byte at `offset`; of several at one place, one that permits the access.
@@ -41,8 +56,8 @@ public struct RegisterDescription: Sendable, Equatable {
         if registers[middle].offset <= offset { low = middle + 1 } else { high = middle }
       }
       var found: Register?
-      // Registers are at most 8 bytes wide, so only the last few can reach here.
-      for register in registers[..<low].reversed().prefix(16) {
+      for register in registers[..<low].reversed() {
+        guard offset - register.offset < widest else { break }
         guard offset - register.offset < UInt64(register.width) else { continue }
         if register.access != (isWrite ? .readOnly : .writeOnly) { return register }
         found = found ?? register
@@ -54,9 +69,12 @@ public struct RegisterDescription: Sendable, Equatable {
   public var name: String
   /// By ascending base.
   public private(set) var peripherals: [Peripheral]
+  /// What a file says and what is left out of the above, by line.
+  public private(set) var problems: [SVDError]
 
-  public init(name: String, peripherals: [Peripheral]) {
+  public init(name: String, peripherals: [Peripheral], problems: [SVDError] = []) {
     self.name = name
+    self.problems = problems
     self.peripherals = peripherals.sorted { ($0.base, $0.name) < ($1.base, $1.name) }
   }
 
@@ -89,8 +107,9 @@ public struct RegisterDescription: Sendable, Equatable {
 
 extension Register {
   /// The fields that are not zero in a value, such as `HSION HPRE=0x9`.
+  /// Fields above bit 63 are left out.
   public func fieldText(_ value: UInt64) -> String {
-    fields.filter { $0.kind != .reserved && value.bits($0.bits) != 0 }.map { field in
+    fields.filter { $0.kind != .reserved && $0.bits.upperBound <= 64 && value.bits($0.bits) != 0 }.map { field in
       field.bits.count == 1 ? field.name : "\(field.name)=\(value.bits(field.bits).hex0x())"
     }.joined(separator: " ")
   }

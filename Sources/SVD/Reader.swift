@@ -1,12 +1,14 @@
 // Owns the way from a CMSIS-SVD file to a register description.
 //
 // Source: Arm, "CMSIS-SVD description format" 1.3 (open-cmsis-pack.github.io/svd-spec): device, peripherals, registers
-// level, dim, derivedFrom; the fields' three ways to say their bits.
+// level, dim, enumerated values.
 
 import Bus
 
 extension RegisterDescription {
-  /// Reads a file's bytes. Anything may be in them.
+  /// Reads a file's bytes. Anything may be in them: what cannot be used is left out and stands in ``problems``.
+  ///
+  /// - Throws: what makes the whole file useless: it is no XML, no SVD file, or too large in what it comes to.
   public init(svd bytes: [UInt8]) throws(SVDError) {
     let root = try XMLTree.read(bytes)
     guard root.name == "device" else {
@@ -16,248 +18,255 @@ extension RegisterDescription {
       throw SVDError(line: root.line, message: "<device> has no <peripherals>")
     }
     var reader = SVDReader(list.children.filter { $0.name == "peripheral" })
-    let defaults = try SVDReader.Defaults(root, SVDReader.Defaults())
-    self.init(name: root.child("name")?.text.trimmed ?? "", peripherals: try reader.peripherals(defaults))
+    let peripherals = try reader.peripherals(root)
+    self.init(name: root.title, peripherals: peripherals, problems: reader.problems)
   }
 }
 
 struct SVDReader {
   /// Registers that a file may come to with all its arrays; the largest chips have some ten thousand.
   private static let mostRegisters = 1 << 18
-  private static let mostFields = 1 << 20
+  private static let mostPeripherals = 1 << 14
+  /// Elements to look at, those of derived ones each time.
+  private static let mostElements = 1 << 21
+  /// Bits of a register.
+  static let widest = 1 << 16
+  /// Bytes, with the names of the clusters around.
+  static let longestName = 1024
 
   /// What registers have unless they say otherwise.
-  struct Defaults {
+  private struct Defaults: Hashable {
     /// Bits.
     var size: UInt64 = 32
     var access = Register.Access.readWrite
     var reset: UInt64 = 0
+  }
 
-    init() {}
+  /// What an element was read for: the same list of registers under other names is read once.
+  private struct Key: Hashable {
+    var place: Int
+    var defaults: Defaults
+  }
 
-    init(_ element: XMLElement, _ outer: Defaults) throws(SVDError) {
-      self = outer
-      if let value = try element.number("size") { size = value }
-      if let value = try element.number("resetValue") { reset = value }
-      switch element.child("access")?.text.trimmed {
-      case nil: break
-      case "read-only": access = .readOnly
-      case "write-only", "writeOnce": access = .writeOnly
-      case "read-write", "read-writeOnce": access = .readWrite
-      case let word?:
-        throw SVDError(line: element.line, message: "access '\(word)' is none of read-only, write-only, read-write")
-      }
+  private(set) var problems: [SVDError] = []
+  private let level: SVDLevel
+  private let derivations: SVDDerivations
+  private var known: [Key: [Register]] = [:]
+  private var elementCount = 0
+
+  init(_ peripherals: [XMLElement]) {
+    level = SVDLevel(peripherals, in: nil)
+    derivations = SVDDerivations(level)
+  }
+
+  /// Notes what is odd about an element; what is too much for this program ends the reading.
+  private mutating func skip(_ problem: SVDError, _ owner: String = "") throws(SVDError) {
+    guard !problem.isFatal else { throw problem }
+    let prefix = owner.isEmpty ? "" : owner + ": "
+    problems.append(SVDError(line: problem.line, message: prefix + problem.message))
+  }
+
+  private mutating func count(_ element: XMLElement) throws(SVDError) {
+    elementCount += 1
+    guard elementCount <= Self.mostElements else {
+      throw SVDError(line: element.line, message: "more than \(Self.mostElements) elements", isFatal: true)
     }
   }
 
-  private let elements: [XMLElement]
-  private var count = 0
-  private var fieldCount = 0
-
-  init(_ elements: [XMLElement]) { self.elements = elements }
-
-  mutating func peripherals(_ defaults: Defaults) throws(SVDError) -> [RegisterDescription.Peripheral] {
-    var named: [String: XMLElement] = [:]
-    for element in elements { named[element.child("name")?.text.trimmed ?? ""] = element }
-    var result: [RegisterDescription.Peripheral] = []
-    for element in elements {
-      let whole = try derived(element, named)
-      for copy in try copies(of: whole, "peripheral") {
-        let base = try whole.required("baseAddress", of: copy.name)
-        var registers: [Register] = []
-        if let list = whole.child("registers") {
-          try add(list.children, to: &registers, prefix: "", offset: 0, Defaults(whole, defaults))
-        }
-        registers.sort { ($0.offset, $0.name) < ($1.offset, $1.name) }
-        var size = registers.map { $0.offset + UInt64($0.width) }.max() ?? 0
-        for block in whole.children where block.name == "addressBlock" {
-          let end = (try block.number("offset") ?? 0).addingReportingOverflow(try block.number("size") ?? 0)
-          if !end.overflow { size = max(size, end.partialValue) }
-        }
-        let start = base.addingReportingOverflow(copy.offset)
-        guard !start.overflow, size == 0 || start.partialValue <= UInt64.max - (size - 1) else {
-          throw SVDError(line: element.line, message: "peripheral \(copy.name) goes beyond the last address")
-        }
-        result.append(
-          .init(
-            name: copy.name, base: start.partialValue, size: size, summary: whole.child("description")?.text.line ?? "",
-            registers: registers))
-      }
+  private mutating func defaults(
+    _ element: XMLElement, _ outer: Defaults, _ owner: String
+  ) throws(SVDError) -> Defaults {
+    var result = outer
+    do throws(SVDError) {
+      if let value = try element.number("size") { result.size = value }
+    } catch { try skip(error, owner) }
+    do throws(SVDError) {
+      if let value = try element.number("resetValue") { result.reset = value }
+    } catch { try skip(error, owner) }
+    switch element.child("access")?.text.trimmed.lowercased() {
+    case nil: break
+    case "read-only": result.access = .readOnly
+    case "write-only", "writeonce": result.access = .writeOnly
+    case "read-write", "read-writeonce": result.access = .readWrite
+    case let word?:
+      try skip(
+        SVDError(
+          line: element.line, message: "access '\(word.excerpt)' is none of read-only, write-only, read-write"), owner)
     }
     return result
   }
 
-  /// An element with what it takes over from the one it is derived from.
-  private func derived(
-    _ element: XMLElement, _ named: [String: XMLElement], depth: Int = 0
-  ) throws(SVDError) -> XMLElement {
-    guard let name = element.attributes["derivedFrom"] else { return element }
-    guard depth < 16 else {
-      throw SVDError(line: element.line, message: "derivedFrom '\(name)' goes round in a circle")
+  // MARK: Peripherals
+
+  mutating func peripherals(_ device: XMLElement) throws(SVDError) -> [RegisterDescription.Peripheral] {
+    let defaults = try defaults(device, Defaults(), "")
+    var result: [RegisterDescription.Peripheral] = []
+    for element in level.elements {
+      do throws(SVDError) {
+        try count(element)
+        try add(element, defaults, to: &result)
+      } catch { try skip(error, element.title.excerpt) }
     }
-    guard let other = named[name.split(separator: ".").last.map(String.init) ?? name] else {
-      throw SVDError(line: element.line, message: "derivedFrom '\(name)': there is none of that name")
+    return result
+  }
+
+  private mutating func add(
+    _ element: XMLElement, _ defaults: Defaults, to result: inout [RegisterDescription.Peripheral]
+  ) throws(SVDError) {
+    let whole = try derivations.whole(element, in: level)
+    let base = try whole.required("baseAddress", of: "it")
+    var registers: [Register] = []
+    if let list = whole.child("registers") {
+      let inner = try self.defaults(whole, defaults, whole.title.excerpt)
+      let key = Key(place: list.place, defaults: inner)
+      if let same = known[key] {
+        registers = same
+      } else {
+        registers = try self.registers(SVDLevel(list.members, in: level), inner, whole.title.excerpt)
+        registers.sort { ($0.offset, $0.name) < ($1.offset, $1.name) }
+        known[key] = registers
+      }
     }
-    let origin = try derived(other, named, depth: depth + 1)
-    var whole = element
-    let own = Set(element.children.map(\.name))
-    // An array's dimensions are its own.
-    whole.children += origin.children.filter { !own.contains($0.name) && !$0.name.hasPrefix("dim") }
-    return whole
+    var size = registers.map { $0.offset + UInt64($0.width) }.max() ?? 0
+    for block in whole.children where block.name == "addressBlock" {
+      do throws(SVDError) {
+        let end = (try block.number("offset") ?? 0).addingReportingOverflow(try block.number("size") ?? 0)
+        if !end.overflow { size = max(size, end.partialValue) }
+      } catch { try skip(error, whole.title.excerpt) }
+    }
+    for copy in try whole.copies() {
+      let start = base.addingReportingOverflow(copy.offset)
+      guard !start.overflow, size == 0 || start.partialValue <= UInt64.max - (size - 1) else {
+        throw SVDError(line: element.line, message: "peripheral \(copy.name) goes beyond the last address")
+      }
+      guard result.count < Self.mostPeripherals else {
+        throw SVDError(line: element.line, message: "more than \(Self.mostPeripherals) peripherals", isFatal: true)
+      }
+      result.append(
+        .init(
+          name: copy.name, base: start.partialValue, size: size, summary: whole.child("description")?.text.line ?? "",
+          registers: registers))
+    }
   }
 
   // MARK: Registers
 
+  /// The registers of a level and of the clusters in it, at offsets and with names from there.
+  private mutating func registers(
+    _ level: SVDLevel, _ defaults: Defaults, _ owner: String
+  ) throws(SVDError) -> [Register] {
+    var result: [Register] = []
+    for element in level.elements {
+      try count(element)
+      do throws(SVDError) {
+        try add(element, in: level, defaults, owner, to: &result)
+      } catch { try skip(error, "\(owner).\(element.title.excerpt)") }
+    }
+    return result
+  }
+
   private mutating func add(
-    _ elements: [XMLElement], to registers: inout [Register], prefix: String, offset: UInt64, _ defaults: Defaults
+    _ element: XMLElement, in level: SVDLevel, _ defaults: Defaults, _ owner: String, to result: inout [Register]
   ) throws(SVDError) {
-    var named: [String: XMLElement] = [:]
-    for element in elements { named[element.child("name")?.text.trimmed ?? ""] = element }
-    for element in elements where element.name == "register" || element.name == "cluster" {
-      let whole = try derived(element, named)
-      let inner = try Defaults(whole, defaults)
-      for copy in try copies(of: whole, element.name) {
-        let own = try whole.number("addressOffset") ?? 0
-        let name = prefix + copy.name
-        let place = offset.addingReportingOverflow(own)
-        let start = place.partialValue.addingReportingOverflow(copy.offset)
-        guard !place.overflow, !start.overflow, start.partialValue < 1 << 48 else {
-          throw SVDError(line: element.line, message: "\(name) has no possible addressOffset")
+    let whole = try derivations.whole(element, in: level)
+    let name = "\(owner).\(whole.title.excerpt)"
+    let inner = try self.defaults(whole, defaults, name)
+    let offset = try whole.number("addressOffset") ?? 0
+    let inside =
+      element.name == "cluster"
+      ? try registers(SVDLevel(whole.members, in: level), inner, name)
+      : [try register(whole, in: level, inner, name)]
+    // A cluster of nothing is nothing, however often.
+    guard !inside.isEmpty else { return }
+    for copy in try whole.copies() {
+      let start = offset.addingReportingOverflow(copy.offset)
+      guard !start.overflow, start.partialValue < 1 << 48 else {
+        throw SVDError(line: element.line, message: "no possible addressOffset")
+      }
+      guard result.count + inside.count <= Self.mostRegisters else {
+        throw SVDError(line: element.line, message: "more than \(Self.mostRegisters) registers", isFatal: true)
+      }
+      for register in inside {
+        let name = element.name == "cluster" ? copy.name + "_" + register.name : copy.name
+        guard name.utf8.count <= Self.longestName else {
+          throw SVDError(
+            line: element.line, message: "a name of \(name.utf8.count) bytes; \(Self.longestName) are the most")
         }
-        if element.name == "cluster" {
-          let inside = whole.children.filter { $0.name == "register" || $0.name == "cluster" }
-          try add(inside, to: &registers, prefix: name + "_", offset: start.partialValue, inner)
-        } else {
-          registers.append(try register(whole, name, start.partialValue, inner))
-        }
+        result.append(
+          Register(
+            name, start.partialValue + register.offset, width: register.width, register.access,
+            reset: register.resetValue, sideEffectOnRead: register.sideEffectOnRead, register.fields))
       }
     }
   }
 
+  /// A register at offset 0, without its name.
   private mutating func register(
-    _ element: XMLElement, _ name: String, _ offset: UInt64, _ defaults: Defaults
+    _ element: XMLElement, in level: SVDLevel, _ defaults: Defaults, _ name: String
   ) throws(SVDError) -> Register {
-    count += 1
-    guard count <= Self.mostRegisters else {
-      throw SVDError(line: element.line, message: "more than \(Self.mostRegisters) registers")
-    }
-    guard [8, 16, 32, 64].contains(defaults.size) else {
-      throw SVDError(line: element.line, message: "register \(name) has \(defaults.size) bits, not 8, 16, 32 or 64")
+    guard (1...UInt64(Self.widest)).contains(defaults.size) else {
+      throw SVDError(line: element.line, message: "a register of \(defaults.size) bits")
     }
     var fields: [Field] = []
-    for field in element.child("fields")?.children ?? [] where field.name == "field" {
-      for copy in try copies(of: field, "field") {
-        let bits = try bits(of: field, copy.name)
-        let low = UInt64(bits.lowerBound) &+ copy.offset
-        guard low + UInt64(bits.count) <= defaults.size else {
-          throw SVDError(
-            line: field.line, message: "field \(name).\(copy.name) is outside of its register's \(defaults.size) bits")
-        }
-        fieldCount += 1
-        guard fieldCount <= Self.mostFields else {
-          throw SVDError(line: field.line, message: "more than \(Self.mostFields) fields")
-        }
-        fields.append(.field(copy.name, Int(low)..<Int(low) + bits.count))
-      }
+    var hasEffect = element.child("readAction") != nil
+    let fieldLevel = SVDLevel(element.members, in: level)
+    for field in fieldLevel.elements {
+      try count(field)
+      do throws(SVDError) {
+        let whole = try derivations.whole(field, in: fieldLevel)
+        hasEffect = hasEffect || whole.child("readAction") != nil
+        try add(
+          whole, Int(defaults.size), SVDLevel(whole.members, in: fieldLevel), "\(name).\(whole.title)", to: &fields)
+      } catch { try skip(error, "\(name).\(field.title.excerpt)") }
     }
-    let hasEffect = element.child("readAction") != nil
     return Register(
-      name, offset, width: Int(defaults.size / 8), defaults.access, reset: defaults.reset,
-      sideEffectOnRead: hasEffect, fields.sorted { $0.bits.lowerBound < $1.bits.lowerBound })
+      "", 0, width: (Int(defaults.size) + 7) / 8, defaults.access, reset: defaults.reset, sideEffectOnRead: hasEffect,
+      fields.sorted { $0.bits.lowerBound < $1.bits.lowerBound })
   }
 
-  /// `bitOffset` and `bitWidth`, or `lsb` and `msb`, or `bitRange` such as `[7:4]`.
-  private func bits(of field: XMLElement, _ name: String) throws(SVDError) -> Range<Int> {
-    var low = try field.number("bitOffset")
-    var high: UInt64?
-    if let low {
-      let width = try field.number("bitWidth") ?? 1
-      high = low &+ width &- 1
-    } else {
-      low = try field.number("lsb")
-      high = try field.number("msb")
-    }
-    if let range = field.child("bitRange")?.text.trimmed {
-      let parts = range.dropFirst().dropLast().split(separator: ":")
-      (high, low) = parts.count == 2 ? (UInt64(parts[0]), UInt64(parts[1])) : (nil, nil)
-    }
-    guard let low, let high, low <= high, high < 64 else {
-      throw SVDError(line: field.line, message: "field \(name) does not say which bits it has")
-    }
-    return Int(low)..<Int(high) + 1
-  }
-
-  // MARK: Arrays
-
-  /// The names that an element stands for, and their distances: one, or `dim` of them.
-  private func copies(of element: XMLElement, _ kind: String) throws(SVDError) -> [(name: String, offset: UInt64)] {
-    let name = element.child("name")?.text.trimmed ?? ""
-    guard !name.isEmpty else { throw SVDError(line: element.line, message: "a \(kind) without a <name>") }
-    guard let dim = try element.number("dim") else { return [(name, 0)] }
-    let step = try element.required("dimIncrement", of: name)
-    guard (1...65536).contains(dim), step <= 1 << 32 else {
-      throw SVDError(line: element.line, message: "\(name) is an array of \(dim), \(step) apart")
-    }
-    let indices = try indices(element.child("dimIndex")?.text.trimmed, Int(dim), element)
-    return indices.enumerated().map { number, index in
-      let text =
-        name.contains("[%s]") ? name.replacing("[%s]", with: "[\(index)]") : name.replacing("%s", with: index)
-      return (name.contains("%s") ? text : "\(name)[\(index)]", UInt64(number) * step)
-    }
-  }
-
-  /// `0-3`, `A-D` or `A,B,C`; numbers from 0 if nothing is said.
-  private func indices(_ text: String?, _ count: Int, _ element: XMLElement) throws(SVDError) -> [String] {
-    guard let text else { return (0..<count).map(String.init) }
-    let words = text.split(separator: ",").map { String($0).trimmed }
-    if words.count == count, count > 1 || !text.contains("-") { return words }
-    let ends = text.split(separator: "-").map { String($0).trimmed }
-    if ends.count == 2 {
-      if let first = Int(ends[0]), let last = Int(ends[1]), last &- first == count - 1, last >= first {
-        return (first...last).map(String.init)
+  private mutating func add(
+    _ field: XMLElement, _ size: Int, _ level: SVDLevel, _ name: String, to fields: inout [Field]
+  ) throws(SVDError) {
+    let bits = try field.bits(field.title.excerpt)
+    let copies = try field.copies()
+    let values = try values(level, name)
+    for copy in copies {
+      let low = UInt64(bits.lowerBound) + copy.offset
+      guard low + UInt64(bits.count) <= UInt64(size) else {
+        throw SVDError(line: field.line, message: "it is outside of its register's \(size) bits")
       }
-      let letters = ends.map { Array($0.unicodeScalars) }
-      if letters.allSatisfy({ $0.count == 1 }), letters[1][0].value &- letters[0][0].value == UInt32(count - 1) {
-        return (0..<UInt32(count)).compactMap { Unicode.Scalar(letters[0][0].value + $0).map { String($0) } }
-      }
+      fields.append(.field(copy.name, Int(low)..<Int(low) + bits.count, values))
     }
-    throw SVDError(line: element.line, message: "dimIndex '\(text)' does not name \(count) elements")
-  }
-}
-
-extension XMLElement {
-  /// The number in a child: decimal, `0x…`, `#…` or `0b…` (binary; `x` for bits that do not matter).
-  func number(_ name: String) throws(SVDError) -> UInt64? {
-    guard let child = child(name) else { return nil }
-    let text = child.text.trimmed.lowercased()
-    let digits = text.hasPrefix("+") ? text.dropFirst() : text[...]
-    let value: UInt64? =
-      if digits.hasPrefix("0x") {
-        UInt64(digits.dropFirst(2), radix: 16)
-      } else if digits.hasPrefix("#") || digits.hasPrefix("0b") {
-        UInt64(digits.dropFirst(digits.hasPrefix("#") ? 1 : 2).replacing("x", with: "0"), radix: 2)
-      } else {
-        UInt64(digits)
-      }
-    guard let value else { throw SVDError(line: child.line, message: "<\(name)> '\(child.text.trimmed)' is no number") }
-    return value
   }
 
-  func required(_ name: String, of owner: String) throws(SVDError) -> UInt64 {
-    guard let value = try number(name) else {
-      throw SVDError(line: line, message: "\(owner) has no <\(name)>")
+  // MARK: Enumerated values
+
+  /// What a field's values are called when it is read, or else when it is written.
+  private mutating func values(_ level: SVDLevel, _ owner: String) throws(SVDError) -> [Field.Value] {
+    var found: (read: [Field.Value], written: [Field.Value]) = ([], [])
+    for element in level.elements {
+      try count(element)
+      do throws(SVDError) {
+        let whole = try derivations.whole(element, in: level)
+        var values: [Field.Value] = []
+        for value in whole.children where value.name == "enumeratedValue" {
+          try count(value)
+          do throws(SVDError) { values.append(try self.value(value)) } catch { try skip(error, owner) }
+        }
+        // What is meant for all others comes last.
+        values = values.filter { $0.mask != 0 } + values.filter { $0.mask == 0 }
+        if whole.child("usage")?.text.trimmed == "write" { found.written += values } else { found.read += values }
+      } catch { try skip(error, owner) }
     }
-    return value
-  }
-}
-
-extension String {
-  var trimmed: String {
-    let start = firstIndex { !$0.isWhitespace } ?? endIndex
-    let end = lastIndex { !$0.isWhitespace }.map { index(after: $0) } ?? endIndex
-    return start < end ? String(self[start..<end]) : ""
+    return found.read.isEmpty ? found.written : found.read
   }
 
-  /// In one line.
-  var line: String { split(whereSeparator: \.isWhitespace).joined(separator: " ") }
+  private func value(_ element: XMLElement) throws(SVDError) -> Field.Value {
+    let name = element.title.isEmpty ? element.child("description")?.text.line ?? "" : element.title
+    if ["true", "1"].contains(element.child("isDefault")?.text.trimmed) { return Field.Value(name, 0, mask: 0) }
+    guard let text = element.child("value")?.text.trimmed, let number = text.svdNumber else {
+      throw SVDError(line: element.line, message: "the enumerated value '\(name.excerpt)' has no number")
+    }
+    return Field.Value(name, number.value, mask: number.mask)
+  }
 }

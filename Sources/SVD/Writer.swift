@@ -103,10 +103,29 @@ private struct SVDWriter {
         if field.kind == .unimplemented { put("description", "not implemented by the model") }
         put("bitOffset", String(field.bits.lowerBound))
         put("bitWidth", String(field.bits.count))
+        put(field.values)
         close("field")
       }
       close("fields")
     }
     close("register")
+  }
+
+  private mutating func put(_ values: [Field.Value]) {
+    guard !values.isEmpty else { return }
+    open("enumeratedValues")
+    for value in values {
+      open("enumeratedValue")
+      put("name", value.name)
+      switch value.mask {
+      case 0: put("isDefault", "true")
+      case .max: put("value", value.value.hex0x())
+      default:
+        let bits = (0..<64).reversed().map { value.mask.bit($0) ? value.value.bit($0) ? "1" : "0" : "x" }.joined()
+        put("value", "#" + bits.drop { $0 == "0" })
+      }
+      close("enumeratedValue")
+    }
+    close("enumeratedValues")
   }
 }

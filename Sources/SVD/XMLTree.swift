@@ -11,6 +11,8 @@ struct XMLElement {
   var text = ""
   /// Where it begins, from 1.
   var line: Int
+  /// The byte of the document behind its name: no other element has the same.
+  var place: Int
 
   func child(_ name: String) -> XMLElement? { children.first { $0.name == name } }
 }
@@ -80,7 +82,7 @@ struct XMLTree {
   }
 
   private mutating func start() throws(SVDError) -> XMLElement? {
-    var element = XMLElement(name: try name(), line: line)
+    var element = XMLElement(name: try name(), line: line, place: position)
     guard open.count < Self.deepest else { throw failure("more than \(Self.deepest) elements inside one another") }
     while true {
       skipSpace()

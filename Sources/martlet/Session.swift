@@ -39,6 +39,7 @@ final class Session {
       case .setup(let text): throw Failure(code: .internalError, message: text)
       }
     }
+    for note in machine.notes { Log.note(note) }
     do throws(MachineError) {
       if plan.perfMap { try machine.writePerfMap() }
       if let folder = plan.jitDump { try machine.writeJITDump(inFolder: folder) }

@@ -88,11 +88,11 @@ struct ReaderTests {
     #expect(error?.description.contains(message) == true, "\(String(describing: error))")
   }
 
+  /// One odd element is reported and left out; the others are read.
   @Test(arguments: [
     ("<register><name>R</name><addressOffset>zero</addressOffset></register>", "<addressOffset> 'zero' is no number"),
     ("<register><addressOffset>0</addressOffset></register>", "a register without a <name>"),
-    ("<register><name>R</name><size>24</size></register>", "register R has 24 bits"),
-    ("<register><name>R</name><access>sometimes</access></register>", "access 'sometimes' is none of"),
+    ("<register><name>R</name><size>0</size></register>", "P.R: a register of 0 bits"),
     (
       "<register><name>R%s</name><dim>4000000000</dim><dimIncrement>4</dimIncrement></register>",
       "an array of 4000000000"
@@ -102,29 +102,73 @@ struct ReaderTests {
       "<register><name>R%s</name><dim>4</dim><dimIncrement>4</dimIncrement><dimIndex>A,B</dimIndex></register>",
       "dimIndex 'A,B' does not name 4 elements"
     ),
-    ("<register derivedFrom='Q'><name>R</name></register>", "derivedFrom 'Q': there is none"),
+    ("<register derivedFrom='Q'><name>R</name></register>", "derivedFrom 'Q': there is no register of that name"),
     ("<register derivedFrom='R'><name>R</name></register>", "goes round in a circle"),
     (
       "<register><name>R</name><addressOffset>0xffffffffffffffff</addressOffset></register>",
       "no possible addressOffset"
     ),
-    (
-      "<register><name>R</name><fields><field><name>F</name><bitOffset>31</bitOffset><bitWidth>2</bitWidth></field>"
-        + "</fields></register>", "field R.F is outside of its register's 32 bits"
-    ),
-    (
-      "<register><name>R</name><fields><field><name>F</name><bitRange>nonsense</bitRange></field></fields></register>",
-      "field F does not say which bits"
-    ),
-    (
-      "<register><name>R</name><fields><field><name>F</name><bitOffset>0</bitOffset><bitWidth>0</bitWidth></field>"
-        + "</fields></register>", "field F does not say which bits"
-    ),
+    ("<register><name>\(String(repeating: "R", count: 2000))</name></register>", "a name of 2000 bytes"),
   ])
-  func registersThatAreNone(text: String, message: String) {
-    let error = #expect(throws: SVDError.self) { try RegisterDescription(svd: peripheral(text)) }
-    #expect(error?.description.contains(message) == true, "\(String(describing: error))")
+  func registersThatAreNone(text: String, message: String) throws {
+    let chip = try RegisterDescription(
+      svd: peripheral("\(text)<register><name>GOOD</name><addressOffset>8</addressOffset></register>"))
+    #expect(chip.peripherals.map { $0.registers.map(\.name) } == [["GOOD"]])
+    #expect(chip.problems.count == 1 && chip.problems[0].line == 2)
+    #expect(chip.problems.first?.description.contains(message) == true, "\(chip.problems)")
   }
+
+  @Test(arguments: [
+    ("<name>F</name><bitOffset>31</bitOffset><bitWidth>2</bitWidth>", "P.R.F: it is outside of its register's 32 bits"),
+    ("<name>F</name><bitRange>nonsense</bitRange>", "field F does not say which bits"),
+    ("<name>F</name><bitOffset>0</bitOffset><bitWidth>0</bitWidth>", "field F does not say which bits"),
+    ("<bitOffset>0</bitOffset>", "a field without a <name>"),
+  ])
+  func fieldsThatAreNone(text: String, message: String) throws {
+    let chip = try RegisterDescription(
+      svd: peripheral(
+        "<register><name>R</name><fields><field>\(text)</field><field><name>G</name><bitOffset>1</bitOffset></field>"
+          + "</fields></register>"))
+    #expect(chip.peripherals[0].registers[0].fields == [.field("G", 1)])
+    #expect(chip.problems.first?.description.contains(message) == true, "\(chip.problems)")
+  }
+
+  @Test func anUnknownAccessIsReportedAndTheRestKept() throws {
+    let chip = try RegisterDescription(
+      svd: peripheral("<register><name>R</name><access>sometimes</access><size>16</size></register>"))
+    #expect(chip.peripherals[0].registers.map(\.width) == [2])
+    #expect(chip.problems.map(\.message) == ["P.R: access 'sometimes' is none of read-only, write-only, read-write"])
+  }
+
+  @Test(
+    arguments: [
+      ("4k", 0x1000), ("4K", 0x1000), ("0x2K", 0x800), ("1M", 0x10_0000), ("#101", 5), ("+12", 12), ("0X1f", 31),
+      ("0b1x1", 5),
+    ] as [(String, UInt64)])
+  func numbers(text: String, value: UInt64) throws {
+    let chip = try RegisterDescription(
+      svd: peripheral("<register><name>R</name><addressOffset>\(text)</addressOffset></register>"))
+    #expect(chip.peripherals[0].registers.map(\.offset) == [value])
+  }
+
+  @Test func registersHaveAnyNumberOfBits() throws {
+    let chip = try RegisterDescription(
+      svd: peripheral(
+        """
+        <register><name>A</name><size>1</size><addressOffset>0</addressOffset></register>
+        <register><name>B</name><size>24</size><addressOffset>4</addressOffset></register>
+        <register><name>KEY</name><size>128</size><addressOffset>8</addressOffset><fields>
+          <field><name>TOP</name><bitRange>[127:120]</bitRange></field></fields></register>
+        <register><name>C</name><addressOffset>0x18</addressOffset></register>
+        """))
+    #expect(chip.problems.isEmpty)
+    #expect(chip.peripherals[0].registers.map(\.width) == [1, 3, 16, 4])
+    #expect(chip.peripherals[0].registers[2].fields == [.field("TOP", 120..<128)])
+    #expect(chip.peripherals[0].registers[2].fieldText(.max) == "")
+    #expect(chip.label(0x4000_0017) == "P.KEY+15" && chip.label(0x4000_0007) == nil)
+  }
+
+  // MARK: Limits
 
   @Test func manyArraysInsideOneAnotherAreRefused() {
     var text = "<register><name>R</name></register>"
@@ -134,6 +178,26 @@ struct ReaderTests {
     }
     let error = #expect(throws: SVDError.self) { try RegisterDescription(svd: peripheral(text)) }
     #expect(error?.description.contains("more than 262144 registers") == true)
+  }
+
+  @Test func arraysOfNothingAreNothing() throws {
+    var text = ""
+    for level in 0..<20 {
+      text =
+        "<cluster><name>C\(level)_%s</name><dim>65536</dim><dimIncrement>4</dimIncrement>\(text)</cluster>"
+    }
+    #expect(try RegisterDescription(svd: peripheral(text)).peripherals[0].registers.isEmpty)
+  }
+
+  /// Each cluster contains the one before twice.
+  @Test func derivationsThatDoubleAreRefused() {
+    var text = "<cluster><name>C0</name></cluster>"
+    for level in 1..<40 {
+      let inner = "<cluster derivedFrom='P.C\(level - 1)'><name>A</name></cluster>"
+      text += "<cluster><name>C\(level)</name>\(inner)\(inner.replacing("A", with: "B"))</cluster>"
+    }
+    let error = #expect(throws: SVDError.self) { try RegisterDescription(svd: peripheral(text)) }
+    #expect(error?.description.contains("more than 2097152 elements") == true)
   }
 
   /// Whatever is done to a file, it is read or refused.
@@ -167,7 +231,9 @@ struct ReaderTests {
       name: "UART0", base: 0x4000_4000, size: 0x1000, summary: "a<b",
       registers: [
         Register("DATA", 0, sideEffectOnRead: true), Register("STATE", 4, .readOnly, reset: 3, [.field("TXFULL", 0)]),
-        Register("CTRL", 8, width: 2, [.field("MODE", 4..<7)]),
+        Register(
+          "CTRL", 8, width: 2,
+          [.field("MODE", 4..<7, [.init("OFF", 0), .init("ODD", 1, mask: ~6), .init("OTHER", 0, mask: 0)])]),
       ])
     let chip = RegisterDescription(name: "board", peripherals: [part])
     #expect(try RegisterDescription(svd: Array(chip.svd().utf8)) == chip)

@@ -58,27 +58,24 @@ extension Listing {
   fileprivate static func registers(
     _ part: RegisterDescription.Peripheral, _ registers: [Register], _ machine: Machine
   ) -> Listing {
-    var rows: [(name: String, offset: UInt64, register: Register, value: UInt64?)] = []
+    var rows: [(name: String, offset: UInt64, register: Register, value: RegisterValue?)] = []
     for register in registers {
       for index in 0..<min(register.count, 64) {
         let offset = register.offset + UInt64(index) * register.stride
-        let value = register.access == .writeOnly ? nil : machine.space.peek(part.base + offset, size: register.width)
+        let value = RegisterValue(register, at: part.base &+ offset, machine.space)
         rows.append((register.name(at: index), offset, register, value))
       }
     }
     let width = rows.map(\.name.count).max() ?? 0
     let lines = rows.map { row in
-      let value = row.value?.hex0x(digits: 2 * row.register.width) ?? Self.silence(row.register)
+      let value = row.value?.text ?? Self.silence(row.register)
       return trimmed(
         padded(row.name, width) + "  +" + padded(row.offset.hex0x(), 6) + "  " + padded(value, 10) + "  "
-          + (row.value.map { row.register.fieldText($0) } ?? ""))
+          + (row.value.map { row.register.fieldText($0.low) } ?? ""))
     }
     return .custom(
       ["\(part.name) at \(part.base.hex0x())" + (part.summary.isEmpty ? "" : ": " + part.summary)] + lines,
-      .object(
-        rows.map { row in
-          Field(row.name, row.value.map { .hex($0, digits: 2 * row.register.width) } ?? .nothing)
-        }))
+      .object(rows.map { row in Field(row.name, row.value?.item ?? .nothing) }))
   }
 
   private static func silence(_ register: Register) -> String {
@@ -88,25 +85,67 @@ extension Listing {
   fileprivate static func fields(
     _ part: RegisterDescription.Peripheral, _ register: Register, _ machine: Machine
   ) -> Listing {
-    let value =
-      register.access == .writeOnly ? nil : machine.space.peek(part.base + register.offset, size: register.width)
+    let value = RegisterValue(register, at: part.base &+ register.offset, machine.space)
     let first =
-      "\(part.name).\(register.name) at \((part.base + register.offset).hex0x()): "
-      + (value?.hex0x(digits: 2 * register.width) ?? silence(register))
+      "\(part.name).\(register.name) at \((part.base &+ register.offset).hex0x()): "
+      + (value?.text ?? silence(register))
     let width = register.fields.map(\.name.count).max() ?? 0
     let lines = register.fields.map { field in
       let bits =
         field.bits.count == 1 ? "\(field.bits.lowerBound)" : "\(field.bits.upperBound - 1):\(field.bits.lowerBound)"
+      let part = value?[field.bits]
+      let name = part.flatMap { part in part.isWide ? nil : field.name(of: part.low) }
       return trimmed(
-        "  " + padded("[\(bits)]", 7) + "  " + padded(field.name, width) + "  "
-          + (value?.bits(field.bits).hex0x() ?? ""))
+        "  " + padded("[\(bits)]", 7) + "  " + padded(field.name, width) + "  " + (part?.short ?? "")
+          + (name.map { "  " + $0 } ?? ""))
     }
     return .custom(
       [first] + lines,
       .object(
-        [Field("value", value.map { .hex($0, digits: 2 * register.width) } ?? .nothing)]
+        [Field("value", value?.item ?? .nothing)]
           + register.fields.map { field in
-            Field(field.name, value.map { .hex($0.bits(field.bits), digits: 1) } ?? .nothing)
+            Field(field.name, value?[field.bits].field ?? .nothing)
           }))
   }
+}
+
+/// What a register of any width holds.
+private struct RegisterValue {
+  /// Hexadecimal digits, the lowest first.
+  private var nibbles: [UInt8] = []
+
+  /// Nil where a value cannot be had without a side effect.
+  init?(_ register: Register, at address: UInt64, _ space: AddressSpace) {
+    guard register.access != .writeOnly else { return nil }
+    // Accesses have the sizes that buses have: a register of 24 bits is read as one of 32, a wider one word by word.
+    let size = register.width > 8 ? 4 : [1, 1, 2, 4, 4, 8, 8, 8, 8][register.width]
+    for offset in stride(from: 0, to: register.width, by: size) {
+      guard let part = space.peek(address &+ UInt64(offset), size: size) else { return nil }
+      for nibble in 0..<2 * size { nibbles.append(UInt8(part >> UInt64(4 * nibble) & 15)) }
+    }
+    nibbles.removeLast(nibbles.count - 2 * register.width)
+  }
+
+  private init(nibbles: [UInt8]) { self.nibbles = nibbles }
+
+  /// The value of a field.
+  subscript(bits: Range<Int>) -> RegisterValue {
+    var result: [UInt8] = []
+    for (index, bit) in bits.enumerated() {
+      if index % 4 == 0 { result.append(0) }
+      let digit = bit / 4 < nibbles.count ? nibbles[bit / 4] : 0
+      result[index / 4] |= (digit >> UInt8(bit % 4) & 1) << UInt8(index % 4)
+    }
+    return RegisterValue(nibbles: result)
+  }
+
+  var isWide: Bool { nibbles.count > 16 }
+  /// The lowest 64 bits.
+  var low: UInt64 { nibbles.prefix(16).reversed().reduce(0) { $0 << 4 | UInt64($1) } }
+  /// With all its digits.
+  var text: String { "0x" + nibbles.reversed().map { String($0, radix: 16) }.joined() }
+  var short: String { isWide ? text : low.hex0x() }
+  /// As a register, and as a field, in JSON.
+  var item: Value { isWide ? .text(text) : .hex(low, digits: nibbles.count) }
+  var field: Value { isWide ? .text(text) : .hex(low, digits: 1) }
 }
