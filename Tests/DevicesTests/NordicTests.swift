@@ -178,8 +178,35 @@ import Testing
     uart.write(0x00, 0x41)
     #expect(bench.text == "A" && bench.levels == "0")
     uart.receive([1, 2, 3])
+    bench.run(to: 1_000_000, uart)
     #expect(bench.levels == "1" && uart.read(0x18) & 0x10 == 0)
     #expect((0..<3).map { _ in uart.read(0x00) } == [1, 2, 3])
     #expect(uart.read(0x18) & 0x10 != 0 && bench.levels == "0")
+  }
+
+  /// DDI 0183, 2.4.2: the timeout comes 32 bit times after the last character, again and again while any are left.
+  @Test func pl011TimesOutWithWhatIsLeft() throws {
+    let bench = Bench()
+    var node = FakeNode()
+    node.values["clock-frequency"] = [16_000_000]
+    let uart = try PL011(context: bench.context(node))
+    // A divisor of 10: 10 µs a bit.
+    for (offset, value) in [(0x24, 10), (0x2C, 0x70), (0x34, 0x12), (0x38, 0x50), (0x30, 0x301)] as [(UInt64, UInt64)] {
+      uart.write(offset, value)
+    }
+    uart.receive(Array(0..<10))
+    #expect(uart.read(0x3C) & 0x50 == 0x10)
+    var time: UInt64 = 0
+    for byte in 0..<10 as Range<UInt64> {
+      #expect(uart.read(0x00) == byte)
+      #expect(uart.read(0x3C) & 0x10 == (byte < 2 ? 0x10 : 0))
+      uart.write(0x44, 0x40)
+      time += 319_000
+      bench.run(to: time, uart)
+      #expect(uart.read(0x3C) & 0x40 == 0)
+      time += 2000
+      bench.run(to: time, uart)
+      #expect(uart.read(0x3C) & 0x40 == (byte < 9 ? 0x40 : 0))
+    }
   }
 }

@@ -100,7 +100,9 @@ public final class NordicTimer: NordicPeripheral {
     let clearing = state.compare.indices.filter { isShorted($0) }.map { next($0, after: 0) }.min()
     let round = clearing ?? mask + 1
     // A stop ends the first round, and rounds that end with a clear begin with one.
-    guard behind > 3 &* round, clearing == nil || state.seen == 0, !state.compare.indices.contains(where: { isShorted(8 + $0) }) else { return }
+    guard behind > 3 &* round, clearing == nil || state.seen == 0,
+      !state.compare.indices.contains(where: { isShorted(8 + $0) })
+    else { return }
     let whole = behind / round &- 2
     if clearing == nil { state.seen &+= whole &* round } else { state.origin &+= whole &* round }
   }
