@@ -56,6 +56,7 @@ public final class DebugServer: Sendable {
     let listeners: [any Channel]
     let reception: Reception
     let address: Address
+    let socketPath: SocketPath?
   }
 
   public let machine: Machine
@@ -99,8 +100,10 @@ public final class DebugServer: Sendable {
         address = .tcp(host: host, port: listeners.first?.localAddress?.port ?? 0)
       }
       reception.listenToMachine()
+      let socketPath: SocketPath? = if case .unix(let path) = wanted { SocketPath(bound: path) } else { nil }
       let made = Parts(
-        group: group, commands: commands, loop: loop, listeners: listeners, reception: reception, address: address)
+        group: group, commands: commands, loop: loop, listeners: listeners, reception: reception, address: address,
+        socketPath: socketPath)
       parts.withLock { $0 = made }
     } catch {
       Self.shutDown(group, commands)
@@ -118,7 +121,7 @@ public final class DebugServer: Sendable {
     parts.reception.close()
     // A socket that is closed already is what is wanted.
     for listener in parts.listeners { try? listener.close().wait() }
-    if case .unix(let path) = parts.address { Listener.remove(path) }
+    parts.socketPath?.remove()
     Self.shutDown(parts.group, parts.commands)
   }
 

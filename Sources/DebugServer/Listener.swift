@@ -22,12 +22,11 @@ struct Listener {
     case .unix(let path):
       return [
         try words(for: address) {
-          do {
-            return try bootstrap(isTCP: false).bind(unixDomainSocketPath: path).wait()
-          } catch let error as IOError where error.errnoCode == EADDRINUSE && isStale(path) {
-            Self.remove(path)
-            return try bootstrap(isTCP: false).bind(unixDomainSocketPath: path).wait()
+          do throws(SocketPath.Obstacle) { try SocketPath.clear(path) } catch {
+            if error == .inUse { throw DebugServerError.addressInUse(address) }
+            throw DebugServerError.cannotListen(address, reason: "\(error); choose another path with -gdb unix:PATH")
           }
+          return try bootstrap(isTCP: false).bind(unixDomainSocketPath: path).wait()
         }
       ]
     }
@@ -72,8 +71,6 @@ struct Listener {
     }
   }
 
-  static func remove(_ path: String) { _ = unsafe unlink(path) }
-
   private func bootstrap(isTCP: Bool) -> ServerBootstrap {
     let bootstrap = ServerBootstrap(group: group)
       .childChannelInitializer { [reception] channel in
@@ -84,17 +81,5 @@ struct Listener {
     guard isTCP else { return bootstrap }
     return bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-  }
-
-  /// Whether the socket at `path` was left behind by a program that is gone.
-  private func isStale(_ path: String) -> Bool {
-    do {
-      try ClientBootstrap(group: group).connect(unixDomainSocketPath: path).wait().close().wait()
-      return false
-    } catch let error as IOError {
-      return error.errnoCode == ECONNREFUSED
-    } catch {
-      return false
-    }
   }
 }

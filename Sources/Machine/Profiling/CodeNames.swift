@@ -49,51 +49,79 @@ extension Machine {
   /// fixed by perf (tools/perf/Documentation/jit-interface.txt).
   ///
   /// After a flush of the code cache the file starts anew: samples from before the last one get wrong names or none.
-  /// - Parameter path: another file.
-  public func writePerfMap(to path: String? = nil) throws(MachineError) {
-    try nameCode(PerfMap(path ?? P_tmpdir + "/perf-\(getpid()).map"))
+  /// - Parameters:
+  ///   - path: another file.
+  ///   - onFailure: called once, with words for the user, when writing fails; the file then ends there.
+  public func writePerfMap(
+    to path: String? = nil, onFailure: @escaping (String) -> Void = { _ in }
+  ) throws(MachineError) {
+    try checkMachineCode()
+    let file = try TraceFile(path ?? P_tmpdir + "/perf-\(getpid()).map", onFailure)
+    engine.add(CodeNames(symbols, engine, PerfMap(file)))
   }
 
   /// Writes each translation block with its code and the time to `jit-PID.dump` in `folder`, for `perf inject --jit`.
+  /// - Parameter onFailure: as of ``writePerfMap(to:onFailure:)``.
   /// - Returns: the file's path.
   @discardableResult
-  public func writeJITDump(inFolder folder: String) throws(MachineError) -> String {
+  public func writeJITDump(
+    inFolder folder: String, onFailure: @escaping (String) -> Void = { _ in }
+  ) throws(MachineError) -> String {
+    try checkMachineCode()
     let path = folder + "/jit-\(getpid()).dump"
-    try nameCode(JITDump(path))
+    engine.add(CodeNames(symbols, engine, JITDump(try TraceFile(path, onFailure))))
     return path
   }
 
-  private func nameCode(_ sink: any CodeSink) throws(MachineError) {
+  private func checkMachineCode() throws(MachineError) {
     guard engine.host.sharedCode != nil else {
       throw .badInput("the host back end '\(engine.hostName)' makes no machine code that a profiler could name")
     }
-    engine.add(CodeNames(symbols, engine, sink))
   }
 }
 
 /// A file that is written at once, so that nothing is lost however the process ends.
-struct TraceFile: ~Copyable {
+final class TraceFile {
   let descriptor: Int32
+  private let path: String
+  private let onFailure: (String) -> Void
+  private var hasFailed = false
 
-  init(_ path: String) throws(MachineError) {
-    descriptor = unsafe open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o644)
+  /// Makes the file anew. Its name can be foreseen, and its folder be everybody's: what is there is replaced only if it is
+  /// an ordinary file of this user, with no other name.
+  init(_ path: String, _ onFailure: @escaping (String) -> Void) throws(MachineError) {
+    self.path = path
+    self.onFailure = onFailure
+    descriptor = unsafe open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
-      throw .badInput("\(path) cannot be written: \(HostFile.reason(errno)); choose another place")
+      let reason = errno == ELOOP ? "it is a symbolic link" : HostFile.reason(errno)
+      throw .badInput("\(path) cannot be written: \(reason); choose another place")
     }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1,
+      status.st_uid == geteuid()
+    else { throw .badInput("\(path) is not a file of yours alone, and stays as it is; remove it") }
+    truncate()
   }
 
   deinit { close(descriptor) }
 
   func append(_ bytes: [UInt8]) {
     var start = 0
-    while start < bytes.count {
+    while start < bytes.count, !hasFailed {
       let written = unsafe bytes.withUnsafeBytes {
         unsafe write(descriptor, $0.baseAddress! + start, bytes.count - start)
       }
-      guard written > 0 else { return }
-      start += written
+      if written < 0, errno == EINTR { continue }
+      if written < 0 { fail(errno) }
+      start += max(0, written)
     }
   }
 
-  func truncate() { _ = ftruncate(descriptor, 0) }
+  func truncate() { if ftruncate(descriptor, 0) != 0 { fail(errno) } }
+
+  private func fail(_ number: Int32) {
+    hasFailed = true
+    onFailure("\(path): \(HostFile.reason(number))")
+  }
 }

@@ -21,8 +21,7 @@ import Glibc
   private static var load: UInt32 { 0 }
   private static var markerSize: Int { 4096 }
 
-  init(_ path: String) throws(MachineError) {
-    let file = try TraceFile(path)
+  init(_ file: TraceFile) {
     var header = Bytes()
     header.add(Self.magic)
     header.add(UInt32(1))

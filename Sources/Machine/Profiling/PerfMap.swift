@@ -4,7 +4,7 @@
 final class PerfMap: CodeSink {
   private let file: TraceFile
 
-  init(_ path: String) throws(MachineError) { file = try TraceFile(path) }
+  init(_ file: TraceFile) { self.file = file }
 
   func add(_ name: String, at address: UInt64, _ code: [UInt8]) {
     file.append(Array((String(address, radix: 16) + " " + String(code.count, radix: 16) + " " + name + "\n").utf8))
