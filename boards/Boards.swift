@@ -6,11 +6,12 @@ import Glibc
 public enum Boards {
   /// The folder that holds them: `$MARTLET_BOARDS`, else what was built with the running program and stands beside it,
   /// else what was installed with it.
-  public static let folder: String? = {
-    let variable = unsafe getenv("MARTLET_BOARDS").map { unsafe String(cString: $0) }
-    let installed = programFolder.map { [$0 + "/martlet_Boards.resources", $0 + "/../share/martlet/boards"] }
-    let candidates: [String] = (variable.map { [$0] } ?? []) + (installed ?? [])
-    return candidates.first { unsafe access($0, R_OK | X_OK) == 0 }
+  public static let folder: String? = places.first { unsafe access($0, R_OK | X_OK) == 0 }
+
+  /// Where ``folder`` is looked for.
+  public static let places: [String] = {
+    if let variable = unsafe getenv("MARTLET_BOARDS") { return [unsafe String(cString: variable)] }
+    return programFolder.map { [$0 + "/martlet_Boards.resources", $0 + "/../share/martlet/boards"] } ?? []
   }()
 
   /// Names that ``path(_:)`` knows, sorted.

@@ -151,7 +151,7 @@ public final class DebugServer: Sendable {
       parts.loop.execute { parts.reception.finish(reason).whenComplete { _ in isDone.change { $0 = true } } }
     }
     _ = isDone.wait(nanoseconds: UInt64(max(0, seconds) * 1e9)) { $0 ? true : nil }
-    if case .unix(let path) = parts.address { Listener.remove(path) }
+    parts.socketPath?.remove()
   }
 
   private static func shutDown(_ group: MultiThreadedEventLoopGroup, _ commands: NIOThreadPool) {

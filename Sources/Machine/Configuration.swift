@@ -102,8 +102,9 @@ public struct MachineConfiguration: Sendable {
   public var svd: String?
   /// Stop instead of restarting when the guest resets the machine.
   public var noReboot = false
-  /// Sleep while all vCPUs wait, so that virtual time does not run ahead of the user's clock.
-  public var paced = false
+  /// Wait so that virtual time does not run ahead of the user's clock: at most so many seconds of it to one of the
+  /// user's. Nil: no waiting.
+  public var realtime: Double?
   /// Instructions between looks at the host's input, and until the next hart's turn; nil for a choice by the number of
   /// harts.
   public var quantum: UInt64?

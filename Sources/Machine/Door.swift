@@ -64,10 +64,12 @@ final class Door: @unchecked Sendable {
     }
   }
 
-  /// Sleeps until work arrives, the door is closed, or `nanoseconds` have passed.
-  func wait(nanoseconds: UInt64? = nil) {
-    let arrival: (inout State) -> Void? = { $0.work.isEmpty && !$0.isClosed ? nil : () }
-    if let nanoseconds { state.wait(nanoseconds: nanoseconds, until: arrival) } else { state.wait(until: arrival) }
+  /// Sleeps until work arrives or the door is closed; not before ``open()``, when none could come.
+  func wait() { state.wait { $0.isOpen && $0.work.isEmpty && !$0.isClosed ? nil : () } }
+
+  /// The same, for `nanoseconds` at most. Returns whether there is work.
+  func wait(nanoseconds: UInt64) -> Bool {
+    state.wait(nanoseconds: nanoseconds) { $0.work.isEmpty && !$0.isClosed ? nil : () } != nil
   }
 
   func close() {

@@ -1,8 +1,7 @@
-// Owns what comes from the host while the guest runs: when it takes effect, its record, its replay, and pacing.
+// Owns what comes from the host while the guest runs: when it takes effect, its record and its replay.
 
 import Bus
 import Engine
-import Glibc
 
 /// Characters that took effect at a point in virtual time.
 public struct RecordedInput: Codable, Sendable, Equatable {
@@ -17,10 +16,11 @@ public struct RecordedInput: Codable, Sendable, Equatable {
   }
 }
 
-/// The user's clock (ns) and the guest's at the start of a wait.
-struct Pacing {
-  var wall: UInt64
-  var virtual: UInt64
+/// What happens to the list of inputs that took effect.
+public enum InputChange: Sendable {
+  case added(RecordedInput)
+  /// The machine went back to a snapshot: these are left.
+  case replaced([RecordedInput])
 }
 
 extension Machine {
@@ -42,8 +42,9 @@ extension Machine {
 
   private func deliver(_ input: RecordedInput) {
     recorded.append(input)
+    inputObserver?(.added(input))
     clock.now = input.ticks &* clock.nanosecondsPerInstruction
-    if configuration.semihosting, input.device == consolePath {
+    if configuration.semihosting, input.device == semihostingConsole?.path ?? consolePath {
       inputWaiters.removeAll()
       if semihosting.type(input.bytes) { return }
     }
@@ -55,49 +56,6 @@ extension Machine {
 
   /// Where input from the user goes: the first character device, or none of the board's.
   public var consolePath: String {
-    devices.first { $0.device is any CharacterDevice }?.path ?? "/semihosting"
-  }
-
-  /// All vCPUs wait and no event will come: sleeps until somebody sends something.
-  func waitForInput() {
-    pacing = nil
-    if pendingInput.isEmpty { door.wait(nanoseconds: 50_000_000) }
-  }
-
-  /// While all vCPUs wait, keeps the guest's time from running ahead of the user's: sleeps until `end` (ticks) is due.
-  func pace(from start: UInt64, until end: UInt64) {
-    guard configuration.paced else { return }
-    let unit = clock.nanosecondsPerInstruction
-    let wall = wallNanoseconds()
-    let begin = pacing ?? Pacing(wall: wall, virtual: start &* unit)
-    pacing = begin
-    let due = begin.wall &+ (end &* unit &- begin.virtual)
-    if due > wall { door.wait(nanoseconds: due - wall) }
-  }
-
-  private func wallNanoseconds() -> UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
-  }
-}
-
-/// Starts the machine's thread, with a stack that suits the host's code.
-enum MachineThread {
-  private final class Body {
-    let run: () -> Void
-    init(_ run: @escaping () -> Void) { self.run = run }
-  }
-
-  static func spawn(_ body: @escaping () -> Void) {
-    var thread = pthread_t()
-    let argument = unsafe Unmanaged.passRetained(Body(body)).toOpaque()
-    unsafe pthread_create(
-      &thread, nil,
-      { argument in
-        if let argument = unsafe argument { unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run() }
-        return nil
-      }, argument)
-    pthread_detach(thread)
+    devices.first { $0.device is any CharacterDevice }?.path ?? HostConsole.ownPath
   }
 }

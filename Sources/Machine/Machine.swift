@@ -30,6 +30,12 @@ public final class Machine: @unchecked Sendable {
   public internal(set) var boot = BootPlan()
   public internal(set) var symbols = SymbolTable()
   let controller: PowerController
+  /// Through which slow readers of output hold the guest. To be set before ``start()``.
+  public var gate = OutputGate()
+  /// To be set before ``start()``; nil: the first character device is the console.
+  public var semihostingConsole: HostConsole?
+  /// Told of each input before the guest gets it, on the machine's thread.
+  public var inputObserver: (@Sendable (InputChange) -> Void)?
   lazy var semihosting = Semihosting(configuration)
   public internal(set) var interruptLines: [IRQLine] = []
 
@@ -50,8 +56,8 @@ public final class Machine: @unchecked Sendable {
   var stepRequest: RunRequest?
   /// Told of each stop, on the machine's thread.
   public var stopObservers: [@Sendable (StopEvent) -> Void] = []
-  /// Set while all vCPUs wait and time is paced.
-  var pacing: Pacing?
+  /// Holds virtual time back to the user's clock; nil: it runs as fast as the host can.
+  var pace: Pace?
   /// Passes a call of semihosting to a debugger, on the machine's thread, with its number. Returns false if there is
   /// none; otherwise ``finishFileCall(_:number:)`` follows.
   public var fileCallHandler: (@Sendable (RemoteFileCall, _ number: UInt64) -> Bool)?
@@ -77,6 +83,7 @@ public final class Machine: @unchecked Sendable {
     self.events = events
     self.tree = tree
     self.controller = controller
+    pace = configuration.realtime.map { Pace(factor: $0) }
   }
 
   deinit { directory.removeAll() }
@@ -94,6 +101,7 @@ public final class Machine: @unchecked Sendable {
     perform { machine in
       guard !machine.isRunning, !machine.waitsForDebugger else { return }
       if case .exited = machine.lastStop { machine.resetHard() }
+      machine.pace?.end()
       machine.stepRequest = request
       if case .run = request { machine.stepRequest = nil }
       for vcpu in machine.engine.vcpus { machine.engine.passBreakpoint(vcpu, passesBreakpoints) }

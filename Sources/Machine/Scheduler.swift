@@ -7,12 +7,13 @@ extension Machine {
   public func start() {
     door.onArrival = { [engine] in engine.requestStop() }
     door.open()
-    MachineThread.spawn { [self] in
+    gate.observe { [door] in door.post {} }
+    HostThread.spawn { [self] in
       door.own()
       while door.serve() {
         engine.clearStopRequest()
         if !door.isEmpty { continue }
-        if isRunning { runSlice() } else { door.wait() }
+        if isRunning, !gate.isClosed || stepRequest != nil { runSlice() } else { door.wait() }
       }
     }
   }
@@ -35,12 +36,10 @@ extension Machine {
     let quantum = configuration.quantum ?? (engine.vcpus.count == 1 ? 400_000 : 100_000)
     roundTarget = (start / quantum + 1) * quantum
     let isIdle = engine.vcpus.allSatisfy(isAtRest)
-    if isIdle && (!configuration.paced || events.nextDeadline == .max) { roundTarget = .max }
+    if isIdle { roundTarget = .max }
     limitRound()
     if let next = replay.first { roundTarget = min(roundTarget, max(next.ticks, start)) }
-    guard roundTarget != .max else { return waitForInput() }
-    isRoundOver = false
-    if isIdle { pace(from: start, until: roundTarget) } else { pacing = nil }
+    isRoundOver = isIdle && !idle(from: start)
   }
 
   /// Ends the round at the next event.
@@ -77,7 +76,7 @@ extension Machine {
         if !settle(outcome, hart: nextHart) { return }
       }
     }
-    endRound()
+    if isDue(roundTarget) { endRound() }
   }
 
   /// After the last hart of the round, goes back to the first if one was passed over.
@@ -103,7 +102,7 @@ extension Machine {
 
   /// Whether nothing but an interrupt, an event or input makes a vCPU go on.
   private func isAtRest(_ vcpu: VCPU) -> Bool {
-    vcpu.isHalted || vcpu.isWaiting && !guest.wakesFromWait(vcpu.state) || inputWaiters.contains(vcpu.number)
+    vcpu.isHalted || (vcpu.isWaiting || inputWaiters.contains(vcpu.number)) && !guest.wakesFromWait(vcpu.state)
   }
 
   private func endRound() {

@@ -39,6 +39,21 @@ struct SemihostingConsole: Sendable {
   var isRead = false
 }
 
+/// The host's side of the console that a guest has by semihosting.
+public struct HostConsole {
+  public var output: any CharacterBackend
+  /// The path to which input for it is injected: that of a character device which shares it, or ``ownPath``.
+  public var path: String
+
+  /// For input that goes to no device.
+  public static let ownPath = "/semihosting"
+
+  public init(output: any CharacterBackend, path: String = Self.ownPath) {
+    self.output = output
+    self.path = path
+  }
+}
+
 /// The host's side of semihosting for one machine: open files, the last error, the console.
 final class Semihosting {
   enum Outcome: Equatable {

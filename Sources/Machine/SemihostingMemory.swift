@@ -2,7 +2,6 @@
 
 import Bus
 import Engine
-import Glibc
 import GuestKit
 
 /// A parameter leads to an address that is no memory.
@@ -79,19 +78,12 @@ struct SemihostingMemory {
     throw SemihostingFault()
   }
 
-  /// Writes to the machine's console: its first connected character device, or the standard output of this process if
-  /// the board has none.
+  /// Writes to the console that was chosen, or to that of the first connected character device.
   func writeConsole(_ bytes: [UInt8]) {
-    if let console = machine.devices.lazy.compactMap({ $0.device.context.characters }).first {
-      console.write(bytes)
-    } else {
-      var done = 0
-      while done < bytes.count {
-        let count = unsafe bytes[done...].withUnsafeBytes { unsafe Glibc.write(1, $0.baseAddress, $0.count) }
-        guard count > 0 else { return }
-        done += count
-      }
-    }
+    let console =
+      machine.semihostingConsole?.output
+      ?? machine.devices.lazy.compactMap({ $0.device.context.characters }).first
+    console?.write(bytes)
   }
 
   /// Logs once that the guest wanted something that does not exist here.

@@ -94,9 +94,12 @@ extension Machine {
     }
     clock.now = snapshot.now
     events.restore(snapshot.events)
-    recorded.removeLast(max(0, recorded.count - snapshot.inputCount))
+    if recorded.count > snapshot.inputCount {
+      recorded.removeLast(recorded.count - snapshot.inputCount)
+      inputObserver?(.replaced(recorded))
+    }
     replay = snapshot.replay
-    pacing = nil
+    pace?.end()
     if !isRunning { lastStop = .requested }
     roundTarget = snapshot.roundTarget
     nextHart = snapshot.nextHart

@@ -6,8 +6,10 @@ import Glibc
 enum Demo {
   static func run(_ words: [String]) throws(Failure) -> Int32 {
     guard let firmware = Boards.file("riscv/demo/demo.elf") else {
+      _ = try Listings.boardNames()
       throw Failure(
-        code: .internalError, message: "the demo firmware was not found; set MARTLET_BOARDS to the folder of boards")
+        code: .internalError,
+        message: "the demo firmware was not found among the boards; set MARTLET_BOARDS to the folder of boards")
     }
     let extra = try ArgumentVector.normalize(words)
     var flags = ["-M", "virt", "--kernel", firmware]
@@ -15,11 +17,11 @@ enum Demo {
       if let port = freePort() { flags += ["--gdb", "tcp::\(port)"] }
     }
     let plan = try Plan(Martlet.parse(flags + extra))
-    if !extra.contains("--dry-run") { introduce(plan, firmware) }
+    if !extra.contains("--dry-run") { try introduce(plan, firmware) }
     return try Martlet.run(plan, extra)
   }
 
-  private static func introduce(_ plan: Plan, _ firmware: String) {
+  private static func introduce(_ plan: Plan, _ firmware: String) throws(Failure) {
     var text = """
       Martlet demo: a bare-metal RISC-V firmware on the board 'virt'. It takes 100 timer interrupts a second, works
       on a buffer in memory, and prints a line each second. Its source is \(firmware.dropLast(4)).c
@@ -38,7 +40,7 @@ enum Demo {
 
         """
     }
-    Descriptors.write(Array((text + "\n").utf8), to: 1)
+    try StandardOutput.show(text)
   }
 
   /// The first port from GDB's usual one on that nobody listens at.

@@ -19,6 +19,8 @@ enum Ending: Equatable, Sendable {
   case quit
   /// Nobody reads the output any more.
   case outputClosed
+  /// Output cannot be written: where, and the host's reason.
+  case outputFailed(String)
   case signal(Int32)
 }
 
@@ -27,6 +29,8 @@ final class Verdict: Sendable {
   let descriptor: Int32
   private let writeEnd: Int32
   private let ending = Mutex<Ending?>(nil)
+  private let urgency = Atomic<Bool>(false)
+  private let failure = Mutex<String?>(nil)
 
   init() throws(Failure) {
     var ends: [Int32] = [-1, -1]
@@ -37,14 +41,22 @@ final class Verdict: Sendable {
   }
 
   func reach(_ reason: Ending) {
+    if case .outputFailed(let text) = reason { failure.withLock { $0 = $0 ?? text } }
+    if reason.isUrgent { urgency.store(true, ordering: .releasing) }
     let isFirst = ending.withLock { current in
       defer { current = current ?? reason }
       return current == nil
     }
-    if isFirst { Descriptors.write([1], to: writeEnd) }
+    if isFirst { _ = Descriptors.write([1], to: writeEnd) }
   }
 
   var reached: Ending? { ending.withLock { $0 } }
+
+  /// What output cannot be written, be it after the end was reached.
+  var outputFailure: String? { failure.withLock { $0 } }
+
+  /// Whether somebody waits for the end, be it with output unread.
+  var isUrgent: Bool { urgency.load(ordering: .acquiring) }
 }
 
 extension Ending {
@@ -63,7 +75,16 @@ extension Ending {
     case .exited(let code): .exited(code)
     case .reset: .exited(0)
     case .signal(let number): .killed(UInt8(truncatingIfNeeded: number))
-    case .expected, .timeout, .instructionLimit, .lockedUp, .failed, .quit, .outputClosed: .killed(UInt8(SIGKILL))
+    case .expected, .timeout, .instructionLimit, .lockedUp, .failed, .quit, .outputClosed, .outputFailed:
+      .killed(UInt8(SIGKILL))
+    }
+  }
+
+  /// The user or a limit has put an end to the run, rather than the guest.
+  fileprivate var isUrgent: Bool {
+    switch self {
+    case .timeout, .quit, .signal, .outputClosed, .outputFailed: true
+    case .exited, .reset, .expected, .instructionLimit, .lockedUp, .failed: false
     }
   }
 
@@ -86,6 +107,7 @@ extension Ending {
       )
     case .lockedUp(let text): return (code(.lockUp), text)
     case .failed(let text): return (code(.internalError), text)
+    case .outputFailed(let text): return (code(.outputFailed), text)
     case .signal(let number): return (128 + number, nil)
     }
   }

@@ -14,6 +14,8 @@ enum ExitCode: Int32, CaseIterable {
   case lockUp = 4
   /// A fault of Martlet or a limit of this host.
   case internalError = 5
+  /// Output is lost: a disk is full, or nobody read it to the end.
+  case outputFailed = 6
 
   var meaning: String {
     switch self {
@@ -23,6 +25,7 @@ enum ExitCode: Int32, CaseIterable {
     case .timeout: "--timeout ran out"
     case .lockUp: "the guest is locked up"
     case .internalError: "a fault of Martlet or a limit of this host"
+    case .outputFailed: "output is lost: a disk is full, or nobody read it to the end"
     }
   }
 }

@@ -1,26 +1,24 @@
-// Owns the file of `--record` and `--replay`: what the guest was given, and when.
+// Owns the form of the file of `--record` and `--replay`: what the guest was given, and when.
 
-import Glibc
 import Machine
 
 /// One input a line: ticks, device path, bytes in hexadecimal; after a line that names the format.
 enum InputRecord {
-  private static let header = "martlet input 1"
+  static let header = "martlet input 1"
 
-  static func save(_ inputs: [RecordedInput], to descriptor: Int32) {
-    var text = header + "\n"
-    for input in inputs {
-      let digits = input.bytes.map { byte in String(byte >> 4, radix: 16) + String(byte & 15, radix: 16) }.joined()
-      text += "\(input.ticks) \(input.device) \(digits)\n"
-    }
-    Descriptors.write(Array(text.utf8), to: descriptor)
+  static func line(_ input: RecordedInput) -> String {
+    let digits = input.bytes.map { byte in String(byte >> 4, radix: 16) + String(byte & 15, radix: 16) }.joined()
+    return "\(input.ticks) \(input.device) \(digits)\n"
   }
 
+  /// - Returns: the inputs. A last line without its end is one that was being written as the program was killed: it is
+  ///   left out.
   static func load(_ path: String) throws(Failure) -> [RecordedInput] {
     let bytes: [UInt8]
     do throws(MachineError) { bytes = try HostFile.read(path) } catch { throw .usage("--replay: \(error)") }
     var inputs: [RecordedInput] = []
-    for (index, line) in String(decoding: bytes, as: UTF8.self).split(separator: "\n").enumerated() {
+    let whole = bytes.prefix((bytes.lastIndex(of: 0x0A) ?? -1) + 1)
+    for (index, line) in String(decoding: whole, as: UTF8.self).split(separator: "\n").enumerated() {
       if index == 0, line == header { continue }
       let words = line.split(separator: " ", omittingEmptySubsequences: false)
       guard index > 0, words.count == 3, let ticks = UInt64(words[0]), let bytes = decode(words[2]) else {

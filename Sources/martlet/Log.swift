@@ -4,13 +4,22 @@ import Glibc
 import GuestKit
 
 enum Log {
-  static func note(_ text: String) { Descriptors.write(Array("martlet: \(text)\n".utf8), to: 2) }
+  /// Milliseconds that a message may wait for the reader of standard error.
+  private static let patience: Int32 = 500
+
+  static func note(_ text: String) {
+    var wait = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
+    guard unsafe poll(&wait, 1, patience) == 1 else { return }
+    _ = Descriptors.write(Array("martlet: \(text)\n".utf8), to: 2)
+  }
 
   /// A function for the machine that writes lines of the chosen items to a file (`-D`) or standard error.
-  static func sink(_ items: Set<LogItem>, file: String?) throws(Failure) -> (LogItem, String) -> Void {
-    let descriptor = if let file { try Descriptors.open(file, of: "-D") } else { Int32(2) }
+  static func sink(
+    _ items: Set<LogItem>, file: String?, _ outputs: Outputs
+  ) throws(Failure) -> (LogItem, String) -> Void {
+    let output = if let file { try outputs.file(file, of: "-D") } else { outputs.standardError }
     return { item, text in
-      if items.contains(item) { Descriptors.write(Array("\(text)\n".utf8), to: descriptor) }
+      if items.contains(item) { output.write(text + "\n") }
     }
   }
 }

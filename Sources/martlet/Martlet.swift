@@ -7,6 +7,7 @@ import Glibc
 enum Martlet {
   static func main() {
     do throws(Failure) {
+      try Descriptors.prepare()
       exit(try run(Array(CommandLine.arguments.dropFirst())))
     } catch {
       Log.note(error.message)
@@ -16,8 +17,12 @@ enum Martlet {
 
   private static func run(_ words: [String]) throws(Failure) -> Int32 {
     if words.first == "demo" { return try Demo.run(Array(words.dropFirst())) }
+    if words.first == "--generate-completion-script" {
+      try StandardOutput.show(Completion.script(for: words.dropFirst().first))
+      return ExitCode.success.rawValue
+    }
     let words = try ArgumentVector.normalize(words)
-    guard !show(listingFor: words) else { return ExitCode.success.rawValue }
+    guard try !show(listingFor: words) else { return ExitCode.success.rawValue }
     return try run(Plan(parse(words)), words)
   }
 
@@ -25,7 +30,7 @@ enum Martlet {
   static func run(_ plan: Plan, _ words: [String]) throws(Failure) -> Int32 {
     for note in plan.notes { Log.note(note) }
     if words.contains("--dry-run") {
-      print(plan.summary.joined(separator: "\n"))
+      try StandardOutput.show(plan.summary.joined(separator: "\n"))
       return ExitCode.success.rawValue
     }
     return try Session(plan).run()
@@ -37,18 +42,18 @@ enum Martlet {
       return try Options.parse(words)
     } catch {
       guard Options.exitCode(for: error).isSuccess else { throw .usage(Options.message(for: error)) }
-      print(Options.fullMessage(for: error))
+      try StandardOutput.show(Options.fullMessage(for: error))
       exit(ExitCode.success.rawValue)
     }
   }
 
   /// `-M help` and its like. Returns whether one was asked for.
-  private static func show(listingFor words: [String]) -> Bool {
+  private static func show(listingFor words: [String]) throws(Failure) -> Bool {
     for (flag, word) in zip(words, words.dropFirst()) where word == "help" || word == "?" {
       switch flag {
-      case "-M", "--machine": print(Listings.boards)
-      case "--cpu": print(Listings.models(Parts.registry))
-      case "-d": print(Listings.logItems)
+      case "-M", "--machine": try StandardOutput.show(Listings.boards())
+      case "--cpu": try StandardOutput.show(Listings.models(Parts.registry))
+      case "-d": try StandardOutput.show(Listings.logItems)
       default: continue
       }
       return true

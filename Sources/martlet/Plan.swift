@@ -13,6 +13,8 @@ struct Plan {
   /// One for each serial device, the console's first.
   var serial: [Port] = []
   var monitor: Port = .none
+  /// Where semihosting's console is; nil: at the host's.
+  var semihostingConsole: Port?
   /// `tcp:HOST:PORT` or `unix:PATH`.
   var gdb: Port?
   var startStopped = false
@@ -58,13 +60,10 @@ struct Plan {
       return try readable(machine, of: "-M")
     }
     guard let path = Boards.path(machine) else {
-      guard !Boards.names.isEmpty else {
-        throw Failure(
-          code: .internalError, message: "the folder of boards was not found; set MARTLET_BOARDS to where it is")
-      }
-      let hint = ArgumentVector.nearest(machine, among: Boards.names).map { "; did you mean '\($0)'?" } ?? ";"
+      let names = try Listings.boardNames()
+      let hint = ArgumentVector.nearest(machine, among: names).map { "; did you mean '\($0)'?" } ?? ";"
       throw .usage(
-        "-M: no board is called '\(machine)'\(hint) there are: \(Boards.names.joined(separator: ", ")), or give the path of"
+        "-M: no board is called '\(machine)'\(hint) there are: \(names.joined(separator: ", ")), or give the path of"
           + " a .dts or .dtb")
     }
     return path
@@ -136,6 +135,9 @@ struct Plan {
       case "enable": configuration.semihosting = try Value.isOn(value, of: "-semihosting-config enable")
       case "on", "off": configuration.semihosting = parts[0] == "on"
       case "userspace": break
+      case "chardev":
+        semihostingConsole = try Value.port(
+          "chardev:\(value)", of: "-semihosting-config", backends: Value.characterBackends(options.chardev))
       case "arg": configuration.semihostingArguments.append(String(value))
       case "root": configuration.semihostingRoot = try Self.readable(String(value), of: "-semihosting-config root")
       case "target":
@@ -145,7 +147,8 @@ struct Plan {
         configuration.semihostingTarget = target
       default:
         throw .usage(
-          "-semihosting-config: '\(parts[0])' is not understood; there are: enable, target, root, arg, userspace")
+          "-semihosting-config: '\(parts[0])' is not understood; there are: enable, target, root, chardev, arg,"
+            + " userspace")
       }
     }
     if configuration.semihostingArguments.isEmpty {
@@ -229,14 +232,29 @@ struct Plan {
     guard hasImage else {
       throw .usage("there is nothing to run; give -bios, -kernel or -device loader,file=…, or try 'martlet demo'")
     }
-    let talks = serial.contains { port in
+    configuration.realtime = try realtime(options)
+  }
+
+  /// Seconds of virtual time to one of the user's; nil: as fast as it goes, which is for those that nobody looks at.
+  private func realtime(_ options: Options) throws(Failure) -> Double? {
+    let followsHost = !configuration.engine.interrupts.isDeterministic
+    if let text = options.realtime {
+      let factor = try Value.realtime(text)
+      guard !followsHost || factor == nil || factor == 1 else {
+        throw .usage(
+          "--realtime \(text): with --interrupts \(options.interrupts ?? "") virtual time is the host's; use on")
+      }
+      return factor
+    }
+    if followsHost { return 1 }
+    let hasUser = ([monitor] + serial).contains { port in
       switch port {
-      case .pty, .tcp, .unix, .pipe: true
-      case .terminal: isatty(0) != 0
-      case .file, .none: false
+      case .pty, .tcp, .unix: true
+      case .terminal: isatty(0) != 0 || isatty(1) != 0
+      case .pipe, .file, .none: false
       }
     }
-    configuration.paced = talks && replay == nil
+    return hasUser && replay == nil ? 1 : nil
   }
 
   private mutating func noteIgnored(_ options: Options) throws(Failure) {
@@ -278,6 +296,7 @@ struct Plan {
     add("timeout", timeout)
     add("expect", expect)
     add("instructions", set.instructionLimit)
+    add("realtime", set.realtime)
     if set.semihosting { lines.append("semihosting \(set.semihostingArguments.joined(separator: " "))") }
     if startStopped { lines.append("stopped at start") }
     return lines

@@ -12,10 +12,14 @@ final class Session {
   private let verdict: Verdict
   private let loop: EventLoop
   private let machine: Machine
+  private let outputs: Outputs
   private let lines: [SerialLine]
-  private let recordFile: Int32?
+  /// The host's own console: the serial line at the terminal, or one that belongs to no device.
+  private let hostLine: SerialLine
+  private let connections: Connections
   private var server: DebugServer?
   private var console: TerminalConsole?
+  private let start = EventLoop.now
 
   init(_ plan: Plan) throws(Failure) {
     self.plan = plan
@@ -24,14 +28,17 @@ final class Session {
     // First of all: threads inherit the mask.
     Terminal.catchSignals { verdict.reach(.signal($0)) }
     loop = EventLoop(verdict)
-    // A board without any serial port still gets a line, for what semihosting writes.
-    lines = (0..<max(1, plan.serial.count)).map { _ in SerialLine(expected: plan.expect, verdict) }
-    let log = try Log.sink(plan.logItems, file: plan.logFile)
+    outputs = Outputs(verdict)
+    connections = Connections(loop, outputs)
+    lines = plan.serial.map { _ in SerialLine(expected: plan.expect, verdict) }
+    let atTerminal = plan.serial.firstIndex(where: \.isTerminal)
+    hostLine = if let atTerminal { lines[atTerminal] } else { SerialLine(expected: plan.expect, verdict) }
+    hostLine.connect(outputs.standard)
+    let log = try Log.sink(plan.logItems, file: plan.logFile, outputs)
     let inputs = if let path = plan.replay { try InputRecord.load(path) } else { [RecordedInput]() }
-    recordFile = if let path = plan.record { try Descriptors.open(path, of: "--record") } else { nil }
     do throws(MachineError) {
       // RTT shares the first line with the device that was the console.
-      let backends = plan.configuration.rtt ? [lines[0]] + lines : lines
+      let backends = plan.configuration.rtt ? lines.prefix(1) + lines : lines
       machine = try Machine.make(plan.configuration, registry: Parts.registry, backends: backends, log: log)
     } catch {
       switch error {
@@ -40,13 +47,16 @@ final class Session {
       }
     }
     for note in machine.notes { Log.note(note) }
+    machine.gate = outputs.gate
     do throws(MachineError) {
-      if plan.perfMap { try machine.writePerfMap() }
-      if let folder = plan.jitDump { try machine.writeJITDump(inFolder: folder) }
+      if plan.perfMap { try machine.writePerfMap { verdict.reach(.outputFailed("--perf-map: \($0)")) } }
+      if let folder = plan.jitDump {
+        try machine.writeJITDump(inFolder: folder) { verdict.reach(.outputFailed("--jitdump: \($0)")) }
+      }
     } catch { throw .usage("\(plan.perfMap ? "--perf-map" : "--jitdump"): \(error)") }
     if let place = plan.itm {
       let sink: any TraceSink =
-        place == "console" ? ConsoleTrace(lines[0]) : FileTrace(try Descriptors.open(place, of: "--itm"))
+        place == "console" ? ConsoleTrace(hostLine) : FileTrace(try outputs.file(place, of: "--itm"))
       guard machine.connect(trace: sink) else {
         throw .usage("--itm: the board has no ITM; only Arm's Cortex-M3 and above have one")
       }
@@ -57,29 +67,52 @@ final class Session {
 
   /// Runs the machine to its end, and returns the exit code.
   func run() throws(Failure) -> Int32 {
+    do throws(Failure) { try runToEnd() } catch {
+      _ = outputs.settle(isUrgent: { true }, look: {})
+      throw error
+    }
+    return finish(verdict.reached ?? .quit)
+  }
+
+  private func runToEnd() throws(Failure) {
     if let path = plan.exportSVD {
       let text = machine.modelledRegisters.svd(addressBits: machine.guest.addressBits)
-      Descriptors.write(Array(text.utf8), to: path == "-" ? 1 : try Descriptors.open(path, of: "--export-svd"))
-      return ExitCode.success.rawValue
+      (path == "-" ? outputs.standard : try outputs.file(path, of: "--export-svd")).write(text)
+      return verdict.reach(.exited(0))
     }
-    if let path = plan.pidFile {
-      let file = try Descriptors.open(path, of: "-pidfile")
-      Descriptors.write(Array("\(getpid())\n".utf8), to: file)
-      close(file)
-    }
-    machine.start()
     let monitor = Monitor(machine)
     server = try plan.gdb.map { gdb throws(Failure) in try Attachments.gdbServer(machine, monitor, gdb, verdict) }
     observe()
     let isWaiting = try connect(monitor)
+    machine.start()
     if let server { try Attachments.start(server) }
-    let deadline = plan.timeout.map { EventLoop.now + $0 }
+    try beginFiles()
+    let deadline = plan.timeout.map { start + $0 }
     loop.run(until: deadline) { isWaiting.contains { $0() } }
     if verdict.reached == nil, let path = plan.monitorScript { try runScript(path, of: "--monitor-script", monitor) }
     if verdict.reached == nil, !machine.perform({ $0.isRunning }), !plan.startStopped { machine.resume() }
     loop.run(until: deadline)
     if let path = plan.endScript { try runScript(path, of: "--end-script", monitor) }
-    return finish()
+  }
+
+  /// Begins what a run leaves behind, now that nothing else can keep it from running.
+  private func beginFiles() throws(Failure) {
+    if let path = plan.pidFile {
+      let file = try Descriptors.open(path, of: "-pidfile")
+      let number = Descriptors.write(Array("\(getpid())\n".utf8), to: file)
+      close(file)
+      guard number == 0 else {
+        throw Failure(code: .outputFailed, message: "-pidfile: \(path): \(HostFile.reason(number))")
+      }
+    }
+    if let path = plan.record {
+      let file = try RecordFile(path)
+      machine.perform { [verdict] machine in
+        machine.inputObserver = { change in
+          if let problem = file.write(change) { verdict.reach(.outputFailed(problem)) }
+        }
+      }
+    }
   }
 
   private func observe() {
@@ -115,50 +148,76 @@ final class Session {
     if plan.serial.count > paths.count, plan.serial.contains(where: { $0 != .none }) {
       Log.note("the board has \(paths.count) serial devices; the connections after those go nowhere")
     }
-    let connections = Connections(loop)
     var conditions: [() -> Bool] = []
-    var terminalInput: (([UInt8]) -> Void)?
-    var terminalLine: SerialLine?
-    var isShared = false
     for (index, port) in plan.serial.enumerated() {
       let path = paths.indices.contains(index) ? paths[index] : nil
-      let isLive = plan.replay == nil
-      // Only calls of semihosting can tell that the input is at its end.
-      let hasEnd = plan.configuration.semihosting
-      let input = { [machine] (bytes: [UInt8]) in
-        if let path, isLive, hasEnd || !bytes.isEmpty { machine.inject(bytes, to: path) }
-      }
-      if case .terminal(let shared) = port {
-        lines[index].connect(1)
-        terminalLine = lines[index]
-        terminalInput = input
-        isShared = shared
-      }
       conditions.append(
         try connections.connect(
-          lines[index], to: port, flag: "-serial", label: "serial \(index) (\(path ?? "no device"))", input: input))
+          lines[index], to: port, flag: "-serial", label: "serial \(index) (\(path ?? "no device"))",
+          input: { [self] in inject($0, to: path) }))
     }
-    if plan.monitor.isTerminal || terminalInput != nil {
-      let prompt = terminalPrompt(monitor, isWanted: plan.monitor.isTerminal || isShared)
-      let console = TerminalConsole(
-        serial: terminalInput, terminalLine, prompt: prompt, isShared: isShared, loop, verdict)
-      console.start()
-      self.console = console
-    }
+    if plan.configuration.semihosting { conditions.append(try connectSemihosting(paths)) }
+    openTerminal(monitor, paths)
     if !plan.monitor.isTerminal, plan.monitor != .none {
-      conditions.append(try serveMonitor(monitor, connections))
+      conditions.append(try serveMonitor(monitor))
     }
     return conditions
+  }
+
+  /// Gives what the host's user sends to the guest; nothing is the end of it.
+  private func inject(_ bytes: [UInt8], to path: String?) {
+    // Only calls of semihosting can tell that the input is at its end.
+    guard let path, plan.replay == nil, !bytes.isEmpty || plan.configuration.semihosting else { return }
+    machine.inject(bytes, to: path)
+  }
+
+  /// Puts semihosting's console to the host's, or to the connection that was chosen for it.
+  private func connectSemihosting(_ paths: [String]) throws(Failure) -> () -> Bool {
+    let port = plan.semihostingConsole ?? .terminal(shared: false)
+    let shared = plan.serial.firstIndex { $0 == port || $0.isTerminal && port.isTerminal }
+    if let shared {
+      let path = paths.indices.contains(shared) ? paths[shared] : HostConsole.ownPath
+      machine.semihostingConsole = HostConsole(output: lines[shared], path: path)
+      return { false }
+    }
+    let line = port.isTerminal ? hostLine : SerialLine(expected: plan.expect, verdict)
+    machine.semihostingConsole = HostConsole(output: line)
+    // What nobody can type is at its end.
+    if port.isTerminal ? plan.monitor.isTerminal : !port.hasInput { inject([], to: HostConsole.ownPath) }
+    return try connections.connect(line, to: port, flag: "-semihosting-config", label: "semihosting's console") {
+      [self] in inject($0, to: HostConsole.ownPath)
+    }
+  }
+
+  /// Lets the terminal be the console of a serial device or of semihosting, and the monitor's.
+  private func openTerminal(_ monitor: Monitor, _ paths: [String]) {
+    var path: String?
+    var isShared = false
+    if let index = plan.serial.firstIndex(where: \.isTerminal) {
+      path = paths.indices.contains(index) ? paths[index] : nil
+      isShared = plan.serial[index] == .terminal(shared: true)
+    } else if plan.configuration.semihosting, plan.semihostingConsole?.isTerminal ?? true, !plan.monitor.isTerminal {
+      path = HostConsole.ownPath
+      isShared = plan.semihostingConsole == .terminal(shared: true)
+    } else if !plan.monitor.isTerminal {
+      return
+    }
+    let prompt = terminalPrompt(monitor, isWanted: plan.monitor.isTerminal || isShared)
+    let console = TerminalConsole(
+      serial: plan.monitor.isTerminal ? nil : { [self] in inject($0, to: path) }, hostLine, prompt: prompt,
+      isShared: isShared, loop, outputs.standard, verdict)
+    console.start()
+    self.console = console
   }
 
   private func terminalPrompt(_ monitor: Monitor, isWanted: Bool) -> TerminalConsole.Prompt {
     guard isWanted else { return .none }
     let quit = { [verdict] in verdict.reach(.quit) }
     if Terminal.isTerminal { return .terminal(MonitorPrompt(monitor, quit: quit)) }
-    return .lines(MonitorConsole(monitor, output: { Descriptors.write($0, to: 1) }, quit: quit))
+    return .lines(MonitorConsole(monitor, output: { [outputs] in outputs.standard.write($0) }, quit: quit))
   }
 
-  private func serveMonitor(_ monitor: Monitor, _ connections: Connections) throws(Failure) -> () -> Bool {
+  private func serveMonitor(_ monitor: Monitor) throws(Failure) -> () -> Bool {
     let line = SerialLine(expected: nil, verdict)
     let console = MonitorConsole(
       monitor, output: { line.write($0) }, quit: { [verdict] in verdict.reach(.quit) })
@@ -174,24 +233,24 @@ final class Session {
     for (index, line) in lines.enumerated() {
       let result = monitor.execute(String(line))
       if result.isError { throw .usage("\(flag): \(path): line \(index + 1): \(result.text)") }
-      if !result.text.isEmpty { Descriptors.write(Array((result.text + "\n").utf8), to: 1) }
+      if !result.text.isEmpty { outputs.standard.write(result.text + "\n") }
       if result.wantsQuit { return verdict.reach(.quit) }
     }
   }
 
   // MARK: The end
 
-  private func finish() -> Int32 {
-    let ending = verdict.reached ?? .quit
+  private func finish(_ ending: Ending) -> Int32 {
     server?.finish(ending.asDebuggersHear)
-    if let recordFile {
-      InputRecord.save(machine.perform { $0.recorded }, to: recordFile)
-      close(recordFile)
-    }
+    let deadline = plan.timeout.map { start + $0 } ?? .infinity
+    let lost = outputs.settle(isUrgent: { verdict.isUrgent || EventLoop.now > deadline }) { loop.turn(until: 0) }
     console?.end()
+    connections.end()
+    for (name, count) in lost { Log.note("\(name): \(count) bytes were not read") }
     if case .signal(let number) = ending { Terminal.die(of: number) }
-    let (code, message) = ending.conclusion(plan)
+    var (code, message) = ending.conclusion(plan)
+    if let failure = verdict.outputFailure { (code, message) = (ExitCode.outputFailed.rawValue, failure) }
     if let message { Log.note(message) }
-    return code
+    return code == ExitCode.success.rawValue && !lost.isEmpty && ending != .quit ? ExitCode.outputFailed.rawValue : code
   }
 }

@@ -99,4 +99,24 @@ struct ArgumentTests {
     #expect(run.code == 2)
     #expect(run.errors.contains("cut.elf"), "\(run.errors)")
   }
+
+  /// Time is the user's where one looks, unless the flag says otherwise.
+  @Test(
+    arguments: [
+      ([], nil), (["--realtime", "on"], 1), (["--realtime", "2.5"], 2.5), (["-serial", "pty"], 1),
+      (["-serial", "tcp:127.0.0.1:0,server,nowait"], 1), (["-serial", "pty", "--realtime", "off"], nil),
+      (["-serial", "file:x"], nil), (["-serial", "pty", "--replay", "x"], nil), (["--interrupts", "unchain"], 1),
+      (["--interrupts", "flag", "--realtime", "off"], nil), (["--interrupts", "page", "--realtime", "1"], 1),
+    ] as [([String], Double?)])
+  func timeIsTheUsersWhereOneLooks(flags: [String], factor: Double?) throws {
+    let run = try Program.run(["-M", "virt", "-kernel", "/bin/sh", "--dry-run"] + flags)
+    let line = run.output.split(separator: "\n").first { $0.hasPrefix("realtime ") }
+    #expect(line.flatMap { Double($0.dropFirst("realtime ".count)) } == factor, "\(run.output)\(run.errors)")
+  }
+
+  @Test(arguments: [["0"], ["-1"], ["fast"], ["nan"], ["1e9"], ["2", "--interrupts", "unchain"]])
+  func wrongSpeedsAreRefused(flags: [String]) throws {
+    let run = try Program.run(["-M", "virt", "-kernel", "/bin/sh", "--dry-run", "--realtime"] + flags)
+    #expect(run.code == 2 && run.errors.contains("--realtime"), "\(run.errors)")
+  }
 }

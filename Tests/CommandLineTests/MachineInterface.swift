@@ -115,6 +115,12 @@ final class Server {
     return process.terminationStatus
   }
 
+  /// Ends the program so that it can do nothing about it.
+  func kill() {
+    Glibc.kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+
   /// A TCP port that nobody listens at now.
   static func freePort() throws -> Int {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

@@ -23,8 +23,17 @@ enum Program {
 
   /// Runs the program to its end; after 60 seconds it is killed.
   static func run(_ arguments: [String], input: String = "") throws -> Run {
+    try run(path ?? "", arguments, input: input)
+  }
+
+  /// Runs a shell script in which `"$0" "$@"` is the program with its arguments.
+  static func shell(_ script: String, _ arguments: [String], input: String = "") throws -> Run {
+    try run("/bin/sh", ["-c", script, path ?? ""] + arguments, input: input)
+  }
+
+  private static func run(_ executable: String, _ arguments: [String], input: String) throws -> Run {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: path ?? "")
+    process.executableURL = URL(fileURLWithPath: executable)
     process.arguments = arguments
     let pipes = (input: Pipe(), output: Pipe(), errors: Pipe())
     process.standardInput = pipes.input
@@ -43,6 +52,31 @@ enum Program {
     return Run(
       code: process.terminationStatus, output: String(decoding: output, as: UTF8.self),
       errors: String(decoding: errors, as: UTF8.self))
+  }
+
+  /// Sends bytes to a Unix socket, and returns what comes back within a second; nothing if nobody listens there.
+  static func ask(_ path: String, _ text: String) throws -> String {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
+    let result = unsafe withUnsafePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { socket in
+        unsafe connect(descriptor, socket, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    guard result == 0 else { return "" }
+    let handle = FileHandle(fileDescriptor: descriptor)
+    try handle.write(contentsOf: Data(text.utf8))
+    var answer = ""
+    var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    while unsafe poll(&ready, 1, 1000) == 1 {
+      let data = handle.availableData
+      if data.isEmpty { break }
+      answer += String(decoding: data, as: UTF8.self)
+    }
+    return answer
   }
 
   /// Writes bytes to a file of their own and gives its path.

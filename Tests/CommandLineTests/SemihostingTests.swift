@@ -143,4 +143,44 @@ struct SemihostingTests {
     let locked = try Program.run(arguments)
     #expect(locked.code == 4, "\(locked.errors)")
   }
+
+  /// Runs a guest that prints by semihosting and through the UART, reads a character by semihosting, and exits with it.
+  private func talk(_ flags: [String], input: String) throws -> Run {
+    var program: [UInt32] = []
+    Self.append(&program, call: 0x04, block: 0x100)
+    program += Guest.say("uart") + Guest.call(0x07, [])
+    Self.append(&program, storeAt: 0x20, 8)
+    Self.append(&program, call: 0x20, block: 0x20)
+    let code = try Program.file(Guest.bytes(program))
+    let data = try Program.file(Self.page(name: "semihosted", mode: 0), "data.bin")
+    return try Program.run(
+      [
+        "-M", "virt", "-m", "16M", "-bios", code, "-device", "loader,file=\(data),addr=0x80001000", "-timeout", "20",
+        "-semihosting", "--exit-code-from-guest",
+      ] + flags, input: input)
+  }
+
+  /// Semihosting's console is the host's, whatever the serial lines are connected to, unless a connection is chosen.
+  @Test func theConsoleIsTheHosts() throws {
+    let file = try Program.file([], "serial")
+    let other = try Program.file([], "other")
+    for (flags, console, serial, semihosted) in [
+      (["-serial", "null", "-monitor", "none"], "semihosted", "", ""),
+      (["-serial", "null", "-serial", "stdio", "-monitor", "none"], "semihosted", "", ""),
+      (["-serial", "file:" + file, "-nographic", "-monitor", "none"], "semihosted", "uart", ""),
+      (["-serial", "stdio", "-monitor", "none"], "semihosteduart", "", ""),
+      (
+        ["-serial", "stdio", "-chardev", "file,id=c,path=" + other, "-semihosting-config", "chardev=c"], "uart", "",
+        "semihosted"
+      ),
+    ] {
+      try Data().write(to: URL(fileURLWithPath: file))
+      let run = try talk(flags, input: "A")
+      #expect(run.output == console, "\(flags): \(run.output)\(run.errors)")
+      #expect(try String(contentsOfFile: file, encoding: .utf8) == serial, "\(flags)")
+      #expect(try String(contentsOfFile: other, encoding: .utf8) == semihosted, "\(flags)")
+      // What is connected to a file only writes: it has no input, and the call says so.
+      #expect(run.code == (semihosted.isEmpty ? 0x41 : 0xFF), "\(flags): \(run.errors)")
+    }
+  }
 }

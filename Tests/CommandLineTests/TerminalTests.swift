@@ -9,7 +9,8 @@ private final class Session {
   private let master: FileHandle
   private(set) var text = ""
 
-  init(_ arguments: [String]) throws {
+  /// - Parameter takesKeys: the program has the keys to itself once it runs.
+  init(_ arguments: [String], takesKeys: Bool = true) throws {
     let descriptor = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY)
     // <asm-generic/ioctls.h>: TIOCSPTLCK unlocks the other side, TIOCGPTN tells its number.
     var lock: Int32 = 0
@@ -24,7 +25,8 @@ private final class Session {
     try process.run()
     // What is typed before the program has the keys to itself would wait for the end of the line.
     var mode = termios()
-    for _ in 0..<300 where unsafe tcgetattr(descriptor, &mode) != 0 || mode.c_lflag & tcflag_t(ICANON) != 0 {
+    for _ in 0..<300
+    where unsafe takesKeys && (tcgetattr(descriptor, &mode) != 0 || mode.c_lflag & tcflag_t(ICANON) != 0) {
       usleep(100_000)
     }
   }
@@ -33,10 +35,10 @@ private final class Session {
 
   func type(_ keys: String) throws { try master.write(contentsOf: Data(keys.utf8)) }
 
-  /// Reads until the text from `start` on contains `wanted`, for at most 30 seconds.
+  /// Reads until the text from `start` on contains `wanted`, for at most so many seconds.
   /// - Returns: whether it does.
-  func awaits(_ wanted: String, from start: Int = 0) -> Bool {
-    let deadline = Date(timeIntervalSinceNow: 30)
+  func awaits(_ wanted: String, from start: Int = 0, within seconds: Double = 30) -> Bool {
+    let deadline = Date(timeIntervalSinceNow: seconds)
     while !text.dropFirst(start).contains(wanted) {
       var ready = pollfd(fd: master.fileDescriptor, events: Int16(POLLIN), revents: 0)
       guard Date() < deadline, unsafe poll(&ready, 1, 1000) >= 0 else { return false }
@@ -72,5 +74,16 @@ struct TerminalTests {
     #expect(session.awaits("\r\ntwo"), "\(session.text)")
     try session.type("\u{1}x")
     #expect(session.exitCode() == 0)
+  }
+
+  /// At a terminal time is the user's, whoever else looks on; but not in a replay.
+  @Test(arguments: [([], true), (["-s", "-S"], true), (["--record", "x"], true), (["--replay", "x"], false)])
+  func timeAtATerminalIsTheUsers(flags: [String], isReal: Bool) throws {
+    let session = try Session(
+      ["-M", "virt", "-bios", "/bin/sh", "-nographic", "--dry-run"] + flags, takesKeys: false)
+    #expect(session.awaits("log unimp"), "\(session.text)")
+    #expect(session.exitCode() == 0)
+    _ = session.awaits("realtime", within: 1)
+    #expect(session.text.contains("realtime 1.0") == isReal, "\(session.text)")
   }
 }

@@ -10,7 +10,8 @@ struct FlagWord {
     [
       "machine", "cpu", "smp", "m", "bios", "kernel", "initrd", "append", "dtb", "device", "gdb", "serial", "monitor",
       "display", "semihosting-config", "icount", "accel", "name", "net", "nic", "vga", "parallel", "host", "timeout",
-      "expect", "interrupts", "no-pass", "tiers", "record", "replay", "monitor-script", "end-script", "jitdump",
+      "expect", "interrupts", "realtime", "no-pass", "tiers", "record", "replay", "monitor-script", "end-script",
+      "jitdump",
       "max-instructions", "itm", "svd", "export-svd", "pidfile", "chardev", "mon", "rtc", "M", "d", "D",
     ].map { FlagWord(word: $0, takesValue: true) }
     + [

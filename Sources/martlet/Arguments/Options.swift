@@ -71,7 +71,8 @@ struct Options: ParsableCommand {
   @Flag(help: "Channel 0 of SEGGER RTT is the console; a UART that was it writes there too.")
   var rtt = false
   @Option(
-    parsing: .unconditional, help: "enable=on|off,target=native|gdb|auto,root=DIR,arg=WORD…: semihosting in detail.")
+    parsing: .unconditional,
+    help: "enable=on|off,target=native|gdb|auto,root=DIR,chardev=NAME,arg=WORD…: semihosting in detail.")
   var semihostingConfig: String?
 
   @Option(
@@ -100,6 +101,13 @@ struct Options: ParsableCommand {
       virtual time follow the host's clock.
       """)
   var interrupts: String?
+  @Option(
+    parsing: .unconditional,
+    help: """
+      on, off or a FACTOR: wait so that virtual time does not run ahead of the user's clock, or FACTOR times it. On by \
+      default where somebody looks: a console at a terminal, a pty or a socket.
+      """)
+  var realtime: String?
   @Option(parsing: .unconditionalSingleValue, help: "Switch an optimiser pass off.")
   var noPass: [String] = []
   @Option(parsing: .unconditional, help: "How code is translated: quick, thorough, or adaptive (hot code again).")

@@ -17,6 +17,14 @@ enum Port: Equatable {
   var isTerminal: Bool {
     if case .terminal = self { true } else { false }
   }
+
+  /// Whether anything can come from there.
+  var hasInput: Bool {
+    switch self {
+    case .file, .none: false
+    case .terminal, .pty, .tcp, .unix, .pipe: true
+    }
+  }
 }
 
 extension Port: CustomStringConvertible {
@@ -72,6 +80,15 @@ enum Value {
       throw .usage("\(flag): '\(text)' is not a number of seconds above 0")
     }
     return seconds
+  }
+
+  /// `on`, `off` or a factor; nil for `off`.
+  static func realtime(_ text: String) throws(Failure) -> Double? {
+    if let factor = Double(text), factor >= 0.001, factor <= 1000 { return factor }
+    guard text == "on" || text == "off" else {
+      throw .usage("--realtime: '\(text)' is not on, off or a factor from 0.001 to 1000")
+    }
+    return text == "on" ? 1 : nil
   }
 
   static func port(_ text: String, of flag: String, backends: [String: Port] = [:]) throws(Failure) -> Port {

@@ -1,5 +1,6 @@
 // Owns reading and writing of descriptors, and the making of sockets and pseudo-terminals.
 
+import DebugServer
 import Glibc
 import Machine
 
@@ -15,30 +16,59 @@ enum Descriptors {
     }
   }
 
-  /// Writes everything, waiting while the other side is busy. Returns false if nobody is there any more.
-  @discardableResult
-  static func write(_ bytes: [UInt8], to descriptor: Int32, waits: Bool = true) -> Bool {
+  /// Writes everything, waiting while the other side is busy.
+  /// - Returns: 0, or the host's error number.
+  static func write(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
     var done = 0
     while done < bytes.count {
       let count = unsafe bytes[done...].withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
       if count < 0, errno == EAGAIN {
-        guard waits else { return true }
         var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         unsafe poll(&wait, 1, -1)
         continue
       }
-      guard count > 0 else { return false }
+      guard count >= 0 else { return errno }
       done += count
     }
-    return true
+    return 0
   }
 
+  /// A file for output, made anew. The reader of a named pipe must be there already.
   static func open(_ path: String, of flag: String) throws(Failure) -> Int32 {
-    let descriptor = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw failure(flag, "cannot write '\(path)'", "choose another file") }
+    let descriptor = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else {
+      if errno == ENXIO { throw .usage("\(flag): '\(path)' has no reader; start the program that reads it first") }
+      throw failure(flag, "cannot write '\(path)'", "choose another file")
+    }
+    _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
     return descriptor
   }
+
+  /// Sees to it that the numbers of standard input, output and error belong to nothing else, and that there are enough
+  /// descriptors for a run. To be called before any is opened.
+  static func prepare() throws(Failure) {
+    for number: Int32 in 0...2 where fcntl(number, F_GETFD) < 0 {
+      // The lowest free number is given.
+      guard unsafe Glibc.open("/dev/null", O_RDWR) == number else {
+        throw Failure(code: .internalError, message: "/dev/null cannot be opened: \(HostFile.reason(errno))")
+      }
+    }
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < fewest else {
+      return
+    }
+    limit.rlim_cur = min(limit.rlim_max, fewest)
+    unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    guard limit.rlim_cur == fewest else {
+      throw Failure(
+        code: .internalError,
+        message: "a program may have \(limit.rlim_cur) open files here, and Martlet needs \(fewest); raise 'ulimit -n'")
+    }
+  }
+
+  /// Open files that the largest run may need.
+  private static let fewest: rlim_t = 64
 
   /// A named pipe; opening it both ways does not wait for the other side.
   static func pipe(_ path: String, of flag: String) throws(Failure) -> Int32 {
@@ -78,15 +108,16 @@ enum Descriptors {
 
   /// A socket that listens at or is connected to a path.
   static func unix(_ path: String, listens: Bool, of flag: String) throws(Failure) -> Int32 {
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    let capacity = MemoryLayout.size(ofValue: address.sun_path)
-    guard path.utf8.count < capacity else { throw .usage("\(flag): '\(path)' is longer than \(capacity - 1) bytes") }
-    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
+    guard var address = SocketPath.address(path) else {
+      throw .usage("\(flag): '\(path)' is longer than \(SocketPath.longestPath) bytes")
+    }
+    if listens {
+      do throws(SocketPath.Obstacle) { try SocketPath.clear(path) } catch {
+        throw .usage("\(flag): cannot listen at '\(path)': \(error); choose another path")
+      }
+    }
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw failure(flag, "no socket", "try another connection") }
-    var status = stat()
-    if listens, unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { unsafe unlink(path) }
     let length = socklen_t(MemoryLayout<sockaddr_un>.size)
     let result = unsafe withUnsafePointer(to: &address) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
@@ -110,14 +141,14 @@ enum Descriptors {
       throw failure(flag, "no pseudo-terminal", "try tcp: or unix: instead")
     }
     let path = "/dev/pts/\(number)"
-    // Held open, so that the master does not report a hang-up while nobody is connected.
+    // Its mode outlives this opening; from here on the master tells whether somebody has it open.
     let slave = unsafe Glibc.open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
     var mode = termios()
     if slave >= 0, unsafe tcgetattr(slave, &mode) == 0 {
       unsafe cfmakeraw(&mode)
       unsafe tcsetattr(slave, TCSANOW, &mode)
     }
-    _ = fcntl(master, F_SETFL, O_NONBLOCK)
+    close(slave)
     return (master, path)
   }
 

@@ -4,33 +4,54 @@ import Glibc
 
 /// Waits for input on descriptors, and calls who watches them.
 final class EventLoop {
-  private var watchers: [(descriptor: Int32, body: () -> Void)] = []
+  private struct Watcher {
+    var descriptor: Int32
+    /// Not looked at before this time.
+    var rests: Double?
+    var body: () -> Void
+  }
+  private var watchers: [Watcher] = []
   private let verdict: Verdict
 
   init(_ verdict: Verdict) { self.verdict = verdict }
 
   /// Calls `body` whenever the descriptor is readable, or its peer is gone.
   func watch(_ descriptor: Int32, _ body: @escaping () -> Void) {
-    watchers.append((descriptor, body))
+    watchers.append(Watcher(descriptor: descriptor, body: body))
   }
 
   func forget(_ descriptor: Int32) { watchers.removeAll { $0.descriptor == descriptor } }
 
-  /// Runs until the verdict is reached, until `condition` holds, or until `deadline` on the host's clock.
+  /// Leaves the descriptor alone for a while: its peer is gone, but may come back.
+  func rest(_ descriptor: Int32, seconds: Double) {
+    for index in watchers.indices where watchers[index].descriptor == descriptor {
+      watchers[index].rests = Self.now + seconds
+    }
+  }
+
+  /// Runs until the verdict is reached, while `condition` holds, or until `deadline` on the host's clock.
   func run(until deadline: Double?, while condition: () -> Bool = { true }) {
     while verdict.reached == nil, condition() {
-      var timeout: Int32 = -1
-      if let deadline {
-        let left = deadline - Self.now
-        if left <= 0 { return verdict.reach(.timeout) }
-        timeout = Int32(min(left * 1000 + 1, 1_000_000))
-      }
-      var polls = watchers.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
-      polls.append(pollfd(fd: verdict.descriptor, events: Int16(POLLIN), revents: 0))
-      guard unsafe poll(&polls, nfds_t(polls.count), timeout) > 0 else { continue }
-      for poll in polls where poll.revents != 0 {
-        watchers.first { $0.descriptor == poll.fd }?.body()
-      }
+      if let deadline, Self.now >= deadline { return verdict.reach(.timeout) }
+      turn(until: deadline ?? .infinity)
+    }
+  }
+
+  /// Waits for the next thing to happen, until a time at most, and deals with it.
+  func turn(until limit: Double) {
+    let now = Self.now
+    let next = min(limit, watchers.compactMap(\.rests).min() ?? .infinity)
+    let timeout = next.isFinite ? Int32(min(max(0, next - now) * 1000 + 1, 1_000_000)) : -1
+    var polls: [pollfd] = []
+    for index in watchers.indices {
+      if let end = watchers[index].rests, end > now { continue }
+      watchers[index].rests = nil
+      polls.append(pollfd(fd: watchers[index].descriptor, events: Int16(POLLIN), revents: 0))
+    }
+    polls.append(pollfd(fd: verdict.descriptor, events: Int16(POLLIN), revents: 0))
+    guard unsafe poll(&polls, nfds_t(polls.count), now < limit ? timeout : 0) > 0 else { return }
+    for poll in polls where poll.revents != 0 {
+      watchers.first { $0.descriptor == poll.fd }?.body()
     }
   }
 

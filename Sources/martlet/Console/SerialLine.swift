@@ -1,15 +1,12 @@
 // Owns one serial device's connection to the host.
 
 import Bus
-import Glibc
-import Machine
 import Synchronization
 
 /// Where a serial device's characters go. Written by the machine's thread, connected by the main thread.
 final class SerialLine: CharacterBackend, Sendable {
   private struct State {
-    var descriptor: Int32 = -1
-    var waits = true
+    var output: Output?
     var relay: (@Sendable ([UInt8]) -> Void)?
     var search: TextSearch?
   }
@@ -22,27 +19,19 @@ final class SerialLine: CharacterBackend, Sendable {
     state = Mutex(State(search: expected.map { TextSearch($0) }))
   }
 
-  /// Lets characters go to a descriptor, or with −1 nowhere.
-  /// - Parameter waits: wait for a slow reader; otherwise what it does not take is lost.
-  func connect(_ descriptor: Int32, waits: Bool = true) {
-    state.withLock {
-      $0.descriptor = descriptor
-      $0.waits = waits
-    }
-  }
+  /// Lets characters go to an output, or nowhere.
+  func connect(_ output: Output?) { state.withLock { $0.output = output } }
 
-  /// Hands characters to `relay` in place of the descriptor; nil: to the descriptor again.
+  /// Hands characters to `relay` in place of the output; nil: to the output again.
   func divert(to relay: (@Sendable ([UInt8]) -> Void)?) { state.withLock { $0.relay = relay } }
 
   func write(_ bytes: [UInt8]) {
-    let (descriptor, waits) = state.withLock { state in
-      guard let relay = state.relay else { return (state.descriptor, state.waits) }
+    let output = state.withLock { state in
+      guard let relay = state.relay else { return state.output }
       relay(bytes)
-      return (-1, false)
+      return nil
     }
-    if descriptor >= 0, !Descriptors.write(bytes, to: descriptor, waits: waits), descriptor == 1 {
-      verdict.reach(.outputClosed)
-    }
+    output?.write(bytes)
     let isFound = state.withLock { $0.search?.feed(bytes) ?? false }
     if isFound { verdict.reach(.expected) }
   }

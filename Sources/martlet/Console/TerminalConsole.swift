@@ -21,6 +21,7 @@ final class TerminalConsole {
   private let line: SerialLine?
   private let prompt: Prompt
   private let loop: EventLoop
+  private let output: Output
   private let verdict: Verdict
   private var focus: Focus
   /// Nil: Ctrl-A is a key like others.
@@ -32,12 +33,13 @@ final class TerminalConsole {
   ///   - isShared: Ctrl-A is understood.
   init(
     serial: (([UInt8]) -> Void)?, _ line: SerialLine?, prompt: Prompt, isShared: Bool, _ loop: EventLoop,
-    _ verdict: Verdict
+    _ output: Output, _ verdict: Verdict
   ) {
     self.serial = serial
     self.line = line
     self.prompt = prompt
     self.loop = loop
+    self.output = output
     self.verdict = verdict
     focus = serial == nil ? .monitor : .serial
     keys = isShared ? EscapeKeys() : nil
@@ -100,6 +102,8 @@ final class TerminalConsole {
     case .none: break
     case .lines(let console): console.showPrompt()
     case .terminal(let prompt):
+      // The prompt writes to the terminal itself.
+      output.settle(nanoseconds: 500_000_000)
       prompt.show()
       line?.divert(to: prompt.relay)
       loop.watch(prompt.messageDescriptor) { prompt.showMessages() }
@@ -114,5 +118,5 @@ final class TerminalConsole {
     prompt.hide()
   }
 
-  private func show(_ text: String) { Descriptors.write(Array(text.utf8), to: 1) }
+  private func show(_ text: String) { output.write(text) }
 }

@@ -1,7 +1,6 @@
 // Owns where instrumentation trace (Arm's ITM) goes: to the console, or to a file.
 
 import Bus
-import Glibc
 
 /// Port 0 as text among what the first serial line prints, as viewers of SWO show it; other ports a line a write.
 final class ConsoleTrace: TraceSink {
@@ -18,12 +17,11 @@ final class ConsoleTrace: TraceSink {
 /// The packets of the trace protocol as they come out of SWO: a header with port and size, then the bytes
 /// (ARMv7-M manual, D4.3 "Software Instrumentation packet").
 final class FileTrace: TraceSink {
-  private let descriptor: Int32
-  init(_ descriptor: Int32) { self.descriptor = descriptor }
-  deinit { close(descriptor) }
+  private let output: Output
+  init(_ output: Output) { self.output = output }
 
   func write(port: Int, _ bytes: [UInt8]) {
     let size: UInt8 = bytes.count == 4 ? 3 : UInt8(bytes.count)
-    Descriptors.write([UInt8(port) << 3 | size] + bytes, to: descriptor)
+    output.write([UInt8(port) << 3 | size] + bytes)
   }
 }

@@ -5,9 +5,18 @@ import GuestKit
 import Machine
 
 enum Listings {
-  static var boards: String {
-    let names = Boards.names.map { "  " + $0 }.joined(separator: "\n")
+  static func boards() throws(Failure) -> String {
+    let names = try Self.boardNames().map { "  " + $0 }.joined(separator: "\n")
     return "Boards (or the path of a .dts or .dtb of your own):\n\(names)"
+  }
+
+  /// - Throws: a failure if there are none: what was shipped with the program is not where it should be.
+  static func boardNames() throws(Failure) -> [String] {
+    guard Boards.names.isEmpty else { return Boards.names }
+    throw Failure(
+      code: .internalError,
+      message: "no boards were found in \(Boards.places.joined(separator: " or ")); install Martlet with"
+        + " '.ci/install-martlet PREFIX', or set MARTLET_BOARDS to the folder of boards")
   }
 
   static func models(_ registry: Registry) -> String {
