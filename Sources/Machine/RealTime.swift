@@ -46,7 +46,7 @@ extension Machine {
   /// before, the round ends then.
   /// - Returns: whether there is a round to run.
   func idle(from start: UInt64) -> Bool {
-    guard pace != nil else {
+    guard pace != nil, stepRequest == nil else {
       if roundTarget == .max { door.wait() }
       return roundTarget != .max
     }
