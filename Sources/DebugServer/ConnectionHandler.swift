@@ -23,6 +23,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   private let reception: Reception
   private let channel: any Channel
   private var state = State.waiting([])
+  private var isReading = true
   /// The session's next slice of work is on the event loop's list.
   private var isWorkScheduled = false
   private let departure: EventLoopPromise<Void>
@@ -126,6 +127,8 @@ final class ConnectionHandler: ChannelInboundHandler {
   }
 
   private func setReading(_ isWanted: Bool) {
+    guard isWanted != isReading else { return }
+    isReading = isWanted
     channel.setOption(.autoRead, value: isWanted).whenFailure { [channel] _ in channel.close(promise: nil) }
   }
 

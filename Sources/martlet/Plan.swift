@@ -190,7 +190,7 @@ struct Plan {
     if let text = options.gdb, text != "none" {
       gdb = try Value.port(text, of: "-gdb")
     } else if options.gdbShort {
-      gdb = .tcp(host: "127.0.0.1", port: 1234, listens: true, waits: false)
+      gdb = .tcp(host: "localhost", port: 1234, listens: true, waits: false)
     }
     switch gdb {
     case nil, .tcp, .unix: break

@@ -121,8 +121,11 @@ final class Session {
     let observer: @Sendable (StopEvent) -> Void = { [verdict, server, unowned machine] event in
       switch event {
       case .exited, .reset:
-        // A debugger that may start the guest again keeps it until it leaves.
-        if server?.mayRestart != true, let ending = Ending(event) { verdict.reach(ending) }
+        if server?.mayRestart == true {
+          Log.note("the guest has ended; GDB may start it again with 'run', and Martlet ends when GDB leaves")
+        } else if let ending = Ending(event) {
+          verdict.reach(ending)
+        }
       case .lockedUp(_, let text):
         if staysForGDB {
           Log.note("the guest is locked up: \(text); it stands for GDB to look at")

@@ -35,7 +35,7 @@ extension Session {
   /// The stop reply for the guest's state; a running guest is stopped first, and reports by `stopped`. Without a guest
   /// it is how it ended.
   func reportState() throws(TargetError) -> Reply {
-    if phase == .detached || phase == .ended { return .payload(report(ending)) }
+    if phase == .detached || phase == .ended { return .payload(payload(of: ending)) }
     isInterruptPending = false
     if let reason = target.haltReason { return .payload(report(reason)) }
     guard let resumable = capabilities.resumable else { throw .busy("the guest is running") }
@@ -51,13 +51,16 @@ extension Session {
       if stop.signal == .interrupt { isInterruptPending = false }
       nextFileCall = nil
       generalThread = ThreadSelector(stop.thread)
-      return payload(of: stop)
-    case .exited(let status):
-      leaveGuest(.ended, reason)
-      return [UInt8(ascii: "W")] + Hex.encode([status]) + processSuffix
-    case .terminated(let signal):
-      leaveGuest(.ended, reason)
-      return [UInt8(ascii: "X")] + Hex.encode([signal.rawValue]) + processSuffix
+    case .exited, .terminated: leaveGuest(.ended, reason)
+    }
+    return payload(of: reason)
+  }
+
+  private func payload(of reason: StopReason) -> [UInt8] {
+    switch reason {
+    case .stopped(let stop): payload(of: stop)
+    case .exited(let status): [UInt8(ascii: "W")] + Hex.encode([status]) + processSuffix
+    case .terminated(let signal): [UInt8(ascii: "X")] + Hex.encode([signal.rawValue]) + processSuffix
     }
   }
 

@@ -181,7 +181,9 @@ enum Value {
       throw .usage("\(flag): '\(text)' is not HOST:PORT with a port from 0 to 65535")
     }
     let host = text[..<colon].filter { $0 != "[" && $0 != "]" }
-    return (host.isEmpty ? "127.0.0.1" : host, port)
+    guard host.isEmpty else { return (host, port) }
+    // Debuggers take this machine's name for either of its addresses.
+    return (flag == "-gdb" ? "localhost" : "127.0.0.1", port)
   }
 
   /// `loader,file=F,addr=A,cpu-num=N,force-raw=on`
