@@ -46,7 +46,12 @@ extension Machine {
   /// before, the round ends then.
   /// - Returns: whether there is a round to run.
   func idle(from start: UInt64) -> Bool {
-    guard pace != nil, stepRequest == nil else {
+    guard stepRequest == nil else {
+      // The step may have to say that there is none to make.
+      if roundTarget == .max { _ = door.wait(nanoseconds: 50_000_000) }
+      return roundTarget != .max
+    }
+    guard pace != nil else {
       if roundTarget == .max { door.wait() }
       return roundTarget != .max
     }

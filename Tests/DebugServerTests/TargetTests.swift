@@ -259,6 +259,7 @@ func attach(_ board: TestBoard) throws -> Client {
     try client.setRegister(pcRegister, Program.loop)
     #expect(try client.ask("Z0,\(hex(Program.function)),4") == "OK")
     #expect(brief(try client.ask("vCont;c:1")) == "T05thread:1;swbreak:")
+    #expect(try client.ask("z0,\(hex(Program.function)),4") == "OK")
     try client.setRegister(pcRegister, Program.jumpToNothing)
     client.send("vCont;c")
     #expect(try client.receive().hasPrefix("O"))
