@@ -118,7 +118,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     setReading(channel.isWritable && !session.hasWork)
     guard session.hasWork, channel.isWritable, !isWorkScheduled else { return }
     isWorkScheduled = true
-    channel.eventLoop.assumeIsolated().execute { [self] in
+    // Not at once: the loop looks at its sockets only when no task is due.
+    channel.eventLoop.assumeIsolated().scheduleTask(in: .microseconds(50)) { [self] in
       isWorkScheduled = false
       guard let session = self.session else { return }
       session.work()
