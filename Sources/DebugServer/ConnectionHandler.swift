@@ -114,7 +114,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
   /// Sees to what the session has left to do: others get their turn before, and the client takes what it was sent.
   private func goOn(_ session: Session) {
-    reception.note(isExtended: session.isExtended)
+    reception.note(hasStarted: session.hasStartedGuest)
     setReading(channel.isWritable && !session.hasWork)
     guard session.hasWork, channel.isWritable, !isWorkScheduled else { return }
     isWorkScheduled = true

@@ -41,7 +41,7 @@ public final class DebugServer: Sendable {
     /// Called on the server's thread when a client kills the guest that will not start it again (GDB's `target remote`).
     /// Without it the guest stays, reset and halted, as for others.
     public var onKill: (@Sendable () -> Void)?
-    /// Called on the server's thread when a client has left that could have started the guest again.
+    /// Called on the server's thread when a client has left the guest that could have started it again.
     public var onLeave: (@Sendable () -> Void)?
     /// Seconds a second client waits for the first one to leave before it is told to go away.
     public var patience = 0.5
@@ -125,8 +125,8 @@ public final class DebugServer: Sendable {
     Self.shutDown(parts.group, parts.commands)
   }
 
-  /// Whether a client is attached that may start the guest again after its end: one in extended mode.
-  public var mayRestart: Bool { attendance.isExtended.load(ordering: .sequentiallyConsistent) }
+  /// Whether a client is attached that has started the guest itself (GDB's `run`), and may do so again after its end.
+  public var mayRestart: Bool { attendance.hasStarted.load(ordering: .sequentiallyConsistent) }
 
   /// How a guest ends.
   public enum End: Sendable {

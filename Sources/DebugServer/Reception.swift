@@ -7,7 +7,8 @@ import Synchronization
 
 /// What other threads may know of the client.
 final class Attendance: Sendable {
-  let isExtended = Atomic(false)
+  /// It has started the guest and may start it again.
+  let hasStarted = Atomic(false)
 }
 
 /// Gives the machine to one client after the other, and tells that client of stops. Used on the event loop only, but for
@@ -72,14 +73,14 @@ final class Reception: @unchecked Sendable {
     attached = nil
     target.machine.setDebugger(isAttached: false)
     if let session, session.phase != .detached { target.clientVanished() }
-    note(isExtended: false)
+    note(hasStarted: false)
     if !waiting.isEmpty { admit(waiting.removeFirst()) }
   }
 
-  /// Whether the client is one that may start the guest again.
-  func note(isExtended: Bool) {
-    guard attendance.isExtended.exchange(isExtended, ordering: .sequentiallyConsistent) != isExtended else { return }
-    if !isExtended { target.options.onLeave?() }
+  /// Whether the client has started the guest itself.
+  func note(hasStarted: Bool) {
+    guard attendance.hasStarted.exchange(hasStarted, ordering: .sequentiallyConsistent) != hasStarted else { return }
+    if !hasStarted { target.options.onLeave?() }
   }
 
   private func admit(_ handler: ConnectionHandler) {

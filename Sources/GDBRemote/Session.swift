@@ -37,6 +37,8 @@ public final class Session {
   public internal(set) var phase = Phase.halted
   /// Set by `!`: the session is to outlive the guest.
   public internal(set) var isExtended = false
+  /// The client, in extended mode, has started the guest itself (`vRun`), and may do so again after its end.
+  public internal(set) var hasStartedGuest = false
 
   let capabilities: Capabilities
   /// Features the client announced in `qSupported`.

@@ -122,7 +122,7 @@ final class Session {
       switch event {
       case .exited, .reset:
         if server?.mayRestart == true {
-          Log.note("the guest has ended; GDB may start it again with 'run', and Martlet ends when GDB leaves")
+          Log.note("the guest has ended; GDB, which started it, may do so again; Martlet ends when GDB leaves")
         } else if let ending = Ending(event) {
           verdict.reach(ending)
         }

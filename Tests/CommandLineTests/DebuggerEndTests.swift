@@ -44,18 +44,20 @@ struct DebuggerEndTests {
     #expect(server.end() == 3)
   }
 
-  /// A client in extended mode may start the guest again after its end; the program ends when it has left.
+  /// A client that starts the guest itself may do so again after its end; the program ends when it has left.
   @Test func extendedModeOutlivesTheGuest() throws {
     let (server, port) = try serve(Guest.finish(0x7_3333))
     var debugger = try RawDebugger(port)
     debugger.send("!")
     debugger.await("$OK#")
     for _ in 0..<3 {
-      debugger.send("vCont;c")
-      debugger.await("$W07#")
       debugger.send("vRun;")
       debugger.await("$T05")
+      debugger.send("vCont;c")
+      debugger.await("$W07#")
     }
+    debugger.send("vRun;")
+    debugger.await("$T05")
     debugger.send("vKill;1")
     debugger.await("$OK#")
     debugger.hangUp()
@@ -65,7 +67,7 @@ struct DebuggerEndTests {
     debugger.await("$T05")
     debugger.send("c")
     debugger.await("$W07#")
-    debugger.hangUp()
+    // One that found the guest as it is: its end is that of the program.
     #expect(server.end() == 1)
   }
 }

@@ -77,6 +77,8 @@ import Testing
     let board = try TestBoard(options: options)
     #expect(!board.server.mayRestart)
     let client = try attach(board)
+    #expect(!board.server.mayRestart, "it found the guest")
+    #expect(brief(try client.ask("vRun;")) == "T05thread:1")
     #expect(board.server.mayRestart)
     for _ in 0..<2 {
       try client.setRegister(pcRegister, Program.off)

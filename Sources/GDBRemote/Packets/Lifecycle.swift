@@ -12,6 +12,7 @@ extension Session {
     if packet.skip(";") { try checkProcess(try packet.number(UInt32.self)) }
     try packet.expectEnd()
     if phase == .halted || phase == .running { capabilities.resumable?.detach() }
+    hasStartedGuest = false
     leaveGuest(.detached)
     return .ok
   }
@@ -70,6 +71,7 @@ extension Session {
     }
     try packet.expectEnd()
     try target.restart(arguments: arguments)
+    hasStartedGuest = isExtended
     dropPending()
     phase = .halted
     return try reportState()
