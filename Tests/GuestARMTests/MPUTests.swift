@@ -245,6 +245,27 @@ import Testing
     #expect(found == expected, "\(hexadecimal(found))")
   }
 
+  /// FAULTMASK lifts protection unless HFNMIENA is set, and the code behind the instruction that clears it knows.
+  @Test(arguments: hosts) func theFaultMaskLiftsProtection(host: String) throws {
+    let body = """
+        ldr r4, =0x20002804
+        movs r6, 40
+        cpsid f
+      1:
+        subs r6, 1
+        ite eq
+        moveq r0, 0
+        movne r0, 1
+        msr faultmask, r0
+        ldr r1, [r4]
+        cmp r6, 0
+        bne 1b
+        note r6
+      """
+    let found = try run(region("0x00000017"), body, host: host)
+    #expect(found == [4, 0x82, 0x2000_2804, 100, 101], "\(hexadecimal(found))")
+  }
+
   /// A stack that runs into its guard: the frame cannot be written, MSTKERR.
   @Test(arguments: hosts) func stackingIntoAGuardFaults(host: String) throws {
     let found = try run(

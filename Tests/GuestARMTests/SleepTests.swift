@@ -47,6 +47,28 @@ import Testing
     #expect(found == [1, 100], "\(hexadecimal(found))")
   }
 
+  /// The rest of an IT block stays conditional behind a wait.
+  @Test(arguments: hosts, ["wfe", "wfi", "yield"]) func waitsMayStandInITBlocks(host: String, wait: String) throws {
+    let found = try notes(
+      """
+        set 0xE000E014, 499
+        set 0xE000E018, 0
+        set 0xE000E010, 7
+        movs r0, 0
+        cmp r0, 0
+        itee eq
+        \(wait)eq
+        addne r0, 5
+        addne r0, 6
+        note r0
+        b end
+      .thumb_func
+      systick:
+        bx lr
+      """, host: host, instructions: 5000)
+    #expect(found == [0], "\(hexadecimal(found))")
+  }
+
   /// SEV sets the event register, which one WFE takes; the next one sleeps.
   @Test(arguments: hosts) func anEventLetsOneWaitPass(host: String) throws {
     let found = try notes(
