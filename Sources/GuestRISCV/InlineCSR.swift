@@ -88,7 +88,7 @@ extension Translator {
     let others = and(changed, ~StatusMasks.inert)
     let isDone = builder.compare(.equal, builder.binary(.or, others, readyInterrupts()), const(0))
     builder.exitIf(isDone, to: nextPC, [.checksBudget])
-    _ = builder.call(PrivilegedHelper.accessCSR.number, xlen, source, imm: Int64(i.bits))
+    _ = builder.call(PrivilegedHelper.writeStatus.number, .i64, source, imm: Int64(i.bits))
     builder.exit(to: nextPC, [.checksBudget, .unchainable])
   }
 

@@ -8,6 +8,8 @@ import IR
 enum PrivilegedHelper: Int, CaseIterable {
   /// CSR instruction `imm` with source value `a`; the result is the CSR's old value.
   case accessCSR
+  /// The same for the write of an instruction that is known to be allowed.
+  case writeStatus
   /// The counter that CSR instruction `imm` reads, which changes no register but the one it reads to.
   case readCounter
   /// Asks the engine to come back if there is an interrupt to take.
@@ -28,6 +30,8 @@ enum PrivilegedHelper: Int, CaseIterable {
     let effects: Effects = [.readsRegisters, .writesRegisters, .mayRaise, .readsClock]
     return switch self {
     case .accessCSR: unsafe Helper("csr", effects, accessCSRHelper)
+    case .writeStatus:
+      unsafe Helper("csr_status", [.readsRegisters, .writesRegisters, .readsClock], writeStatusHelper)
     case .readCounter: unsafe Helper("csr_counter", [.mayRaise, .readsClock], readCounterHelper)
     case .noticeInterrupts: unsafe Helper("notice_interrupts", [.readsRegisters, .readsClock], noticeInterruptsHelper)
     case .environmentCall: unsafe Helper("ecall", effects, environmentCallHelper)
@@ -53,6 +57,11 @@ private let accessCSRHelper: HelperFunction = { state, operand, _, _, encoding i
     return 0
   }
   return old
+}
+
+private let writeStatusHelper: HelperFunction = { state, operand, _, _, encoding in
+  let hart = unsafe Hart(VCPUState(state))
+  return hart.access(CSRInstruction(encoding: UInt32(truncatingIfNeeded: encoding)), operand) ?? 0
 }
 
 private let readCounterHelper: HelperFunction = { state, _, _, _, encoding in

@@ -247,7 +247,9 @@ private struct OpCheck {
     case .fence: try require(Ordering(rawValue: op.aux) != nil, .encoding, "ordering \(op.aux)")
     case .call: try require(helpers.indices.contains(Int(op.aux)), .encoding, "helper \(op.aux)")
     case .exitIf, .exit, .exitIndirect:
-      try require(op.aux < 16, .encoding, "exit flags \(op.aux)")
+      try require(op.aux & 0xF0 == 0, .encoding, "exit flags \(op.aux)")
+      let mayChange = op.opcode != .exitIndirect && !op.exitFlags.contains(.unchainable)
+      try require(mayChange || op.exitFlags.change == 0, .encoding, "an exit that is looked up enters no other flags")
       usesExtra = true
     case .exitWith:
       try require(ExitReason(rawValue: UInt32(op.aux)) != nil, .encoding, "exit reason \(op.aux)")

@@ -9,6 +9,7 @@ final class FakeContext: VCPUContext {
   var time: UInt64 = 0
   var flushes = 0
   var stateChanges = 0
+  var modeChanges = 0
   /// 64-bit words by address; anything else is a bus error.
   var words: [UInt64: UInt64] = [:]
 
@@ -16,6 +17,7 @@ final class FakeContext: VCPUContext {
   override var platformTime: UInt64 { time }
   override func flushTLB(address: UInt64?, addressSpace: UInt64?) { flushes += 1 }
   override func stateChanged() { stateChanges += 1 }
+  override func modeChanged() { modeChanges += 1 }
 
   override func readPhysical(_ address: UInt64, size: Int) -> UInt64? {
     guard let word = words[address & ~7] else { return nil }

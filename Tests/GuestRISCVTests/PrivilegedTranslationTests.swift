@@ -27,18 +27,26 @@ import Testing
 
   @Test func callsNameTheirMode() throws {
     let hart = try TestHart()
-    #expect(raised(try block(hart, [0x73])) == 11)
-    hart["priv"] = 0
-    #expect(raised(try block(hart, [0x73])) == 8)
+    for (mode, cause) in [(3, 11), (1, 9), (0, 8)] as [(UInt64, UInt64)] {
+      hart["priv"] = mode
+      #expect(hart.call("ecall") == nil && hart.cpu.exitReason == .exception && hart.cpu.exceptionCause == cause)
+    }
+    // The handler is looked up; the call does not retire.
+    let block = try block(hart, [0x13, 0x73])
+    #expect(block.ops.last?.opcode == .exitIndirect && block.ops.last?.extra == 0)
   }
 
   @Test func stateWritesEndTheBlockAndScratchWritesDoNot() throws {
     let hart = try TestHart()
-    // csrw mstatus, a0; nop
+    // csrw mstatus, a0; nop: goes on inside if nothing but interrupts depends on the bits that change, else is looked up.
     let status = try block(hart, [0x3005_1073, 0x13])
-    #expect(status.instructionCount == 1)
-    #expect(status.ops.last?.opcode == .exitWith)
-    #expect(status.ops.last?.aux == UInt16(ExitReason.stateChanged.rawValue))
+    let exits = status.ops.filter { $0.opcode == .exitIf || $0.opcode == .exit }.prefix(2)
+    #expect(exits.map(\.exitFlags) == [.checksBudget, [.checksBudget, .unchainable]])
+    // csrw pmpcfg0, a0; nop
+    let protection = try block(hart, [0x3A05_1073, 0x13])
+    #expect(protection.instructionCount == 1)
+    #expect(protection.ops.last?.opcode == .exitWith)
+    #expect(protection.ops.last?.aux == UInt16(ExitReason.stateChanged.rawValue))
     // csrr a0, mstatus; csrw mscratch, a0; nop
     #expect(try block(hart, [0x3000_2573, 0x3405_1073, 0x13]).instructionCount == 3)
   }

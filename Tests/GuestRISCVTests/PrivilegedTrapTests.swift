@@ -20,7 +20,12 @@ import Testing
     #expect(hart.call("mret") == 0x8000_0010)
     #expect(hart["priv"] == 0)
     #expect(hart["mstatus"] & 0x1FFF == 1 << 7 | 1 << 3)
-    #expect(hart.context.stateChanges == 1)
+    #expect(hart.context.modeChanges == 1 && hart.context.stateChanges == 0)
+    // An interrupt that the return lets come is to be taken at once.
+    hart["mie"] = 0x80
+    hart.guest.setInterruptLine(hart.cpu, 7, true)
+    _ = hart.call("mret")
+    #expect(hart.context.modeChanges == 2 && hart.context.stateChanges == 1)
   }
 
   @Test func returnClearsMPRVUnlessToMachineMode() throws {
