@@ -12,7 +12,7 @@ extension Machine {
     if takePowerRequest() { return step }
     switch outcome {
     case nil, .deadline, .stepped, .waiting: break
-    case .yielded: if !isRoundOver { _ = giveWay(vcpu) }
+    case .yielded: if !isRoundOver { giveWay(vcpu) }
     case let outcome?: _ = settle(outcome, hart: hart)
     }
     if vcpu.ticks >= roundTarget, vcpu.mayInterrupt { catchUp(hart) }

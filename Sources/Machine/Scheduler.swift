@@ -71,7 +71,7 @@ extension Machine {
         engine.idle(vcpu, until: roundTarget)
         nextHart += 1
       case .yielded:
-        if giveWay(vcpu) { nextHart += 1 }
+        giveWay(vcpu)
       default:
         if !settle(outcome, hart: nextHart) { return }
       }
@@ -93,12 +93,16 @@ extension Machine {
     (hasPassedTurn, nextHart) = (true, (hart + 1) % engine.vcpus.count)
   }
 
-  /// Ends the part that `vcpu` has in the round, if another one can run: what it waits for will not come from itself.
-  func giveWay(_ vcpu: VCPU) -> Bool {
+  /// Ends the part that `vcpu` has in the round, if another one can run: what it waits for will not come from itself. If none
+  /// can, it waits for time, some of which passes.
+  func giveWay(_ vcpu: VCPU) {
     let others = engine.vcpus.contains { $0 !== vcpu && !isAtRest($0) }
-    if others { engine.idle(vcpu, until: roundTarget) }
-    return others
+    engine.idle(vcpu, until: others ? roundTarget : min(roundTarget, vcpu.ticks &+ Self.pause))
   }
+
+  /// Ticks that a hart waits by a `pause` while no other one can run: longer than it takes to come here, not so long that it
+  /// would miss a short delay by much.
+  private static var pause: UInt64 { 4096 }
 
   /// Whether nothing but an interrupt, an event or input makes a vCPU go on.
   private func isAtRest(_ vcpu: VCPU) -> Bool {
@@ -183,7 +187,7 @@ extension Machine {
     if takePowerRequest() { return false }
     switch outcome {
     case .stepped: break
-    case .yielded: if !isRoundOver { _ = giveWay(vcpu) }
+    case .yielded: if !isRoundOver { giveWay(vcpu) }
     case .waiting:
       if !isRoundOver { engine.idle(vcpu, until: roundTarget) }
       catchUp(hart)
@@ -213,7 +217,7 @@ extension Machine {
         switch outcome {
         case .deadline: break
         case .waiting: engine.idle(vcpu, until: roundTarget)
-        case .yielded: _ = giveWay(vcpu)
+        case .yielded: giveWay(vcpu)
         default: if !settle(outcome, hart: number) { return }
         }
       }
