@@ -295,7 +295,13 @@ extension Engine {
       if flagsFollowCode { vcpu.enterMode() }
       vcpu.mayInterrupt = true
       vcpu.isWaiting = !guest.wakesFromWait(vcpu.state)
-      return vcpu.isWaiting ? .waiting : nil
+      if vcpu.isWaiting { return .waiting }
+      // An interrupt is pending and held off: who waits in a loop all the same (firmware, for its hart to be started) would
+      // take its whole part of the round for that.
+      if vcpus.count > 1, guest.pendingInterrupt(vcpu.state) == nil {
+        idle(vcpu, until: min(currentDeadline, vcpu.ticks &+ Self.doze))
+      }
+      return nil
     case .yield:
       if flagsFollowCode { vcpu.enterMode() }
       vcpu.mayInterrupt = true
@@ -377,6 +383,9 @@ extension Engine {
     vcpu.watchHit = hit
     return outcome
   }
+
+  /// Ticks that pass in a wait that a held off interrupt ends at once.
+  private static var doze: UInt64 { 4096 }
 
   /// Lets time pass for a vCPU that waits.
   public func idle(_ vcpu: VCPU, until ticks: UInt64) { vcpu.ticks = max(vcpu.ticks, ticks) }
