@@ -60,6 +60,24 @@ import Testing
     }
   }
 
+  /// A wait that an interrupt ends at once, since it is pending, but held off.
+  @Test func aWaitThatEndsAtOnceLetsTimePass() throws {
+    let waiting: [UInt32] = [
+      0x0200_0EB7,  //       lui  t4, 0x2000
+      0x0010_0F13,  //       li   t5, 1
+      0x01EE_A223,  //       sw   t5, 4(t4)
+      0x0080_0393,  //       li   t2, 8
+      0x3043_9073,  //       csrw mie, t2
+      0x1050_0073,  // loop: wfi
+      0xFFDF_F06F,  //       j    loop
+    ]
+    let expected = try endings(try made(Self.program(waiting), host: "interpreter"))
+    #expect(expected[0].retired[0] >= 500_000 && expected[0].retired[1] < 1000)
+    for tiers in TierPolicy.allCases {
+      #expect(try endings(try made(Self.program(waiting)) { $0.engine.tiers = tiers }) == expected, "\(tiers)")
+    }
+  }
+
   /// Where executions are counted no turn of a loop is left out.
   @Test func aLoopThatLooksEndsAsIfItHadTurned() throws {
     let slow = try made(Self.program(Self.looking)) { $0.engine.countsExecutions = true }
