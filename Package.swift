@@ -34,7 +34,8 @@ let package = Package(
   ],
   targets: [
     // Floor 0
-    .target(name: "CHost"),
+    // Swift's runtime is linked with it; demangling C++ names needs it said.
+    .target(name: "CHost", linkerSettings: [.linkedLibrary("stdc++")]),
     .systemLibrary(name: "CReadline"),
     .systemLibrary(name: "CCapstone"),
     .systemLibrary(name: "CFDT"),
@@ -63,7 +64,7 @@ let package = Package(
       name: "Boards", path: "boards", exclude: ["swift"], sources: ["Boards.swift"],
       resources: [.copy("arm"), .copy("riscv")],
       swiftSettings: strict),
-    module("Machine", ["Engine", "Bus", "Devicetree", "GuestKit", "HostKit", "SVD", "Bits"]),
+    module("Machine", ["Engine", "Bus", "CHost", "Devicetree", "GuestKit", "HostKit", "SVD", "Bits"]),
     // Floor 5
     module("Monitor", ["Machine", "Engine", "IR", "GuestKit", "HostKit", "Bus", "SVD", "CReadline", "Bits"]),
     // Floor 6

@@ -1,6 +1,7 @@
 /// Serves a machine to GDB and LLDB over a socket: owns the listening socket and the thread the sessions live on.
 import GDBRemote
 import Machine
+import Monitor
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -35,9 +36,9 @@ public final class DebugServer: Sendable {
 
   public struct Options: Sendable {
     public var onDrop = DropPolicy.keep
-    /// Carries out a line of GDB's `monitor …`, on a thread of its own, and returns what it prints. Without it the
-    /// command is refused.
-    public var monitor: (@Sendable (_ line: String) -> String)?
+    /// Carries out a line of GDB's `monitor …`, on a thread of its own, and returns what it prints after what `run` has
+    /// been given. Without it the command is refused.
+    public var monitor: (@Sendable (_ line: String, _ run: CommandRun) -> String)?
     /// Called on the server's thread when a client kills the guest that will not start it again (GDB's `target remote`).
     /// Without it the guest stays, reset and halted, as for others.
     public var onKill: (@Sendable () -> Void)?

@@ -2,6 +2,7 @@
 
 import GDBRemote
 import Machine
+import Monitor
 import NIOCore
 import Synchronization
 
@@ -33,6 +34,7 @@ extension MachineTarget {
   /// A client is gone without a word.
   func clientVanished(_ policy: DebugServer.DropPolicy? = nil) {
     let policy = policy ?? options.onDrop
+    cancelCommand()
     usesPhysicalAddresses = false
     hasRun = false
     hasSaidStale = false
@@ -118,9 +120,14 @@ extension MachineTarget: MonitorTarget {
       return output.fail(TargetError(.notPermitted, "this server has no monitor"))
     }
     let bound = NIOLoopBound((output: output, target: self), eventLoop: loop)
+    let run = CommandRun { [loop] text in
+      // Waits for the server's thread, so that a long listing does not pile up in front of it.
+      try? loop.submit { bound.value.output.write(text) }.wait()
+    }
+    self.command = run
     commands.submit { [loop, machine] _ in
       let before = machine.perform(\.registersAtRest)
-      let text = monitor(command)
+      let text = monitor(command, run)
       let hasChanged = before != nil && before != machine.perform(\.registersAtRest)
       loop.execute {
         let (output, target) = bound.value
@@ -133,6 +140,8 @@ extension MachineTarget: MonitorTarget {
       }
     }
   }
+
+  func cancelCommand() { command?.cancel() }
 
   /// The protocol has no word by which a client would read registers again that a command has changed.
   private static let staleNote = """

@@ -2,6 +2,7 @@
 import GDBRemote
 import GuestKit
 import Machine
+import Monitor
 import NIOCore
 import NIOPosix
 
@@ -29,6 +30,8 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
   var hasSaidStale = false
   /// Of the file call that the client was asked for last.
   var fileCallNumber: UInt64 = 0
+  /// The command of the monitor that is under way, or was last.
+  var command: CommandRun?
   /// Memory addresses are physical.
   var usesPhysicalAddresses = false
 

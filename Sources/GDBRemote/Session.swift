@@ -68,6 +68,9 @@ public final class Session {
   private var lastFrame: [UInt8] = []
   private var repeatsLeft = 0
   private var isCommandPending = false
+  /// A packet that came while it was: GDB sends one only if its user did not want to wait for the end. The command shows
+  /// nothing more, is to end, and then the packet is answered.
+  private var waitingPacket: [UInt8]?
   private var delayedStop: StopReason?
 
   /// - Parameter output: takes bytes for the client, always whole packets.
@@ -88,7 +91,7 @@ public final class Session {
   }
 
   /// Whether some of what has come is not answered yet.
-  public var hasWork: Bool { job != nil || taken < inbox.count }
+  public var hasWork: Bool { job != nil || waitingPacket == nil && taken < inbox.count }
 
   /// Answers the next slice of what has come.
   public func work() {
@@ -160,7 +163,9 @@ public final class Session {
     switch event {
     case .packet(let payload):
       if acknowledges { outbox.append(UInt8(ascii: "+")) }
-      send(answer(payload))
+      guard isCommandPending else { return send(answer(payload)) }
+      waitingPacket = payload
+      capabilities.monitor?.cancelCommand()
     case .interrupt:
       interruptGuest()
     case .acknowledged:
@@ -182,7 +187,6 @@ public final class Session {
   private func answer(_ payload: [UInt8]) -> Reply {
     guard let row = PacketTable.row(for: payload), row.isAdopted(capabilities) else { return .unsupported }
     do throws(TargetError) {
-      if isCommandPending { throw .busy("a monitor command is under way") }
       try checkPhase(allows: row.when)
       var reader = PacketReader(payload)
       reader.drop(row.name.count)
@@ -204,6 +208,10 @@ public final class Session {
   /// Stops the guest, or has its next run stopped: the client may have sent this before it heard of a stop, and let the
   /// guest run on without telling its user.
   func interruptGuest() {
+    if isCommandPending {
+      capabilities.monitor?.cancelCommand()
+      return
+    }
     guard phase == .running || phase == .halted else { return }
     isInterruptPending = true
     if phase == .running { capabilities.resumable?.interrupt() }
@@ -268,20 +276,26 @@ extension Session {
   }
 
   func writeCommandOutput(_ text: String) {
+    guard waitingPacket == nil else { return }
     sendConsole(text)
     flush()
   }
 
   func finishCommand(_ reply: Reply) {
-    if case .failure(let error) = reply, !clientFeatures.contains("error-message+") {
-      sendConsole(error.message + "\n")
-    }
     isCommandPending = false
-    send(reply)
-    if let reason = delayedStop {
+    if let packet = waitingPacket {
+      waitingPacket = nil
+      send(answer(packet))
+    } else {
+      if case .failure(let error) = reply, !clientFeatures.contains("error-message+") {
+        sendConsole(error.message + "\n")
+      }
+      send(reply)
+    }
+    if let reason = delayedStop, !isCommandPending {
       delayedStop = nil
       stopped(reason)
     }
-    flush()
+    work()
   }
 }

@@ -273,6 +273,10 @@ public protocol Guest: AnyObject, Sendable {
   var addressBits: Int { get }
   /// Bytes of the longest instruction; at most 16.
   var longestInstruction: Int { get }
+  /// Where the instruction is that a pointer to code means (Arm: bit 0 only says that it is of Thumb).
+  func instructionAddress(_ pointer: UInt64) -> UInt64
+  /// Bytes that instructions are aligned to.
+  var instructionAlignment: UInt64 { get }
   /// Register number of the stack pointer.
   var stackPointer: Int { get }
 
@@ -363,6 +367,8 @@ public protocol Guest: AnyObject, Sendable {
 
 extension Guest {
   public var bootProtocol: BootProtocol { .devicetree }
+  public func instructionAddress(_ pointer: UInt64) -> UInt64 { pointer }
+  public var instructionAlignment: UInt64 { 2 }
   public func lockUp(_ cpu: VCPUState) -> String? { nil }
   public func startProblem(_ cpu: VCPUState) -> String? { nil }
   public func refusal(ofAttributes attributes: [UInt64: UInt64]) -> String? { nil }

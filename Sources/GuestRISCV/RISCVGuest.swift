@@ -75,6 +75,7 @@ public final class RISCVGuest: Guest {
   public var architecture: String { xlen == 32 ? "riscv32" : "riscv64" }
   public var addressBits: Int { xlen }
   public var longestInstruction: Int { 4 }
+  public var instructionAlignment: UInt64 { extensions.contains(.c) ? 2 : 4 }
   /// `sp`
   public var stackPointer: Int { 2 }
 }

@@ -54,6 +54,8 @@ public final class Machine: @unchecked Sendable {
   /// Snapshots kept in memory under names; see ``saveSnapshot(named:)``.
   public internal(set) var snapshots: [String: MachineSnapshot] = [:]
   var stepRequest: RunRequest?
+  /// Ticks that a hart has waited for an interrupt since the last ``resume(_:passesBreakpoints:)`` for a step.
+  public internal(set) var stepsWaited: UInt64 = 0
   /// Told of each stop, on the machine's thread.
   public var stopObservers: [@Sendable (StopEvent) -> Void] = []
   /// Holds virtual time back to the user's clock; nil: it runs as fast as the host can.
@@ -103,6 +105,7 @@ public final class Machine: @unchecked Sendable {
       if case .exited = machine.lastStop { machine.resetHard() }
       machine.pace?.end()
       machine.stepRequest = request
+      machine.stepsWaited = 0
       if case .run = request { machine.stepRequest = nil }
       for vcpu in machine.engine.vcpus { machine.engine.passBreakpoint(vcpu, passesBreakpoints) }
       machine.isRunning = true

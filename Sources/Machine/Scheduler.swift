@@ -161,18 +161,32 @@ extension Machine {
 
   // MARK: Steps
 
+  /// Steps of a request that are made before others get a word in.
+  private static var stepsAtOnce: Int { 1000 }
+
   private func step(_ request: RunRequest) {
-    guard case .step(let hart) = request else {
-      guard case .stepRange(let hart, let range) = request, engine.vcpus.indices.contains(hart) else { return }
-      for _ in 0..<1000 {
-        guard isRunning, stepOnce(hart) else { return }
+    switch request {
+    case .run: break
+    case .step(let hart, let count):
+      var left = count
+      for _ in 0..<Self.stepsAtOnce {
+        guard isRunning, engine.vcpus.indices.contains(hart) else { break }
+        if stepOnce(hart) {
+          left -= 1
+          if left <= 0 { return halt(.stepped(hart: hart)) }
+          if engine.debug.breakpoints.contains(engine.vcpus[hart].state.pc) { return halt(.breakpoint(hart: hart)) }
+        }
+        if !door.isEmpty { break }
+      }
+      if stepRequest != nil { stepRequest = .step(hart: hart, count: left) }
+    case .stepRange(let hart, let range):
+      for _ in 0..<Self.stepsAtOnce {
+        guard isRunning, engine.vcpus.indices.contains(hart), stepOnce(hart) else { return }
         let pc = engine.vcpus[hart].state.pc
         if !range.contains(pc) || engine.debug.breakpoints.contains(pc) { return halt(.stepped(hart: hart)) }
         if !door.isEmpty { return }
       }
-      return
     }
-    if engine.vcpus.indices.contains(hart), stepOnce(hart) { halt(.stepped(hart: hart)) }
   }
 
   /// Steps one hart by an instruction. Returns false when the machine stopped for another reason, or waits.
@@ -189,7 +203,10 @@ extension Machine {
     case .stepped: break
     case .yielded: if !isRoundOver { giveWay(vcpu) }
     case .waiting:
-      if !isRoundOver { engine.idle(vcpu, until: roundTarget) }
+      if !isRoundOver {
+        stepsWaited &+= roundTarget &- min(vcpu.ticks, roundTarget)
+        engine.idle(vcpu, until: roundTarget)
+      }
       catchUp(hart)
       if guest.wakesFromWait(vcpu.state) || !vcpu.isWaiting { return isRunning }
       return false

@@ -189,10 +189,10 @@ extension Machine {
   private func complete(_ wait: RemoteWait, _ value: Int64) {
     semihosting.finish(wait.vcpu, value, machine: self)
     // A step over the call is done with it.
-    if case .step(let hart) = stepRequest, !wait.isToStop {
+    if case .step(let hart, let count) = stepRequest, !wait.isToStop {
       remoteWait = nil
       isRunning = true
-      halt(.stepped(hart: hart))
+      if count > 1 { stepRequest = .step(hart: hart, count: count - 1) } else { halt(.stepped(hart: hart)) }
     } else {
       end(wait)
     }

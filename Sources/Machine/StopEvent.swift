@@ -25,8 +25,8 @@ public enum StopEvent: Equatable, Sendable {
 /// What a stopped machine is to do next.
 public enum RunRequest: Sendable {
   case run
-  /// One guest instruction of one hart, the others standing still.
-  case step(hart: Int)
+  /// Guest instructions of one hart, the others standing still; up to a breakpoint, or something else that stops it.
+  case step(hart: Int, count: Int = 1)
   /// Steps one hart until its PC leaves the range, or something else stops it.
   case stepRange(hart: Int, Range<UInt64>)
 }

@@ -2,30 +2,53 @@
 
 /// A named address range of an image.
 public struct Symbol: Sendable, Equatable {
+  /// As the program's source has it: demangled.
   public var name: String
+  /// As the file has it.
+  public var linkName: String
+  /// Of a function, where its first instruction is.
   public var address: UInt64
   public var size: UInt64
-  public init(name: String, address: UInt64, size: UInt64) {
-    self.name = name
+  /// Of several at an address the lowest gives the name: functions and objects before labels, global before weak before
+  /// local ones.
+  public var rank: UInt8
+
+  public init(name: String, address: UInt64, size: UInt64, rank: UInt8 = 0) {
+    linkName = name
+    self.name = Demangling.sourceName(name) ?? name
     self.address = address
     self.size = size
+    self.rank = rank
   }
 }
 
 public struct SymbolTable: Sendable {
-  /// Sorted by address.
+  /// Sorted by address; at one address the best is the last.
   public private(set) var symbols: [Symbol] = []
-  private var byName: [String: Int] = [:]
+  /// Indices by every name that means a symbol.
+  private var byName: [String: [Int]] = [:]
 
   public init() {}
 
   public mutating func add(_ new: [Symbol]) {
     symbols += new
-    symbols.sort { ($0.address, $0.name) < ($1.address, $1.name) }
-    byName = Dictionary(symbols.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    symbols.sort { ($0.address, $1.rank, $1.name) < ($1.address, $0.rank, $0.name) }
+    byName.removeAll()
+    for (index, symbol) in symbols.enumerated() {
+      byName[symbol.linkName, default: []].append(index)
+      guard symbol.name != symbol.linkName else { continue }
+      byName[symbol.name, default: []].append(index)
+      if let short = Demangling.qualifiedName(symbol.name) { byName[short, default: []].append(index) }
+    }
   }
 
-  public subscript(name: String) -> Symbol? { byName[name].map { symbols[$0] } }
+  /// The symbols called so, one for each address: mangled, demangled, or demangled without parameters and types
+  /// (`Module.Type.function`, with `.` or `::`).
+  public func named(_ name: String) -> [Symbol] {
+    let found = byName[name] ?? byName[Demangling.dotted(name)] ?? []
+    var addresses: Set<UInt64> = []
+    return found.map { symbols[$0] }.filter { addresses.insert($0.address).inserted }
+  }
 
   /// The symbol that covers `address` (or the nearest before it, without a size), with the distance.
   public func covering(_ address: UInt64) -> (symbol: Symbol, offset: UInt64)? {
@@ -35,11 +58,11 @@ public struct SymbolTable: Sendable {
       let middle = (low + high) / 2
       if symbols[middle].address <= address { low = middle + 1 } else { high = middle }
     }
-    guard low > 0 else { return nil }
-    let found = symbols[low - 1]
-    let offset = address - found.address
-    guard found.size == 0 ? offset < 0x1000 : offset < found.size else { return nil }
-    return (found, offset)
+    guard let nearest = symbols[..<low].last else { return nil }
+    if nearest.size == 0, address - nearest.address < 0x1000 { return (nearest, address - nearest.address) }
+    // What lies nearest may be a part of what covers the address.
+    let outer = symbols[max(0, low - 16)..<low].last { address - $0.address < $0.size }
+    return outer.map { ($0, address - $0.address) }
   }
 
   /// `name+0x10`, or nil.

@@ -10,6 +10,8 @@ public enum MonitorError: Error, Equatable, Sendable, CustomStringConvertible {
   case usage(String)
   /// What is wrong with an argument, or why the machine cannot do it.
   case refused(String)
+  /// The user ended it.
+  case interrupted
 
   public var description: String {
     switch self {
@@ -17,22 +19,19 @@ public enum MonitorError: Error, Equatable, Sendable, CustomStringConvertible {
     case .ambiguous(let name, let candidates): "'\(name)' may be \(candidates.joined(separator: ", "))"
     case .usage(let text): "usage: \(text)"
     case .refused(let text): text
+    case .interrupted: "interrupted"
     }
   }
-}
-
-/// What stands at an argument's place, for completion.
-enum ArgumentKind: Sendable {
-  case address, register, block, device, pass, command
-  case words([String])
 }
 
 /// How a command is carried out.
 enum CommandBody: Sendable {
   /// On the machine's thread, the guest paused.
   case look(@Sendable (Context) throws(MonitorError) -> Listing)
+  /// As `look`, piece by piece; the first one is made without a cursor.
+  case pages(@Sendable (Context, Cursor?) throws(MonitorError) -> Page)
   /// On the caller's thread: run control, which waits for the guest.
-  case control(@Sendable (Monitor, Arguments) throws(MonitorError) -> Reply)
+  case control(@Sendable (Monitor, Arguments, CommandRun) throws(MonitorError) -> Reply)
 }
 
 /// What a control command comes to.
@@ -45,13 +44,12 @@ struct Reply: Sendable {
 struct Command: Sendable {
   /// One or more words.
   let name: String
+  /// Other names, each of one or more words.
   let aliases: [String]
-  /// What follows the name, such as `ADDR [COUNT]`.
-  let usage: String
+  let parameters: [Parameter]
   let group: Group
   /// One line.
   let summary: String
-  let arguments: [ArgumentKind]
   /// Whether the name may carry a format: `x/4i`.
   let takesFormat: Bool
   let body: CommandBody
@@ -66,36 +64,20 @@ struct Command: Sendable {
   }
 
   init(
-    _ name: String, aliases: [String] = [], _ usage: String = "", _ group: Group, _ summary: String,
-    arguments: [ArgumentKind] = [], takesFormat: Bool = false, _ body: CommandBody
+    _ name: String, aliases: [String] = [], _ parameters: [Parameter] = [], _ group: Group, _ summary: String,
+    takesFormat: Bool = false, _ body: CommandBody
   ) {
     self.name = name
     self.aliases = aliases
-    self.usage = usage
+    self.parameters = parameters
     self.group = group
     self.summary = summary
-    self.arguments = arguments
     self.takesFormat = takesFormat
     self.body = body
   }
 
   var words: [Substring] { name.split(separator: " ") }
-  var synopsis: String { name + (takesFormat ? "[/FMT]" : "") + (usage.isEmpty ? "" : " " + usage) }
-}
-
-/// The words after a command's name.
-struct Arguments: Sendable {
-  let words: [String]
-  /// After the `/` of the name.
-  let format: String
-  let command: Command
-
-  var isEmpty: Bool { words.isEmpty }
-  var count: Int { words.count }
-  subscript(index: Int) -> String? { words.indices.contains(index) ? words[index] : nil }
-  var usage: MonitorError { .usage(command.synopsis) }
-  /// All words as one expression.
-  var joined: String { words.joined(separator: " ") }
+  var synopsis: String { ([name + (takesFormat ? "[/FMT]" : "")] + parameters.map(\.usage)).joined(separator: " ") }
 }
 
 /// What a command sees on the machine's thread.
@@ -103,4 +85,12 @@ struct Context {
   let machine: Machine
   let monitor: Monitor
   let arguments: Arguments
+
+  /// Evaluates the arguments.
+  init(_ machine: Machine, _ monitor: Monitor, _ arguments: Arguments) throws(MonitorError) {
+    self.machine = machine
+    self.monitor = monitor
+    let vcpu = machine.engine.vcpus[monitor.hart(machine)]
+    self.arguments = try arguments.evaluated(DebugMemory(machine: machine, vcpu: vcpu))
+  }
 }

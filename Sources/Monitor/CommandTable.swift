@@ -21,34 +21,37 @@ enum CommandTable {
     .help, .saveSnapshot, .loadSnapshot, .infoSnapshots,
   ]
 
-  /// The row that the first words of a line mean, and the words that follow. Names may be cut as long as one row fits.
-  static func resolve(_ words: [String]) throws(MonitorError) -> Arguments {
+  /// The row that the first words of a line mean, and what the words that follow are to it. Names may be cut as long as
+  /// one row fits.
+  static func resolve(_ words: [String], wantsJSON: Bool) throws(MonitorError) -> Arguments {
     var words = words
     var format = ""
     if let slash = words[0].firstIndex(of: "/"), slash != words[0].startIndex {
       format = String(words[0][words[0].index(after: slash)...])
       words[0] = String(words[0][..<slash])
     }
-    let command = try find(words)
+    let (command, rest) = try find(words)
     guard format.isEmpty || command.takesFormat else {
       throw .refused("'\(command.name)' takes no format after '/'")
     }
-    let used = command.aliases.contains(words[0]) ? 1 : command.words.count
-    return Arguments(words: Array(words.dropFirst(used)), format: format, command: command)
+    return try Arguments(command, format: format, rest, wantsJSON: wantsJSON)
   }
 
-  private static func find(_ words: [String]) throws(MonitorError) -> Command {
-    if let row = commands.first(where: { $0.aliases.contains(words[0]) }) { return row }
+  /// A row, and the words behind its name.
+  static func find(_ given: [String]) throws(MonitorError) -> (Command, [String]) {
+    let words = withoutAlias(given)
     let exact = commands.filter { row in
       row.words.count <= words.count && zip(row.words, words).allSatisfy { String($0) == $1 }
     }
-    if let row = exact.max(by: { $0.words.count < $1.words.count }) { return row }
+    if let row = exact.max(by: { $0.words.count < $1.words.count }) {
+      return (row, Array(words.dropFirst(row.words.count)))
+    }
     let close = commands.filter { row in
       row.words.count <= words.count && zip(row.words, words).allSatisfy { $0.hasPrefix($1) }
     }
     let longest = close.map(\.words.count).max() ?? 0
     let rows = close.filter { $0.words.count == longest }
-    if rows.count == 1 { return rows[0] }
+    if rows.count == 1 { return (rows[0], Array(words.dropFirst(longest))) }
     guard rows.isEmpty else { throw .ambiguous(words.prefix(longest).joined(separator: " "), rows.map(\.name)) }
     let family = commands.filter { $0.words.count > 1 && $0.words[0] == words[0] }
     guard family.isEmpty else {
@@ -56,5 +59,15 @@ enum CommandTable {
         "'\(words[0])' wants one of: " + family.map { $0.words[1...].joined(separator: " ") }.joined(separator: ", "))
     }
     throw .unknownCommand(words[0])
+  }
+
+  /// The words with an alias at their beginning replaced by what it stands for: `s block` is `step block`.
+  private static func withoutAlias(_ words: [String]) -> [String] {
+    for row in commands {
+      for alias in row.aliases.map({ $0.split(separator: " ").map(String.init) }) where words.starts(with: alias) {
+        return row.words.map(String.init) + words.dropFirst(alias.count)
+      }
+    }
+    return words
   }
 }

@@ -25,19 +25,15 @@ extension Monitor {
       }
     }
     if words.isEmpty { candidates += CommandTable.commands.flatMap(\.aliases) }
-    if !words.isEmpty, let arguments = try? CommandTable.resolve(words) {
-      let kinds = arguments.command.arguments
-      // The last kind of argument may come again: `info registers a0 a1`.
-      if let kind = kinds.indices.contains(arguments.count) ? kinds[arguments.count] : kinds.last {
-        candidates += self.candidates(kind, word)
-      }
+    if !words.isEmpty, let (command, rest) = try? CommandTable.find(words) {
+      candidates += ParameterMatch(command.parameters, rest).open.flatMap { self.candidates($0.kind, word) }
     }
     let prefix = word
     let matching = Set(candidates.filter { $0.hasPrefix(prefix) }).sorted()
     return Completions(start: text.utf8.count - word.utf8.count, candidates: matching)
   }
 
-  private func candidates(_ kind: ArgumentKind, _ word: String) -> [String] {
+  private func candidates(_ kind: Parameter.Kind, _ word: String) -> [String] {
     switch kind {
     case .words(let words): return words
     case .command: return CommandTable.commands.map(\.name)
@@ -52,7 +48,8 @@ extension Monitor {
         let names = file.registers.filter { $0.group != "internal" }.flatMap { [$0.name] + $0.aliases }
         return word.hasPrefix("$") ? names.map { "$" + $0 } : names + Set(file.registers.map(\.group)) + ["all"]
       }
-    case .address:
+    case .text, .count: return []
+    case .address, .code, .number:
       return word.hasPrefix("$") ? candidates(.register, word) : symbols()
     case .block:
       guard !word.hasPrefix("$") else { return candidates(.register, word) }
@@ -63,5 +60,5 @@ extension Monitor {
     }
   }
 
-  private func symbols() -> [String] { machine.perform { $0.symbols.symbols.map(\.name) } }
+  private func symbols() -> [String] { machine.perform { $0.symbols.symbols.map(\.name).filter { !$0.contains(" ") } } }
 }

@@ -107,25 +107,9 @@ struct DebugMemory {
 
 extension Context {
   /// The number of the chosen hart.
-  var hart: Int { min(monitor.state.withLock { $0.hart }, machine.engine.vcpus.count - 1) }
+  var hart: Int { monitor.hart(machine) }
   var vcpu: VCPU { machine.engine.vcpus[hart] }
   var memory: DebugMemory { DebugMemory(machine: machine, vcpu: vcpu) }
-
-  func evaluate(_ text: String) throws(MonitorError) -> UInt64 { try Expression.value(text, memory) }
-
-  /// A guest address: an expression, cut to the guest's address width.
-  func address(_ text: String) throws(MonitorError) -> UInt64 {
-    let value = try evaluate(text)
-    return machine.guest.addressBits == 32 ? value & 0xFFFF_FFFF : value
-  }
-
-  /// A count argument, or `other` if there is none.
-  func count(_ text: String?, else other: Int) throws(MonitorError) -> Int {
-    guard let text else { return other }
-    let value = try evaluate(text)
-    guard value <= 1 << 20 else { throw .refused("\(text) is too many") }
-    return Int(value)
-  }
 }
 
 extension DebugMemory {

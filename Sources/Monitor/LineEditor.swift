@@ -66,11 +66,14 @@ enum LineEditor {
   /// Takes typed bytes; ``next()`` works on them.
   static func feed(_ bytes: [UInt8]) { shared.withLock { $0.input += bytes } }
 
-  /// Works on typed bytes up to the end of a line; nil when all are used up.
+  /// Works on typed bytes up to the end of a line; nil when all are used up. Without a prompt they are kept.
   static func next() -> Event? {
-    while shared.withLock({ !$0.input.isEmpty && $0.events.isEmpty }) { rl_callback_read_char() }
+    while shared.withLock({ $0.isShown && !$0.input.isEmpty && $0.events.isEmpty }) { rl_callback_read_char() }
     return shared.withLock { $0.events.isEmpty ? nil : $0.events.removeFirst() }
   }
+
+  /// Forgets typed bytes.
+  static func discardInput() { shared.withLock { $0.input.removeAll() } }
 
   /// Writes lines above the prompt and what has been typed.
   static func interject(_ lines: [[UInt8]]) {

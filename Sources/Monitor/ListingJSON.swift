@@ -5,6 +5,8 @@ import Bits
 extension Listing {
   public var json: String { value.json }
 
+  func text(asJSON: Bool) -> String { asJSON ? json : textLines.joined(separator: "\n") }
+
   /// The listing as one value.
   var value: Value {
     switch self {

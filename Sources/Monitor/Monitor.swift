@@ -23,20 +23,31 @@ public final class Monitor: Sendable {
   public let machine: Machine
   let state = Mutex(MonitorState())
   let stops: StopWaiter
+  private let announcers = Mutex<[@Sendable (Listing) -> Void]>([])
 
   /// The machine's thread may or may not have been started.
   public init(_ machine: Machine) {
     self.machine = machine
     let stops = StopWaiter()
     self.stops = stops
-    machine.perform { $0.stopObservers.append { stops.note($0) } }
+    machine.perform { machine in
+      machine.stopObservers.append { [weak self, unowned machine] event in
+        guard !stops.note(event), event != .requested, let self else { return }
+        let listing = describe(event, machine)
+        for announce in announcers.withLock({ $0 }) { announce(listing) }
+      }
+    }
   }
+
+  /// Hands to `body`, on the machine's thread, each stop that no command waits for and nobody asked for.
+  func announceStops(_ body: @escaping @Sendable (Listing) -> Void) { announcers.withLock { $0.append(body) } }
 
   /// Carries out one line: a command, perhaps with `--json`. An empty line, or one that starts with `#`, does nothing.
   ///
-  /// From any thread but the machine's own: commands that run the guest wait for it (for 5 seconds at most, or until
-  /// another thread stops the machine).
-  public func execute(_ line: String) -> MonitorResult {
+  /// From any thread but the machine's own: commands that run the guest wait for it, until `run` is cancelled or another
+  /// thread stops the machine.
+  /// - Returns: what is left to show after what `run` has been given.
+  public func execute(_ line: String, _ run: CommandRun) -> MonitorResult {
     let tokens: [String]
     do throws(MonitorError) {
       tokens = try Words.split(line)
@@ -45,25 +56,33 @@ public final class Monitor: Sendable {
     let wantsJSON = words.count < tokens.count
     guard let first = words.first, !first.hasPrefix("#") else { return MonitorResult(text: "") }
     do throws(MonitorError) {
-      let arguments = try CommandTable.resolve(words)
-      let reply = try run(arguments)
-      let text = wantsJSON ? reply.listing.json : reply.listing.textLines.joined(separator: "\n")
-      return MonitorResult(text: text, wantsQuit: reply.wantsQuit)
+      return try carryOut(try CommandTable.resolve(words, wantsJSON: wantsJSON), run)
     } catch {
       let text = wantsJSON ? Value.object([Field("error", .text(error.description))]).json : error.description
       return MonitorResult(text: text, isError: true)
     }
   }
 
-  private func run(_ arguments: Arguments) throws(MonitorError) -> Reply {
+  /// Carries out one line, and collects all that it shows.
+  public func execute(_ line: String) -> MonitorResult {
+    let shown = Mutex("")
+    var result = execute(line, CommandRun { text in shown.withLock { $0 += text } })
+    result.text = shown.withLock { $0 } + result.text
+    return result
+  }
+
+  private func carryOut(_ arguments: Arguments, _ run: CommandRun) throws(MonitorError) -> MonitorResult {
+    let reply: Reply
     switch arguments.command.body {
-    case .control(let body): return try body(self, arguments)
+    case .pages(let body): return MonitorResult(text: try page(arguments, run, body))
     case .look(let body):
-      return Reply(
-        listing: try perform { machine throws(MonitorError) in
-          try body(Context(machine: machine, monitor: self, arguments: arguments))
-        })
+      reply = Reply(
+        listing: try perform { machine throws(MonitorError) in try body(try Context(machine, self, arguments)) })
+    case .control(let body):
+      let evaluated = try perform { machine throws(MonitorError) in try Context(machine, self, arguments).arguments }
+      reply = try body(self, evaluated, run)
     }
+    return MonitorResult(text: reply.listing.text(asJSON: arguments.wantsJSON), wantsQuit: reply.wantsQuit)
   }
 
   /// Runs `body` on the machine's thread.
@@ -89,17 +108,18 @@ struct MonitorState: Sendable {
 
 /// Splits lines into words.
 enum Words {
-  /// Words between spaces; `"…"` holds spaces.
+  /// Words between spaces; `"…"` holds spaces, `'…'` as well and is kept as it is.
   static func split(_ line: String) throws(MonitorError) -> [String] {
     var words: [String] = []
     var current = ""
-    var isQuoted = false
+    var quote: Character?
     var hasWord = false
     for character in line {
-      if character == "\"" {
-        isQuoted.toggle()
+      if quote == nil ? character == "\"" || character == "'" : character == quote {
+        quote = quote == nil ? character : nil
+        if character == "'" { current.append(character) }
         hasWord = true
-      } else if character.isWhitespace, !isQuoted {
+      } else if character.isWhitespace, quote == nil {
         if hasWord { words.append(current) }
         current = ""
         hasWord = false
@@ -108,7 +128,7 @@ enum Words {
         hasWord = true
       }
     }
-    guard !isQuoted else { throw .refused("a quote is not closed") }
+    guard quote == nil else { throw .refused("a quote is not closed") }
     if hasWord { words.append(current) }
     return words
   }

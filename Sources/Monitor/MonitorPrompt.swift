@@ -13,31 +13,36 @@ public final class MonitorPrompt {
   private let prompt: String
   private let quit: () -> Void
   private let messages = Messages()
+  private let commands: CommandThread
+  /// A line is being carried out: until then there is no prompt.
+  private var isBusy = false
+  /// The terminal is somebody else's.
+  private var isHidden = true
 
   /// - Parameter quit: called for `quit` and at the end of input.
   public init(_ monitor: Monitor, prompt: String = "(martlet) ", quit: @escaping () -> Void) {
     self.monitor = monitor
     self.prompt = prompt
     self.quit = quit
+    commands = CommandThread(
+      monitor, output: { LineEditor.write(Array($0.utf8)) }, completed: { [messages] in messages.complete($0) })
     LineEditor.setUp { line, cursor in monitor.completions(for: line, cursor: cursor) }
-    monitor.machine.perform { [messages] machine in
-      machine.stopObservers.append { event in
-        // A stop that a command waits for is that command's to show; so is the answer to 'stop'.
-        guard !monitor.stops.isAwaited, event != .requested else { return }
-        messages.post(Array(monitor.describe(event, machine).textLines.joined(separator: "\n").utf8))
-      }
+    monitor.announceStops { [messages] listing in
+      messages.post(Array(listing.textLines.joined(separator: "\n").utf8))
     }
   }
 
   /// Shows the prompt; stops of the time before are forgotten.
   public func show() {
-    _ = messages.take()
-    LineEditor.show(prompt: prompt)
+    let (_, result) = messages.take()
+    isHidden = false
+    if let result { finish(result) } else if !isBusy { LineEditor.show(prompt: prompt) }
   }
 
   /// Takes the prompt away, and shows all that was relayed.
   public func hide() {
     showMessages()
+    isHidden = true
     if LineEditor.isShown {
       LineEditor.hide()
       LineEditor.write([0x0A])
@@ -48,27 +53,49 @@ public final class MonitorPrompt {
   /// Takes what the guest prints, on any thread: each line is shown above the prompt when it is complete.
   public var relay: @Sendable ([UInt8]) -> Void { { [messages] in messages.relay($0) } }
 
-  /// Takes what was typed.
+  /// Takes what was typed. Ctrl-C ends the command that is under way; other keys are kept for the next prompt.
   public func feed(_ bytes: [UInt8]) {
-    LineEditor.feed(bytes)
-    while let event = LineEditor.next() {
-      switch event {
-      case .endOfInput: quit()
-      case .line(let line):
-        let result = monitor.execute(line)
-        if !result.text.isEmpty { LineEditor.write(Array((result.text + "\n").utf8)) }
-        if result.wantsQuit { quit() } else { LineEditor.show(prompt: prompt) }
-      }
+    var bytes = bytes[...]
+    if isBusy, let interrupt = bytes.lastIndex(of: 3) {
+      commands.cancel()
+      LineEditor.discardInput()
+      bytes = bytes[(interrupt + 1)...]
+    }
+    LineEditor.feed(Array(bytes))
+    work()
+  }
+
+  /// Works on typed bytes, up to the end of a line that is carried out.
+  private func work() {
+    guard !isBusy, let event = LineEditor.next() else { return }
+    switch event {
+    case .endOfInput: quit()
+    case .line(let line):
+      isBusy = true
+      commands.submit(line)
     }
   }
+
+  private func finish(_ result: MonitorResult) {
+    isBusy = false
+    if !result.text.isEmpty { LineEditor.write(Array((result.text + "\n").utf8)) }
+    guard !result.wantsQuit else { return quit() }
+    guard !isHidden else { return }
+    LineEditor.show(prompt: prompt)
+    work()
+  }
+
+  /// Ends the command that is under way; no other follows.
+  public func close() { commands.close() }
 
   /// Becomes readable when there is something for ``showMessages()``.
   public var messageDescriptor: Int32 { messages.descriptor }
 
   /// Shows what has come while the prompt waits.
   public func showMessages() {
-    let lines = messages.take()
+    let (lines, result) = messages.take()
     if !lines.isEmpty { LineEditor.interject(lines) }
+    if let result { finish(result) }
   }
 }
 
@@ -76,6 +103,8 @@ public final class MonitorPrompt {
 private final class Messages: Sendable {
   private struct State {
     var lines: [[UInt8]] = []
+    /// What the command under way has come to.
+    var result: MonitorResult?
     /// The beginning of a line that is being relayed.
     var unfinished: [UInt8] = []
   }
@@ -119,12 +148,17 @@ private final class Messages: Sendable {
 
   private func wake() { _ = unsafe write(writer, "!", 1) }
 
-  func take() -> [[UInt8]] {
+  func complete(_ result: MonitorResult) {
+    state.withLock { $0.result = result }
+    wake()
+  }
+
+  func take() -> (lines: [[UInt8]], result: MonitorResult?) {
     var byte: UInt8 = 0
     while unsafe read(reader, &byte, 1) == 1 {}
     return state.withLock { state in
-      defer { state.lines.removeAll() }
-      return state.lines
+      defer { (state.lines, state.result) = ([], nil) }
+      return (state.lines, state.result)
     }
   }
 

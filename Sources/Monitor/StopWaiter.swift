@@ -11,14 +11,16 @@ final class StopWaiter: Sendable {
   }
   private let state = Guarded(State())
 
-  func note(_ event: StopEvent) {
+  /// - Returns: whether a command waits for the stop, and will show it itself.
+  func note(_ event: StopEvent) -> Bool {
     state.change {
       $0.count += 1
       $0.last = event
+      return $0.waiters > 0
     }
   }
 
-  /// Announces that a stop will be waited for. Every call is followed by one of ``wait(after:seconds:)``.
+  /// Announces that a stop will be waited for. Every call is followed by one of ``wait(after:_:)``.
   /// - Returns: the number of stops so far.
   func expectStop() -> Int {
     state.withLock {
@@ -27,12 +29,14 @@ final class StopWaiter: Sendable {
     }
   }
 
-  /// Whether a command waits, and will show the stop itself.
-  var isAwaited: Bool { state.withLock { $0.waiters > 0 } }
-
-  /// The stop that came after the first `number`; nil if none comes in time.
-  func wait(after number: Int, seconds: Int) -> StopEvent? {
-    defer { state.withLock { $0.waiters -= 1 } }
-    return state.wait(nanoseconds: UInt64(seconds) * 1_000_000_000) { $0.count > number ? $0.last : nil }
+  /// The stop that came after the first `number`; nil if the command is cancelled before.
+  func wait(after number: Int, _ run: CommandRun) -> StopEvent? {
+    run.whenCancelled { [state] in state.change { _ in } }
+    return state.wait { state -> StopEvent?? in
+      let event = state.count > number ? state.last : nil
+      guard event != nil || run.isCancelled else { return nil }
+      state.waiters -= 1
+      return .some(event)
+    }
   }
 }

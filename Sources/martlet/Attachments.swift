@@ -16,8 +16,8 @@ enum Attachments {
     default: throw .usage("-gdb: use tcp::PORT or unix:PATH")
     }
     var options = DebugServer.Options()
-    options.monitor = { line in
-      let result = monitor.execute(line)
+    options.monitor = { line, run in
+      let result = monitor.execute(line, run)
       if result.wantsQuit { verdict.reach(.quit) }
       return result.text.isEmpty ? "" : result.text + "\n"
     }

@@ -89,10 +89,15 @@ final class Session {
     try beginFiles()
     let deadline = plan.timeout.map { start + $0 }
     loop.run(until: deadline) { isWaiting.contains { $0() } }
-    if verdict.reached == nil, let path = plan.monitorScript { try runScript(path, of: "--monitor-script", monitor) }
+    if verdict.reached == nil, let path = plan.monitorScript {
+      try Script(path, of: "--monitor-script").run(monitor, loop, verdict, outputs.standard, until: deadline)
+    }
     if verdict.reached == nil, !machine.perform({ $0.isRunning }), !plan.startStopped { machine.resume() }
     loop.run(until: deadline)
-    if let path = plan.endScript { try runScript(path, of: "--end-script", monitor) }
+    if let path = plan.endScript {
+      let end = plan.timeout.map { EventLoop.now + $0 }
+      try Script(path, of: "--end-script").run(monitor, loop, verdict, outputs.standard, until: end)
+    }
   }
 
   /// Begins what a run leaves behind, now that nothing else can keep it from running.
@@ -215,29 +220,17 @@ final class Session {
 
   private func terminalPrompt(_ monitor: Monitor, isWanted: Bool) -> TerminalConsole.Prompt {
     guard isWanted else { return .none }
-    let quit = { [verdict] in verdict.reach(.quit) }
+    let quit: @Sendable () -> Void = { [verdict] in verdict.reach(.quit) }
     if Terminal.isTerminal { return .terminal(MonitorPrompt(monitor, quit: quit)) }
-    return .lines(MonitorConsole(monitor, output: { [outputs] in outputs.standard.write($0) }, quit: quit))
+    return .lines(MonitorConsole(monitor, output: { [outputs] in outputs.standard.writeInTime($0) }, quit: quit))
   }
 
   private func serveMonitor(_ monitor: Monitor) throws(Failure) -> () -> Bool {
     let line = SerialLine(expected: nil, verdict)
     let console = MonitorConsole(
-      monitor, output: { line.write($0) }, quit: { [verdict] in verdict.reach(.quit) })
+      monitor, output: { line.writeInTime($0) }, quit: { [verdict] in verdict.reach(.quit) })
     return try connections.connect(line, to: plan.monitor, flag: "-monitor", label: "the monitor") { bytes in
       console.feed(bytes)
-    }
-  }
-
-  private func runScript(_ path: String, of flag: String, _ monitor: Monitor) throws(Failure) {
-    let bytes: [UInt8]
-    do throws(MachineError) { bytes = try HostFile.read(path) } catch { throw .usage("\(flag): \(error)") }
-    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated() {
-      let result = monitor.execute(String(line))
-      if result.isError { throw .usage("\(flag): \(path): line \(index + 1): \(result.text)") }
-      if !result.text.isEmpty { outputs.standard.write(result.text + "\n") }
-      if result.wantsQuit { return verdict.reach(.quit) }
     }
   }
 

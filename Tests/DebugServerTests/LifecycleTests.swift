@@ -126,7 +126,7 @@ import Testing
   @Test func commandsUnderWayAreAnswered() throws {
     let box = Mutex<DebugServer?>(nil)
     var options = DebugServer.Options()
-    options.monitor = { _ in
+    options.monitor = { _, _ in
       let server = box.withLock { $0 }
       Thread { server?.finish(.killed(9)) }.start()
       usleep(50_000)

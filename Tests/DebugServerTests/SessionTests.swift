@@ -75,7 +75,7 @@ func replay(_ path: String) throws {
 
 private func programBoard(_ harts: Int) throws -> TestBoard {
   var options = DebugServer.Options()
-  options.monitor = { line in "monitor: \(line)" }
+  options.monitor = { line, _ in "monitor: \(line)" }
   return try TestBoard(harts: harts, options: options)
 }
 
@@ -83,7 +83,7 @@ private func programBoard(_ harts: Int) throws -> TestBoard {
 private func bootBoard(_ console: Console) throws -> TestBoard {
   var options = DebugServer.Options()
   let box = MachineBox()
-  options.monitor = { line in
+  options.monitor = { line, _ in
     guard line == "await-prompt", let machine = box.machine else { return "" }
     machine.resume()
     let deadline = Date(timeIntervalSinceNow: 120)

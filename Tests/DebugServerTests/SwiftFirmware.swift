@@ -12,7 +12,7 @@ extension EmbeddedFirmware {
   func testBoard(emptyBoard: String? = nil, console: Console? = nil) throws -> TestBoard {
     var options = DebugServer.Options()
     let monitor = MonitorBox()
-    options.monitor = { monitor.execute($0) }
+    options.monitor = { monitor.execute($0, $1) }
     let board = try TestBoard(options: options, console: console) {
       $0.loads = []
       if let emptyBoard {
@@ -41,8 +41,8 @@ extension EmbeddedFirmware {
 final class MonitorBox: Sendable {
   private let monitor = Mutex<Monitor?>(nil)
   func attach(_ machine: Machine) { monitor.withLock { $0 = Monitor(machine) } }
-  func execute(_ line: String) -> String {
-    let text = monitor.withLock { $0 }?.execute(line).text ?? ""
+  func execute(_ line: String, _ run: CommandRun) -> String {
+    let text = monitor.withLock { $0 }?.execute(line, run).text ?? ""
     return text.isEmpty ? "" : text + "\n"
   }
 }

@@ -42,7 +42,7 @@ private func cortexBoard(_ name: String, _ code: [UInt16], handlers: [Int: UInt3
       + code.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] })
   let monitor = MonitorBox()
   var options = DebugServer.Options()
-  options.monitor = { monitor.execute($0) }
+  options.monitor = { monitor.execute($0, $1) }
   let board = try TestBoard(options: options) {
     $0.board = repository.appending(path: "boards/arm/\(name).dts").path()
     $0.cpuModel = nil

@@ -154,6 +154,8 @@ final class FullTarget: BareTarget, ReverseTarget, Resettable, BreakpointTarget,
     }
   }
 
+  func cancelCommand() { log.append("cancel command") }
+
   func fileCallFinished(_ result: FileCallResult) {
     log.append("file call \(result.value) \(result.errorNumber)\(result.interrupted ? " interrupted" : "")")
   }

@@ -1,7 +1,9 @@
 // Owns the tests of lines, words, help, completion, expressions and errors.
 
 import Foundation
+import Machine
 import Monitor
+import Synchronization
 import Testing
 
 @Suite struct CommandTests {
@@ -17,6 +19,42 @@ import Testing
     ),
     ("bl", "'bl' may be blocks, block"),
     ("break", "usage: break ADDR"),
+    ("break _start 4", "'_start 4': nothing is known of '4' here"),
+    ("break _start+1", "no instruction is at 0x80000001: they are aligned to 2 bytes"),
+    ("step block 2", "'2' is a word too many for 'step block'; usage: step block"),
+    ("s block 2", "'2' is a word too many for 'step block'; usage: step block"),
+    ("flush _start 4 junk", "'junk' is a word too many for 'flush'; usage: flush [ADDR [LENGTH]]"),
+    ("flush _start 0", "no 0 bytes are at 0x80000000"),
+    ("pass off DeadCodeElimination _start", "'_start' is a word too many for 'pass off'; usage: pass off NAME|all"),
+    ("stop now", "'now' is a word too many for 'stop'; usage: stop"),
+    ("reset now", "'now' is a word too many for 'reset'; usage: reset [halt|run|init]"),
+    ("profile maybe", "'maybe' is a word too many for 'profile'; usage: profile [on|off]"),
+    (
+      "blocks sort age",
+      "'age' is none of pc, hot, size, retranslated; usage: blocks [sort pc|hot|size|retranslated] [COUNT]"
+    ),
+    ("blocks 0", "'0' is no count (1 or more)"),
+    ("disassemble _start -1", "'-1' is no count (1 or more)"),
+    ("step -1", "'-1' is no count (1 or more)"),
+    ("why -1", "nothing is counted; switch that on with 'profile on' and let the guest run"),
+    ("watch _start 4 x", "'x' is a word too many for 'watch'; usage: watch ADDR [LENGTH] [r|w|rw]"),
+    ("watch _start 0", "a watchpoint covers 1 to 1048576 bytes"),
+    ("poke 1 0x80010000 256", "0x100 does not fit into 1 bytes"),
+    ("peek 3 0x80010000", "'3' is none of 1, 2, 4, 8; usage: peek [phys] 1|2|4|8 ADDR"),
+    (
+      "ir _start before CopyPropagation more",
+      "'more' is a word too many for 'ir'; usage: ir [ADDR|#BLOCK] [before|after [PASS]]"
+    ),
+    (
+      "chain forbid loop twice",
+      "the block at 0x80000008 has no exit to 0x80000030 that could be chained; it has: 0x80000008 <loop>, "
+        + "0x80000018 <done>"
+    ),
+    ("savevm a b", "'b' is a word too many for 'savevm'; usage: savevm NAME"),
+    ("info status x", "'x' is a word too many for 'info status'; usage: info status"),
+    ("x/0x _start", "'0' is no count (1 or more)"),
+    ("p '_start", "a quote is not closed"),
+    ("p 'nothing'", "'nothing' is neither a character nor a symbol"),
     ("break nowhere", "no symbol 'nowhere' (a register is written $nowhere)"),
     ("x/q _start", "'q' is no format: x d u o t c s i a, no size: b h w g"),
     ("x/2i 0x10", "nothing answers at physical address 0x10"),
@@ -52,9 +90,67 @@ import Testing
     ("p *_start & 0xffffffff", "0x10117  65815"),
     ("p 4k", "0x1000  4096"),
     ("p/d ~0", "-1"),
+    ("p '_start' + 8", "0x80000008  2147483656  <loop>"),
+    ("p ' '", "0x20  32"),
     ("p/t 'A'", "0b0000000000000000000000000000000000000000000000000000000001000001"),
   ])
   func expressions(line: String, value: String) { #expect(bench(line) == value) }
+
+  /// GDB's spelling of an address where it wants a place in the program.
+  @Test func aStarIsNoMemoryAccessWhereCodeIsMeant() {
+    #expect(bench("break *twice") == "1: break at 0x0000000080000030 <twice>")
+    #expect(bench("disassemble *twice 1").contains("<twice>"))
+    #expect(bench("until *twice").hasSuffix("<twice>  add     a3, a3, a3"))
+    #expect(bench("print *twice & 0xff") == "0xb3  179")
+  }
+
+  /// No stack is deep enough for what a line can nest.
+  @Test(arguments: ["(", "-", "~", "*", "(-", "(~("])
+  func nestingIsLimited(text: String) {
+    let line = "print " + String(repeating: text, count: 20_000) + "1"
+    #expect(bench.monitor.execute(line).text == "the expression is nested more than 200 deep")
+  }
+
+  @Test func longListingsComeInPieces() {
+    let pieces = Mutex<[String]>([])
+    let run = CommandRun { text in pieces.withLock { $0.append(text) } }
+    let result = bench.monitor.execute("x/10000xw _start", run)
+    let all = pieces.withLock { $0 }
+    #expect(all.count > 5)
+    #expect(all.allSatisfy { $0.hasSuffix("\n") && $0.split(separator: "\n").count <= 256 })
+    #expect((all.joined() + result.text).split(separator: "\n").count == 2500)
+    #expect(bench("x/1i").hasPrefix("   0x0000000080009c40"))
+    let json = bench("disassemble _start 1000 --json")
+    #expect(json.hasPrefix("[{") && json.hasSuffix("}]") && json.split(separator: "{").count == 1001)
+  }
+
+  @Test(arguments: [
+    "disassemble _start 100000000", "x/100000000xb _start", "x/100000000s _start", "step 1000000000000",
+    "step 100000000 trace", "stops 1000000000", "until 0x80004000",
+  ])
+  func whatTakesLongCanBeEnded(line: String) throws {
+    _ = bench("info breakpoints")
+    bench.machine.perform { $0.engine.removeBreakpoint(Program.base + 44) }
+    let monitor = bench.monitor
+    let run = CommandRun()
+    let result = Mutex<MonitorResult?>(nil)
+    let thread = Thread {
+      let ended = monitor.execute(line, run)
+      result.withLock { $0 = ended }
+    }
+    thread.start()
+    usleep(50_000)
+    // Listings end where memory ends.
+    if line.hasPrefix("step") || line.hasPrefix("until") || line.hasPrefix("stops") {
+      #expect(result.withLock { $0 == nil })
+    }
+    run.cancel()
+    for _ in 0..<3000 where result.withLock({ $0 == nil }) { usleep(10_000) }
+    #expect(result.withLock { $0 != nil })
+    if line.hasPrefix("stops") { _ = bench("stop") }
+    #expect(bench("info status").contains("stopped"))
+    #expect(bench("print 1") == "0x1  1")
+  }
 
   @Test func helpIsDerivedFromTheTable() {
     let overview = bench("help")
@@ -87,7 +183,7 @@ import Testing
       "info status", "info cpus", "info registers", "info registers csr", "info mtree", "info qtree", "info irq",
       "info jit", "info tlb", "info symbols", "info device plic", "info breakpoints", "blocks", "block loop", "ir loop",
       "ir diff loop CopyPropagation", "x/4i _start", "x/2xg $sp", "xp/4b 0x80000000", "print $pc", "disassemble",
-      "walk _start", "graph", "pass list", "help", "help step", "step", "step op", "step op finish", "stop",
+      "walk _start", "graph", "pass list", "help", "help step", "step", "step 2", "step op", "step op finish", "stop",
       "profile on", "unchain", "flush",
     ]
     for command in commands {

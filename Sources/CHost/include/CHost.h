@@ -5,3 +5,4 @@
 #include <stdint.h>
 
 #include "CHostRounding.h"
+#include "Demangle.h"

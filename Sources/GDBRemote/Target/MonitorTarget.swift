@@ -1,8 +1,14 @@
 /// A target with commands of its own, typed at GDB as `monitor …`.
 public protocol MonitorTarget: Target {
   /// Carries out one line. May come while the guest runs. The command may go on after the return: it ends with
-  /// `finish` or `fail` of `output`, which must come, and until then the session answers other packets with `.busy`.
+  /// `finish` or `fail` of `output`, which must come, and until then the session answers no other packet.
   func runCommand(_ command: String, output: CommandOutput)
+  /// The client wants the command to end soon.
+  func cancelCommand()
+}
+
+extension MonitorTarget {
+  public func cancelCommand() {}
 }
 
 /// Takes the output of one monitor command to the client. To be used where the session is used.

@@ -6,6 +6,9 @@ struct ELFReader {
   private let name: String
   private var is64 = false
   private var isBig = false
+  private var machine: UInt16 = 0
+  /// EM_ARM
+  private static var arm: UInt16 { 40 }
   /// Zeros are made for what a segment lacks in the file.
   private static var largestSegment: UInt64 { 1 << 32 }
 
@@ -44,7 +47,8 @@ struct ELFReader {
   consuming func read() throws(MachineError) -> Image {
     try readIdentification()
     var image = Image()
-    image.elf = (UInt16(try number(at: 18, 2, "machine")), is64 ? 64 : 32)
+    machine = UInt16(try number(at: 18, 2, "machine"))
+    image.elf = (machine, is64 ? 64 : 32)
     switch try number(at: 16, 2, "type") {
     case 2, 3: break
     case 1: throw failure("it is a relocatable object file; link it and give the linked file")
@@ -64,7 +68,7 @@ struct ELFReader {
       throw failure("it has no PT_LOAD segment, so there is nothing to load; link it with a linker script")
     }
     image.symbols = try readSymbols()
-    if image.elf?.machine == 40 { image.attributes = try readAttributes() }
+    if machine == Self.arm { image.attributes = try readAttributes() }
     return image
   }
 
@@ -158,15 +162,26 @@ struct ELFReader {
       let info = try number(at: base + (is64 ? 4 : 12), 1, what)
       let home = try number(at: base + (is64 ? 6 : 14), 2, what)
       guard home != 0, isWorthKeeping(type: info & 15, section: home) else { continue }
-      guard let label = text(names, nameOffset), !label.isEmpty, !label.hasPrefix("$"), !label.hasPrefix(".L") else {
+      guard let label = text(names, nameOffset), !label.isEmpty, !label.hasPrefix(".L"), !isMappingSymbol(label) else {
         continue
       }
+      var address = try word(at: base + (is64 ? 8 : 4), what)
+      // Bit 0 says that a function is of Thumb instructions (ELF for the Arm Architecture, 5.5.3).
+      if machine == Self.arm, info & 15 == 2 || info & 15 == 10 { address &= ~1 }
       symbols.append(
         Symbol(
-          name: label, address: try word(at: base + (is64 ? 8 : 4), what),
-          size: try word(at: base + (is64 ? 16 : 8), what)))
+          name: label, address: address, size: try word(at: base + (is64 ? 16 : 8), what),
+          rank: (info & 15 == 0 ? 4 : 0) + (info >> 4 == 1 ? 0 : info >> 4 == 2 ? 1 : 2)))
     }
     return symbols
+  }
+
+  /// Whether a name only says what kind of code or data begins at it: `$a`, `$d`, `$t`, `$x`, perhaps with a suffix (ELF
+  /// for the Arm Architecture, 5.5.5), or `$x` with the extensions in force (RISC-V psABI, "Mapping Symbol").
+  private func isMappingSymbol(_ name: String) -> Bool {
+    guard ["$a", "$d", "$t", "$x"].contains(where: name.hasPrefix) else { return false }
+    let rest = name.dropFirst(2)
+    return rest.isEmpty || rest.hasPrefix(".") || name.hasPrefix("$xrv")
   }
 
   /// Functions and objects anywhere; labels without a type only if they belong to a section (constants do not).

@@ -9,8 +9,7 @@ import Machine
 
 extension Command {
   static let block = Command(
-    "block", "ADDR|#BLOCK", .blocks, "Guest code, IR and host code side by side; links, counts, why it ends.",
-    arguments: [.block],
+    "block", [.block().optional], .blocks, "Guest code, IR and host code side by side; links, counts, why it ends.",
     .look { context throws(MonitorError) in
       .sections(
         try context.inspections().map { view in
@@ -29,7 +28,7 @@ extension Context {
       else { throw .refused("no block '\(text)'; 'blocks' lists them") }
       return [id]
     }
-    let pc = try text.map { text throws(MonitorError) in try address(text) } ?? vcpu.state.pc
+    let pc = try text.map { text throws(MonitorError) in try memory.codeAddress(of: text) } ?? vcpu.state.pc
     let ids = engine.blocks(at: pc)
     guard !ids.isEmpty else {
       throw .refused(
@@ -40,7 +39,7 @@ extension Context {
 
   func inspections() throws(MonitorError) -> [BlockInspection] {
     var views: [BlockInspection] = []
-    for id in try blockIDs(arguments[0]) { views.append(try inspect(id)) }
+    for id in try blockIDs(arguments["ADDR|#BLOCK"]) { views.append(try inspect(id)) }
     return views
   }
 

@@ -6,22 +6,16 @@ import Machine
 
 extension Command {
   static let blocks = Command(
-    "blocks", "[sort pc|hot|size|retranslated] [COUNT]", .blocks, "Translation blocks in the code cache.",
-    arguments: [.words(["sort"]), .words(["pc", "hot", "size", "retranslated"])],
+    "blocks",
+    [
+      .words("SORT", "sort").then(.words("ORDER", "pc", "hot", "size", "retranslated")).optional, .count.optional,
+    ], .blocks, "Translation blocks in the code cache.",
     .look { context throws(MonitorError) in
-      var words = context.arguments.words
-      var order = "pc"
-      if words.first == "sort" {
-        guard words.count > 1 else { throw context.arguments.usage }
-        order = words[1]
-        words.removeFirst(2)
-      }
       let engine = context.machine.engine
-      let limit = try context.count(words.first, else: 40)
+      let limit = context.arguments.count(else: 40)
       var ids = engine.store.valid.filter { engine.store[$0].key.variant == .normal }
       let total = ids.count
-      switch order {
-      case "pc": ids.sort { (engine.store[$0].key.pc, $0) < (engine.store[$1].key.pc, $1) }
+      switch context.arguments["ORDER"] {
       case "size": ids.sort { (engine.store[$0].compiled.size, $1) > (engine.store[$1].compiled.size, $0) }
       case "retranslated": ids.sort { (engine.store.retranslations($0), $1) > (engine.store.retranslations($1), $0) }
       case "hot":
@@ -29,7 +23,7 @@ extension Command {
           throw .refused("executions are not counted; switch that on with 'profile on' and let the guest run")
         }
         ids.sort { (engine.executedInstructions($0), $1) > (engine.executedInstructions($1), $0) }
-      default: throw context.arguments.usage
+      default: ids.sort { (engine.store[$0].key.pc, $0) < (engine.store[$1].key.pc, $1) }
       }
       let executed = ids.reduce(UInt64(0)) { $0 &+ engine.executedInstructions($1) }
       return table(context, Array(ids.prefix(limit)), total: total, executed: executed)

@@ -18,28 +18,24 @@ struct DebugPoint: Sendable, Equatable {
 
 extension Command {
   static let breakpoint = Command(
-    "break", aliases: ["b"], "ADDR", .breaks, "Stop before the instruction at ADDR is executed.",
-    arguments: [.address],
+    "break", aliases: ["b"], [.code().rest], .breaks, "Stop before the instruction at ADDR is executed.",
     .look { context throws(MonitorError) in
-      guard !context.arguments.isEmpty else { throw context.arguments.usage }
-      let address = try context.address(context.arguments.joined)
+      guard let address = context.arguments.address else { throw context.arguments.usage }
       context.machine.engine.insertBreakpoint(address)
       return context.add(.breakpoint(address))
     })
 
   static let watch = Command(
-    "watch", "ADDR [LENGTH] [r|w|rw]", .breaks, "Stop after an access to memory; writes by default.",
-    arguments: [.address, .words(["r", "w", "rw"])],
+    "watch", [.address, .number("LENGTH").optional, .words("MODE", "r", "w", "rw").optional], .breaks,
+    "Stop after an access to memory; writes by default.",
     .look { context throws(MonitorError) in
-      var words = context.arguments.words
-      var mode = "w"
-      if let last = words.last, ["r", "w", "rw"].contains(last) { mode = words.removeLast() }
-      guard let first = words.first, words.count <= 2 else { throw context.arguments.usage }
-      let address = try context.address(first)
+      guard let word = context.arguments["ADDR"], let address = context.arguments.address else {
+        throw context.arguments.usage
+      }
+      let mode = context.arguments["MODE"] ?? "w"
+      let symbol = try context.memory.symbol(named: word)
       let length =
-        words.count == 2
-        ? try context.evaluate(words[1])
-        : context.machine.symbols[first].map { max(1, $0.size) } ?? UInt64(context.memory.wordSize)
+        context.arguments.number("LENGTH") ?? symbol.map { max(1, $0.size) } ?? UInt64(context.memory.wordSize)
       guard (1...1 << 20).contains(length) else { throw .refused("a watchpoint covers 1 to 1048576 bytes") }
       let point = Watchpoint(
         address: address, length: length, onRead: mode.contains("r"), onWrite: mode.contains("w"))
@@ -48,28 +44,29 @@ extension Command {
     })
 
   static let delete = Command(
-    "delete", aliases: ["d"], "NUMBER…|all", .breaks, "Delete breakpoints and watchpoints.",
+    "delete", aliases: ["d"], [.text("NUMBER|all").many], .breaks, "Delete breakpoints and watchpoints.",
     .look { context throws(MonitorError) in
-      guard !context.arguments.isEmpty else { throw context.arguments.usage }
       let points = context.monitor.state.withLock { $0.points }
-      let numbers = context.arguments.words.flatMap { word in
-        word == "all" ? points.map(\.number) : [Int(word) ?? -1]
-      }
-      for (index, number) in numbers.enumerated() {
-        guard let point = points.first(where: { $0.number == number }) else {
-          throw .refused("no breakpoint '\(context.arguments[index] ?? "")'; 'info breakpoints' lists them")
+      var chosen: [DebugPoint] = []
+      for word in context.arguments.all("NUMBER|all") {
+        let found = points.filter { word == "all" || String($0.number) == word }
+        guard !found.isEmpty || word == "all" else {
+          throw .refused("no breakpoint '\(word)'; 'info breakpoints' lists them")
         }
+        chosen += found.filter { point in !chosen.contains { $0.number == point.number } }
+      }
+      for point in chosen {
         switch point.kind {
         case .breakpoint(let pc): context.machine.engine.removeBreakpoint(pc)
-        case .watch(let point): context.machine.engine.remove(point)
+        case .watch(let watchpoint): context.machine.engine.remove(watchpoint)
         }
-        context.monitor.state.withLock { state in state.points.removeAll { $0.number == number } }
+        context.monitor.state.withLock { state in state.points.removeAll { $0.number == point.number } }
       }
       return .empty
     })
 
   static let infoBreakpoints = Command(
-    "info breakpoints", "", .breaks, "Breakpoints and watchpoints, those of GDB too.",
+    "info breakpoints", [], .breaks, "Breakpoints and watchpoints, those of GDB too.",
     .look { context throws(MonitorError) in
       let memory = context.memory
       let points = context.monitor.state.withLock { $0.points }

@@ -5,25 +5,26 @@ import Machine
 
 extension Command {
   static let catchVectors = Command(
-    "catch", aliases: ["vector_catch"], "[all|none|EXCEPTION…]", .breaks,
+    "catch", aliases: ["vector_catch"], [.text("all|none|EXCEPTION").many.optional], .breaks,
     "Stop as the handlers of these exceptions begin; without words, show which.",
-    .look { context throws(MonitorError) in try setCatches(context, context.arguments.words) })
+    .look { context throws(MonitorError) in try setCatches(context) })
 
   static let maskInterrupts = Command(
-    "maskisr", "[on|off]", .run, "Whether single steps leave interrupts pending.",
-    arguments: [.words(["on", "off"])],
-    .look { context throws(MonitorError) in try setMask(context, context.arguments[0]) })
+    "maskisr", [.words("STATE", "on", "off").optional], .run, "Whether single steps leave interrupts pending.",
+    .look { context throws(MonitorError) in try setMask(context) })
 
   /// `cortex_m vector_catch …` and `cortex_m maskisr …`, as scripts for OpenOCD have them.
   static let cortexCatch = Command(
-    "cortex_m vector_catch", "[all|none|EXCEPTION…]", .breaks, "The same as 'catch'.",
-    .look { context throws(MonitorError) in try setCatches(context, context.arguments.words) })
+    "cortex_m vector_catch", [.text("all|none|EXCEPTION").many.optional], .breaks, "The same as 'catch'.",
+    .look { context throws(MonitorError) in try setCatches(context) })
 
   static let cortexMask = Command(
-    "cortex_m maskisr", "[auto|on|off|steponly]", .run, "The same as 'maskisr'; auto and steponly are on.",
-    .look { context throws(MonitorError) in try setMask(context, context.arguments[0]) })
+    "cortex_m maskisr", [.words("STATE", "auto", "on", "off", "steponly").optional], .run,
+    "The same as 'maskisr'; auto and steponly are on.",
+    .look { context throws(MonitorError) in try setMask(context) })
 
-  private static func setCatches(_ context: Context, _ words: [String]) throws(MonitorError) -> Listing {
+  private static func setCatches(_ context: Context) throws(MonitorError) -> Listing {
+    let words = context.arguments.all("all|none|EXCEPTION")
     let machine = context.machine
     let known = machine.catchWords
     guard !known.isEmpty else { throw .refused("this guest has no vector catch; use 'break' at the handler") }
@@ -42,14 +43,9 @@ extension Command {
       [.left("exception"), .left("state")], known.map { [.text($0), .text(caught.contains($0) ? "catch" : "ignore")] })
   }
 
-  private static func setMask(_ context: Context, _ word: String?) throws(MonitorError) -> Listing {
+  private static func setMask(_ context: Context) throws(MonitorError) -> Listing {
     let debug = context.machine.engine.debug
-    switch word {
-    case nil: break
-    case "on", "auto", "steponly": debug.masksInterruptsInSteps = true
-    case "off": debug.masksInterruptsInSteps = false
-    default: throw context.arguments.usage
-    }
+    if let state = context.arguments["STATE"] { debug.masksInterruptsInSteps = state != "off" }
     return .fields([
       Field("interrupts in single steps", .text(debug.masksInterruptsInSteps ? "stay pending" : "are taken"))
     ])

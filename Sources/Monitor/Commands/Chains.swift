@@ -6,12 +6,12 @@ import Machine
 
 extension Command {
   static let unchain = Command(
-    "unchain", "[FROM [TO]]", .blocks, "Cut all chains, those of a block, or one edge; they form again as code runs.",
-    arguments: [.block, .block],
+    "unchain", [.block("FROM").then(.code("TO").optional).optional], .blocks,
+    "Cut all chains, those of a block, or one edge; they form again as code runs.",
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
-      guard let from = context.arguments[0] else { return .text("\(engine.unchainAll()) chains cut") }
-      let target = try context.arguments[1].map { word throws(MonitorError) in try context.address(word) }
+      guard let from = context.arguments["FROM"] else { return .text("\(engine.unchainAll()) chains cut") }
+      let target = context.arguments.number("TO")
       let chains = engine.chains()
       var count = 0
       for id in try context.blockIDs(from) {
@@ -22,17 +22,21 @@ extension Command {
     })
 
   static let chainForbid = Command(
-    "chain forbid", "FROM TO", .blocks, "Never chain the block at FROM to TO, and cut the chain there is.",
-    arguments: [.block, .block], .look { context throws(MonitorError) in try setForbidden(context, true) })
+    "chain forbid", [.code("FROM"), .code("TO")], .blocks,
+    "Never chain the block at FROM to TO, and cut the chain there is.",
+    .look { context throws(MonitorError) in try setForbidden(context, true) })
 
   static let chainAllow = Command(
-    "chain allow", "FROM TO", .blocks, "Undo 'chain forbid'.", arguments: [.block, .block],
+    "chain allow", [.code("FROM"), .code("TO")], .blocks, "Undo 'chain forbid'.",
     .look { context throws(MonitorError) in try setForbidden(context, false) })
 
   private static func setForbidden(_ context: Context, _ isForbidden: Bool) throws(MonitorError) -> Listing {
-    guard let from = context.arguments[0], let to = context.arguments[1] else { throw context.arguments.usage }
-    let edge = ChainEdge(source: try context.address(from), target: try context.address(to))
+    guard let from = context.arguments.number("FROM"), let to = context.arguments.number("TO") else {
+      throw context.arguments.usage
+    }
+    let edge = ChainEdge(source: from, target: to)
     let engine = context.machine.engine
+    if isForbidden { try context.checkExists(edge) }
     guard isForbidden || engine.forbiddenChains.contains(edge) else {
       throw .refused("that chain is not forbidden")
     }
@@ -45,34 +49,48 @@ extension Command {
   }
 
   static let flush = Command(
-    "flush", "[ADDR [LENGTH]]", .blocks, "Drop all translated code, or the blocks that touch an address range.",
-    arguments: [.address],
+    "flush", [.address.then(.number("LENGTH").optional).optional], .blocks,
+    "Drop all translated code, or the blocks that touch an address range.",
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
-      guard let word = context.arguments[0] else {
+      guard let start = context.arguments.address else {
         let count = engine.store.valid.count
         engine.flush()
         return .text("\(count) blocks dropped")
       }
-      let start = try context.address(word)
-      let length = try context.arguments[1].map { word throws(MonitorError) in try context.evaluate(word) } ?? 1
-      let (last, overflow) = start.addingReportingOverflow(max(1, length) - 1)
-      let count = engine.flush(start...(overflow ? .max : last))
+      let length = context.arguments.number("LENGTH") ?? 1
+      let (last, overflow) = start.addingReportingOverflow(length &- 1)
+      guard length > 0, !overflow else { throw .refused("no \(length) bytes are at \(start.hex0x())") }
+      let count = engine.flush(start...last)
       return .text("\(count) \(count == 1 ? "block" : "blocks") dropped")
     })
 
   static let profile = Command(
-    "profile", "on|off", .blocks,
+    "profile", [.words("STATE", "on", "off").optional], .blocks,
     "Count the executions of each block, and what slows it, from now on (drops translated code).",
-    arguments: [.words(["on", "off"])],
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
-      switch context.arguments[0] {
-      case "on": engine.setCountsExecutions(true)
-      case "off": engine.setCountsExecutions(false)
-      case nil: break
-      default: throw context.arguments.usage
-      }
+      if let state = context.arguments["STATE"] { engine.setCountsExecutions(state == "on") }
       return .fields([Field("executions are counted", .truth(engine.options.countsExecutions))])
     })
+}
+
+extension Context {
+  /// - Throws: unless a block at the edge's source, translated or not, may lead on to its target by itself.
+  fileprivate func checkExists(_ edge: ChainEdge) throws(MonitorError) {
+    let engine = machine.engine
+    let translated = engine.store.valid.filter {
+      engine.store[$0].key.variant == .normal && engine.store[$0].key.pc == edge.source
+    }
+    let chains = translated.isEmpty ? nil : engine.chains()
+    let targets =
+      chains.map { chains in translated.flatMap(chains.outgoing).map(\.targetPC) }
+      ?? (try? engine.preview(vcpu, at: edge.source))?.compiled.ops
+      .filter { $0.opcode == .exit || $0.opcode == .exitIf }.map { UInt64(bitPattern: $0.imm) } ?? []
+    guard !targets.contains(edge.target) else { return }
+    let places = Set(targets).sorted().map { $0.hex0x() + memory.symbolSuffix($0) }
+    throw .refused(
+      "the block at \(edge.source.hex0x()) has no exit to \(edge.target.hex0x()) that could be chained; "
+        + (places.isEmpty ? "it has none at all" : "it has: \(places.joined(separator: ", "))"))
+  }
 }

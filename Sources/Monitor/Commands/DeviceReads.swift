@@ -4,16 +4,10 @@ import Machine
 
 extension Command {
   static let deviceReads = Command(
-    "device reads", "[allow|refuse]", .look,
+    "device reads", [.words("RULE", "allow", "refuse").optional], .look,
     "Whether debuggers may read registers whose reading has side effects ('refuse' at the start).",
-    arguments: [.words(["allow", "refuse"])],
     .look { context throws(MonitorError) in
-      switch context.arguments.words {
-      case []: break
-      case ["allow"]: context.machine.allowsDeviceReads = true
-      case ["refuse"]: context.machine.allowsDeviceReads = false
-      default: throw context.arguments.usage
-      }
+      if let rule = context.arguments["RULE"] { context.machine.allowsDeviceReads = rule == "allow" }
       let isAllowed = context.machine.allowsDeviceReads
       return .custom(
         ["reads of device registers with side effects are \(isAllowed ? "allowed" : "refused")"],

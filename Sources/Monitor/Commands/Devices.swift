@@ -7,7 +7,7 @@ import SVD
 
 extension Command {
   static let infoDeviceTree = Command(
-    "info qtree", "", .look, "All devices: addresses, interrupts, registers that are not as after reset.",
+    "info qtree", [], .look, "All devices: addresses, interrupts, registers that are not as after reset.",
     .look { context throws(MonitorError) in
       .sections(
         context.machine.devices.map { path, device in
@@ -16,9 +16,9 @@ extension Command {
     })
 
   static let infoDevice = Command(
-    "info device", "NAME", .look, "One device with all its registers and fields.", arguments: [.device],
+    "info device", [Parameter("NAME", .device)], .look, "One device with all its registers and fields.",
     .look { context throws(MonitorError) in
-      guard let name = context.arguments[0] else { throw context.arguments.usage }
+      guard let name = context.arguments["NAME"] else { throw context.arguments.usage }
       let found = context.machine.devices.filter { path, _ in
         path == name || path.split(separator: "/").last.map { $0 == name || $0.hasPrefix(name + "@") } == true
       }

@@ -5,36 +5,29 @@ import Machine
 
 extension Command {
   static let disassemble = Command(
-    "disassemble", aliases: ["dis"], "[ADDR [COUNT]]", .look, "Guest instructions at ADDR, or at the PC.",
-    arguments: [.address],
-    .look { context throws(MonitorError) in
-      let memory = context.memory
-      let start = try context.arguments[0].map { word throws(MonitorError) in try context.address(word) }
-      let count = try context.count(context.arguments[1], else: 8)
-      let listing = try Disassembly(memory, start: start ?? memory.vcpu.state.pc, count: count, isPhysical: false)
-      context.monitor.state.withLock { $0.nextAddress = listing.end }
-      return listing.listing
+    "disassemble", aliases: ["dis"], [.code().then(.count.optional).optional], .look,
+    "Guest instructions at ADDR, or at the PC.",
+    .pages { context, cursor throws(MonitorError) in
+      let start = context.arguments.address ?? context.vcpu.state.pc
+      return try context.instructions(cursor ?? Cursor(address: start, left: context.arguments.count(else: 8)))
     })
 }
 
-/// Guest instructions in a row; the one at the PC and breakpoints are marked.
-struct Disassembly {
-  let listing: Listing
-  /// Where the next instruction starts.
-  let end: UInt64
-
-  init(_ memory: DebugMemory, start: UInt64, count: Int, isPhysical: Bool) throws(MonitorError) {
-    var address = start
+extension Context {
+  /// A page of guest instructions in a row; the one at the PC and breakpoints are marked.
+  func instructions(_ cursor: Cursor, isPhysical: Bool = false) throws(MonitorError) -> Page {
+    let memory = memory
+    var address = cursor.address
     var rows: [(address: UInt64, bytes: [UInt8], text: String)] = []
-    for _ in 0..<count {
+    while rows.count < min(cursor.left, Page.size) {
       guard let (text, bytes) = memory.instruction(address, isPhysical: isPhysical) else { break }
       rows.append((address, bytes, text))
       address &+= UInt64(bytes.count)
     }
-    guard !rows.isEmpty else { throw memory.unreadable(start) }
-    end = address
-    let pc = memory.vcpu.state.pc
-    let breakpoints = memory.machine.engine.debug.breakpoints
+    monitor.state.withLock { $0.nextAddress = address }
+    guard !rows.isEmpty else { throw memory.unreadable(cursor.address) }
+    let pc = vcpu.state.pc
+    let breakpoints = machine.engine.debug.breakpoints
     let symbols = rows.map { isPhysical ? "" : memory.symbolSuffix($0.address) }
     let width = symbols.map(\.count).max() ?? 0
     let bytesWidth = rows.map { $0.bytes.count * 2 }.max() ?? 0
@@ -44,14 +37,13 @@ struct Disassembly {
       return mark + memory.addressText(row.address) + padded(symbols[index], width) + "  "
         + padded(DebugMemory.encoding(row.bytes), bytesWidth) + "  " + row.text
     }
-    listing = .custom(
-      lines,
-      .list(
-        rows.map { row in
-          .object([
-            Field("address", memory.address(row.address)), Field("symbol", memory.symbol(row.address)),
-            Field("encoding", .text(DebugMemory.encoding(row.bytes))), Field("text", .text(row.text)),
-          ])
-        }))
+    let values = rows.map { row in
+      Value.object([
+        Field("address", memory.address(row.address)), Field("symbol", memory.symbol(row.address)),
+        Field("encoding", .text(DebugMemory.encoding(row.bytes))), Field("text", .text(row.text)),
+      ])
+    }
+    let left = rows.count < Page.size ? 0 : cursor.left - rows.count
+    return Page(lines: lines, values: values, next: left > 0 ? Cursor(address: address, left: left) : nil)
   }
 }

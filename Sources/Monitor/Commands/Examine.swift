@@ -5,21 +5,25 @@ import Machine
 
 extension Command {
   static let examine = Command(
-    "x", "ADDR", .look, "Memory at a virtual address; FMT is [COUNT][x|d|u|o|t|c|s|i|a][b|h|w|g].",
-    arguments: [.address],
-    takesFormat: true, .look { context throws(MonitorError) in try Examination(context, isPhysical: false).listing() })
+    "x", [.address.rest.optional], .look,
+    "Memory at a virtual address, or where the last listing ended; FMT is [COUNT][x|d|u|o|t|c|s|i|a][b|h|w|g].",
+    takesFormat: true,
+    .pages { context, cursor throws(MonitorError) in
+      try Examination(context, isPhysical: false).page(cursor)
+    })
 
   static let examinePhysical = Command(
-    "xp", "ADDR", .look, "As 'x', at a physical address.", arguments: [.address], takesFormat: true,
-    .look { context throws(MonitorError) in try Examination(context, isPhysical: true).listing() })
+    "xp", [.address.rest.optional], .look, "As 'x', at a physical address.", takesFormat: true,
+    .pages { context, cursor throws(MonitorError) in
+      try Examination(context, isPhysical: true).page(cursor)
+    })
 
   static let print = Command(
-    "print", aliases: ["p"], "EXPR", .look,
+    "print", aliases: ["p"], [.number("EXPR").rest], .look,
     "The value of an expression: $reg, symbols, numbers, *ADDR, + - * / % & | ^ << >> ~.",
-    arguments: [.address], takesFormat: true,
+    takesFormat: true,
     .look { context throws(MonitorError) in
-      guard !context.arguments.isEmpty else { throw context.arguments.usage }
-      let value = try context.evaluate(context.arguments.joined)
+      guard let value = context.arguments.number("EXPR") else { throw context.arguments.usage }
       let format = try DisplayFormat(
         context.arguments.format, size: context.memory.wordSize, wordSize: context.memory.wordSize)
       if !context.arguments.format.isEmpty {
@@ -48,9 +52,7 @@ struct DisplayFormat {
     var rest = text[...]
     let digits = rest.prefix { $0.isNumber }
     if !digits.isEmpty {
-      guard let number = Int(digits), (1...65536).contains(number) else {
-        throw .refused("'\(digits)' is no count (1 to 65536)")
-      }
+      guard let number = Int(digits), number > 0 else { throw .refused("'\(digits)' is no count (1 or more)") }
       count = number
       rest = rest.dropFirst(digits.count)
     }
@@ -92,34 +94,36 @@ struct DisplayFormat {
 
 /// One `x` or `xp`.
 private struct Examination {
+  let context: Context
   let memory: DebugMemory
-  let monitor: Monitor
   let format: DisplayFormat
-  let start: UInt64
   let isPhysical: Bool
 
   init(_ context: Context, isPhysical: Bool) throws(MonitorError) {
+    self.context = context
     memory = context.memory
-    monitor = context.monitor
     self.isPhysical = isPhysical
     format = try DisplayFormat(context.arguments.format, size: 4, wordSize: context.memory.wordSize)
-    if context.arguments.isEmpty {
-      guard let next = context.monitor.state.withLock({ $0.nextAddress }) else { throw context.arguments.usage }
-      start = next
-    } else {
-      start = try context.address(context.arguments.joined)
-    }
   }
 
-  func listing() throws(MonitorError) -> Listing {
+  func page(_ cursor: Cursor?) throws(MonitorError) -> Page {
+    let cursor = if let cursor { cursor } else { Cursor(address: try start(), left: format.count) }
     switch format.letter {
-    case "i": try instructions()
-    case "s": try strings()
-    default: try values()
+    case "i": return try context.instructions(cursor, isPhysical: isPhysical)
+    case "s": return try strings(cursor)
+    default: return try values(cursor)
     }
   }
 
-  private func goOn(at address: UInt64) { monitor.state.withLock { $0.nextAddress = address } }
+  private func start() throws(MonitorError) -> UInt64 {
+    guard let word = context.arguments["ADDR"], let address = context.arguments.address else {
+      guard let next = context.monitor.state.withLock({ $0.nextAddress }) else { throw context.arguments.usage }
+      return next
+    }
+    return format.letter == "i" ? try memory.codeAddress(of: word) : address
+  }
+
+  private func goOn(at address: UInt64) { context.monitor.state.withLock { $0.nextAddress = address } }
 
   private func cannotRead(_ address: UInt64) -> MonitorError {
     isPhysical
@@ -129,61 +133,63 @@ private struct Examination {
       : memory.unreadable(address)
   }
 
-  private func values() throws(MonitorError) -> Listing {
+  private func values(_ cursor: Cursor) throws(MonitorError) -> Page {
     let perLine = format.letter == "t" ? max(1, 4 / format.size) : format.letter == "c" ? 8 : 16 / format.size
-    var lines: [String] = []
+    let count = min(cursor.left, perLine * Page.size)
     var all: [Value] = []
     var width = 0
-    var rows: [(UInt64, [String])] = []
-    for index in 0..<format.count {
-      let address = start &+ UInt64(index * format.size)
-      guard let value = memory.read(address, size: format.size, isPhysical: isPhysical) else {
-        if index == 0 { throw cannotRead(address) }
-        break
-      }
+    var rows: [(address: UInt64, texts: [String])] = []
+    var address = cursor.address
+    while all.count < count, let value = memory.read(address, size: format.size, isPhysical: isPhysical) {
       let text = format.letter == "a" ? value.hex0x() + memory.symbolSuffix(value) : format.text(value)
       width = max(width, text.count)
-      all.append(.text(text))
-      if index % perLine == 0 { rows.append((address, [])) }
-      rows[rows.count - 1].1.append(text)
+      if all.count % perLine == 0 { rows.append((address, [])) }
+      all.append(.object([Field("address", .hex(address)), Field("value", .text(text))]))
+      rows[rows.count - 1].texts.append(text)
+      address &+= UInt64(format.size)
     }
-    for (address, texts) in rows {
-      let suffix = isPhysical ? "" : memory.symbolSuffix(address)
-      lines.append(
-        memory.addressText(address) + suffix + ":  " + texts.map { padded(left: $0, width) }.joined(separator: "  "))
+    guard !all.isEmpty else { throw cannotRead(address) }
+    goOn(at: address)
+    var lines = rows.map { row in
+      memory.addressText(row.address) + (isPhysical ? "" : memory.symbolSuffix(row.address)) + ":  "
+        + row.texts.map { padded(left: $0, width) }.joined(separator: "  ")
     }
-    goOn(at: start &+ UInt64(all.count * format.size))
-    if all.count < format.count {
-      lines.append(cannotRead(start &+ UInt64(all.count * format.size)).description)
+    guard all.count == count else {
+      lines.append(cannotRead(address).description)
+      return Page(lines: lines, values: all)
     }
-    return .custom(lines, .object([Field("address", .hex(start)), Field("values", .list(all))]))
+    return Page(lines: lines, values: all, next: rest(cursor, count, address))
   }
 
-  private func instructions() throws(MonitorError) -> Listing {
-    let listing = try Disassembly(memory, start: start, count: format.count, isPhysical: isPhysical)
-    goOn(at: listing.end)
-    return listing.listing
+  private func rest(_ cursor: Cursor, _ done: Int, _ address: UInt64) -> Cursor? {
+    cursor.left > done ? Cursor(address: address, left: cursor.left - done) : nil
   }
 
-  private func strings() throws(MonitorError) -> Listing {
+  private func strings(_ cursor: Cursor) throws(MonitorError) -> Page {
+    // A string may be long.
+    let count = min(cursor.left, 16)
     var lines: [String] = []
     var texts: [Value] = []
-    var address = start
-    for _ in 0..<format.count {
+    var address = cursor.address
+    for _ in 0..<count {
       var bytes: [UInt8] = []
       let first = address
-      while let byte = memory.read(address, size: 1, isPhysical: isPhysical) {
+      while bytes.count < 4096, let byte = memory.read(address, size: 1, isPhysical: isPhysical) {
         address &+= 1
-        if byte == 0 || bytes.count == 4096 { break }
+        if byte == 0 { break }
         bytes.append(UInt8(truncatingIfNeeded: byte))
       }
-      guard address != first else { throw cannotRead(first) }
+      guard address != first else {
+        let error = cannotRead(first)
+        guard !lines.isEmpty else { throw error }
+        return Page(lines: lines + [error.description], values: texts)
+      }
       let text = String(decoding: bytes, as: UTF8.self)
       let escaped = text.unicodeScalars.map { $0.value < 0x20 ? "\\x" + $0.value.hex(digits: 2) : String($0) }.joined()
       lines.append(memory.addressText(first) + ":  \"" + escaped + "\"")
       texts.append(.text(text))
     }
     goOn(at: address)
-    return .custom(lines, .list(texts))
+    return Page(lines: lines, values: texts, next: rest(cursor, count, address))
   }
 }

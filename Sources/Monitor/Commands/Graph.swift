@@ -6,13 +6,13 @@ import Machine
 
 extension Command {
   static let graph = Command(
-    "graph", "[ADDR]", .blocks, "The chain graph in Graphviz dot: of all blocks, or of those reached from ADDR.",
-    arguments: [.block],
+    "graph", [.block().optional], .blocks,
+    "The chain graph in Graphviz dot: of all blocks, or of those reached from ADDR.",
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
       let chains = engine.chains()
       var ids = engine.store.valid.filter { engine.store[$0].key.variant == .normal }
-      if let word = context.arguments[0] {
+      if let word = context.arguments["ADDR|#BLOCK"] {
         var reached: Set<BlockID> = []
         var open = try context.blockIDs(word)
         while let id = open.popLast() {

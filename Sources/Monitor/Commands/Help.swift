@@ -4,16 +4,17 @@ import Machine
 
 extension Command {
   static let help = Command(
-    "help", aliases: ["?"], "[COMMAND]", .monitor, "This list, or one command.", arguments: [.command],
-    .control { _, arguments throws(MonitorError) in
-      guard !arguments.isEmpty else { return Reply(listing: overview) }
-      let words = arguments.words
+    "help", aliases: ["?"], [Parameter("COMMAND", .command).many.optional], .monitor, "This list, or one command.",
+    .control { _, arguments, _ throws(MonitorError) in
+      let words = arguments.all("COMMAND")
+      let name = words.joined(separator: " ")
+      guard !words.isEmpty else { return Reply(listing: overview) }
       let rows = CommandTable.commands.filter { row in
-        row.aliases.contains(words[0])
+        row.aliases.contains(name)
           || zip(row.words, words).allSatisfy { $0.hasPrefix($1) } && words.count <= row.words.count
       }
-      let exact = rows.filter { $0.name == arguments.joined || $0.aliases.contains(words[0]) }
-      guard let first = exact.first ?? rows.first else { throw .unknownCommand(arguments.joined) }
+      let exact = rows.filter { $0.name == name || $0.aliases.contains(name) }
+      guard let first = exact.first ?? rows.first else { throw .unknownCommand(name) }
       guard exact.count == 1 || rows.count == 1 else { return Reply(listing: table(rows)) }
       var fields = [Field("usage", .text(first.synopsis + " [--json]")), Field("does", .text(first.summary))]
       if !first.aliases.isEmpty { fields.append(Field("also", .text(first.aliases.joined(separator: ", ")))) }

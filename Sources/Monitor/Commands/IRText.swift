@@ -8,18 +8,12 @@ import Machine
 
 extension Command {
   static let ir = Command(
-    "ir", "[ADDR|#BLOCK] [before|after PASS]", .ir,
+    "ir",
+    [.block().optional, .words("SIDE", "before", "after").then(Parameter("PASS", .pass).optional).optional], .ir,
     "IR of a block as compiled, or before or after a pass; 'before' alone: as decoded.",
-    arguments: [.block, .words(["before", "after"]), .pass],
     .look { context throws(MonitorError) in
-      var words = context.arguments.words
-      var stageWords: [String] = []
-      if let index = words.firstIndex(where: { $0 == "before" || $0 == "after" }) {
-        stageWords = Array(words[index...])
-        words.removeSubrange(index...)
-      }
-      let view = try context.irView(words.first)
-      let (name, block) = try stage(view, stageWords)
+      let view = try context.irView(context.arguments["ADDR|#BLOCK"])
+      let (name, block) = try stage(view, context.arguments["SIDE"], context.arguments["PASS"])
       let printer = context.machine.engine.printer
       let memory = context.memory
       let title =
@@ -33,35 +27,45 @@ extension Command {
     })
 
   static let irDiff = Command(
-    "ir diff", "[ADDR|#BLOCK] PASS", .ir, "What a pass did to a block's IR.", arguments: [.block, .pass],
+    "ir diff", [.block().optional, Parameter("PASS", .pass)], .ir, "What a pass did, or would do, to a block's IR.",
     .look { context throws(MonitorError) in
-      var words = context.arguments.words
-      guard let pass = words.popLast() else { throw context.arguments.usage }
-      let view = try context.irView(words.first)
+      guard let pass = context.arguments["PASS"] else { throw context.arguments.usage }
+      let view = try context.irView(context.arguments["ADDR|#BLOCK"])
       let (before, after) = try stages(view, pass)
       let printer = context.machine.engine.printer
       let changes = LineDifference.between(printer.lines(before.block), printer.lines(after.block))
       let removed = changes.filter { $0.mark == "-" }.count
       let added = changes.filter { $0.mark == "+" }.count
       let title =
-        "\(pass): \(before.block.ops.count) -> \(after.block.ops.count) ops, \(removed) lines out, \(added) in"
+        "\(pass)\(reservation(view)): \(before.block.ops.count) -> \(after.block.ops.count) ops, \(removed) lines out, "
+        + "\(added) in"
       return .custom(
         [title] + changes.map { trimmed("\($0.mark) \($0.line)") },
         .object([
-          Field("pass", .text(pass)), Field("before", .count(before.block.ops.count)),
+          Field("pass", .text(pass)), Field("ran", .truth(reservation(view).isEmpty)),
+          Field("before", .count(before.block.ops.count)),
           Field("after", .count(after.block.ops.count)),
           Field("changes", .list(changes.filter { $0.mark != " " }.map { .text("\($0.mark) \($0.line)") })),
         ]))
     })
 
   /// The stage that `before PASS`, `after PASS` or nothing means.
-  private static func stage(_ view: BlockInspection, _ words: [String]) throws(MonitorError) -> (String, Block) {
-    guard let side = words.first else { return ("as compiled", view.compiled) }
-    guard words.count > 1 else {
+  private static func stage(
+    _ view: BlockInspection, _ side: String?, _ pass: String?
+  ) throws(MonitorError) -> (String, Block) {
+    guard let pass else {
       return side == "before" ? ("as decoded", view.stages[0].block) : ("as compiled", view.compiled)
     }
-    let (before, after) = try stages(view, words[1])
-    return side == "before" ? ("before \(words[1])", before.block) : ("after \(words[1])", after.block)
+    let (before, after) = try stages(view, pass)
+    let name = pass + reservation(view)
+    return side == "before" ? ("before \(name)", before.block) : ("after \(name)", after.block)
+  }
+
+  /// What to say of a pass that has not run on the block; nothing if it has.
+  private static func reservation(_ view: BlockInspection) -> String {
+    if view.id == 0 { return ", as it would be (nothing is translated here yet)" }
+    return view.block.tier == .thorough
+      ? "" : ", as it would be (the block is of the \(view.block.tier) tier, which runs no passes)"
   }
 
   /// The stages around a pass: its first run if it runs several times, or run N with `PASS:N`.
@@ -70,8 +74,11 @@ extension Command {
     let runs = view.stages.indices.dropFirst().filter { view.stages[$0].name == parts.first.map(String.init) ?? "" }
     let number = parts.count > 1 ? Int(parts[1]) ?? 0 : 1
     guard (1...max(1, runs.count)).contains(number), !runs.isEmpty else {
-      let names = view.stages.dropFirst().map(\.name)
-      throw .refused("no pass '\(name)' ran on the block; these did: " + names.joined(separator: ", "))
+      let names = view.stages.dropFirst().map(\.name).joined(separator: ", ")
+      throw .refused(
+        reservation(view).isEmpty
+          ? "no pass '\(name)' ran on the block; these did: \(names)"
+          : "no pass '\(name)' is on; these are: \(names)")
     }
     let index = runs[number - 1]
     return (view.stages[index - 1], view.stages[index])
@@ -83,7 +90,7 @@ extension Context {
   func irView(_ text: String?) throws(MonitorError) -> BlockInspection {
     if let id = try? blockIDs(text).first { return try inspect(id) }
     if let text, text.hasPrefix("#") { throw .refused("no block '\(text)'; 'blocks' lists them") }
-    let pc = try text.map { text throws(MonitorError) in try address(text) } ?? vcpu.state.pc
+    let pc = try text.map { text throws(MonitorError) in try memory.codeAddress(of: text) } ?? vcpu.state.pc
     let view: BlockInspection?
     do throws(GuestException) {
       view = try machine.engine.preview(vcpu, at: pc)

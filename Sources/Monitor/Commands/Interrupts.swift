@@ -14,7 +14,7 @@ extension Command {
   ]
 
   static let infoInterrupts = Command(
-    "info irq", "", .look, "Interrupts: state of each hart, wires that are high, controllers.",
+    "info irq", [], .look, "Interrupts: state of each hart, wires that are high, controllers.",
     .look { context throws(MonitorError) in
       let machine = context.machine
       var sections = machine.engine.vcpus.map { vcpu in ("hart \(vcpu.number)", hart(machine, vcpu)) }

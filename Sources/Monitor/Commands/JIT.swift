@@ -6,7 +6,7 @@ import Machine
 
 extension Command {
   static let infoJIT = Command(
-    "info jit", "", .blocks, "Statistics of the translator: cost by stage, code size, chains, invalidations.",
+    "info jit", [], .blocks, "Statistics of the translator: cost by stage, code size, chains, invalidations.",
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
       let statistics = engine.statistics

@@ -6,7 +6,7 @@ import Machine
 
 extension Command {
   static let infoMemoryTree = Command(
-    "info mtree", "", .look, "The physical address map: RAM, ROM, flash and devices.",
+    "info mtree", [], .look, "The physical address map: RAM, ROM, flash and devices.",
     .look { context throws(MonitorError) in
       let layout = context.machine.space.layout
       let digits = layout.contains { $0.last > 0xFFFF_FFFF } ? 16 : 8

@@ -5,15 +5,15 @@ import Machine
 
 extension Command {
   static let passList = Command(
-    "pass list", "", .ir, "The optimiser's passes in their order.",
+    "pass list", [], .ir, "The optimiser's passes in their order.",
     .look { context throws(MonitorError) in list(context) })
 
   static let passOff = Command(
-    "pass off", "NAME|all", .ir, "Switch a pass off and drop translated code.", arguments: [.pass],
+    "pass off", [Parameter("NAME|all", .pass)], .ir, "Switch a pass off and drop translated code.",
     .look { context throws(MonitorError) in try set(context, isOn: false) })
 
   static let passOn = Command(
-    "pass on", "NAME|all", .ir, "Switch a pass on again.", arguments: [.pass],
+    "pass on", [Parameter("NAME|all", .pass)], .ir, "Switch a pass on again.",
     .look { context throws(MonitorError) in try set(context, isOn: true) })
 
   private static func list(_ context: Context) -> Listing {
@@ -23,7 +23,7 @@ extension Command {
   }
 
   private static func set(_ context: Context, isOn: Bool) throws(MonitorError) -> Listing {
-    guard let name = context.arguments[0] else { throw context.arguments.usage }
+    guard let name = context.arguments["NAME|all"] else { throw context.arguments.usage }
     let engine = context.machine.engine
     for pass in name == "all" ? engine.passes.map(\.name) : [name] {
       guard engine.setPass(pass, isOn: isOn) else {

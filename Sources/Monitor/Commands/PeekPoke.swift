@@ -5,11 +5,9 @@ import Machine
 
 extension Command {
   static let peek = Command(
-    "peek", "[phys] SIZE ADDR", .look, "Read SIZE (1, 2, 4, 8) bytes without side effects.",
-    arguments: [.words(["phys", "1", "2", "4", "8"]), .address],
+    "peek", [.space, .size, .address.rest], .look, "Read SIZE bytes without side effects.",
     .look { context throws(MonitorError) in
-      let (isPhysical, size, words) = try parse(context, least: 1)
-      let address = try context.address(words.joined(separator: " "))
+      let (isPhysical, size, address) = try parse(context)
       let memory = context.memory
       guard let value = memory.read(address, size: size, isPhysical: isPhysical) else {
         throw isPhysical
@@ -19,25 +17,30 @@ extension Command {
     })
 
   static let poke = Command(
-    "poke", "[phys] SIZE ADDR VALUE", .look, "Write SIZE (1, 2, 4, 8) bytes; a device gets a real write.",
-    arguments: [.words(["phys", "1", "2", "4", "8"]), .address],
+    "poke", [.space, .size, .address, .number("VALUE").rest], .look,
+    "Write SIZE bytes; a device gets a real write.",
     .look { context throws(MonitorError) in
-      let (isPhysical, size, words) = try parse(context, least: 2)
-      let address = try context.address(words[0])
-      let value = try context.evaluate(words[1...].joined(separator: " "))
+      let (isPhysical, size, address) = try parse(context)
+      guard let value = context.arguments.number("VALUE") else { throw context.arguments.usage }
+      let bits = 8 * size
+      guard value <= .mask(bits) || value.signExtended(from: bits) == Int64(bitPattern: value) else {
+        throw .refused("\(value.hex0x()) does not fit into \(size) bytes")
+      }
       try context.memory.write(address, size: size, value, isPhysical: isPhysical)
       return .empty
     })
 
   private static func parse(
-    _ context: Context, least: Int
-  ) throws(MonitorError) -> (isPhysical: Bool, size: Int, rest: [String]) {
-    var words = context.arguments.words[...]
-    let isPhysical = words.first == "phys"
-    if isPhysical { words = words.dropFirst() }
-    guard let size = words.first.flatMap({ Int($0) }), [1, 2, 4, 8].contains(size), words.count > least else {
+    _ context: Context
+  ) throws(MonitorError) -> (isPhysical: Bool, size: Int, address: UInt64) {
+    guard let size = context.arguments["SIZE"].flatMap({ Int($0) }), let address = context.arguments.address else {
       throw context.arguments.usage
     }
-    return (isPhysical, size, Array(words.dropFirst()))
+    return (context.arguments["SPACE"] != nil, size, address)
   }
+}
+
+extension Parameter {
+  fileprivate static var space: Parameter { .words("SPACE", "phys").optional }
+  fileprivate static var size: Parameter { .words("SIZE", "1", "2", "4", "8") }
 }

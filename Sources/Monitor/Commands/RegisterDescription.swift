@@ -7,10 +7,11 @@ import SVD
 
 extension Command {
   static let registerDescription = Command(
-    "svd", "[PERIPHERAL[.REGISTER]]", .look, "Registers by the names of the SVD file (--svd), else of the models.",
+    "svd", [.text("PERIPHERAL[.REGISTER]").optional], .look,
+    "Registers by the names of the SVD file (--svd), else of the models.",
     .look { context throws(MonitorError) in
       let names = context.machine.registerNames ?? context.machine.modelledRegisters
-      guard let word = context.arguments[0] else { return .peripherals(names, context.machine) }
+      guard let word = context.arguments["PERIPHERAL[.REGISTER]"] else { return .peripherals(names, context.machine) }
       let parts = word.split(separator: ".", maxSplits: 1).map(String.init)
       guard let part = parts.first.flatMap({ names.peripheral($0) }) else {
         throw .refused("no peripheral '\(word)'; 'svd' lists them")

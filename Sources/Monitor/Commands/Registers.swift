@@ -5,15 +5,15 @@ import Machine
 
 extension Command {
   static let infoRegisters = Command(
-    "info registers", "[NAME…|GROUP|all]", .look, "Registers: the general ones, those named, or a group.",
-    arguments: [.register],
+    "info registers", [Parameter("NAME|GROUP|all", .register).many.optional], .look,
+    "Registers: general and system ones, those named, or a group.",
     .look { context throws(MonitorError) in
       let memory = context.memory
       let registers = memory.guest.registerFile.registers
-      let words = context.arguments.words
+      let words = context.arguments.all("NAME|GROUP|all")
       var numbers: [Int] = []
       let groups = Set(registers.map(\.group))
-      for word in words.isEmpty ? ["general"] : words {
+      for word in words.isEmpty ? ["general", "system"].filter(groups.contains) : words {
         if word == "all" {
           numbers += registers.indices.filter { registers[$0].group != "internal" }
         } else if groups.contains(word) {
@@ -31,15 +31,16 @@ extension Command {
     })
 
   static let setRegister = Command(
-    "set", "$REG = EXPR", .look, "Set a register.", arguments: [.register],
+    "set", [Parameter("$REG = EXPR", .register).rest], .look, "Set a register.",
     .look { context throws(MonitorError) in
-      let text = context.arguments.joined
-      guard let equals = text.firstIndex(of: "=") else { throw context.arguments.usage }
+      guard let text = context.arguments["$REG = EXPR"], let equals = text.firstIndex(of: "=") else {
+        throw context.arguments.usage
+      }
       var name = trimmed(String(text[..<equals]))
       if name.hasPrefix("$") { name.removeFirst() }
       let memory = context.memory
       let number = try memory.registerNumber(name)
-      let value = try context.evaluate(String(text[text.index(after: equals)...]))
+      let value = try Expression.value(String(text[text.index(after: equals)...]), memory)
       memory.guest.writeRegister(memory.vcpu.state, number, value)
       if number == memory.guest.registerFile.index(of: "pc") { context.machine.engine.passBreakpoint(memory.vcpu) }
       let digits = max(1, memory.guest.registerFile.registers[number].type.bits / 4)

@@ -4,19 +4,19 @@ import Machine
 
 extension Command {
   static let saveSnapshot = Command(
-    "savevm", "NAME", .monitor, "Keep a snapshot of the whole machine, in memory, under NAME.",
+    "savevm", [.text("NAME")], .monitor, "Keep a snapshot of the whole machine, in memory, under NAME.",
     .look { context throws(MonitorError) in
       try withSnapshotName(context) { name throws(MachineError) in try context.machine.saveSnapshot(named: name) }
     })
 
   static let loadSnapshot = Command(
-    "loadvm", "NAME", .monitor, "Go back to a snapshot.",
+    "loadvm", [.text("NAME")], .monitor, "Go back to a snapshot.",
     .look { context throws(MonitorError) in
       try withSnapshotName(context) { name throws(MachineError) in try context.machine.restoreSnapshot(named: name) }
     })
 
   static let infoSnapshots = Command(
-    "info snapshots", "", .monitor, "Snapshots, with their virtual time in instructions.",
+    "info snapshots", [], .monitor, "Snapshots, with their virtual time in instructions.",
     .look { context in
       let kept = context.machine.snapshots.sorted { $0.key < $1.key }
       return .custom(
@@ -27,7 +27,7 @@ extension Command {
   private static func withSnapshotName(
     _ context: Context, _ body: (String) throws(MachineError) -> Void
   ) throws(MonitorError) -> Listing {
-    guard let name = context.arguments[0], context.arguments[1] == nil else { throw context.arguments.usage }
+    guard let name = context.arguments["NAME"] else { throw context.arguments.usage }
     do throws(MachineError) { try body(name) } catch { throw .refused(error.description) }
     return .empty
   }

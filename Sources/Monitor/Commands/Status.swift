@@ -5,7 +5,7 @@ import Machine
 
 extension Command {
   static let infoStatus = Command(
-    "info status", "", .look, "Whether the guest runs, and why it stopped.",
+    "info status", [], .look, "Whether the guest runs, and why it stopped.",
     .look { context throws(MonitorError) in
       let machine = context.machine
       let vcpu = context.vcpu
@@ -28,7 +28,7 @@ extension Command {
     })
 
   static let infoCPUs = Command(
-    "info cpus", "", .look, "All harts: where they stand and what they wait for.",
+    "info cpus", [], .look, "All harts: where they stand and what they wait for.",
     .look { context throws(MonitorError) in
       let chosen = context.hart
       return .table(
@@ -47,9 +47,9 @@ extension Command {
     })
 
   static let cpu = Command(
-    "cpu", "HART", .look, "Choose the hart that commands mean.",
+    "cpu", [.text("HART")], .look, "Choose the hart that commands mean.",
     .look { context throws(MonitorError) in
-      guard let word = context.arguments[0] else { throw context.arguments.usage }
+      guard let word = context.arguments["HART"] else { throw context.arguments.usage }
       let count = context.machine.engine.vcpus.count
       guard let number = Int(word), (0..<count).contains(number) else {
         throw .refused("'\(word)' is no hart; there are 0 to \(count - 1)")

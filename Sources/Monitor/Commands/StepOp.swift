@@ -7,12 +7,12 @@ import Machine
 
 extension Command {
   static let stepOp = Command(
-    "step op", "[COUNT|finish]", .run, "Execute COUNT IR ops of the block at the PC, or the rest of it.",
-    arguments: [.words(["finish"])],
-    .control { monitor, arguments throws(MonitorError) in
+    "step op", [.count.optional, .words("FINISH", "finish").optional], .run,
+    "Execute COUNT IR ops of the block at the PC, or the rest of it.",
+    .control { monitor, arguments, run throws(MonitorError) in
       try monitor.needsStopped()
-      let finishes = arguments[0] == "finish"
-      let count = finishes ? Int.max : try monitor.count(arguments[0], else: 1)
+      let finishes = arguments["FINISH"] != nil
+      let count = finishes ? Int.max : arguments.count(else: 1)
       return Reply(
         listing: try monitor.perform { machine throws(MonitorError) in
           try OpSteps(machine: machine, monitor: monitor).run(count, finishes: finishes)

@@ -5,13 +5,13 @@ import Machine
 
 extension Command {
   static let stops = Command(
-    "stops", "[COUNT]", .blocks,
+    "stops", [.count.optional], .blocks,
     "Ask the running guest to stop COUNT times at random moments, and show how long it takes (--interrupts chooses how).",
-    .control { monitor, arguments throws(MonitorError) in
-      let count = try monitor.count(arguments[0], else: 1000)
+    .control { monitor, arguments, run throws(MonitorError) in
+      let count = arguments.count(else: 1000)
       monitor.machine.resume(.run)
       _ = try monitor.perform { $0.engine.takeStopLatencies() }
-      for number in 0..<count {
+      for number in 0..<count where !run.isCancelled {
         // Steps of a golden ratio: no period of the guest's is met.
         usleep(UInt32(200 + (number &* 618_034) % 1000))
         monitor.machine.engine.requestMeasuredStop()

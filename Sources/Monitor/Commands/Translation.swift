@@ -7,13 +7,10 @@ import Machine
 
 extension Command {
   static let walk = Command(
-    "walk", aliases: ["address"], "ADDR", .look, "Translate a virtual address, showing each page-table entry read.",
-    arguments: [.address],
+    "walk", aliases: ["address walk"], [.address.rest], .look,
+    "Translate a virtual address, showing each page-table entry read.",
     .look { context throws(MonitorError) in
-      guard !context.arguments.isEmpty else { throw context.arguments.usage }
-      var words = context.arguments.words
-      if words.count > 1, words[0] == "walk" { words.removeFirst() }
-      let address = try context.address(words.joined(separator: " "))
+      guard let address = context.arguments.address else { throw context.arguments.usage }
       let memory = context.memory
       let recorder = WalkRecorder(context.machine)
       let physical = context.machine.guest.debugTranslate(context.vcpu.state, address, memory: recorder)
@@ -46,7 +43,7 @@ extension Command {
     })
 
   static let infoTLB = Command(
-    "info tlb", "", .look, "Pages that the inline TLB of the chosen hart holds.",
+    "info tlb", [], .look, "Pages that the inline TLB of the chosen hart holds.",
     .look { context throws(MonitorError) in
       guard let entries = context.machine.engine.tlbEntries(context.vcpu) else {
         return .text("This mode uses no TLB: addresses go through the memory window.")

@@ -6,16 +6,18 @@ import Machine
 
 extension Command {
   static let why = Command(
-    "why", "[ADDR|#BLOCK|COUNT]", .blocks,
+    "why", [.block("ADDR|#BLOCK|COUNT").optional], .blocks,
     "Why it is slow here: exits to the engine, helper calls, slow accesses, misses; the dearest blocks, or one's instructions.",
-    arguments: [.block],
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
       guard engine.options.countsExecutions else {
         throw .refused("nothing is counted; switch that on with 'profile on' and let the guest run")
       }
-      guard let word = context.arguments[0] else { return blocks(context, limit: 20) }
-      if let count = Int(word) { return blocks(context, limit: count) }
+      guard let word = context.arguments["ADDR|#BLOCK|COUNT"] else { return blocks(context, limit: 20) }
+      if let count = Int(word) {
+        guard count > 0 else { throw .refused("'\(word)' is no count (1 or more)") }
+        return blocks(context, limit: count)
+      }
       let ids = try context.blockIDs(word)
       return .sections(ids.map { (title(context, $0), instructions(context, $0)) })
     })

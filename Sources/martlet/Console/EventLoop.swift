@@ -30,15 +30,16 @@ final class EventLoop {
   }
 
   /// Runs until the verdict is reached, while `condition` holds, or until `deadline` on the host's clock.
-  func run(until deadline: Double?, while condition: () -> Bool = { true }) {
-    while verdict.reached == nil, condition() {
+  /// - Parameter isAfterEnd: for what follows the verdict.
+  func run(until deadline: Double?, isAfterEnd: Bool = false, while condition: () -> Bool = { true }) {
+    while isAfterEnd || verdict.reached == nil, condition() {
       if let deadline, Self.now >= deadline { return verdict.reach(.timeout) }
-      turn(until: deadline ?? .infinity)
+      turn(until: deadline ?? .infinity, isAfterEnd: isAfterEnd)
     }
   }
 
   /// Waits for the next thing to happen, until a time at most, and deals with it.
-  func turn(until limit: Double) {
+  func turn(until limit: Double, isAfterEnd: Bool = false) {
     let now = Self.now
     let next = min(limit, watchers.compactMap(\.rests).min() ?? .infinity)
     let timeout = next.isFinite ? Int32(min(max(0, next - now) * 1000 + 1, 1_000_000)) : -1
@@ -48,7 +49,7 @@ final class EventLoop {
       watchers[index].rests = nil
       polls.append(pollfd(fd: watchers[index].descriptor, events: Int16(POLLIN), revents: 0))
     }
-    polls.append(pollfd(fd: verdict.descriptor, events: Int16(POLLIN), revents: 0))
+    if !isAfterEnd { polls.append(pollfd(fd: verdict.descriptor, events: Int16(POLLIN), revents: 0)) }
     guard unsafe poll(&polls, nfds_t(polls.count), now < limit ? timeout : 0) > 0 else { return }
     for poll in polls where poll.revents != 0 {
       watchers.first { $0.descriptor == poll.fd }?.body()

@@ -2,29 +2,35 @@
 
 import Monitor
 
-/// A prompt: takes bytes in, gives text out.
+/// A prompt: takes bytes in, gives text out. Ctrl-C ends the command that is under way.
 final class MonitorConsole {
   private static let prompt = "(martlet) "
   /// Longer lines are not commands.
   private static let longestLine = 1 << 16
-  private let monitor: Monitor
-  private let output: ([UInt8]) -> Void
-  private let quit: () -> Void
+  private let output: @Sendable ([UInt8]) -> Void
+  private let commands: CommandThread
   private var line: [UInt8] = []
   private var previous: UInt8 = 0
 
-  init(_ monitor: Monitor, output: @escaping ([UInt8]) -> Void, quit: @escaping () -> Void) {
-    self.monitor = monitor
+  init(_ monitor: Monitor, output: @escaping @Sendable ([UInt8]) -> Void, quit: @escaping @Sendable () -> Void) {
     self.output = output
-    self.quit = quit
+    commands = CommandThread(
+      monitor, output: { output(Array($0.utf8)) },
+      completed: { result in
+        if !result.text.isEmpty { output(Array((result.text + "\n").utf8)) }
+        if result.wantsQuit { quit() } else { output(Array(Self.prompt.utf8)) }
+      })
   }
 
-  func showPrompt() { show(Self.prompt) }
+  func showPrompt() { output(Array(Self.prompt.utf8)) }
 
   func feed(_ bytes: [UInt8]) {
     for byte in bytes {
       defer { previous = byte }
-      if byte == 0x0D || byte == 0x0A {
+      if byte == 3 {
+        commands.cancel()
+        line.removeAll()
+      } else if byte == 0x0D || byte == 0x0A {
         // Telnet ends lines with both.
         if byte == 0x0D || previous != 0x0D { execute() }
       } else if line.count < Self.longestLine {
@@ -34,11 +40,7 @@ final class MonitorConsole {
   }
 
   private func execute() {
-    let result = monitor.execute(String(decoding: line, as: UTF8.self))
+    commands.submit(String(decoding: line, as: UTF8.self))
     line.removeAll()
-    if !result.text.isEmpty { show(result.text + "\n") }
-    if result.wantsQuit { quit() } else { showPrompt() }
   }
-
-  private func show(_ text: String) { output(Array(text.utf8)) }
 }

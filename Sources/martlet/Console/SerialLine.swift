@@ -35,6 +35,9 @@ final class SerialLine: CharacterBackend, Sendable {
     let isFound = state.withLock { $0.search?.feed(bytes) ?? false }
     if isFound { verdict.reach(.expected) }
   }
+
+  /// Writes text of Martlet's own, and waits for a slow reader; not on threads that others wait for.
+  func writeInTime(_ bytes: [UInt8]) { state.withLock { $0.output }?.writeInTime(bytes) }
 }
 
 /// Looks for a text in a stream of bytes (Knuth, Morris, Pratt).

@@ -17,13 +17,17 @@ import Glibc
   static var isTerminal: Bool { isatty(0) != 0 }
 
   /// Passes every key to the program at once and unchanged. Without effect if standard input is no terminal.
-  /// - Parameter keepsSignals: Ctrl-C and its like still end the program.
-  static func enterRaw(keepsSignals: Bool) {
+  /// - Parameters:
+  ///   - keepsSignals: Ctrl-C and its like still end the program.
+  ///   - exceptInterrupt: but not Ctrl-C, which is a key for the monitor's prompt.
+  static func enterRaw(keepsSignals: Bool, exceptInterrupt: Bool) {
     guard isTerminal, unsafe tcgetattr(0, saved) == 0 else { return }
     var mode = unsafe saved.pointee
     mode.c_iflag &= ~tcflag_t(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON)
     mode.c_lflag &= ~tcflag_t(ECHO | ECHONL | ICANON | IEXTEN)
     if !keepsSignals { mode.c_lflag &= ~tcflag_t(ISIG) }
+    // VINTR is the first of the special characters; 0 is none (_POSIX_VDISABLE).
+    if exceptInterrupt { mode.c_cc.0 = 0 }
     unsafe isRaw.pointee = true
     unsafe tcsetattr(0, TCSANOW, &mode)
     atexit { Terminal.restore() }
@@ -36,7 +40,7 @@ import Glibc
     }
   }
 
-  /// Puts the terminal back. Callable from a signal handler once ``enterRaw(keepsSignals:)`` was called, without effect before.
+  /// Puts the terminal back. Callable from a signal handler once ``enterRaw(keepsSignals:exceptInterrupt:)`` was called, without effect before.
   static func restore() {
     if unsafe isRaw.pointee { unsafe tcsetattr(0, TCSANOW, saved) }
   }

@@ -46,7 +46,8 @@ final class TerminalConsole {
   }
 
   func start() {
-    Terminal.enterRaw(keepsSignals: keys == nil)
+    let hasPrompt = if case .terminal = prompt { true } else { false }
+    Terminal.enterRaw(keepsSignals: keys == nil, exceptInterrupt: hasPrompt)
     if focus == .monitor { enterMonitor() }
     loop.watch(0) { [self] in
       let bytes = Descriptors.read(0)
@@ -61,7 +62,10 @@ final class TerminalConsole {
 
   /// Gives the terminal back, all that was printed shown.
   func end() {
-    if focus == .monitor, case .terminal = prompt { leaveMonitor() }
+    if case .terminal(let prompt) = prompt {
+      prompt.close()
+      if focus == .monitor { leaveMonitor() }
+    }
     Terminal.restore()
   }
 

@@ -1,0 +1,42 @@
+// Owns what a command under way shares with whoever started it: its output, and the wish that it end.
+
+import Synchronization
+
+/// One command that is carried out. From any thread.
+public final class CommandRun: Sendable {
+  private struct State {
+    var isCancelled = false
+    var observer: (@Sendable () -> Void)?
+  }
+  private let state = Mutex(State())
+  private let output: @Sendable (String) -> Void
+
+  /// - Parameter output: takes what the command shows before its end, line ends included. It may wait for a slow reader.
+  public init(output: @escaping @Sendable (String) -> Void = { _ in }) { self.output = output }
+
+  /// Asks the command to end; what it lets the guest do ends too.
+  public func cancel() {
+    let observer = state.withLock { state in
+      state.isCancelled = true
+      return state.observer
+    }
+    observer?()
+  }
+
+  public var isCancelled: Bool { state.withLock { $0.isCancelled } }
+
+  /// Calls `body`, in place of any before, when the command is cancelled; at once if it is already.
+  func whenCancelled(_ body: @escaping @Sendable () -> Void) {
+    let isCancelled = state.withLock { state in
+      state.observer = body
+      return state.isCancelled
+    }
+    if isCancelled { body() }
+  }
+
+  func show(_ text: String) { output(text) }
+
+  func check() throws(MonitorError) {
+    if isCancelled { throw .interrupted }
+  }
+}
