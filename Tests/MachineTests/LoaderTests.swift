@@ -75,7 +75,7 @@ import Testing
     #expect(image.entry == 0x8000_1004)
     #expect(image.elf?.machine == 243)
     #expect(image.elf?.bits == bits)
-    #expect(image.symbols == [Symbol(name: "start", address: 0xC000_1004, size: 4)])
+    #expect(image.symbols == [Symbol(name: "start", address: 0xC000_1004, size: 4, rank: 2)])
   }
 
   @Test(arguments: [32, 64])
