@@ -226,7 +226,7 @@ final class Session {
   }
 
   private func serveMonitor(_ monitor: Monitor) throws(Failure) -> () -> Bool {
-    let line = SerialLine(expected: nil, verdict)
+    let line = SerialLine(expected: nil, isGuests: false, verdict)
     let console = MonitorConsole(
       monitor, output: { line.writeInTime($0) }, quit: { [verdict] in verdict.reach(.quit) })
     return try connections.connect(line, to: plan.monitor, flag: "-monitor", label: "the monitor") { bytes in

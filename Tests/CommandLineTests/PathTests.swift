@@ -34,30 +34,16 @@ struct PathTests {
     #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == file)
 
     let socket = folder + "/socket"
-    try bind(socket).close()
+    try #require(unsafe Program.unixSocket(socket, bind)).close()
     #expect(try run(flags, socket).code == 0)
     #expect(!flags.contains("-gdb") ? !FileManager.default.fileExists(atPath: socket) : true)
 
     let used = folder + "/used"
-    let listener = try bind(used)
+    let listener = try #require(unsafe Program.unixSocket(used, bind))
     #expect(listen(listener.fileDescriptor, 1) == 0)
     let ended = try run(flags, used)
     #expect(ended.code == 2 && ended.errors.contains("another program listens"), "\(ended.errors)")
     #expect(FileManager.default.fileExists(atPath: used))
-  }
-
-  private func bind(_ path: String) throws -> FileHandle {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
-    let result = unsafe withUnsafePointer(to: &address) { pointer in
-      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { socket in
-        unsafe Glibc.bind(descriptor, socket, socklen_t(MemoryLayout<sockaddr_un>.size))
-      }
-    }
-    try #require(result == 0)
-    return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
   }
 
   /// The names of perf's files can be foreseen, so that somebody else may have put a link there.

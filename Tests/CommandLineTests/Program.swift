@@ -54,23 +54,30 @@ enum Program {
       errors: String(decoding: errors, as: UTF8.self))
   }
 
-  /// Sends bytes to a Unix socket, and returns what comes back within a second; nothing if nobody listens there.
-  static func ask(_ path: String, _ text: String) throws -> String {
+  /// Makes a Unix socket and does something with it and a path, such as `bind` or `connect`; nil if that fails.
+  static func unixSocket(
+    _ path: String, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
+  ) -> FileHandle? {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
     let result = unsafe withUnsafePointer(to: &address) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { socket in
-        unsafe connect(descriptor, socket, socklen_t(MemoryLayout<sockaddr_un>.size))
+        unsafe body(descriptor, socket, socklen_t(MemoryLayout<sockaddr_un>.size))
       }
     }
-    guard result == 0 else { return "" }
-    let handle = FileHandle(fileDescriptor: descriptor)
+    if result == 0 { return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true) }
+    close(descriptor)
+    return nil
+  }
+
+  /// Sends bytes to a Unix socket, and returns what comes back within a second; nothing if nobody listens there.
+  static func ask(_ path: String, _ text: String) throws -> String {
+    guard let handle = unsafe unixSocket(path, connect) else { return "" }
     try handle.write(contentsOf: Data(text.utf8))
     var answer = ""
-    var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    var ready = pollfd(fd: handle.fileDescriptor, events: Int16(POLLIN), revents: 0)
     while unsafe poll(&ready, 1, 1000) == 1 {
       let data = handle.availableData
       if data.isEmpty { break }

@@ -37,12 +37,12 @@ final class Connections {
       let hasPair = unsafe access(path + ".in", F_OK) == 0
       let read = try Descriptors.pipe(hasPair ? path + ".in" : path, of: flag)
       let write = hasPair ? try Descriptors.pipe(path + ".out", of: flag) : read
-      line.connect(outputs.make(write, .file, name: "\(flag): \(path)"))
+      line.connect(outputs.make(write, .file, name: "\(flag): \(path)", isGuests: line.isGuests))
       loop.watch(read) { input(Descriptors.read(read)) }
     case .pty:
       let (master, path) = try Descriptors.pty(of: flag)
       Log.note("\(label) is at \(path)")
-      line.connect(outputs.make(master, .pseudoTerminal(path: path), name: "\(flag): \(path)"))
+      line.connect(outputs.make(master, .pseudoTerminal(path: path), name: "\(flag): \(path)", isGuests: line.isGuests))
       loop.watch(master) { [loop] in
         let bytes = Descriptors.read(master)
         if bytes.isEmpty { loop.rest(master, seconds: 0.1) } else { input(bytes) }
@@ -92,7 +92,7 @@ final class Connections {
   private func serve(
     _ line: SerialLine, _ socket: Int32, _ label: String, _ input: @escaping ([UInt8]) -> Void
   ) {
-    let output = outputs.make(socket, .program, name: label)
+    let output = outputs.make(socket, .program, name: label, isGuests: line.isGuests)
     line.connect(output)
     loop.watch(socket) { [self] in
       let bytes = Descriptors.read(socket)

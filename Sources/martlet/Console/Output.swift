@@ -44,7 +44,7 @@ final class Output: Sendable {
   let name: String
   private let descriptor: Int32
   private let peer: Peer
-  private let gate: OutputGate
+  private let gate: OutputGate?
   private let verdict: Verdict
   private let state = Guarded(State())
 
@@ -56,8 +56,10 @@ final class Output: Sendable {
   /// Nanoseconds between looks at whether somebody is connected.
   private static let lookInterval: UInt64 = 100_000_000
 
-  /// - Parameter descriptor: closed by ``close()``, and not before.
-  init(_ descriptor: Int32, _ peer: Peer, name: String, _ gate: OutputGate, _ verdict: Verdict) {
+  /// - Parameters:
+  ///   - descriptor: closed by ``close()``, and not before.
+  ///   - gate: closed while too much waits; nil where nothing comes from the guest.
+  init(_ descriptor: Int32, _ peer: Peer, name: String, _ gate: OutputGate?, _ verdict: Verdict) {
     self.descriptor = descriptor
     self.peer = peer
     self.name = name
@@ -76,7 +78,7 @@ final class Output: Sendable {
       defer { state.hasThread = true }
       return (!state.hasThread, holds, loses)
     }
-    if holds { gate.hold() }
+    if holds { gate?.hold() }
     if isFirst { HostThread.spawn { [self] in work() } }
     if loses {
       Log.note("\(name): nobody is connected; of what is printed the last \(Self.mostKept / 2 / 1024) KiB are kept")
@@ -172,7 +174,7 @@ final class Output: Sendable {
       defer { state.isHolding = false }
       return state.isHolding
     }
-    if holds { gate.release() }
+    if holds { gate?.release() }
   }
 
   // MARK: Pseudo-terminals

@@ -18,8 +18,9 @@ final class Outputs: Sendable {
     all = Mutex([standard, standardError])
   }
 
-  func make(_ descriptor: Int32, _ peer: Output.Peer, name: String) -> Output {
-    let output = Output(descriptor, peer, name: name, gate, verdict)
+  /// - Parameter isGuests: a slow reader holds the guest.
+  func make(_ descriptor: Int32, _ peer: Output.Peer, name: String, isGuests: Bool = true) -> Output {
+    let output = Output(descriptor, peer, name: name, isGuests ? gate : nil, verdict)
     all.withLock { $0.append(output) }
     return output
   }

@@ -12,10 +12,13 @@ final class SerialLine: CharacterBackend, Sendable {
   }
   private let state: Mutex<State>
   private let verdict: Verdict
+  /// Whether the guest is what prints here.
+  let isGuests: Bool
 
   /// - Parameter expected: ends the run once the device has printed it.
-  init(expected: String?, _ verdict: Verdict) {
+  init(expected: String?, isGuests: Bool = true, _ verdict: Verdict) {
     self.verdict = verdict
+    self.isGuests = isGuests
     state = Mutex(State(search: expected.map { TextSearch($0) }))
   }
 
