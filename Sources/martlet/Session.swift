@@ -158,7 +158,7 @@ final class Session {
     }
     var conditions: [() -> Bool] = []
     for (index, port) in plan.serial.enumerated() {
-      let path = paths.indices.contains(index) ? paths[index] : nil
+      let path = inputPath(ofLine: index, paths)
       conditions.append(
         try connections.connect(
           lines[index], to: port, flag: "-serial", label: "serial \(index) (\(path ?? "no device"))",
@@ -170,6 +170,12 @@ final class Session {
       conditions.append(try serveMonitor(monitor))
     }
     return conditions
+  }
+
+  /// Where input of a serial line goes: to its device, or without one to semihosting.
+  private func inputPath(ofLine index: Int, _ paths: [String]) -> String? {
+    if paths.indices.contains(index) { return paths[index] }
+    return plan.configuration.semihosting ? HostConsole.ownPath : nil
   }
 
   /// Gives what the host's user sends to the guest; nothing is the end of it.
@@ -184,7 +190,7 @@ final class Session {
     let port = plan.semihostingConsole ?? .terminal(shared: false)
     let shared = plan.serial.firstIndex { $0 == port || $0.isTerminal && port.isTerminal }
     if let shared {
-      let path = paths.indices.contains(shared) ? paths[shared] : HostConsole.ownPath
+      let path = inputPath(ofLine: shared, paths) ?? HostConsole.ownPath
       machine.semihostingConsole = HostConsole(output: lines[shared], path: path)
       return { false }
     }
@@ -202,7 +208,7 @@ final class Session {
     var path: String?
     var isShared = false
     if let index = plan.serial.firstIndex(where: \.isTerminal) {
-      path = paths.indices.contains(index) ? paths[index] : nil
+      path = inputPath(ofLine: index, paths)
       isShared = plan.serial[index] == .terminal(shared: true)
     } else if plan.configuration.semihosting, plan.semihostingConsole?.isTerminal ?? true, !plan.monitor.isTerminal {
       path = HostConsole.ownPath

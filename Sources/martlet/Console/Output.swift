@@ -160,12 +160,14 @@ final class Output: Sendable {
       unsafe poll(&wait, 1, -1)
     case (EIO, .pseudoTerminal(_)): becomeAlone()
     default:
+      // The verdict comes first: once nothing waits any more the run may end.
+      if peer == .file {
+        verdict.reach(number == EPIPE ? .outputClosed : .outputFailed("\(name): \(HostFile.reason(number))"))
+      }
       state.change { state in
         state.isClosed = true
         state.remove(state.count)
       }
-      guard peer == .file else { return }
-      verdict.reach(number == EPIPE ? .outputClosed : .outputFailed("\(name): \(HostFile.reason(number))"))
     }
   }
 
