@@ -127,6 +127,7 @@ private let aliases: [InstructionAlias] = [
   .init("fmv.d", of: "fsgnj.d", "s=t", "D, S"),
   .init("fneg.d", of: "fsgnjn.d", "s=t", "D, S"),
   .init("fabs.d", of: "fsgnjx.d", "s=t", "D, S"),
-  .init("pause", of: "fence", "p=1 q=0", ""),
+  .init("fence.tso", of: "fence", "m=8 p=3 q=3", ""),
+  .init("pause", of: "fence", "m=0 p=1 q=0", ""),
   .init("fence", of: "fence", "p=15 q=15", ""),
 ]

@@ -53,7 +53,7 @@ enum BaseInteger {
     .init("sb", "iiiiiii ttttt sssss 000 iiiii 0100011", "t, i(s)", sb),
     .init("sh", "iiiiiii ttttt sssss 001 iiiii 0100011", "t, i(s)", sh),
     .init("sw", "iiiiiii ttttt sssss 010 iiiii 0100011", "t, i(s)", sw),
-    .init("fence", "....ppppqqqq ..... 000 ..... 0001111", "p, q", fence),
+    .init("fence", "mmmmppppqqqq ..... 000 ..... 0001111", "p, q", fence),
   ]
 
   private static let wide: [InstructionRow<Translator>] = [

@@ -81,8 +81,12 @@ struct ParameterMatch {
   /// Words that nothing takes.
   private(set) var left: ArraySlice<String>
 
-  init(_ parameters: [Parameter], _ words: [String]) {
+  /// Whether one more word is to come.
+  private let isOpen: Bool
+
+  init(_ parameters: [Parameter], _ words: [String], isOpen: Bool = false) {
     left = words[...]
+    self.isOpen = isOpen
     match(parameters[...])
   }
 
@@ -98,7 +102,7 @@ struct ParameterMatch {
       }
       if parameter.isOptional {
         let mandatory = later.count { !$0.isOptional }
-        guard parameter.fits(word), left.count > mandatory, !later.contains(where: { $0.names(word) }) else { continue }
+        guard parameter.fits(word), left.count + (isOpen ? 1 : 0) > mandatory, !later.contains(where: { $0.names(word) }) else { continue }
       }
       guard parameter.fits(word) else {
         unmet = unmet ?? (parameter, word)

@@ -55,11 +55,20 @@ final class SVDDerivations {
     return all
   }()
 
+  /// Derivations resolved so far, and the most of a file: each looks through a level, and derived clusters in derived
+  /// clusters double.
+  private var count = 0
+  private static let most = 1 << 16
+
   init(_ peripherals: SVDLevel) { self.peripherals = peripherals }
 
   /// An element with what it takes over from the one it is derived from.
   func whole(_ element: XMLElement, in level: SVDLevel, depth: Int = 0) throws(SVDError) -> XMLElement {
     guard let path = element.attributes["derivedFrom"]?.trimmed, !path.isEmpty else { return element }
+    count += 1
+    guard count <= Self.most else {
+      throw SVDError(line: element.line, message: "more than \(Self.most) derivations", isFatal: true)
+    }
     guard depth < 16 else {
       throw SVDError(line: element.line, message: "derivedFrom '\(path.excerpt)' goes round in a circle")
     }

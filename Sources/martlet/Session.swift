@@ -228,13 +228,15 @@ final class Session {
     guard isWanted else { return .none }
     let quit: @Sendable () -> Void = { [verdict] in verdict.reach(.quit) }
     if Terminal.isTerminal { return .terminal(MonitorPrompt(monitor, quit: quit)) }
-    return .lines(MonitorConsole(monitor, output: { [outputs] in outputs.standard.writeInTime($0) }, quit: quit))
+    let output = outputs.standard
+    return .lines(
+      MonitorConsole(monitor, prompts: { output.write($0) }, output: { output.writeInTime($0) }, quit: quit))
   }
 
   private func serveMonitor(_ monitor: Monitor) throws(Failure) -> () -> Bool {
     let line = SerialLine(expected: nil, isGuests: false, verdict)
     let console = MonitorConsole(
-      monitor, output: { line.writeInTime($0) }, quit: { [verdict] in verdict.reach(.quit) })
+      monitor, prompts: { line.write($0) }, output: { line.writeInTime($0) }, quit: { [verdict] in verdict.reach(.quit) })
     return try connections.connect(line, to: plan.monitor, flag: "-monitor", label: "the monitor") { bytes in
       console.feed(bytes)
     }

@@ -79,7 +79,7 @@ import Testing
     let client = try attach(board)
     #expect(!board.server.mayRestart, "it found the guest")
     #expect(brief(try client.ask("vRun;")) == "T05thread:1")
-    #expect(board.server.mayRestart)
+    try eventually(board.server.mayRestart)
     for _ in 0..<2 {
       try client.setRegister(pcRegister, Program.off)
       #expect(try client.ask("c") == "W00")

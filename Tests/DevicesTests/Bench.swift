@@ -43,11 +43,11 @@ final class Bench: CharacterBackend, MachineControl {
   func reset() { resets += 1 }
 
   /// Connects a device to fresh lines, one for each (controller, number).
-  func context(_ node: FakeNode, interrupts: [(String, UInt32)] = [("/plic", 1)]) -> DeviceContext {
+  func context(_ node: FakeNode, interrupts: [(String, UInt32)] = [("/plic", 1)], id: Int = 5) -> DeviceContext {
     lines = interrupts.map { IRQLine(name: "\($0.0).\($0.1)") }
     let outputs = zip(lines, interrupts).map { InterruptOutput(line: $0, controller: $1.0, cells: [$1.1]) }
     return DeviceContext(
-      id: 5, node: node, interrupts: outputs, clock: clock, events: events, space: space, control: self,
+      id: id, node: node, interrupts: outputs, clock: clock, events: events, space: space, control: self,
       characters: self, directory: directory, log: { [unowned self] in messages.append($1) })
   }
 

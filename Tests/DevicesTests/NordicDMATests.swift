@@ -83,6 +83,7 @@ import Testing
     }
     twi.write(0x200, 1 << 7 | 1 << 12)
     twi.write(0x008, 1)
+    bench.run(to: 1_000_000, twi)
     #expect(ram.bytes(at: 0x20, count: 2) == [0xAB, 0xCD])
     twi.write(0x588, 0x33)
     twi.write(0x008, 1)

@@ -158,18 +158,19 @@ struct Case: CustomTestStringConvertible, Sendable {
     #expect(rig.x(10) == test.expected)
   }
 
-  /// Data beside code is written 2,000 times; the code is translated once more, for the guided store.
+  /// Data beside code is written 2,000 times; the code is translated once more, for the guided store, at each of its
+  /// entries. The data lie 64 bytes behind the code.
   @Test(arguments: 0..<3) func dataInACodePageLeavesTheCodeAlone(_ host: Int) throws {
     let rig = try self.rig(
       host,
       [
-        Code.auipc(6), Code.addi(7, 0, 2000), Code.lw(5, 32, 6), Code.addi(5, 5, 3), Code.sw(5, 32, 6),
+        Code.auipc(6), Code.addi(7, 0, 2000), Code.lw(5, 128, 6), Code.addi(5, 5, 3), Code.sw(5, 128, 6),
         Code.addi(7, 7, -1), Code.bne(7, 0, -16), Code.stop, 0,
       ])
     #expect(rig.run(50_000) == .deadline)
     #expect(rig.x(5) == 6000)
     #expect(rig.engine.statistics.quick.blocks < 8)
-    #expect(rig.engine.statistics.invalidations <= 1)
+    #expect(rig.engine.statistics.invalidations <= 2)
     #expect(rig.engine.statistics.slowAccesses < 100 || Self.hosts[host].0 != X86_64Host.self)
   }
 

@@ -37,7 +37,8 @@ struct DecodeOracleTests {
     // A gap between lines is code that belongs to no block.
     var runs: [[Line]] = []
     for line in lines {
-      if let last = runs.last?.last, last.address + UInt64(last.length) == line.address {
+      // LLVM takes what begins with 0x1f in its lower bits for a longer instruction, with all that follows.
+      if let last = runs.last?.last, last.address + UInt64(last.length) == line.address, last.bits & 0x1F != 0x1F {
         runs[runs.count - 1].append(line)
       } else {
         runs.append([line])

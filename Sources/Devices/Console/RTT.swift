@@ -85,8 +85,8 @@ public final class RTT: CharacterDevice {
   private func poll() {
     state.blocks.removeAll { !isBlock(at: $0) }
     if let active = state.active, !state.blocks.contains(active) { state.active = nil }
-    // The first search is quick; others may come up later.
-    if !state.hasSearched || state.looks % 16 == 0 { search() }
+    // Once one is known, others are looked for more slowly.
+    if address != nil || state.blocks.isEmpty || !state.hasSearched || state.looks % 16 == 0 { search() }
     state.looks &+= 1
     for block in state.blocks {
       if let up = ring(block, number: 0), take(up) { state.active = block }

@@ -7,13 +7,19 @@ final class MonitorConsole {
   private static let prompt = "(martlet) "
   /// Longer lines are not commands.
   private static let longestLine = 1 << 16
-  private let output: @Sendable ([UInt8]) -> Void
+  private let prompts: @Sendable ([UInt8]) -> Void
   private let commands: CommandThread
   private var line: [UInt8] = []
   private var previous: UInt8 = 0
 
-  init(_ monitor: Monitor, output: @escaping @Sendable ([UInt8]) -> Void, quit: @escaping @Sendable () -> Void) {
-    self.output = output
+  /// - Parameters:
+  ///   - prompts: takes the first prompt, and does not wait.
+  ///   - output: takes what commands say, on a thread of their own.
+  init(
+    _ monitor: Monitor, prompts: @escaping @Sendable ([UInt8]) -> Void, output: @escaping @Sendable ([UInt8]) -> Void,
+    quit: @escaping @Sendable () -> Void
+  ) {
+    self.prompts = prompts
     commands = CommandThread(
       monitor, output: { output(Array($0.utf8)) },
       completed: { result in
@@ -22,7 +28,7 @@ final class MonitorConsole {
       })
   }
 
-  func showPrompt() { output(Array(Self.prompt.utf8)) }
+  func showPrompt() { prompts(Array(Self.prompt.utf8)) }
 
   func feed(_ bytes: [UInt8]) {
     for byte in bytes {

@@ -87,10 +87,11 @@ final class Output: Sendable {
 
   func write(_ text: String) { write(Array(text.utf8)) }
 
-  /// As ``write(_:)-([UInt8])``, and waits while too much is not written yet: for threads that nobody waits for.
+  /// As ``write(_:)-([UInt8])``, and waits while too much is not written yet, but not for ever: what comes behind may be
+  /// the command to quit. For threads that nobody waits for.
   func writeInTime(_ bytes: [UInt8]) {
     write(bytes)
-    state.wait { $0.count <= Self.mostWaiting || $0.isClosed || $0.isAlone ? () : nil }
+    _ = state.wait(nanoseconds: 300_000_000) { $0.count <= Self.mostWaiting || $0.isClosed || $0.isAlone ? () : nil }
   }
 
   /// Bytes that wait for a reader who is there.
