@@ -27,7 +27,9 @@ extension Monitor {
     if words.isEmpty { candidates += CommandTable.commands.flatMap(\.aliases) }
     if let first = words.first, let slash = first.firstIndex(of: "/") { words[0] = String(first[..<slash]) }
     if !words.isEmpty, let (command, rest) = try? CommandTable.find(words) {
-      candidates += ParameterMatch(command.parameters, rest, isOpen: true).open.flatMap { self.candidates($0.kind, word) }
+      candidates += ParameterMatch(command.parameters, rest, isOpen: true).open.flatMap {
+        self.candidates($0.kind, word)
+      }
     }
     let prefix = word
     let matching = Set(candidates.filter { $0.hasPrefix(prefix) }).sorted()

@@ -102,7 +102,9 @@ struct ParameterMatch {
       }
       if parameter.isOptional {
         let mandatory = later.count { !$0.isOptional }
-        guard parameter.fits(word), left.count + (isOpen ? 1 : 0) > mandatory, !later.contains(where: { $0.names(word) }) else { continue }
+        guard parameter.fits(word), left.count + (isOpen ? 1 : 0) > mandatory,
+          !later.contains(where: { $0.names(word) })
+        else { continue }
       }
       guard parameter.fits(word) else {
         unmet = unmet ?? (parameter, word)

@@ -236,7 +236,8 @@ final class Session {
   private func serveMonitor(_ monitor: Monitor) throws(Failure) -> () -> Bool {
     let line = SerialLine(expected: nil, isGuests: false, verdict)
     let console = MonitorConsole(
-      monitor, prompts: { line.write($0) }, output: { line.writeInTime($0) }, quit: { [verdict] in verdict.reach(.quit) })
+      monitor, prompts: { line.write($0) }, output: { line.writeInTime($0) },
+      quit: { [verdict] in verdict.reach(.quit) })
     return try connections.connect(line, to: plan.monitor, flag: "-monitor", label: "the monitor") { bytes in
       console.feed(bytes)
     }
