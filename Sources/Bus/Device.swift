@@ -27,8 +27,9 @@ public protocol Device: MMIOTarget, SendableMetatype {
   func memory(region: Int) -> RAMRegion?
   /// Bytes of the blocks that such memory is erased by, if it is flash memory; it starts with a whole block.
   func eraseBlockSize(region: Int) -> UInt64?
-  /// Back to the state after power-on, interrupt lines low, events cancelled. Memory keeps its contents.
-  func reset()
+  /// Back to the state after power-on, but for what outlives a reset of this cause; interrupt lines and events likewise.
+  /// Memory keeps its contents.
+  func reset(_ cause: ResetCause)
   /// A scheduled event is due.
   func event(_ token: UInt64)
   /// `state` as bytes; equal states give equal bytes.

@@ -69,14 +69,22 @@ public protocol CharacterBackend: AnyObject {
 public protocol MachineControl: AnyObject {
   /// The guest switched itself off. `exitCode` 0 means success.
   func powerOff(exitCode: Int32)
-  /// The guest asked for a restart.
-  func reset()
+  /// The guest asked for a restart, or a watchdog did.
+  func reset(_ cause: ResetCause)
 }
 
 /// The devices of a board by the paths of their nodes, for those that work together: a flash memory and its controller,
 /// peripherals and what connects their events. Filled as devices are made, so devices look there when they run.
 public final class DeviceDirectory {
-  private var devices: [String: any MMIOTarget] = [:]
+  private var devices: [String: any MMIOTarget] = [:] {
+    didSet {
+      sorted = nil
+      firsts = [:]
+    }
+  }
+  /// ``all`` and what ``first(_:)`` has found, until a device is added.
+  private var sorted: [any MMIOTarget]?
+  private var firsts: [ObjectIdentifier: (any MMIOTarget)?] = [:]
 
   public init() {}
 
@@ -91,8 +99,19 @@ public final class DeviceDirectory {
 
   /// Every device, in the order of their paths; one that serves several nodes comes once.
   public var all: [any MMIOTarget] {
+    if let sorted { return sorted }
     var seen: Set<ObjectIdentifier> = []
-    return devices.sorted { $0.key < $1.key }.map(\.value).filter { seen.insert(ObjectIdentifier($0)).inserted }
+    let list = devices.sorted { $0.key < $1.key }.map(\.value).filter { seen.insert(ObjectIdentifier($0)).inserted }
+    sorted = list
+    return list
+  }
+
+  /// The first device of a type, in the order of ``all``.
+  public func first<T: MMIOTarget>(_ type: T.Type) -> T? {
+    if let known = firsts[ObjectIdentifier(type)] { return known as? T }
+    let found = all.lazy.compactMap { $0 as? T }.first
+    firsts[ObjectIdentifier(type)] = .some(found)
+    return found
   }
 
   /// The devices whose nodes stand directly below a node of `device`: what is attached to a serial bus.

@@ -95,7 +95,7 @@ extension MachineTarget: Resettable {
     machine.perform { [side, runNumber] machine in
       machine.stop()
       side.runNumber = runNumber
-      machine.resetHard()
+      machine.reset(.debugger, loadsImages: true)
     }
   }
 
@@ -108,7 +108,7 @@ extension MachineTarget: Resettable {
       side.forget(machine)
       machine.stop()
       side.runNumber = runNumber
-      machine.resetHard()
+      machine.reset(.debugger, loadsImages: true)
     }
     if !mayRestart { options.onKill?() }
   }

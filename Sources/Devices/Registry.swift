@@ -56,6 +56,7 @@ public var standardDevices: [any Device.Type] {
     STM32RNG.self,
     STM32RTCFirst.self,
     STM32RTC.self,
+    STM32BackupRegisters.self,
     STM32SPI.self,
     STM32I2C.self,
     STM32I2CSecond.self,

@@ -135,14 +135,14 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
     core[.ready] = state.pending.intersects(state.enabled) ? 1 : 0
   }
 
-  public func reset() { reset(vectorTable: state.vectorTable) }
+  public func reset(_ cause: ResetCause) { reset(vectorTable: state.vectorTable) }
 
   func reset(vectorTable: UInt32) {
     context.cancel(token: 0)
     // Vector catch is a debugger's, and outlives resets.
     let (level, catches) = (state.level, VectorCatch(rawValue: state.debugControl))
     state = State()
-    state.level = level
+    (state.level, state.pending) = (level, level)
     state.debugControl = catches.rawValue
     state.vectorTable = vectorTable
     for number in 0..<ExceptionNumber.firstInterrupt { state.enabled[number] = true }
@@ -277,5 +277,5 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
   }
 
   /// Resets the board.
-  func requestReset() { context.control.reset() }
+  func requestReset() { context.control.reset(.software) }
 }

@@ -151,8 +151,9 @@ public struct BootPlan: Sendable {
 }
 
 extension Machine {
-  /// Copies the boot images into memory and resets the vCPUs.
-  func loadBoot() {
+  /// Resets the vCPUs, after the boot images have been copied into memory if they are to be.
+  func startVCPUs(loadsImages: Bool) {
+    guard loadsImages else { return resetVCPUs() }
     do { try loadBootChecked() } catch { halt(.failed("\(error)")) }
   }
 

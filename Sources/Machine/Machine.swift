@@ -102,7 +102,7 @@ public final class Machine: @unchecked Sendable {
   public func resume(_ request: RunRequest = .run, passesBreakpoints: Bool = true) {
     perform { machine in
       guard !machine.isRunning, !machine.waitsForDebugger else { return }
-      if case .exited = machine.lastStop { machine.resetHard() }
+      if case .exited = machine.lastStop { machine.reset(.powerOn) }
       machine.pace?.end()
       machine.stepRequest = request
       machine.stepsWaited = 0

@@ -248,8 +248,8 @@ extension Machine {
     guard let request = controller.take() else { return false }
     switch request {
     case .off(let code): halt(.exited(code: code))
-    case .reset:
-      if configuration.noReboot { halt(.reset) } else { resetHard() }
+    case .reset(let cause):
+      if configuration.noReboot { halt(.reset) } else { reset(cause) }
     }
     return true
   }

@@ -4,7 +4,7 @@
 enum CommandTable {
   static let commands: [Command] = [
     // Run control
-    .stop, .cont, .step, .stepBlock, .stepOp, .until, .reset, .maskInterrupts,
+    .stop, .cont, .step, .stepBlock, .stepOp, .until, .reset, .systemReset, .maskInterrupts,
     .cortexMask, .quit,
     // Look at the machine
     .infoStatus, .infoCPUs, .cpu, .infoRegisters, .setRegister, .examine, .examinePhysical, .print, .peek, .poke,

@@ -181,7 +181,7 @@ struct FileCallTests {
     client.send("c")
     #expect(try client.receive().hasPrefix("Fopen"))
     board.machine.stop()
-    board.machine.perform { $0.resetHard() }
+    board.machine.perform { $0.reset(.debugger) }
     #expect(brief(try client.receive()) == "T02thread:1")
     client.send("F5")
     #expect(try client.register(pcRegister) == Program.base)

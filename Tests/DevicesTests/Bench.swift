@@ -32,7 +32,7 @@ final class Bench: CharacterBackend, MachineControl {
   var lines: [IRQLine] = []
   var sent: [UInt8] = []
   var exits: [Int32] = []
-  var resets = 0
+  var resets: [ResetCause] = []
   var messages: [String] = []
 
   var text: String { String(decoding: sent, as: UTF8.self) }
@@ -40,7 +40,7 @@ final class Bench: CharacterBackend, MachineControl {
 
   func write(_ bytes: [UInt8]) { sent += bytes }
   func powerOff(exitCode: Int32) { exits.append(exitCode) }
-  func reset() { resets += 1 }
+  func reset(_ cause: ResetCause) { resets.append(cause) }
 
   /// Connects a device to fresh lines, one for each (controller, number).
   func context(_ node: FakeNode, interrupts: [(String, UInt32)] = [("/plic", 1)], id: Int = 5) -> DeviceContext {

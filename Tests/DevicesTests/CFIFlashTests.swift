@@ -96,7 +96,7 @@ import Testing
   @Test func snapshotRemembersTheMode() throws {
     try put(0, 0x90)
     let saved = try flash.saveState()
-    flash.reset()
+    flash.reset(.pin)
     #expect(try get(0) == 0)
     try flash.restoreState(saved)
     #expect(try get(0) == 0x0089_0089)

@@ -61,7 +61,7 @@ import Testing
     clint.write(0x4000, 77, 8)
     let saved = try clint.saveState()
     let queue = bench.events.state
-    clint.reset()
+    clint.reset(.pin)
     #expect(bench.events.nextDeadline == .max)
     try clint.restoreState(saved)
     bench.events.restore(queue)

@@ -108,7 +108,7 @@ import Testing
     let saved = try uart.saveState()
     let before = uart.state
     _ = get(0)
-    uart.reset()
+    uart.reset(.pin)
     #expect(uart.state != before)
     #expect(bench.levels == "0")
     try uart.restoreState(saved)

@@ -80,7 +80,7 @@ struct RTTTests {
     #expect(memory.bench.text == "here")
     // The guest starts anew.
     memory.ram.fill(0, at: 0, count: memory.ram.size)
-    rtt.reset()
+    rtt.reset(.pin)
     memory.bench.run(to: 40_000_000, rtt)
     memory.putBlock(at: 0x2000)
     memory.send("again", at: 0x2000)
@@ -133,7 +133,7 @@ struct RTTTests {
     memory.bench.run(to: 3_000_000, rtt)
     let saved = try rtt.saveState()
     let state = rtt.state
-    rtt.reset()
+    rtt.reset(.pin)
     try rtt.restoreState(saved)
     #expect(rtt.state == state)
   }

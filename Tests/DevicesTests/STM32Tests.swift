@@ -248,10 +248,10 @@ extension FakeNode {
     bench.run(to: 12_400_000, watchdog)
     watchdog.write(0x00, 0xAAAA)
     bench.run(to: 24_800_000, watchdog)
-    #expect(bench.resets == 0)
+    #expect(bench.resets.isEmpty)
     bench.run(to: 25_000_000, watchdog)
-    #expect(bench.resets == 1)
-    rcc.reset()
+    #expect(bench.resets == [.watchdog])
+    rcc.reset(.watchdog)
     #expect(rcc.read(0x74) & 1 << 29 != 0)
   }
 
@@ -263,11 +263,11 @@ extension FakeNode {
     watchdog.write(0x00, 0xFF)
     // Counts of 4096 / 16 MHz: the warning at 0x40.
     bench.run(to: 63 * 256_000, watchdog)
-    #expect(bench.levels == "1" && bench.resets == 0)
+    #expect(bench.levels == "1" && bench.resets.isEmpty)
     watchdog.write(0x00, 0xFF)
-    #expect(bench.resets == 0)
+    #expect(bench.resets.isEmpty)
     watchdog.write(0x00, 0xFF)
-    #expect(bench.resets == 1, "above the window")
+    #expect(bench.resets == [.windowWatchdog], "above the window")
   }
 
   @Test func randomNumbersRepeat() throws {
@@ -304,7 +304,7 @@ extension FakeNode {
     bench.clock.now += 1_000_000_000
     #expect(rtc.read(0x00) == 0 && rtc.read(0x04) == 0x24_8229)
     rtc.write(0x50, 0x1234_5678)
-    rtc.reset()
+    rtc.reset(.pin)
     #expect(rtc.read(0x50) == 0x1234_5678 && rtc.read(0x04) == 0x24_8229)
   }
 

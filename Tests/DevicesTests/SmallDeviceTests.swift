@@ -14,7 +14,7 @@ import Testing
     test.write(0, 0x7777)
     test.write(0, 0x1234)
     #expect(bench.exits == [0, 7, 1])
-    #expect(bench.resets == 1)
+    #expect(bench.resets == [.software])
     #expect(bench.messages == ["device@1000: unknown finisher status 0x1234"])
     #expect(test.read(0) == 0x1234)
   }

@@ -177,7 +177,7 @@ private final class Control: MachineControl {
   var log: [String] = []
   weak var engine: Engine?
   func powerOff(exitCode: Int32) {}
-  func reset() {
+  func reset(_ cause: ResetCause) {
     wantsReset = true
     engine?.kick()
     engine?.requestStop()

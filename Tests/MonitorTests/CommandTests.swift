@@ -27,7 +27,11 @@ import Testing
     ("flush _start 0", "no 0 bytes are at 0x80000000"),
     ("pass off DeadCodeElimination _start", "'_start' is a word too many for 'pass off'; usage: pass off NAME|all"),
     ("stop now", "'now' is a word too many for 'stop'; usage: stop"),
-    ("reset now", "'now' is a word too many for 'reset'; usage: reset [halt|run|init]"),
+    (
+      "reset now",
+      "'now' is a word too many for 'reset'; usage: reset [halt|run|init]"
+        + " [power-on|brown-out|pin|software|watchdog|window-watchdog|lock-up|debugger]"
+    ),
     ("profile maybe", "'maybe' is a word too many for 'profile'; usage: profile [on|off]"),
     (
       "blocks sort age",

@@ -65,7 +65,7 @@ public final class MPS2FPGAIO: BankDevice {
     }
   }
 
-  public func reset() { state = State(bank: RegisterBank(Self.map)) }
+  public func reset(_ cause: ResetCause) { state = State(bank: RegisterBank(Self.map)) }
 }
 
 /// The serial configuration controller: what the FPGA image is, from the node's `martlet,identification`.
@@ -91,5 +91,5 @@ public final class MPS2SCC: BankDevice {
     state = PlainBank(map)
   }
 
-  public func reset() { state = PlainBank(registers[0]) }
+  public func reset(_ cause: ResetCause) { state = PlainBank(registers[0]) }
 }

@@ -31,7 +31,7 @@ public final class StellarisSystemControl: BankDevice {
     self.context = context
   }
 
-  public func reset() { state = PlainBank(Self.map) }
+  public func reset(_ cause: ResetCause) { state = PlainBank(Self.map) }
 }
 
 /// A general-purpose timer: one of 32 bits, or two of 16 with prescalers. Capture, PWM and the real-time mode are not there.
@@ -140,7 +140,7 @@ public final class StellarisTimer: BankDevice {
     state.counters[half].isRunning = true
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     for half in 0..<2 { context.cancel(token: UInt64(half)) }
     state = State(bank: RegisterBank(Self.map))
     for output in context.interrupts { output.line.set(false) }

@@ -64,7 +64,7 @@ public final class HTIF: CharacterDevice {
     answerReads()
   }
 
-  public func reset() { state = State() }
+  public func reset(_ cause: ResetCause) { state = State() }
 
   // MARK: Commands
 

@@ -75,7 +75,7 @@ public final class RTT: CharacterDevice {
 
   public func drain() { poll() }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State()
     context.schedule(at: context.clock.now + Self.period, token: 0)
   }

@@ -203,7 +203,7 @@ public final class CFIFlash: Device {
 
   // MARK: State
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     for region in memories.indices {
       state.banks[region] = Bank()
       showArray(region)

@@ -106,5 +106,5 @@ public final class FlashMemory: Device {
   }
 
   /// Contents outlive resets.
-  public func reset() {}
+  public func reset(_ cause: ResetCause) {}
 }

@@ -76,7 +76,7 @@ public final class CMSDKGPIO: BankDevice {
     }
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State(bank: RegisterBank(Self.map))
     for output in context.interrupts { output.line.set(false) }
   }

@@ -71,7 +71,7 @@ public final class PL061: BankDevice {
 
   private func updateInterrupt() { context.interrupts.first?.line.set(raw & bank[0x410] != 0) }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State(bank: RegisterBank(Self.map))
     updateInterrupt()
   }

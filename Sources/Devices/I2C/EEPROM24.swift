@@ -61,5 +61,5 @@ public final class EEPROM24: Device, I2CTarget {
   public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {}
 
   /// Contents outlive resets.
-  public func reset() { state = State(contents: state.contents) }
+  public func reset(_ cause: ResetCause) { state = State(contents: state.contents) }
 }

@@ -186,7 +186,7 @@ public final class PLIC: Device, IRQSink {
     state = restored
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     let none = [UInt32](repeating: 0, count: state.pending.count)
     state.priority = Array(repeating: 0, count: sourceCount + 1)
     // All devices are reset together: no wire stays high.

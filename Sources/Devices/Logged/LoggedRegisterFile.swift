@@ -65,7 +65,7 @@ public final class LoggedRegisterFile: Device {
     }
   }
 
-  public func reset() { state = State() }
+  public func reset(_ cause: ResetCause) { state = State() }
 
   private func label(_ region: Int, _ offset: UInt64) -> String {
     (region == 0 ? "" : "region \(region) ") + "offset \(offset.hex0x())"

@@ -53,5 +53,5 @@ public final class BitBand: Device {
     }
   }
 
-  public func reset() {}
+  public func reset(_ cause: ResetCause) {}
 }

@@ -17,8 +17,6 @@ public final class NordicClock: NordicPeripheral {
     var held: RegisterBank
     /// RESETREAS
     var resetReason: UInt32 = 0
-    /// What the reset that is coming will be put down to.
-    var comingReason: UInt32 = 0
   }
 
   /// Bits of RESETREAS.
@@ -112,12 +110,9 @@ public final class NordicClock: NordicPeripheral {
     return true
   }
 
-  /// The machine is about to be reset by a watchdog.
-  func willReset(_ reason: UInt32) { state.comingReason = reason }
-
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     // GPREGRET and RESETREAS outlive resets.
-    let (held, reason) = (state.held, state.resetReason | state.comingReason)
+    let (held, reason) = (state.held, state.resetReason | (cause == .watchdog ? Reason.watchdog : 0))
     state = State(held: RegisterBank(Self.held), resetReason: reason)
     for offset: UInt64 in [0x51C, 0x520] { state.held[offset] = held[offset] }
     updateInterrupt()

@@ -23,7 +23,7 @@ public final class NordicEGU: NordicPeripheral {
   func value(at offset: UInt64, isPeek: Bool) -> UInt32? { nil }
   func setValue(_ value: UInt32, at offset: UInt64) -> Bool { false }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State()
     updateInterrupt()
   }

@@ -86,5 +86,5 @@ public final class NordicFlashController: Device, FlashController {
     }
   }
 
-  public func reset() { state = State() }
+  public func reset(_ cause: ResetCause) { state = State() }
 }

@@ -157,5 +157,5 @@ public final class NordicGPIO: BankDevice {
     context.directory.all.compactMap { $0 as? NordicGPIO }.filter { $0 !== self }
   }
 
-  public func reset() { state = State(bank: RegisterBank(Self.map)) }
+  public func reset(_ cause: ResetCause) { state = State(bank: RegisterBank(Self.map)) }
 }

@@ -87,7 +87,7 @@ public final class NordicGPIOTE: NordicPeripheral {
     return true
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State()
     updateInterrupt()
   }

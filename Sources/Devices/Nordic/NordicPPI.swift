@@ -136,7 +136,7 @@ public final class NordicPPI: Device {
     }
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
     state = State()
   }

@@ -146,7 +146,7 @@ public final class NordicRTC: NordicPeripheral {
 
   func maskChanged() { schedule() }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
     state = State()
     updateInterrupt()

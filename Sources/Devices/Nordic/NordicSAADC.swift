@@ -86,7 +86,7 @@ public final class NordicSAADC: NordicPeripheral {
     return true
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State(held: RegisterBank(Self.held))
     updateInterrupt()
   }

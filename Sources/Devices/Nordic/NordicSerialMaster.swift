@@ -169,7 +169,7 @@ public final class NordicSerialMaster: NordicPeripheral {
     return true
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     cancelStarts()
     state = State(held: RegisterBank(Self.held))
     updateInterrupt()

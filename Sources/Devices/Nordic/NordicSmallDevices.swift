@@ -61,7 +61,7 @@ public final class NordicRNG: NordicPeripheral {
     return true
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State()
     updateInterrupt()
   }
@@ -92,7 +92,7 @@ public final class NordicTemperature: NordicPeripheral {
   func value(at offset: UInt64, isPeek: Bool) -> UInt32? { offset == 0x508 ? 100 : offset >= 0x504 ? 0 : nil }
   func setValue(_ value: UInt32, at offset: UInt64) -> Bool { offset >= 0x504 }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State()
     updateInterrupt()
   }
@@ -155,7 +155,7 @@ public final class NordicADC: NordicPeripheral {
     return true
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State()
     updateInterrupt()
   }
@@ -194,5 +194,5 @@ public final class NordicFICR: Device {
     context.log(.guestError, "a write to offset \(offset.hex0x()) of read-only memory has no effect")
   }
 
-  public func reset() {}
+  public func reset(_ cause: ResetCause) {}
 }

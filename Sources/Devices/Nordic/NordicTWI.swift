@@ -81,7 +81,7 @@ public final class NordicTWI: NordicPeripheral {
     return true
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State()
     updateInterrupt()
   }

@@ -192,7 +192,7 @@ public final class NordicTimer: NordicPeripheral {
 
   func maskChanged() { schedule() }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
     state = State(compare: Array(repeating: 0, count: state.compare.count))
     updateInterrupt()

@@ -208,7 +208,7 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
     if wasEmpty { raise(Event.received) }
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
     state = State(input: state.input)
     updateInterrupt()

@@ -53,10 +53,7 @@ public final class NordicWatchdog: NordicPeripheral {
   }
 
   public func event(_ token: UInt64) {
-    guard token == 0 else {
-      for case let power as NordicClock in context.directory.all { power.willReset(NordicClock.Reason.watchdog) }
-      return context.control.reset()
-    }
+    guard token == 0 else { return context.control.reset(.watchdog) }
     raise(0)
     context.schedule(at: context.clock.now + 2 * Self.cycle, token: 1)
   }
@@ -90,7 +87,7 @@ public final class NordicWatchdog: NordicPeripheral {
     return true
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
     context.cancel(token: 1)
     state = State()

@@ -97,7 +97,7 @@ public final class GoldfishRTC: Device {
     updateInterrupt()
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
     state = State(offset: epoch)
     updateInterrupt()

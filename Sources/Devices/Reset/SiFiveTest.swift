@@ -41,10 +41,10 @@ public final class SiFiveTest: Device {
     switch state.finisher & 0xffff {
     case 0x5555: context.control.powerOff(exitCode: 0)
     case 0x3333: context.control.powerOff(exitCode: code == 0 ? 1 : code)
-    case 0x7777: context.control.reset()
+    case 0x7777: context.control.reset(.software)
     default: context.log(.guestError, "unknown finisher status \((state.finisher & 0xffff).hex0x())")
     }
   }
 
-  public func reset() { state = State() }
+  public func reset(_ cause: ResetCause) { state = State() }
 }

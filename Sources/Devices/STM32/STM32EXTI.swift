@@ -80,7 +80,7 @@ public final class STM32EXTI: BankDevice {
     for (wire, output) in zip(wires, context.interrupts) { output.line.set(state.pending & bank[0x00] & wire != 0) }
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State(bank: RegisterBank(registers[0]))
     update()
   }
@@ -114,5 +114,5 @@ public final class STM32SYSCFG: BankDevice {
     offset == 0x20 ? bank[offset].setting(8, to: bank[offset].has(0)) : bank[offset]
   }
 
-  public func reset() { state = PlainBank(registers[0]) }
+  public func reset(_ cause: ResetCause) { state = PlainBank(registers[0]) }
 }

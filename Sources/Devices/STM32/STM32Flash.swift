@@ -167,7 +167,7 @@ public final class STM32FlashController: BankDevice, FlashController {
     context.interrupts.first?.line.set(isDone || hasFailed)
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State(bank: RegisterBank(registers[0]))
     updateInterrupt()
   }

@@ -102,5 +102,5 @@ public final class STM32GPIO: BankDevice {
     if state.lockStep == 3 { unimplemented.once("locked pins can still be configured", context) }
   }
 
-  public func reset() { state = State(bank: RegisterBank(registers[0])) }
+  public func reset(_ cause: ResetCause) { state = State(bank: RegisterBank(registers[0])) }
 }

@@ -161,7 +161,7 @@ public final class STM32I2C: BankDevice {
     if context.interrupts.count > 1 { context.interrupts[1].line.set(enables.has(8) && status & 0xFF00 != 0) }
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State(bank: RegisterBank(Self.map))
     updateInterrupts()
   }

@@ -160,7 +160,7 @@ public final class STM32I2CSecond: BankDevice {
     context.interrupts.first?.line.set(status & enables & 0x3E != 0 || isComplete)
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State(bank: RegisterBank(Self.map))
     updateInterrupts()
   }

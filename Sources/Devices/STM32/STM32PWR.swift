@@ -36,5 +36,11 @@ public final class STM32PWR: BankDevice {
       .setting(16, to: control.has(16)).setting(17, to: control.has(17))
   }
 
-  public func reset() { state = PlainBank(registers[0]) }
+  /// CWUF and CSBF read as 0.
+  func store(_ value: UInt32, at offset: UInt64) { bank[offset] = offset == 0x00 ? value & ~0xC : value }
+
+  /// DBP
+  var permitsBackupWrites: Bool { bank[0x00].has(8) }
+
+  public func reset(_ cause: ResetCause) { state = PlainBank(registers[0]) }
 }

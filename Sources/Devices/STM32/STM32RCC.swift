@@ -13,18 +13,7 @@ public final class STM32RCC: BankDevice {
   public struct State: BankState, Codable, Sendable, Equatable {
     var bank: RegisterBank
     /// The flags of the resets since the software last cleared them, as CSR shows them.
-    var causes: UInt32 = Cause.power
-    /// What the reset that is coming will be put down to.
-    var coming: UInt32 = Cause.pin
-  }
-
-  /// Flags of CSR.
-  enum Cause {
-    static let pin: UInt32 = 1 << 26
-    static let power: UInt32 = 3 << 26
-    static let software: UInt32 = 1 << 28
-    static let watchdog: UInt32 = 1 << 29
-    static let windowWatchdog: UInt32 = 1 << 30
+    var causes: UInt32
   }
 
   public let context: DeviceContext
@@ -45,7 +34,7 @@ public final class STM32RCC: BankDevice {
     external = context.node.node(path: "/clocks/clk-hse")?.u64("clock-frequency") ?? 8_000_000
     let map = RegisterMap(Self.declare(family))
     registers = [map]
-    state = State(bank: RegisterBank(map))
+    state = State(bank: RegisterBank(map), causes: Self.flags(of: .powerOn, family))
   }
 
   private static func declare(_ family: STM32Family) -> [Register] {
@@ -98,6 +87,7 @@ public final class STM32RCC: BankDevice {
     bank[offset] = value
     switch offset {
     case status: if value.has(24) { state.causes = 0 }
+    case backup: writeBackup(value, over: old)
     case 0x0C where family == .f1, 0x10 where family == .f1:
       resetDevices(value & ~old, enable: offset == 0x0C ? 0x18 : 0x1C)
     case 0x10..<0x28 where family != .f1: resetDevices(value & ~old, enable: offset + 0x20)
@@ -113,7 +103,7 @@ public final class STM32RCC: BankDevice {
       guard let device = device as? any Device, let cells = device.context.node.cells("clocks"), cells.count >= 3,
         device.context.device("clocks") === self, UInt64(cells[1]) == enable, cells[2] & bits != 0
       else { continue }
-      device.reset()
+      device.reset(.controller)
     }
   }
 
@@ -166,11 +156,34 @@ public final class STM32RCC: BankDevice {
 
   // MARK: Resets
 
-  /// The machine is about to be reset by a watchdog.
-  func willReset(_ cause: UInt32) { state.coming = cause | Cause.pin }
+  /// The flags of CSR that a reset sets: the chip drives the pin itself, whatever resets it.
+  private static func flags(of cause: ResetCause, _ family: STM32Family) -> UInt32 {
+    let (brownOut, pin, power): (UInt32, UInt32, UInt32) = (family == .f1 ? 0 : 1 << 25, 1 << 26, 1 << 27)
+    return switch cause {
+    case .powerOn: power | pin | brownOut
+    // F1 has one threshold, and one flag for it.
+    case .brownOut: pin | (family == .f1 ? power : brownOut)
+    case .software: pin | 1 << 28
+    case .watchdog: pin | 1 << 29
+    case .windowWatchdog: pin | 1 << 30
+    // A lock-up does not reset these chips by itself.
+    case .pin, .debugger, .lockUp, .controller: pin
+    }
+  }
 
-  public func reset() {
-    let causes = state.causes | state.coming
-    state = State(bank: RegisterBank(registers[0]), causes: causes)
+  /// BDCR: its BDRST resets the backup domain, which PWR keeps from being written.
+  private func writeBackup(_ value: UInt32, over old: UInt32) {
+    guard context.permitsBackupWrites else { return bank[backup] = old }
+    guard value.has(16) else { return }
+    bank[backup] = 1 << 16
+    for case let device as any STM32BackupDevice in context.directory.all { device.resetBackup() }
+  }
+
+  /// BDCR is of the backup domain.
+  public func reset(_ cause: ResetCause) {
+    let flags = Self.flags(of: cause, family)
+    let kept = cause == .powerOn ? 0 : bank[backup]
+    state = State(bank: RegisterBank(registers[0]), causes: cause == .powerOn ? flags : state.causes | flags)
+    bank[backup] = kept
   }
 }

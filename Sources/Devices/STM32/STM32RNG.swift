@@ -63,7 +63,7 @@ public final class STM32RNG: BankDevice {
 
   private func update() { context.interrupts.first?.line.set(isReady && bank[0x00].has(3)) }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
     // The sequence goes on: two starts are not alike.
     state = State(bank: RegisterBank(Self.map), seed: state.seed)

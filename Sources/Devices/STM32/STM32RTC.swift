@@ -4,7 +4,7 @@
 /// are not modelled.
 import Bus
 
-public final class STM32RTC: BankDevice {
+public final class STM32RTC: BankDevice, STM32BackupDevice {
   public static var compatible: [String] { ["st,stm32-rtc"] }
 
   public struct State: BankState, Codable, Sendable, Equatable {
@@ -62,6 +62,7 @@ public final class STM32RTC: BankDevice {
   }
 
   func store(_ value: UInt32, at offset: UInt64) {
+    guard context.permitsBackupWrites else { return }
     switch offset {
     case 0x24:
       state.keys =
@@ -92,13 +93,14 @@ public final class STM32RTC: BankDevice {
     bank[0x0C] = value & 0x80 | bank[0x0C] & value & 0x3F00
   }
 
-  /// The clock and the backup registers outlive resets.
-  public func reset() {
-    var bank = RegisterBank(Self.map)
-    for offset in stride(from: UInt64(0x50), to: 0xD0, by: 4) { bank[offset] = state.bank[offset] }
-    (bank[0x08], bank[0x10]) = (state.bank[0x08], state.bank[0x10])
-    state = State(bank: bank, seconds: seconds, since: context.clock.now - elapsed % 1_000_000_000)
+  /// Of the registers, which are of the backup domain, a reset of the chip clears INIT alone, and locks them.
+  public func reset(_ cause: ResetCause) {
+    if cause == .powerOn { return resetBackup() }
+    if isSetting { writeStatus(bank[0x0C] & ~0x80) }
+    state.keys = 0
   }
+
+  func resetBackup() { state = State(bank: RegisterBank(Self.map), since: context.clock.now) }
 }
 
 /// A moment of the years 2000 to 2099 as TR and DR show it.

@@ -3,7 +3,7 @@
 /// Source: RM0008 chapter 18. It runs from a clock of 32,768 Hz.
 import Bus
 
-public final class STM32RTCFirst: BankDevice {
+public final class STM32RTCFirst: BankDevice, STM32BackupDevice {
   public static var compatible: [String] { ["st,stm32f1-rtc"] }
 
   public struct State: BankState, Codable, Sendable, Equatable {
@@ -83,6 +83,7 @@ public final class STM32RTCFirst: BankDevice {
   }
 
   func store(_ value: UInt32, at offset: UInt64) {
+    guard context.permitsBackupWrites else { return }
     catchUp()
     switch offset {
     case 0x04:
@@ -97,10 +98,17 @@ public final class STM32RTCFirst: BankDevice {
   }
 
   /// Counter, prescaler and alarm outlive resets.
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
+    if cause == .powerOn { return resetBackup() }
     catchUp()
     context.cancel(token: 0)
     (bank[0x00], bank[0x04], state.flags) = (0, 0x20, 0)
+    context.interrupts.first?.line.set(false)
+  }
+
+  func resetBackup() {
+    context.cancel(token: 0)
+    state = State(bank: RegisterBank(Self.map), since: now)
     context.interrupts.first?.line.set(false)
   }
 }

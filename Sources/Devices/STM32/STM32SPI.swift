@@ -96,7 +96,7 @@ public final class STM32SPI: BankDevice {
     context.interrupts.first?.line.set(bank[0x00].has(6) && pending)
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State(bank: RegisterBank(Self.map))
     context.interrupts.first?.line.set(false)
   }

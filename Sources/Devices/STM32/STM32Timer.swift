@@ -244,7 +244,7 @@ public final class STM32Timer: BankDevice {
     }
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
     state = State(bank: RegisterBank(registers[0]), period: limit)
     updateInterrupts()

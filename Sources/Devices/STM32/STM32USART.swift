@@ -173,7 +173,7 @@ public final class STM32USART: CharacterDevice, BankDevice {
     context.interrupts.first?.line.set(isEnabled && flags & wanted != 0)
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State(bank: RegisterBank(registers[0]), input: state.input)
     updateInterrupt()
   }

@@ -4,14 +4,6 @@
 import Bits
 import Bus
 
-extension DeviceContext {
-  /// Resets the machine, and has the clock controller remember why.
-  fileprivate func resetMachine(_ cause: UInt32) {
-    for case let controller as STM32RCC in directory.all { controller.willReset(cause) }
-    control.reset()
-  }
-}
-
 /// IWDG: counts down from RLR at the slow oscillator's clock over 4 to 256.
 public final class STM32IndependentWatchdog: BankDevice {
   public static var compatible: [String] { ["st,stm32-watchdog"] }
@@ -53,7 +45,7 @@ public final class STM32IndependentWatchdog: BankDevice {
       reload()
     case (0x00, 0xAAAA):
       let count = UInt64(bank[0x08]) - min(UInt64(bank[0x08]), (context.clock.now - state.loaded) / countTime)
-      if state.isRunning, count > UInt64(bank[0x10]) { return context.resetMachine(STM32RCC.Cause.watchdog) }
+      if state.isRunning, count > UInt64(bank[0x10]) { return context.control.reset(.watchdog) }
       reload()
     case (0x00, 0x5555): state.isUnlocked = true
     case (0x00, _): state.isUnlocked = false
@@ -71,9 +63,9 @@ public final class STM32IndependentWatchdog: BankDevice {
     context.schedule(at: state.loaded + (UInt64(bank[0x08]) + 1) * countTime, token: 0)
   }
 
-  public func event(_ token: UInt64) { context.resetMachine(STM32RCC.Cause.watchdog) }
+  public func event(_ token: UInt64) { context.control.reset(.watchdog) }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
     state = State(bank: RegisterBank(Self.map))
   }
@@ -127,7 +119,7 @@ public final class STM32WindowWatchdog: BankDevice {
       let isEarly = isRunning && count > bank[0x04] & 0x7F
       bank[0x00] = value | bank[0x00] & 0x80
       state.loaded = context.clock.now
-      if isRunning, isEarly || !value.has(6) { return context.resetMachine(STM32RCC.Cause.windowWatchdog) }
+      if isRunning, isEarly || !value.has(6) { return context.control.reset(.windowWatchdog) }
     case 0x08: bank[0x08] &= value
     default: bank[offset] = value
     }
@@ -146,14 +138,14 @@ public final class STM32WindowWatchdog: BankDevice {
   }
 
   public func event(_ token: UInt64) {
-    guard token == 0 else { return context.resetMachine(STM32RCC.Cause.windowWatchdog) }
+    guard token == 0 else { return context.control.reset(.windowWatchdog) }
     bank[0x08] = 1
     updateInterrupt()
   }
 
   private func updateInterrupt() { context.interrupts.first?.line.set(bank[0x08].has(0) && bank[0x04].has(9)) }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
     context.cancel(token: 1)
     state = State(bank: RegisterBank(Self.map))

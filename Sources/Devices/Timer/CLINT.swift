@@ -110,7 +110,7 @@ public final class CLINT: Device {
     state = restored
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     for hart in timer.indices {
       state.softwarePending[hart] = false
       state.compare[hart] = .max

@@ -109,7 +109,7 @@ public final class CMSDKDualTimer: BankDevice {
     state.halves[half].counter.since = context.clock.ticks(frequency: frequency(half))
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     for half in 0..<2 { context.cancel(token: UInt64(half)) }
     state = State(bank: RegisterBank(Self.map))
     context.interrupts.first?.line.set(false)

@@ -117,7 +117,7 @@ public final class CMSDKTimer: Device {
     schedule()
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
     state = State()
     updateInterrupt()

@@ -106,7 +106,7 @@ public final class CMSDKUART: CharacterDevice {
     }
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State(input: state.input)
     updateInterrupts()
   }

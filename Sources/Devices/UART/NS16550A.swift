@@ -151,7 +151,7 @@ public final class NS16550A: CharacterDevice {
     updateInterrupt()
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     state = State()
     updateInterrupt()
   }

@@ -170,7 +170,7 @@ public final class PL011: CharacterDevice {
     offset & ~3 == 0 ? nil : value(offset & ~3).map { UInt64($0) >> (8 * (offset & 3)) & .mask(8 * size) }
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
     state = State(input: state.input)
     fillReceiver()

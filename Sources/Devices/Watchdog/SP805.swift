@@ -37,7 +37,7 @@ public final class SP805: BankDevice {
 
   private func catchUp() {
     guard state.counter.advance(to: now) else { return }
-    if state.isPending, bank[0x008].has(1) { context.control.reset() }
+    if state.isPending, bank[0x008].has(1) { context.control.reset(.watchdog) }
     state.isPending = true
   }
 
@@ -79,7 +79,7 @@ public final class SP805: BankDevice {
     schedule()
   }
 
-  public func reset() {
+  public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
     state = State(bank: RegisterBank(Self.map))
     context.interrupts.first?.line.set(false)

@@ -1,6 +1,7 @@
 // Owns the commands that let the guest run and stop: stop, cont, step, until, reset, quit.
 
 import Bits
+import Bus
 import Engine
 import Machine
 
@@ -31,19 +32,37 @@ extension Command {
     })
 
   static let reset = Command(
-    "reset", aliases: ["system_reset"], [.words("MODE", "halt", "run", "init").optional], .run,
-    "Back to power-on; runs on if it ran, unless told.",
+    "reset", [.words("MODE", "halt", "run", "init").optional, cause.optional], .run,
+    "Reset as a debug probe does, or as by another cause; runs on if it ran, unless told.",
     .control { monitor, arguments, _ throws(MonitorError) in
       let mode = arguments["MODE"]
       if mode == "halt" || mode == "init" { monitor.machine.stop() }
-      monitor.machine.perform { $0.resetHard() }
+      let cause = ResetCause(word: arguments["CAUSE"]) ?? .debugger
+      monitor.machine.perform { $0.reset(cause) }
       if mode == "run" { monitor.machine.resume(.run) }
       return Reply(listing: try monitor.perform { monitor.position($0) })
     })
 
+  static let systemReset = Command(
+    "system_reset", [cause.optional], .run, "Reset by the reset pin, or by another cause.",
+    .control { monitor, arguments, _ throws(MonitorError) in
+      let cause = ResetCause(word: arguments["CAUSE"]) ?? .pin
+      monitor.machine.perform { $0.reset(cause) }
+      return Reply(listing: try monitor.perform { monitor.position($0) })
+    })
+
+  private static let cause = Parameter("CAUSE", .words(ResetCause.ofMachines.map(\.rawValue)))
+
   static let quit = Command(
     "quit", aliases: ["q", "exit"], [], .run, "End Martlet.",
     .control { _, _, _ throws(MonitorError) in Reply(wantsQuit: true) })
+}
+
+extension ResetCause {
+  fileprivate init?(word: String?) {
+    guard let word, let cause = ResetCause(rawValue: word) else { return nil }
+    self = cause
+  }
 }
 
 extension Monitor {
