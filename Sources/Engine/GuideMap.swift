@@ -1,4 +1,6 @@
 // Owns the guide of stores and the view of memory behind it; see `StoreGuide`.
+//
+// Pages are looked up when the first guided store comes to them, so the guide costs as much memory as is stored to.
 
 import Bits
 import Bus
@@ -7,70 +9,57 @@ import HostKit
 @safe
 final class GuideMap {
   private let view: MemoryWindow
-  private let lines: UnsafeMutableRawPointer
-  /// A guide without a view, in which all lines are closed.
+  private var lines: UnsafeMutableRawPointer
+  /// A guide without a view, in which no line is open.
   private let closed: MemoryWindow
 
   /// Host addresses of the view, and of what code uses for which no store may go unseen.
   var base: UInt { unsafe UInt(bitPattern: view.base) }
   var closedBase: UInt { unsafe UInt(bitPattern: closed.base) }
 
-  /// Opens all lines of the writable whole pages of `space`.
   init(_ space: AddressSpace) throws(MemoryError) {
     view = try MemoryWindow()
     closed = try MemoryWindow(size: UInt64(pageSize))
     unsafe lines = try view.makeRoom(before: StoreGuide.size)
     _ = unsafe try closed.makeRoom(before: StoreGuide.size)
     try view.mapAll(of: space)
-    openWritable(of: space, from: 0, through: view.size - 1)
   }
 
-  /// Shows a region of `space` that was changed, and opens its lines if it can be written.
+  /// Shows a region of `space` that was changed, and forgets what is known of pages.
   func remap(_ region: Region, of space: AddressSpace) throws(MemoryError) {
     try view.remap(region, of: space)
-    guard region.base < view.size else { return }
-    let first = region.base.alignedDown(to: UInt64(pageSize))
-    let last = min(region.last, view.size - 1) | UInt64(pageSize - 1)
-    set(first, through: last, isOpen: false)
-    openWritable(of: space, from: first, through: last)
+    unsafe lines = try view.makeRoom(before: StoreGuide.size)
   }
 
-  /// Opens the lines of a writable page of memory, but for those whose bits are set in `closed`; bit 0 is the first line's.
-  func set(page: UInt64, closed: UInt64) {
+  /// Whether the lines of a page are known.
+  func knows(page: UInt64) -> Bool {
+    guard view.covers(page, count: UInt64(pageSize)) else { return false }
+    return unsafe lines.load(fromByteOffset: offset(of: page), as: UInt8.self) != StoreGuide.unknown
+  }
+
+  /// Opens or closes all lines of a page.
+  func set(page: UInt64, isOpen: Bool) {
     guard view.covers(page, count: UInt64(pageSize)) else { return }
-    let first = Int(page >> StoreGuide.lineShift)
-    for line in 0..<pageSize >> Int(StoreGuide.lineShift) {
-      unsafe lines.storeBytes(of: closed >> UInt64(line) & 1 == 0 ? 1 : 0, toByteOffset: first + line, as: UInt8.self)
-    }
+    set(page, through: page + UInt64(pageSize) - 1, isOpen ? StoreGuide.open : StoreGuide.closed)
   }
 
-  /// Closes the lines of `first...last` and those that answer for some of it.
+  /// Closes, in known pages, the lines of `first...last` and those that answer for some of it.
   func close(_ first: UInt64, through last: UInt64) {
     guard first < view.size, first <= last else { return }
-    set(first &- min(first, StoreGuide.overrun), through: min(last, view.size - 1), isOpen: false)
-  }
-
-  /// Whether stores that start in the line at `address` go unseen.
-  func isOpen(_ address: UInt64) -> Bool {
-    guard address < view.size else { return false }
-    return unsafe lines.load(fromByteOffset: Int(address >> StoreGuide.lineShift), as: UInt8.self) != 0
-  }
-
-  private func openWritable(of space: AddressSpace, from first: UInt64, through last: UInt64) {
-    let page = UInt64(pageSize)
-    for stretch in space.layout where stretch.first <= last && first <= stretch.last {
-      let start = max(first, stretch.first.alignedUp(to: page))
-      let (end, overflows) = min(last, stretch.last).addingReportingOverflow(1)
-      guard !overflows, start < end.alignedDown(to: page), space.directPage(at: start)?.isWritable == true else {
-        continue
-      }
-      set(start, through: end.alignedDown(to: page) - 1, isOpen: true)
+    var start = first &- min(first, StoreGuide.overrun)
+    let last = min(last, view.size - 1)
+    while start <= last {
+      let page = start.alignedDown(to: UInt64(pageSize))
+      let end = min(last, page + UInt64(pageSize) - 1)
+      if knows(page: page) { set(start, through: end, StoreGuide.closed) }
+      start = end + 1
     }
   }
 
-  private func set(_ first: UInt64, through last: UInt64, isOpen: Bool) {
-    let start = Int(first >> StoreGuide.lineShift)
-    let count = Int(last >> StoreGuide.lineShift) - start + 1
-    unsafe (lines + start).initializeMemory(as: UInt8.self, repeating: isOpen ? 1 : 0, count: count)
+  private func set(_ first: UInt64, through last: UInt64, _ state: UInt8) {
+    let start = offset(of: first)
+    unsafe (lines + start).initializeMemory(as: UInt8.self, repeating: state, count: offset(of: last) - start + 1)
   }
+
+  private func offset(of address: UInt64) -> Int { Int(address >> StoreGuide.lineShift) }
 }

@@ -246,6 +246,7 @@ extension Engine {
       vcpu.state.accessOutcome = .completedOnDevice
     } else if isOpen(page, vcpu, isWrite: true) {
       vcpu.state.accessOutcome = .completedNeedlessly
+      learnLines(physical, vcpu)
     }
     do throws(BusError) {
       try space.write(physical, size: size, value)

@@ -46,7 +46,7 @@ extension Engine {
       switch besideCode.note(pc) {
       case .wait: return
       case .guide: return guideStores(at: pc)
-      case .isGuided: break
+      case .isGuided: learnLines(physical, vcpu)
       }
     }
     noteGap(vcpu, address, physical, size)
@@ -56,7 +56,6 @@ extension Engine {
     if besideCode.guide == nil {
       do throws(MemoryError) {
         besideCode.guide = try GuideMap(space)
-        for page in protectedPages { guide(page) }
         for vcpu in vcpus { publishGuide(vcpu) }
       } catch { return log.write(.guestErrors, "guide of stores: \(error)") }
     }
@@ -71,38 +70,46 @@ extension Engine {
     vcpu.state.store(isUnrestricted ? guide.base : guide.closedBase, at: StateOffset.storeGuide)
   }
 
-  /// Opens the lines of a page that have no code, and closes the others, wherever the memory appears.
+  /// Learns the lines of the page that a guided store came to, where they are not known yet.
+  func learnLines(_ physical: UInt64, _ vcpu: VCPU) {
+    let page = physical & ~0xFFF
+    guard let guide = besideCode.guide, vcpu.mode.windowBase == base(of: window), !guide.knows(page: page) else {
+      return
+    }
+    setLines(ofPage: page, guide)
+  }
+
+  /// Sees to it that what is known of a page's lines is so, wherever the memory appears.
   func guide(_ page: UInt64) {
     guard let guide = besideCode.guide else { return }
     for page in [page] + space.aliases(of: page, count: 0x1000).map({ $0.address & ~0xFFF }) {
-      guide.set(page: page, closed: closedLines(ofPage: page))
-      // The line before answers for the first bytes.
-      if page >= 0x1000 { guide.set(page: page - 0x1000, closed: closedLines(ofPage: page - 0x1000)) }
+      if guide.knows(page: page) { setLines(ofPage: page, guide) }
+      // The last lines of the page before answer for the first bytes.
+      if page >= 0x1000, guide.knows(page: page - 0x1000) { setLines(ofPage: page - 0x1000, guide) }
     }
   }
 
-  /// The lines of a page in which stores must be seen. Bit 0 is the first.
-  private func closedLines(ofPage page: UInt64) -> UInt64 {
-    guard space.directPage(at: page)?.isWritable == true, !debug.watchesPage(page) else { return .max }
-    return space.aliases(of: page, count: 0x1000).reduce(codeLines(inPage: page)) { lines, alias in
-      lines | (alias.address & 0xFFF == 0 ? codeLines(inPage: alias.address) : .max)
-    }
-  }
-
-  /// The lines of a page that have code in them or in the bytes that they answer for. Bit 0 is the first.
-  private func codeLines(inPage page: UInt64) -> UInt64 {
-    var lines: UInt64 = straddlers[page] == nil ? 0 : 1
-    store.forEachBlock(inPage: page) { block in
-      let code = block.physicalRange
-      let first = max(page, code.lowerBound &- min(code.lowerBound, StoreGuide.overrun)) &- page
-      let last = code.upperBound &- 1 &- page
-      for line in first >> StoreGuide.lineShift...last >> StoreGuide.lineShift { lines |= 1 << line }
+  /// Opens the lines of a page that have no code in them or in the bytes that they answer for, and closes the others.
+  private func setLines(ofPage page: UInt64, _ guide: GuideMap) {
+    let aliases = space.aliases(of: page, count: 0x1000)
+    guard space.directPage(at: page)?.isWritable == true, !debug.watchesPage(page),
+      aliases.allSatisfy({ $0.address & 0xFFF == 0 })
+    else { return guide.set(page: page, isOpen: false) }
+    guide.set(page: page, isOpen: true)
+    for shown in [page] + aliases.map(\.address) {
+      if straddlers[shown] != nil { guide.close(page, through: page + 15) }
+      store.forEachBlock(inPage: shown) { block in
+        let code = block.physicalRange
+        let first = code.lowerBound > shown ? code.lowerBound - shown : 0
+        let last = min(code.upperBound &- 1 &- shown, 0xFFF)
+        guide.close(page + first, through: page + last)
+      }
     }
     let next = page &+ 0x1000
     let isBeforeCode =
       straddlers[next] != nil || debug.watchesPage(next)
       || !store.overlapping(next..<next &+ StoreGuide.overrun).isEmpty
-    return isBeforeCode ? lines | 1 << 63 : lines
+    if isBeforeCode { guide.close(next, through: next) }
   }
 
   /// Remembers the gap between code that a store with page tables, or by the interpreter, went into.

@@ -46,14 +46,20 @@ public enum SoftTLB {
 
 /// The guide of stores: a byte for each line of guest memory in the window, right before a view of that memory in which no
 /// page is write-protected for the sake of what is beside. A guided store looks its line up and makes the store in the
-/// view if the byte is not 0.
+/// view if the byte is ``open``.
 public enum StoreGuide {
-  /// A line is 64 bytes.
-  @inlinable public static var lineShift: UInt64 { 6 }
+  /// A line is 4 bytes, so that data right behind code shares none with it.
+  @inlinable public static var lineShift: UInt64 { 2 }
   /// A line's byte also answers for so many bytes behind it, so that one look-up will do for any store.
   @inlinable public static var overrun: UInt64 { 7 }
   /// Bytes of the guide, for a window of 4 GiB.
   @inlinable public static var size: Int { 1 << (32 - Int(lineShift)) }
+  /// Byte of a line whose page nothing was looked up for yet.
+  @inlinable public static var unknown: UInt8 { 0 }
+  /// Byte of a line in which stores need not be seen.
+  @inlinable public static var open: UInt8 { 1 }
+  /// Byte of a line in which stores must be seen.
+  @inlinable public static var closed: UInt8 { 2 }
 }
 
 /// The jump cache: direct-mapped, from guest PC to host code, one per set of translation flags. 16 bytes an entry: the

@@ -18,9 +18,11 @@ extension Lowering {
     var stub: Label?
     checkAlignment(op, &stub)
     let slow = stub ?? assembler.makeLabel()
-    let (address, line) = (allocate(), allocate())
+    let isAddress = !is32 && displacement == 0
+    let address = isAddress ? base ?? allocate() : allocate()
+    let line = allocate()
     if let base {
-      assembler.lea(is32 ? .dword : .qword, address, Memory(base, displacement))
+      if !isAddress { assembler.lea(is32 ? .dword : .qword, address, Memory(base, displacement)) }
     } else {
       let target = (known ?? 0) &+ op.imm
       assembler.mov(address, is32 ? target & 0xFFFF_FFFF : target)
@@ -32,8 +34,8 @@ extension Lowering {
     assembler.mov(.qword, line, address)
     assembler.shift(.shr, .qword, line, by: UInt8(StoreGuide.lineShift))
     assembler.alu(.add, .qword, line, ABI.state(StateOffset.storeGuide))
-    assembler.alu(.cmp, .byte, Memory(line, Int32(-StoreGuide.size)), 0)
-    assembler.jcc(.e, slow)
+    assembler.alu(.cmp, .byte, Memory(line, Int32(-StoreGuide.size)), Int32(StoreGuide.open))
+    assembler.jcc(.ne, slow)
     assembler.load(.qword, line, ABI.state(StateOffset.storeGuide))
     let home: ValueHome = if let base { .register(base) } else { .none }
     emitAccess(

@@ -159,12 +159,12 @@ struct Case: CustomTestStringConvertible, Sendable {
   }
 
   /// Data beside code is written 2,000 times; the code is translated once more, for the guided store, at each of its
-  /// entries. The data lie 64 bytes behind the code.
+  /// entries. The data are the word right behind the code.
   @Test(arguments: 0..<3) func dataInACodePageLeavesTheCodeAlone(_ host: Int) throws {
     let rig = try self.rig(
       host,
       [
-        Code.auipc(6), Code.addi(7, 0, 2000), Code.lw(5, 128, 6), Code.addi(5, 5, 3), Code.sw(5, 128, 6),
+        Code.auipc(6), Code.addi(7, 0, 2000), Code.lw(5, 32, 6), Code.addi(5, 5, 3), Code.sw(5, 32, 6),
         Code.addi(7, 7, -1), Code.bne(7, 0, -16), Code.stop, 0,
       ])
     #expect(rig.run(50_000) == .deadline)
