@@ -102,10 +102,15 @@ extension Engine {
 
   private func extend(_ raw: UInt64, _ access: MemoryAccess, to type: Type) -> UInt64 {
     let size = access.size
-    let value = access.bigEndian ? raw.byteSwapped >> UInt64(64 - 8 * size) : raw
+    let value = ordered(raw, access)
     guard access.signed, size < 8 else { return value & type.mask }
     let shift = UInt64(64 - 8 * size)
     return UInt64(bitPattern: Int64(bitPattern: value << shift) >> Int64(shift)) & type.mask
+  }
+
+  /// What bytes taken as a little-endian number stand for in the order of an access, and the reverse.
+  private func ordered(_ value: UInt64, _ access: MemoryAccess) -> UInt64 {
+    access.bigEndian ? value.byteSwapped >> UInt64(64 - 8 * access.size) : value
   }
 
   private func read(
@@ -137,7 +142,7 @@ extension Engine {
     _ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ access: MemoryAccess
   ) throws(AccessFailure) -> UInt64 {
     let size = access.size
-    let value = access.bigEndian ? value.byteSwapped >> UInt64(64 - 8 * size) : value
+    let value = ordered(value, access)
     try check(vcpu, address, access, .write)
     if address & 0xFFF &+ UInt64(size) > 0x1000 {
       let next = (address & ~0xFFF) &+ 0x1000
@@ -216,7 +221,7 @@ extension Engine {
     _ vcpu: VCPU, _ physical: UInt64, _ size: Int, _ address: UInt64, _ kind: AccessKind
   ) throws(AccessFailure) -> UInt64 {
     if let direct = space.ram(at: physical, count: size) {
-      if isOpen(physical & ~0xFFF, vcpu, isWrite: false) { vcpu.state.accessOutcome = .completedNeedlessly }
+      if isOpen(physical & ~0xFFF, vcpu, isWrite: kind == .write) { vcpu.state.accessOutcome = .completedNeedlessly }
       return direct.memory.load(direct.offset, size: size)
     }
     clock.now = time(of: vcpu)
@@ -306,12 +311,13 @@ extension Engine {
       let physical = try translate(vcpu, address, access.size, .write, access.space)
       guard let held, held.address == address, held.size == access.size else { return 1 }
       guard try readPhysical(vcpu, physical, access.size, address, .write) == held.value else { return 1 }
-      try writePhysical(vcpu, physical, access.size, operand & mask, address)
-      vcpu.seenAccesses?.append(SeenAccess(address: address, size: access.size, isWrite: true, value: operand & mask))
+      let value = ordered(operand & mask, access)
+      try writePhysical(vcpu, physical, access.size, value, address)
+      vcpu.seenAccesses?.append(SeenAccess(address: address, size: access.size, isWrite: true, value: value))
       return 0
     default:
       let old = try readForUpdate(vcpu, address, access)
-      let new = combine(request.atomicKind, old, operand & mask, bits: bits) & mask
+      let new = combine(request.atomicKind, ordered(old, access), operand & mask, bits: bits) & mask
       _ = try store(vcpu, address, new, access)
       return extend(old, access, to: request.type)
     }
@@ -323,7 +329,7 @@ extension Engine {
     let access = request.access
     let mask: UInt64 = access.size == 8 ? .max : (1 << UInt64(8 * access.size)) - 1
     let old = try readForUpdate(vcpu, address, access)
-    if old == expected & mask { _ = try store(vcpu, address, new & mask, access) }
+    if ordered(old, access) == expected & mask { _ = try store(vcpu, address, new & mask, access) }
     return extend(old, access, to: request.type)
   }
 

@@ -40,7 +40,20 @@ import IR
   public internal(set) var isWaiting = false
   /// Switched off, or not yet on (secondary harts some boards hold back).
   public var isHalted = false
-  var reservation: (address: UInt64, size: Int, value: UInt64)?
+  /// What load-reserved found, for store-conditional to find again. Translated code makes and uses it itself.
+  var reservation: (address: UInt64, size: Int, value: UInt64)? {
+    get {
+      let size = Int(state.load(StateOffset.reservedSize, as: UInt32.self))
+      guard size != 0 else { return nil }
+      let value: UInt64 = state.load(StateOffset.reservedValue)
+      return (state.load(StateOffset.reservedAddress), size, value & UInt64.max >> UInt64(64 - 8 * min(size, 8)))
+    }
+    set {
+      state.store(newValue?.address ?? 0, at: StateOffset.reservedAddress)
+      state.store(newValue?.value ?? 0, at: StateOffset.reservedValue)
+      state.store(UInt32(truncatingIfNeeded: newValue?.size ?? 0), at: StateOffset.reservedSize)
+    }
+  }
   var repeatedException = RepeatedException()
   /// It was said that the vCPU is locked up; that is not said again before it runs.
   var isKnownLockedUp = false

@@ -368,7 +368,7 @@ extension Lowering {
   }
 
   /// The pinned register that `value` should be computed in, if that disturbs nothing.
-  private mutating func pinnedDestination(_ value: ValueID, avoiding: RegisterSet) -> Register? {
+  mutating func pinnedDestination(_ value: ValueID, avoiding: RegisterSet) -> Register? {
     let hint = values[Int(value.index)].hint
     guard hint != ValueState.noPin else { return nil }
     let register = ABI.pinned(Int(hint))

@@ -27,19 +27,26 @@ extension Lowering {
       let target = (known ?? 0) &+ op.imm
       assembler.mov(address, is32 ? target & 0xFFFF_FFFF : target)
     }
+    emitGuide(address: address, line: line, is32: is32, fails: slow)
+    let home: ValueHome = if let base { .register(base) } else { .none }
+    emitAccess(
+      op, datum, at: Memory(line, address, .x1, 0), makeSite(op, base: home, (known ?? 0) &+ op.imm), slow,
+      isLookedUp: true)
+  }
+
+  /// Looks up the line of an address, if it is in the window.
+  ///
+  /// - Parameter line: takes what leads from addresses to the view behind the guide.
+  mutating func emitGuide(address: Register, line: Register, is32: Bool, fails: Label) {
     if !is32 {
       assembler.alu(.cmp, .qword, address, ABI.state(StateOffset.windowLimit))
-      assembler.jcc(.ae, slow)
+      assembler.jcc(.ae, fails)
     }
     assembler.mov(.qword, line, address)
     assembler.shift(.shr, .qword, line, by: UInt8(StoreGuide.lineShift))
     assembler.alu(.add, .qword, line, ABI.state(StateOffset.storeGuide))
     assembler.alu(.cmp, .byte, Memory(line, Int32(-StoreGuide.size)), Int32(StoreGuide.open))
-    assembler.jcc(.ne, slow)
+    assembler.jcc(.ne, fails)
     assembler.load(.qword, line, ABI.state(StateOffset.storeGuide))
-    let home: ValueHome = if let base { .register(base) } else { .none }
-    emitAccess(
-      op, datum, at: Memory(line, address, .x1, 0), makeSite(op, base: home, (known ?? 0) &+ op.imm), slow,
-      isLookedUp: true)
   }
 }

@@ -14,12 +14,13 @@ struct Datum: BitwiseCopyable {
 extension Lowering {
   mutating func lowerAccess(_ op: Op) {
     guard op.access.size <= 8 else { return unsupported("\(op.access.size)-byte memory accesses") }
-    let direct = isPlain(op) && !op.access.bigEndian && op.access.space == .current
-    switch dataPath {
-    case .window where direct && op.opcode == .store && isGuided: lowerGuidedStore(op)
-    case .window where direct: lowerWindowAccess(op)
-    case .tlb where direct: lowerTLBAccess(op)
-    case .window, .tlb, .slow: lowerSlowAccess(op)
+    let isDirect = !op.access.bigEndian && op.access.space == .current
+    switch (op.opcode, dataPath) {
+    case (.atomic, .window), (.atomic, .tlb): isDirect ? lowerAtomic(op) : lowerSlowAccess(op)
+    case (.store, .window) where isDirect && isGuided: lowerGuidedStore(op)
+    case (.load, .window), (.store, .window): isDirect ? lowerWindowAccess(op) : lowerSlowAccess(op)
+    case (.load, .tlb), (.store, .tlb): isDirect ? lowerTLBAccess(op) : lowerSlowAccess(op)
+    default: lowerSlowAccess(op)
     }
   }
 
@@ -144,7 +145,7 @@ extension Lowering {
   ///   - offset: takes the address' offset in the page.
   ///   - page: takes what an address is added to, or an offset if addresses wrap around.
   ///   - behind: how far behind the address the access itself lies; it must end in the same page.
-  private mutating func emitLookUp(
+  mutating func emitLookUp(
     _ op: Op, _ base: Register?, _ displacement: Int32, offset: Register, page: Register, forWrites: Bool,
     behind: Int32, fails: Label
   ) {
@@ -261,7 +262,7 @@ extension Lowering {
     }
   }
 
-  private mutating func append(_ described: MemorySite) {
+  mutating func append(_ described: MemorySite) {
     var site = described
     if let (offset, _) = sharedRegisters { site.sharedOffset = offset.rawValue }
     sites.append(site)
@@ -283,7 +284,7 @@ extension Lowering {
   }
 
   @inline(__always)
-  private func accessWidth(_ op: Op) -> Width {
+  func accessWidth(_ op: Op) -> Width {
     switch op.access.size {
     case 1: .byte
     case 2: .word
@@ -292,7 +293,7 @@ extension Lowering {
     }
   }
 
-  private mutating func emitLoad(_ op: Op, _ register: Register, _ address: Memory) {
+  mutating func emitLoad(_ op: Op, _ register: Register, _ address: Memory) {
     let width = accessWidth(op)
     if op.access.signed && op.type.bits > op.access.size * 8 {
       assembler.movsx(from: width, to: op.type.width, register, address)

@@ -47,14 +47,14 @@ struct SiteOperand {
   }
 }
 
-/// One access: its instruction, which host PC it may fault at, and all that is needed to do it by other means. There are
+/// One access: its instructions, at which host PCs it may fault, and all that is needed to do it by other means. There are
 /// several in every block, so it is kept small.
 struct MemorySite {
-  /// Offset in the code cache of the instruction.
+  /// Offset in the code cache of the first of its instructions.
   var start: UInt32 = 0
   /// Where to jump to so that the access goes the slow path; 0 before that exists.
   var stub: UInt32 = 0
-  /// The trap that the branch just before the instruction leads to; 0 for none.
+  /// The trap that the branch just before them leads to; 0 for none.
   var trap: UInt32 = 0
   var base: SiteOperand
   var value = SiteOperand()
@@ -68,9 +68,9 @@ struct MemorySite {
   /// Number of the host register with an offset in a page that later accesses share; 0xFF for none. Void once the slow
   /// path has been taken: it may have changed what is mapped.
   var sharedOffset: UInt8 = 0xFF
-  /// Bytes of the instruction.
+  /// Bytes of the instructions.
   var length: UInt8 = 0
-  /// Whether the instruction was replaced by a jump to the stub.
+  /// Whether the first instruction was replaced by a jump to the stub.
   var isRedirected = false
   /// Guest instructions of the block before this one that are not yet taken off the budget.
   var retired: UInt16
@@ -78,7 +78,7 @@ struct MemorySite {
   var nans = NaNMask()
 
   var access: SlowAccess { SlowAccess(rawValue: UInt64(accessLow) | UInt64(accessHigh) << 32) }
-  /// Offset of the instruction behind it.
+  /// Offset of what stands behind them.
   var end: UInt32 { start + UInt32(length) }
 
   init(pc: UInt64, retired: UInt32, access: SlowAccess, base: SiteOperand, offset: Int64) {
@@ -186,7 +186,7 @@ extension X86_64Host {
     return lowering.polls[low].resume
   }
 
-  /// The site whose instruction, or whose trap, is at host PC `pc`.
+  /// The site that the instruction, or the trap, at host PC `pc` belongs to.
   private func site(faultingAt pc: UInt64) -> Int {
     let offset = UInt32(truncatingIfNeeded: pc &- cache.base)
     var (low, high) = (0, lowering.sites.count)
@@ -195,6 +195,7 @@ extension X86_64Host {
       if lowering.sites[middle].start < offset { low = middle + 1 } else { high = middle }
     }
     if low < lowering.sites.count, lowering.sites[low].start == offset { return low }
+    if low > 0, offset < lowering.sites[low - 1].end { return low - 1 }
     // A block's traps stand behind its instructions and before those of the next one.
     while low > 0 {
       low -= 1

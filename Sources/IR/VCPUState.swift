@@ -39,8 +39,13 @@ public enum StateOffset {
   @inlinable public static var accessOutcome: Int { 120 }
   /// Set by the host when the slow memory access it asks for came as a fault; cleared by who has seen it (u32).
   @inlinable public static var accessFaulted: Int { 124 }
-  /// 56 bytes for the host alone.
+  /// 32 bytes for the host alone.
   @inlinable public static var hostPrivate: Int { 128 }
+  /// The reservation that load-reserved made: the guest's address (u64), the bytes found there, in a u64 of which the others
+  /// count for nothing, and how many they are, 0 while there is no reservation (u32).
+  @inlinable public static var reservedAddress: Int { 160 }
+  @inlinable public static var reservedValue: Int { 168 }
+  @inlinable public static var reservedSize: Int { 176 }
   /// Host address by which guided stores reach memory (`StoreGuide`): of guest physical address 0 in a view without
   /// write protection, right behind the guide; 0 as long as there are no such stores.
   @inlinable public static var storeGuide: Int { 184 }

@@ -20,6 +20,8 @@ enum Suite: String, CaseIterable, ExpressibleByArgument, Codable {
   case arm
   /// Loops that change what interrupts are let through, or the mode, as kernels and firmware do; IT blocks.
   case modes
+  /// Loops of atomic updates, by one instruction and by two, in M-mode and behind page tables.
+  case atomics
   /// A Linux kernel up to its user land, on one, two and four harts.
   case linux
   /// Kernels under each of Martlet's interrupt strategies, and how long a stop takes under each.
@@ -35,6 +37,7 @@ enum Suite: String, CaseIterable, ExpressibleByArgument, Codable {
     case .samepage: "code and data in one page"
     case .arm: "kernels on a Cortex-M4, floating point in single precision"
     case .modes: "changes of mode, and IT blocks"
+    case .atomics: "atomic updates"
     case .linux: "Linux, from reset to its user land"
     case .interrupts: "interrupt strategies"
     }
@@ -78,6 +81,7 @@ struct Workshop {
     case .boot: return [try Firmware.program(pressesKey: true), try Firmware.program(pressesKey: false)]
     case .interrupts: return try interrupts()
     case .modes: return try modes()
+    case .atomics: return try atomics()
     case .linux: return try linux.programs()
     case .arm:
       let toolchain = try Toolchain(guest: .m4, paging: .off, folder: folder)
@@ -110,15 +114,23 @@ struct Workshop {
   }
 
   private func modes() throws -> [Program] {
-    func compile(_ guest: Guest, _ kernels: [(String, UInt32)]) throws -> [Program] {
-      let toolchain = try Toolchain(guest: guest, paging: .off, folder: folder)
-      return try kernels.map { name, scale in
-        try toolchain.compile(
-          Kernel(name: name, group: .variant, scale: scale), flags: guest == .m4 ? ["-DSINGLE"] : [], native: false)
-      }
+    try loops(.rv64, [("mstatus", 5_000_000), ("ecall", 5_000_000)])
+      + loops(.m4, [("basepri", 5_000_000), ("primask", 5_000_000), ("itblocks", 5_000)])
+  }
+
+  private func atomics() throws -> [Program] {
+    let updates: [(String, UInt32)] = [("amo", 100_000_000), ("lrsc", 100_000_000)]
+    return try loops(.rv64, updates) + loops(.rv64, updates, .small) + loops(.m4, [("ldrex", 50_000_000)])
+  }
+
+  /// Programs that are compared with QEMU only. Those behind page tables say so in their names.
+  private func loops(_ guest: Guest, _ kernels: [(String, UInt32)], _ paging: Paging = .off) throws -> [Program] {
+    let toolchain = try Toolchain(guest: guest, paging: paging, folder: folder)
+    return try kernels.map { name, scale in
+      try toolchain.compile(
+        Kernel(name: name, group: .variant, scale: scale), as: paging == .off ? name : name + ", paged",
+        flags: guest == .m4 ? ["-DSINGLE"] : [], native: false)
     }
-    return try compile(.rv64, [("mstatus", 5_000_000), ("ecall", 5_000_000)])
-      + compile(.m4, [("basepri", 5_000_000), ("primask", 5_000_000), ("itblocks", 5_000)])
   }
 
   private func integerKernels() throws -> [Kernel] { try Kernel.named(kernels).filter { $0.group == .integer } }

@@ -16,7 +16,7 @@ extension Report {
       case .flat: lines += Self.flat(whole)
       case .boot: lines += Self.boot(whole)
       case .samepage: lines += Self.samepage(whole)
-      case .modes, .linux: lines += Self.besideQEMU(whole)
+      case .modes, .atomics, .linux: lines += Self.besideQEMU(whole)
       case .interrupts: lines += Self.interrupts(whole)
       }
       blocks.append(lines.joined(separator: "\n"))

@@ -112,14 +112,17 @@ struct RandomBlock: ~Copyable {
   private mutating func memory() {
     let type = random.pick([Type.i64, .i64, .i32, .i16, .i8])
     let size = random.pick([1, 2, 4, 8].filter { $0 <= type.bytes })
-    let access = MemoryAccess(size: size, signed: random.chance(50), bigEndian: random.chance(10))
+    let access = MemoryAccess(
+      size: size, signed: random.chance(50), bigEndian: random.chance(10), aligned: random.chance(20))
     let base = address()
-    switch random.below(8) {
+    switch random.below(10) {
     case 0..<4: keep(builder.load(type, access, at: base, offset: Int64(random.below(8) * 8)))
     case 4..<6: builder.store(value(type), access, at: base, offset: Int64(random.below(8) * 8))
-    case 6:
-      let kinds = AtomicKind.allCases.filter { $0 != .loadReserved && $0 != .storeConditional }
-      keep(builder.atomic(random.pick(kinds), type, access, at: base, value(type)))
+    case 6, 7: keep(builder.atomic(random.pick(AtomicKind.allCases), type, access, at: base, value(type)))
+    case 8:
+      keep(builder.atomic(.loadReserved, type, access, at: base, value(type)))
+      if random.chance(30) { builder.store(value(type), access, at: random.chance(50) ? base : address()) }
+      keep(builder.atomic(.storeConditional, type, access, at: base, value(type)))
     default: keep(builder.compareExchange(type, access, at: base, expected: value(type), new: value(type)))
     }
   }

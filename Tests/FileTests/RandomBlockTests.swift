@@ -155,6 +155,7 @@ extension TestCPU {
         }
     }
     fillMemory()
+    state.store(UInt32(0), at: StateOffset.reservedSize)
     state.budget = 20
     state.store(Int64(20), at: StateOffset.budgetStart)
   }

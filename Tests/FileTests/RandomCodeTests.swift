@@ -128,6 +128,7 @@ struct CodeSetup: Sendable, CustomStringConvertible {
     }
     if let status = guest.registerFile.index(of: "mstatus") { cpu[register: status] |= 3 << 13 }
     if let rounding = guest.registerFile.index(of: "frm") { cpu[register: rounding] = UInt64(random.below(5)) }
+    cpu.state.store(UInt32(0), at: StateOffset.reservedSize)
     cpu.state.budget = 20
     cpu.state.store(Int64(20), at: StateOffset.budgetStart)
   }

@@ -80,6 +80,14 @@ import IR
     set { state.store(newValue & registers[number].type.mask, at: registers[number].offset) }
   }
 
+  /// What load-reserved left for store-conditional: address, size, the bytes found.
+  var reservation: [UInt64] {
+    let size = UInt64(state.load(StateOffset.reservedSize, as: UInt32.self))
+    guard size != 0 else { return [] }
+    let value = state.load(StateOffset.reservedValue, as: UInt64.self) & UInt64.max >> (64 - 8 * size)
+    return [state.load(StateOffset.reservedAddress), size, value]
+  }
+
   subscript(memory address: Int) -> UInt8 {
     get { unsafe memory.load(fromByteOffset: address, as: UInt8.self) }
     set { unsafe memory.storeBytes(of: newValue, toByteOffset: address, as: UInt8.self) }
@@ -118,6 +126,7 @@ import IR
   func isEqual(to other: TestCPU) -> Bool {
     registers.indices.allSatisfy { self[register: $0] == other[register: $0] }
       && (0..<Int(TestMemory.size)).allSatisfy { self[memory: $0] == other[memory: $0] }
+      && reservation == other.reservation
   }
 }
 

@@ -99,11 +99,19 @@ enum TestMemory {
     switch request.opcode {
     case .store: write(value)
     case .compareExchange: if raw == value & mask { write(third) }
+    case .atomic where request.atomicKind == .loadReserved:
+      cpu.store(address, at: StateOffset.reservedAddress)
+      cpu.store(request.access.bigEndian ? raw.byteSwapped >> UInt64(64 - bits) : raw, at: StateOffset.reservedValue)
+      cpu.store(UInt32(bytes), at: StateOffset.reservedSize)
+    case .atomic where request.atomicKind == .storeConditional:
+      let bits = request.access.bigEndian ? raw.byteSwapped >> UInt64(64 - bits) : raw
+      let holds =
+        cpu.load(StateOffset.reservedAddress) == address && cpu.load(StateOffset.reservedSize) == UInt32(bytes)
+        && cpu.load(StateOffset.reservedValue, as: UInt64.self) & mask == bits
+      cpu.store(UInt32(0), at: StateOffset.reservedSize)
+      if holds { write(value) }
+      return holds ? 0 : 1
     case .atomic:
-      if request.atomicKind == .storeConditional {
-        write(value)
-        return 0
-      }
       write(combine(request.atomicKind, raw, value & mask, bits))
     default: break
     }

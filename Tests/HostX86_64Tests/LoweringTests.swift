@@ -38,7 +38,7 @@ import Testing
         }
         for (index, value) in registers.enumerated() { rig[index] = value }
         unsafe memcpy(ramCopy, rig.ram, Int(GuestMap.ramSize))
-        let device = unsafe backing.device
+        let (device, reservation) = unsafe (backing.device, rig.cpu.reservation)
         let budget = Int64.random(in: 1...40, using: &random)
         rig.cpu.budget = budget
         rig.cpu.exceptionCause = 0
@@ -47,10 +47,11 @@ import Testing
         let reason = try #require(rig.cpu.exitReason)
         let found = Outcome(
           reason: reason, pc: rig.cpu.pc, cause: rig.cpu.exceptionCause, value: rig.cpu.exceptionValue,
-          budget: rig.cpu.budget, registers: (0..<Rig.registerCount).map { rig[$0] }, device: unsafe backing.device)
+          budget: rig.cpu.budget, registers: (0..<Rig.registerCount).map { rig[$0] }, device: unsafe backing.device,
+          reservation: rig.cpu.reservation)
         let expected = unsafe reference(
-          block, registers: registers, budget: budget, ram: ramCopy, device: device, type: setting.type,
-          path: setting.path)
+          block, registers: registers, budget: budget, ram: ramCopy, device: device,
+          reservation: reservation, type: setting.type, path: setting.path)
         let sameRAM = unsafe memcmp(ramCopy, rig.ram, Int(GuestMap.ramSize)) == 0
         if found != expected || !sameRAM {
           failures += 1

@@ -131,29 +131,42 @@ struct RandomBlock: ~Copyable {
         let stored = value(type)
         builder.store(stored, accessOf(type), at: base, offset: offset)
       }
-    case 86..<88:
-      let (base, _) = address()
-      let wide: Type = registerType
-      let access = MemoryAccess(size: Bool.random(using: &random) ? 4 : wide.bytes, signed: true, aligned: true)
-      if Bool.random(using: &random) {
-        let kinds = AtomicKind.allCases.filter { $0 != .storeConditional }
-        let operand = value(wide)
-        note(builder.atomic(kinds.randomElement(using: &random)!, wide, access, at: base, operand))
-      } else {
-        let (x, y) = (value(wide), value(wide))
-        note(builder.compareExchange(wide, access, at: base, expected: x, new: y))
-      }
-    case 88..<93:
+    case 86..<90: update(type)
+    case 90..<94:
       let helper = [0, 0, 1, 2, 3].randomElement(using: &random)!
       if helper == 3 && Bool.random(using: &random) { builder.retireBeforeCurrent() }
       let immediate = Int64.random(in: 0..<100, using: &random) | (registerType == .i32 ? 256 : 0)
       let argumentType = types.randomElement(using: &random)!
       let (a, b, c) = (value(argumentType), value(type), value(type))
       note(builder.call(helper, helper == 3 ? .i64 : type, a, b, c, imm: immediate))
-    case 93..<94: builder.fence(.sequential)
+    case 94..<95: builder.fence(.sequential)
     default:
       let truth = value(.i1)
       builder.exitIf(truth, to: 0x8000 + UInt64.random(in: 0..<100, using: &random) * 2, exitFlags())
+    }
+  }
+
+  /// An atomic update, or a reservation with a store that may hold to it, or a compare-exchange.
+  private mutating func update(_ type: Type) {
+    let (base, _) = address()
+    let access = accessOf(type)
+    let operand = value(type)
+    switch Int.random(in: 0..<10, using: &random) {
+    case 0:
+      let expected = value(type)
+      note(builder.compareExchange(type, access, at: base, expected: expected, new: operand))
+    case 1...3:
+      note(builder.atomic(.loadReserved, type, access, at: base, operand))
+      let between = Int.random(in: 0..<4, using: &random)
+      if between == 0 { builder.store(operand, accessOf(type), at: base, offset: 0) }
+      let (other, _) = between == 1 ? address() : (base, 0)
+      let last = between == 2 ? accessOf(type) : access
+      note(builder.atomic(.storeConditional, type, last, at: other, operand))
+    default:
+      let kind = AtomicKind.allCases.randomElement(using: &random)!
+      let old = builder.atomic(kind, type, access, at: base, operand)
+      // Nobody may want to know what was there.
+      if Bool.random(using: &random) { note(old) }
     }
   }
 

@@ -12,15 +12,16 @@ struct Outcome: Equatable {
   var budget: Int64
   var registers: [UInt64]
   var device: UInt64
+  var reservation: Reservation
 }
 
 /// Executes `block` once on `registers` and `ram`.
 func reference(
   _ block: Block, registers: [UInt64], budget: Int64, ram: UnsafeMutableRawPointer, device: UInt64,
-  type registerType: Type,
-  path: DataPath
+  reservation: Reservation, type registerType: Type, path: DataPath
 ) -> Outcome {
-  var outcome = Outcome(reason: .unlinked, pc: 0, budget: budget, registers: registers, device: device)
+  var outcome = Outcome(
+    reason: .unlinked, pc: 0, budget: budget, registers: registers, device: device, reservation: reservation)
   var values = [UInt64](repeating: 0, count: block.valueTypes.count)
   var pc = block.pc
   var begun: UInt64 = 0
@@ -57,7 +58,9 @@ func reference(
       let addressType = block.type(of: op.a)
       let offset = op.opcode == .load || op.opcode == .store ? UInt64(bitPattern: op.imm) : 0
       let address = (a &+ offset) & addressType.mask
-      guard let loaded = unsafe access(SlowAccess(op), address, b, c, ram, &outcome.device) else {
+      let access = unsafe access(
+        SlowAccess(op), address, b, c, ram, &outcome.device, &outcome.reservation)
+      guard let loaded = access else {
         return raise(GuestMap.faultCause, address)
       }
       result = loaded

@@ -26,11 +26,37 @@ struct Backing {
 }
 nonisolated(unsafe) var backing = Backing()
 
+/// What load-reserved leaves for store-conditional; nothing if the size is 0.
+struct Reservation: Equatable {
+  var address: UInt64 = 0
+  var size = 0
+  var value: UInt64 = 0
+}
+
+extension VCPUState {
+  var reservation: Reservation {
+    get {
+      let size = Int(load(StateOffset.reservedSize, as: UInt32.self))
+      guard size > 0 else { return Reservation() }
+      let value = load(StateOffset.reservedValue, as: UInt64.self) & UInt64.max >> UInt64(64 - 8 * size)
+      return Reservation(address: load(StateOffset.reservedAddress), size: size, value: value)
+    }
+    nonmutating set {
+      store(newValue.address, at: StateOffset.reservedAddress)
+      store(newValue.value, at: StateOffset.reservedValue)
+      store(UInt32(newValue.size), at: StateOffset.reservedSize)
+    }
+  }
+}
+
 /// An access to a bus that consists of `ram` and the device; nil when nothing answers.
 func access(
   _ access: SlowAccess, _ address: UInt64, _ value: UInt64, _ third: UInt64, _ ram: UnsafeMutableRawPointer,
-  _ device: inout UInt64
+  _ device: inout UInt64, _ reservation: inout Reservation
 ) -> UInt64? {
+  let isConditional = access.opcode == .atomic && access.atomicKind == .storeConditional
+  let held = reservation
+  if isConditional { reservation = Reservation() }
   let size = access.access.size
   let mask = size == 8 ? UInt64.max : (1 << UInt64(size * 8)) - 1
   func swap(_ value: UInt64) -> UInt64 {
@@ -46,10 +72,13 @@ func access(
   } else {
     old = (device &+ address) & mask
   }
+  let found = Reservation(address: address, size: size, value: old)
   old = swap(old)
   var new: UInt64?
   switch access.opcode {
   case .store: new = value
+  case .atomic where isConditional: new = held == found ? value : nil
+  case .atomic where access.atomicKind == .loadReserved: reservation = found
   case .atomic: new = combine(access.atomicKind, old, value & mask, bits: size * 8)
   case .compareExchange: new = old == value & mask ? third : nil
   default: break
@@ -58,6 +87,7 @@ func access(
     var stored = swap(new & mask)
     if isRAM { unsafe memcpy(ram + Int(address - GuestMap.ramBase), &stored, size) } else { device &+= stored &* 31 }
   }
+  if isConditional { return new == nil ? 1 : 0 }
   if access.access.signed {
     let shift = UInt64(64 - size * 8)
     return UInt64(bitPattern: Int64(bitPattern: old << shift) >> Int64(shift)) & access.type.mask
@@ -88,7 +118,10 @@ private let slowAccess: SlowAccessFunction = { state, address, value, third, des
   let window: UInt = cpu.load(StateOffset.context)
   let ram = unsafe UnsafeMutableRawPointer(bitPattern: window + UInt(GuestMap.ramBase))!
   let request = SlowAccess(rawValue: descriptor)
-  guard let result = unsafe access(request, address, value, third, ram, &backing.device) else {
+  var reservation = cpu.reservation
+  let result = unsafe access(request, address, value, third, ram, &backing.device, &reservation)
+  cpu.reservation = reservation
+  guard let result else {
     cpu.exitReason = .exception
     cpu.exceptionCause = GuestMap.faultCause
     cpu.exceptionValue = address
