@@ -305,7 +305,9 @@ extension Engine {
     case .yield:
       if flagsFollowCode { vcpu.enterMode() }
       vcpu.mayInterrupt = true
-      return vcpus.count > 1 ? .yielded : nil
+      if vcpus.count > 1 { return .yielded }
+      if kicks == nil { idle(vcpu, until: min(currentDeadline, vcpu.ticks &+ Self.doze)) }
+      return nil
     case .breakpoint: return .breakpoint
     case .watchpoint: return vcpu.watchHit?.watchpoint.comparator == nil ? .watchpoint : matchAccess(vcpu)
     case .semihosting: return .semihosting
@@ -384,7 +386,7 @@ extension Engine {
     return outcome
   }
 
-  /// Ticks that pass in a wait that a held off interrupt ends at once.
+  /// Ticks that pass in a wait that a held off interrupt ends at once, and in one for another vCPU where there is none.
   private static var doze: UInt64 { 4096 }
 
   /// Lets time pass for a vCPU that waits.

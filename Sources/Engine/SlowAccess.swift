@@ -317,7 +317,7 @@ extension Engine {
       return 0
     default:
       let old = try readForUpdate(vcpu, address, access)
-      let new = combine(request.atomicKind, ordered(old, access), operand & mask, bits: bits) & mask
+      let new = request.atomicKind.combine(ordered(old, access), operand & mask, bits: bits)
       _ = try store(vcpu, address, new, access)
       return extend(old, access, to: request.type)
     }
@@ -338,19 +338,5 @@ extension Engine {
     _ vcpu: VCPU, _ address: UInt64, _ access: MemoryAccess
   ) throws(AccessFailure) -> UInt64 {
     try read(vcpu, address, access, .write)
-  }
-
-  private func combine(_ kind: AtomicKind, _ old: UInt64, _ operand: UInt64, bits: Int) -> UInt64 {
-    switch kind {
-    case .add: old &+ operand
-    case .and: old & operand
-    case .or: old | operand
-    case .xor: old ^ operand
-    case .minSigned: Condition.lessSigned.holds(old, operand, bits: bits) ? old : operand
-    case .maxSigned: Condition.lessSigned.holds(old, operand, bits: bits) ? operand : old
-    case .minUnsigned: min(old, operand)
-    case .maxUnsigned: max(old, operand)
-    case .exchange, .loadReserved, .storeConditional: operand
-    }
   }
 }

@@ -47,6 +47,9 @@ enum Slot: Int, CaseIterable, Sendable {
   case pmpaddr8, pmpaddr9, pmpaddr10, pmpaddr11, pmpaddr12, pmpaddr13, pmpaddr14, pmpaddr15
   /// ``PMPSummary``
   case pmpSummary
+  /// The longest stretch of addresses, the second of which is behind it, in which supervisor and user mode may do everything
+  /// and no PMP entry begins or ends.
+  case pmpOpenStart, pmpOpenEnd
   /// ``HartFeatures``
   case features
 

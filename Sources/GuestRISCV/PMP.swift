@@ -77,12 +77,17 @@ extension Hart {
   /// The rights of `privilege` to the bytes of `range`: those of the lowest-numbered entry that matches any of them,
   /// none if it does not match all. Without a match, machine mode may do all and the others nothing.
   func pmpRights(_ range: ClosedRange<UInt64>, _ privilege: Privilege) -> PMPRights {
-    guard isRestricted(privilege) else { return .all }
+    guard isRestricted(privilege), !isOpen(range, privilege) else { return .all }
     guard let (entry, whole) = pmpMatch(range) else { return privilege == .machine ? .all : [] }
     guard whole else { return [] }
     let configuration = pmpConfiguration(entry)
     if privilege == .machine, configuration & 0x80 == 0 { return .all }
     return PMPRights(rawValue: configuration & 7)
+  }
+
+  /// Whether a range lies in the stretch in which `privilege` is known to be free.
+  private func isOpen(_ range: ClosedRange<UInt64>, _ privilege: Privilege) -> Bool {
+    privilege != .machine && self[.pmpOpenStart] <= range.lowerBound && range.upperBound < self[.pmpOpenEnd]
   }
 
   /// The lowest-numbered entry that matches any byte of `range`, and whether it matches all.
@@ -96,8 +101,9 @@ extension Hart {
 
   /// Whether the rights of `privilege` are the same all over the 4 KiB page of `address`.
   func pmpIsUniform(pageOf address: UInt64, _ privilege: Privilege) -> Bool {
-    guard isRestricted(privilege) else { return true }
-    return pmpMatch(address & ~0xFFF...address | 0xFFF)?.whole ?? true
+    let page = address & ~0xFFF...address | 0xFFF
+    guard isRestricted(privilege), !isOpen(page, privilege) else { return true }
+    return pmpMatch(page)?.whole ?? true
   }
 
   /// What PMP denies to `privilege` below 4 GiB, page by page.
@@ -172,5 +178,20 @@ extension Hart {
       isFirst = false
     }
     self[.pmpSummary] = summary.rawValue
+    noteOpenStretch(everything)
+  }
+
+  private func noteOpenStretch(_ everything: UInt64) {
+    var cuts: [UInt64] = [0, everything + 1]
+    for entry in 0..<Hart.pmpEntries {
+      guard let region = pmpRegion(entry) else { continue }
+      cuts += [region.lowerBound, region.upperBound &+ 1].filter { $0 <= everything }
+    }
+    cuts.sort()
+    (self[.pmpOpenStart], self[.pmpOpenEnd]) = (0, 0)
+    for (start, end) in zip(cuts, cuts.dropFirst()) where end - start > self[.pmpOpenEnd] - self[.pmpOpenStart] {
+      guard let (entry, _) = pmpMatch(start...(end - 1)), pmpConfiguration(entry) & 7 == 7 else { continue }
+      (self[.pmpOpenStart], self[.pmpOpenEnd]) = (start, end)
+    }
   }
 }

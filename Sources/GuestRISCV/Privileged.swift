@@ -61,7 +61,7 @@ enum Privileged {
     let given = Int64(i.s != 0 ? 1 : 0) << 32 | Int64(i.t != 0 ? 1 : 0) << 33
     _ = t.builder.call(
       PrivilegedHelper.fenceTranslations.number, .i64, t.x(i.s), t.x(i.t), imm: Int64(i.bits) | given)
-    t.builder.exit(with: .stateChanged, pc: t.nextPC)
+    t.builder.exit(to: t.nextPC, [.checksBudget, .unchainable])
   }
 }
 

@@ -114,7 +114,14 @@ import IR
     case .truncate: result = a & op.type.mask
     case .load: return load(op, a)
     case .store: return store(op, a, value(op.b))
-    case .atomic, .compareExchange:
+    case .atomic:
+      let address = op.hasShortAddress ? a & 0xFFFF_FFFF : a
+      let operand = value(op.b)
+      guard let old = unsafe host._withUnsafeGuaranteedRef({ $0.update(op, address, operand, cpu) }) else {
+        return accessSlowly(op, address, operand, 0)
+      }
+      result = old
+    case .compareExchange:
       return accessSlowly(op, op.hasShortAddress ? a & 0xFFFF_FFFF : a, value(op.b), value(op.c))
     case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
       .floatCompare, .floatOrder, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:

@@ -153,6 +153,25 @@ public enum AtomicKind: UInt32, Sendable, CaseIterable {
     case .storeConditional: "sc"
     }
   }
+
+  /// What an update stores.
+  ///
+  /// - Parameters:
+  ///   - old: what was there; zero-extended from `bits`, as `operand` is.
+  ///   - bits: of both.
+  @inlinable public func combine(_ old: UInt64, _ operand: UInt64, bits: Int) -> UInt64 {
+    switch self {
+    case .add: (old &+ operand) & UInt64.max >> UInt64(64 - bits)
+    case .and: old & operand
+    case .or: old | operand
+    case .xor: old ^ operand
+    case .minSigned: Condition.lessSigned.holds(old, operand, bits: bits) ? old : operand
+    case .maxSigned: Condition.lessSigned.holds(old, operand, bits: bits) ? operand : old
+    case .minUnsigned: min(old, operand)
+    case .maxUnsigned: max(old, operand)
+    case .exchange, .loadReserved, .storeConditional: operand
+    }
+  }
 }
 
 /// How a block is left, in an exit's `aux`.

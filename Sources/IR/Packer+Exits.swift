@@ -22,7 +22,8 @@ extension Packer {
     op.result = result
     op.c = isPlain ? Place(rawValue: UInt16(bitPattern: Int16(truncatingIfNeeded: displacement))) : c
     if address.bits == 32 { op.makeAddressShort() }
-    if usesTLB, isPlain, access.space == .current, !access.bigEndian, access.size <= 8 { op.useTLB() }
+    let isOrdinary = access.space == .current && !access.bigEndian && access.size <= 8
+    if usesTLB, isOrdinary, opcode != .compareExchange { op.useTLB() }
     note(&op, kind: kind)
     last = result == .none ? -1 : ops.count
     put(op)
