@@ -64,14 +64,7 @@ public final class AddressSpace {
   /// The regions in order of their base address, overlays among them.
   public private(set) var regions: [Region] = []
   /// The flattened map: disjoint stretches in ascending order, each of one region.
-  private var segments: [Segment] = []
-  private var lastHit = 0
-
-  struct Segment {
-    var base: UInt64
-    var last: UInt64
-    var region: Int
-  }
+  private let table = SegmentTable()
 
   /// Called after guest memory changed through this address space, for each address that shows it: address and byte
   /// count.
@@ -125,70 +118,88 @@ public final class AddressSpace {
       guard case .romDevice(_, let owner, index) = regions[position].backing, owner === target else { continue }
       guard regions[position].readsDirectly != direct else { continue }
       regions[position].readsDirectly = direct
+      flatten()
       didChangeLayout?(regions[position])
     }
   }
 
   private func flatten() {
-    segments.removeAll(keepingCapacity: true)
     let shown = regions.compactMap { $0.memory.map { ObjectIdentifier($0.0) } }
     for index in regions.indices {
       let memory = regions[index].memory.map { ObjectIdentifier($0.0) }
       regions[index].isShared = memory.map { memory in shown.count { $0 == memory } > 1 } ?? false
     }
+    var segments: [Segment] = []
     let overlays = regions.indices.filter { regions[$0].isOverlay }
     for index in regions.indices where !regions[index].isOverlay {
       var base = regions[index].base
       let last = regions[index].last
       var isCovered = false
       for overlay in overlays where regions[overlay].base <= last && regions[overlay].last >= base {
-        if regions[overlay].base > base {
-          segments.append(Segment(base: base, last: regions[overlay].base - 1, region: index))
-        }
+        if regions[overlay].base > base { segments.append(segment(index, base, regions[overlay].base - 1)) }
         if regions[overlay].last >= last {
           isCovered = true
           break
         }
         base = regions[overlay].last + 1
       }
-      if !isCovered { segments.append(Segment(base: base, last: last, region: index)) }
+      if !isCovered { segments.append(segment(index, base, last)) }
     }
-    for overlay in overlays {
-      segments.append(Segment(base: regions[overlay].base, last: regions[overlay].last, region: overlay))
+    for overlay in overlays { segments.append(segment(overlay, regions[overlay].base, regions[overlay].last)) }
+    segments.sort { $0.first < $1.first }
+    let targets = regions.map { region -> RegionTarget? in
+      switch region.backing {
+      case .device(let device, let index), .romDevice(_, let device, let index):
+        RegionTarget(device: device, index: index)
+      case .ram, .rom: nil
+      }
     }
-    segments.sort { $0.base < $1.base }
-    lastHit = 0
+    table.replace(with: segments, targets: targets)
+  }
+
+  /// The stretch `first...last` of region number `index`.
+  private func segment(_ index: Int, _ first: UInt64, _ last: UInt64) -> Segment {
+    let region = regions[index]
+    var (memory, isWritable): (UInt, Bool) = (0, false)
+    if region.readsDirectly, let (shown, offset) = region.memory {
+      memory = unsafe UInt(bitPattern: shown.alias + offset) &+ UInt(first - region.base)
+      if case .ram = region.backing { isWritable = true }
+    }
+    return Segment(
+      first: first, last: last, memory: memory, region: index, base: region.base, isWritable: isWritable,
+      isShared: region.isShared)
   }
 
   // MARK: Lookup
 
-  /// The index into `segments` of the stretch that contains `address`.
-  private func segment(at address: UInt64) -> Int? {
-    if lastHit < segments.count, segments[lastHit].base <= address, address <= segments[lastHit].last {
-      return lastHit
-    }
-    var low = 0
-    var high = segments.count
-    while low < high {
-      let middle = (low + high) / 2
-      if segments[middle].last < address { low = middle + 1 } else { high = middle }
-    }
-    guard low < segments.count, segments[low].base <= address else { return nil }
-    lastHit = low
-    return low
-  }
+  /// The stretch that contains `address`.
+  @inline(__always)
+  public func segment(at address: UInt64) -> Segment? { table.find(address) }
 
   /// The region that answers at `address`.
-  public func region(at address: UInt64) -> Region? {
-    segment(at: address).map { regions[segments[$0].region] }
+  public func region(at address: UInt64) -> Region? { table.find(address).map { regions[$0.region] } }
+
+  /// Where `count` bytes lie in host memory, if they read directly from one region, and whether writes go there.
+  @inline(__always)
+  public func hostMemory(at address: UInt64, count: Int) -> (bytes: UnsafeMutableRawPointer, isWritable: Bool)? {
+    guard let found = table.find(address), found.memory != 0, found.last &- address >= UInt64(count &- 1),
+      let bytes = unsafe UnsafeMutableRawPointer(bitPattern: found.memory &+ UInt(address &- found.first))
+    else { return nil }
+    return unsafe (bytes, found.isWritable)
+  }
+
+  /// Reads `size` (1, 2, 4, 8) bytes of memory, little endian, zero-extended; nil where not all of it is memory of one
+  /// region. For page walks and their like: reaches no device.
+  @inline(__always)
+  public func readMemory(_ address: UInt64, size: Int) -> UInt64? {
+    guard let found = unsafe hostMemory(at: address, count: size) else { return nil }
+    return unsafe HostBytes.load(found.bytes, size: size)
   }
 
   /// The memory behind `address`, when `count` bytes there read directly from one region.
   public func ram(at address: UInt64, count: Int = 1) -> DirectMemory? {
-    guard count > 0, let index = segment(at: address), segments[index].last - address >= UInt64(count - 1) else {
-      return nil
-    }
-    return directMemory(segments[index], at: address)
+    guard count > 0, let found = table.find(address), found.last - address >= UInt64(count - 1) else { return nil }
+    return directMemory(found, at: address)
   }
 
   /// The memory behind the whole 4 KiB page that contains `address`; nil when any byte of it is not direct memory.
@@ -212,7 +223,7 @@ public final class AddressSpace {
 
   /// The flattened map as (first address, last address, region), ascending: what `info mtree` lists.
   public var layout: [(first: UInt64, last: UInt64, region: Region)] {
-    segments.map { ($0.base, $0.last, regions[$0.region]) }
+    table.all.map { ($0.first, $0.last, regions[$0.region]) }
   }
 
   // MARK: Memory at several addresses
@@ -225,9 +236,9 @@ public final class AddressSpace {
 
   /// Where else some of `count` bytes of one region's memory appear.
   public func aliases(of address: UInt64, count: Int) -> [(address: UInt64, count: Int)] {
-    guard let index = segment(at: address) else { return [] }
-    let region = regions[segments[index].region]
-    guard region.isShared, let (memory, offset) = region.memory else { return [] }
+    guard let found = table.find(address), found.isShared else { return [] }
+    let region = regions[found.region]
+    guard let (memory, offset) = region.memory else { return [] }
     let start = offset + Int(address - region.base)
     return regions.compactMap { other in
       guard other.base != region.base, let (shown, first) = other.memory, shown === memory else { return nil }
@@ -241,46 +252,37 @@ public final class AddressSpace {
 
   /// Reads `size` (1, 2, 4, 8) bytes, little endian, zero-extended. An access may straddle regions.
   public func read(_ address: UInt64, size: Int) throws(BusError) -> UInt64 {
-    guard let index = segment(at: address) else { throw .unmapped(address) }
-    guard segments[index].last - address >= UInt64(size - 1) else {
+    guard let found = table.find(address) else { throw .unmapped(address) }
+    guard found.last - address >= UInt64(size - 1) else {
       var value: UInt64 = 0
       for byte in 0..<size {
         value |= try read(address &+ UInt64(byte), size: 1) << UInt64(8 * byte)
       }
       return value
     }
-    let region = regions[segments[index].region]
-    let distance = address - region.base
-    switch region.backing {
-    case .ram(let memory, let offset), .rom(let memory, let offset):
-      return memory.load(offset + Int(distance), size: size)
-    case .device(let target, let index):
-      return target.read(region: index, offset: distance, size: size)
-    case .romDevice(let memory, let target, let index):
-      return region.readsDirectly
-        ? memory.load(Int(distance), size: size) : target.read(region: index, offset: distance, size: size)
+    if let bytes = unsafe UnsafeMutableRawPointer(bitPattern: found.memory) {
+      return unsafe HostBytes.load(bytes + Int(address &- found.first), size: size)
     }
+    guard let target = table.target(found) else { throw .unmapped(address) }
+    return unsafe target.device.read(region: target.index, offset: address &- found.base, size: size)
   }
 
   /// Writes the low `size` (1, 2, 4, 8) bytes of `value`, little endian. An access may straddle regions.
   public func write(_ address: UInt64, size: Int, _ value: UInt64) throws(BusError) {
-    guard let index = segment(at: address) else { throw .unmapped(address) }
-    guard segments[index].last - address >= UInt64(size - 1) else {
+    guard let found = table.find(address) else { throw .unmapped(address) }
+    guard found.last - address >= UInt64(size - 1) else {
       for byte in 0..<size {
         try write(address &+ UInt64(byte), size: 1, value >> UInt64(8 * byte))
       }
       return
     }
-    let region = regions[segments[index].region]
-    let distance = address - region.base
-    switch region.backing {
-    case .ram(let memory, let offset):
-      memory.store(value, at: offset + Int(distance), size: size)
-      noteWrite(address, size)
-    case .rom: throw .readOnly(address)
-    case .device(let target, let index), .romDevice(_, let target, let index):
-      target.write(region: index, offset: distance, size: size, value: value & .mask(8 * size))
+    if found.isWritable, let bytes = unsafe UnsafeMutableRawPointer(bitPattern: found.memory) {
+      unsafe HostBytes.store(value, bytes + Int(address &- found.first), size: size)
+      return found.isShared ? noteWrite(address, size) : didWriteMemory?(address, size) ?? ()
     }
+    guard let target = table.target(found) else { throw .readOnly(address) }
+    unsafe target.device.write(
+      region: target.index, offset: address &- found.base, size: size, value: value & .mask(8 * size))
   }
 
   /// As `read` without side effects; nil where a device cannot answer without them.
@@ -301,9 +303,9 @@ public final class AddressSpace {
     var done = 0
     while done < bytes.count {
       let position = address &+ UInt64(done)
-      guard let index = segment(at: position) else { throw .unmapped(position) }
-      let region = regions[segments[index].region]
-      let count = min(UInt64(bytes.count - done - 1), segments[index].last - position)
+      guard let found = table.find(position) else { throw .unmapped(position) }
+      let region = regions[found.region]
+      let count = min(UInt64(bytes.count - done - 1), found.last - position)
       let chunk = bytes[done...(done + Int(count))]
       let distance = Int(position - region.base)
       switch region.backing {
@@ -324,9 +326,9 @@ public final class AddressSpace {
     bytes.reserveCapacity(count)
     while bytes.count < count {
       let position = address &+ UInt64(bytes.count)
-      guard let index = segment(at: position) else { throw .unmapped(position) }
-      if let direct = directMemory(segments[index], at: position) {
-        let chunk = min(UInt64(count - bytes.count - 1), segments[index].last - position)
+      guard let found = table.find(position) else { throw .unmapped(position) }
+      if let direct = directMemory(found, at: position) {
+        let chunk = min(UInt64(count - bytes.count - 1), found.last - position)
         bytes += direct.memory.bytes(at: direct.offset, count: Int(chunk) + 1)
       } else if let byte = peek(position, size: 1) {
         bytes.append(UInt8(truncatingIfNeeded: byte))

@@ -9,7 +9,12 @@ import IR
 @safe public final class VCPU: VCPUContext {
   public let number: Int
   public let state: VCPUState
-  unowned let engine: Engine
+  /// It owns its vCPUs.
+  private unowned(unsafe) let owner: Engine
+  var engine: Engine {
+    @inline(__always)
+    get { unsafe owner }
+  }
   let stateSize: Int
   /// How the platform's counter follows from the vCPU's time. A copy: guests that poll the time read it very often.
   var timebase = Timebase(nil, nanosecondsPerTick: 1)
@@ -92,7 +97,7 @@ import IR
 
   init(number: Int, engine: Engine) {
     self.number = number
-    self.engine = engine
+    unsafe owner = engine
     stateSize = engine.guest.registerFile.stateSize
     state = .allocate(size: stateSize)
     emptyMode = ModeContext(flags: 0, space: TranslationSpace(), memoryMode: engine.guest.memoryMode(0))
@@ -168,7 +173,7 @@ import IR
   public override func setComparators(_ comparators: [Comparator]) { engine.setComparators(comparators) }
 
   public override func readPhysical(_ address: UInt64, size: Int) -> UInt64? {
-    try? engine.space.read(address, size: size)
+    engine.space.readMemory(address, size: size) ?? (try? engine.space.read(address, size: size))
   }
 
   public override func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool {

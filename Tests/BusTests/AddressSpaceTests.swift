@@ -47,6 +47,22 @@ import Testing
     #expect(throws: BusError.unmapped(0x2004)) { try space.copyOut(at: 0x2000, count: 5) }
   }
 
+  @Test func memoryIsReadWithoutDevices() throws {
+    try space.write(0x8000_0ffd, size: 4, 0x0102_0304)
+    #expect(space.readMemory(0x8000_0ffd, size: 4) == 0x0102_0304)
+    #expect(space.readMemory(0x8000_0fff, size: 1) == 2)
+    #expect(space.readMemory(0x2002, size: 2) == nil, "a device's register")
+    #expect(space.readMemory(0x8000_3ffe, size: 4) == nil, "it ends beyond the region")
+    #expect(space.readMemory(.max, size: 8) == nil)
+    #expect(unsafe space.hostMemory(at: 0x1fff, count: 1)?.isWritable == false)
+    #expect(unsafe space.hostMemory(at: 0x8000_0000, count: 0x4000)?.isWritable == true)
+    #expect(unsafe space.hostMemory(at: 0x8000_0000, count: 0x4001) == nil)
+    #expect(device.accesses.isEmpty)
+    try space.map("hole", at: 0x8000_1000, size: 8, .device(device, index: 0), overlay: true)
+    #expect(space.readMemory(0x8000_0ffd, size: 2) == 0x0304)
+    #expect(space.readMemory(0x8000_0ffd, size: 4) == nil)
+  }
+
   /// A write is told for every address that shows the memory, as far as it does.
   @Test func writesAreToldAtAllAddresses() throws {
     try space.map("mirror", at: 0x9000_0000, size: 0x1000, .ram(ram, offset: 0x1000))

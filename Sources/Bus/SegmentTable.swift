@@ -1,0 +1,116 @@
+/// The flattened map of an address space as hot code looks it up: flat, and without counting references.
+
+/// A stretch of guest physical addresses that one region answers.
+public struct Segment: BitwiseCopyable {
+  public var first: UInt64
+  public var last: UInt64
+  /// Host address of the byte at `first`, where reads come from memory; 0 where a device answers them.
+  public var memory: UInt
+  /// Index of the region.
+  public var region: Int
+  /// Where the region starts.
+  public var base: UInt64
+  /// Whether writes go to memory.
+  public var isWritable: Bool
+  /// Whether another region shows the same memory.
+  public var isShared: Bool
+}
+
+/// Disjoint stretches in ascending order, in memory of their own: looking one up takes no check for overlapping accesses.
+@safe
+struct SegmentTable: ~Copyable {
+  @safe private struct Storage {
+    var segments = unsafe UnsafeMutableBufferPointer<Segment>(start: nil, count: 0)
+    /// By number of region.
+    var targets = unsafe UnsafeMutableBufferPointer<RegionTarget?>(start: nil, count: 0)
+    /// The stretch found last.
+    var latest = 0
+  }
+
+  private let storage: UnsafeMutablePointer<Storage>
+
+  init() {
+    unsafe storage = .allocate(capacity: 1)
+    unsafe storage.initialize(to: Storage())
+  }
+
+  deinit {
+    free()
+    unsafe storage.deallocate()
+  }
+
+  private func free() {
+    unsafe storage.pointee.segments.deallocate()
+    unsafe storage.pointee.targets.deallocate()
+  }
+
+  /// Holds these stretches in place of those before.
+  /// - Parameter targets: by number of region.
+  func replace(with segments: [Segment], targets: [RegionTarget?]) {
+    free()
+    var new = Storage()
+    unsafe new.segments = .allocate(capacity: segments.count)
+    unsafe new.targets = .allocate(capacity: targets.count)
+    _ = unsafe new.segments.initialize(from: segments)
+    _ = unsafe new.targets.initialize(from: targets)
+    unsafe storage.pointee = new
+  }
+
+  /// Who answers where reads, or writes, are not those of memory; nil for memory.
+  @inline(__always)
+  func target(_ segment: Segment) -> RegionTarget? { unsafe storage.pointee.targets[segment.region] }
+
+  var all: [Segment] { unsafe Array(storage.pointee.segments) }
+
+  /// The stretch that contains `address`.
+  @inline(__always)
+  func find(_ address: UInt64) -> Segment? {
+    let (base, count, latest) = unsafe (
+      storage.pointee.segments.baseAddress, storage.pointee.segments.count, storage.pointee.latest
+    )
+    guard let base = unsafe base, count > 0 else { return nil }
+    let known = unsafe base[latest]
+    if known.first <= address, address <= known.last { return known }
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low &+ high) / 2
+      if unsafe base[middle].last < address { low = middle &+ 1 } else { high = middle }
+    }
+    guard low < count, unsafe base[low].first <= address else { return nil }
+    unsafe storage.pointee.latest = low
+    return unsafe base[low]
+  }
+}
+
+/// Who answers the accesses to a region that is not plain memory. The region keeps the device.
+struct RegionTarget {
+  unowned(unsafe) var device: any MMIOTarget
+  var index: Int
+}
+
+/// Numbers in host memory as guests see them, for those who have bounded the address.
+enum HostBytes {
+  /// 1, 2, 4 or 8 bytes, little endian, zero-extended.
+  @inline(__always)
+  static func load(_ bytes: UnsafeMutableRawPointer, size: Int) -> UInt64 {
+    switch size {
+    case 1: UInt64(unsafe bytes.load(as: UInt8.self))
+    case 2: UInt64(UInt16(littleEndian: unsafe bytes.loadUnaligned(as: UInt16.self)))
+    case 4: UInt64(UInt32(littleEndian: unsafe bytes.loadUnaligned(as: UInt32.self)))
+    case 8: UInt64(littleEndian: unsafe bytes.loadUnaligned(as: UInt64.self))
+    default: preconditionFailure("an access has 1, 2, 4 or 8 bytes")
+    }
+  }
+
+  /// Stores the low 1, 2, 4 or 8 bytes of `value`, little endian.
+  @inline(__always)
+  static func store(_ value: UInt64, _ bytes: UnsafeMutableRawPointer, size: Int) {
+    switch size {
+    case 1: unsafe bytes.storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
+    case 2: unsafe bytes.storeBytes(of: UInt16(truncatingIfNeeded: value).littleEndian, as: UInt16.self)
+    case 4: unsafe bytes.storeBytes(of: UInt32(truncatingIfNeeded: value).littleEndian, as: UInt32.self)
+    case 8: unsafe bytes.storeBytes(of: value.littleEndian, as: UInt64.self)
+    default: preconditionFailure("an access has 1, 2, 4 or 8 bytes")
+    }
+  }
+}
