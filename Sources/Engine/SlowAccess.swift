@@ -9,8 +9,10 @@ import IR
 /// The entry hosts call; see `SlowAccessFunction`.
 let slowAccessEntry: HelperFunction = { state, address, value, third, descriptor in
   let cpu = unsafe VCPUState(state)
-  let vcpu = unsafe unsafeDowncast(cpu.context, to: VCPU.self)
-  return vcpu.engine.slowAccess(vcpu, address, value, third, SlowAccess(rawValue: descriptor))
+  let context = unsafe Unmanaged<VCPU>.fromOpaque(cpu.load(StateOffset.context, as: UnsafeRawPointer.self))
+  return unsafe context._withUnsafeGuaranteedRef { vcpu in
+    vcpu.engine.slowAccess(vcpu, address, value, third, SlowAccess(rawValue: descriptor))
+  }
 }
 
 /// Why an access was not made.
@@ -205,12 +207,12 @@ extension Engine {
   private func fillTLB(_ vcpu: VCPU, _ address: UInt64, _ found: AddressTranslation, _ kind: AccessKind) {
     let page = found.physical & ~0xFFF
     let virtual = address & ~0xFFF
-    guard let direct = space.directPage(at: page), !debug.watchesPage(virtual) else { return }
+    guard let direct = unsafe space.hostMemory(at: page, count: 0x1000), !debug.watchesPage(virtual) else { return }
     statistics.tlbFills &+= 1
     note(\.tlbFills, at: vcpu.state.load(StateOffset.currentPC))
-    let hostPage = unsafe UInt64(UInt(bitPattern: direct.memory.alias + direct.offset))
+    let hostPage = unsafe UInt64(UInt(bitPattern: direct.bytes))
     let mayWrite =
-      found.writable && direct.isWritable && (kind == .write || vcpu.mode.maySkipWalk(toWrite: virtual))
+      unsafe found.writable && direct.isWritable && (kind == .write || vcpu.mode.maySkipWalk(toWrite: virtual))
       && !isCodeGuarded(page)
     vcpu.mode.fill(
       virtual, physical: page, leafSize: found.leafSize, host: hostPage, readable: found.readable,
@@ -220,9 +222,9 @@ extension Engine {
   private func readPhysical(
     _ vcpu: VCPU, _ physical: UInt64, _ size: Int, _ address: UInt64, _ kind: AccessKind
   ) throws(AccessFailure) -> UInt64 {
-    if let direct = space.ram(at: physical, count: size) {
+    if let value = space.readMemory(physical, size: size) {
       if isOpen(physical & ~0xFFF, vcpu, isWrite: kind == .write) { vcpu.state.accessOutcome = .completedNeedlessly }
-      return direct.memory.load(direct.offset, size: size)
+      return value
     }
     clock.now = time(of: vcpu)
     vcpu.state.accessOutcome = .completedOnDevice
@@ -242,7 +244,7 @@ extension Engine {
     if store.hasCode(inPage: page), store.overlapping(physical..<physical + UInt64(size)).isEmpty {
       noteStoreBesideCode(vcpu, address, physical, size)
     }
-    if space.ram(at: physical, count: size) == nil {
+    if unsafe space.hostMemory(at: physical, count: size) == nil {
       if guest.storeDecidesInterrupts(physical) {
         if !vcpu.isStepping, vcpu.opSession == nil { throw .mustRunAlone }
         vcpu.decidedInterrupts = true

@@ -163,6 +163,6 @@ extension Engine {
   }
 
   private func guardsCode(_ page: UInt64) -> Bool {
-    store.hasCode(inPage: page) || straddlers[page] != nil
+    store.hasCode(inPage: page) || !straddlers.isEmpty && straddlers[page] != nil
   }
 }
