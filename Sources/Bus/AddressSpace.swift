@@ -9,6 +9,12 @@ public protocol MMIOTarget: AnyObject {
   func write(region: Int, offset: UInt64, size: Int, value: UInt64)
   /// As `read` without side effects, for debuggers; nil where that is impossible.
   func peek(region: Int, offset: UInt64, size: Int) -> UInt64?
+  /// Whether a store to memory that the device answers for is a bus error.
+  func refusesWrite(region: Int, offset: UInt64, size: Int) -> Bool
+}
+
+extension MMIOTarget {
+  public func refusesWrite(region: Int, offset: UInt64, size: Int) -> Bool { false }
 }
 
 /// One region of an address space: `size` bytes at `base`.
@@ -281,8 +287,12 @@ public final class AddressSpace {
       return found.isShared ? noteWrite(address, size) : didWriteMemory?(address, size) ?? ()
     }
     guard let target = table.target(found) else { throw .readOnly(address) }
+    let offset = address &- found.base
+    if found.memory != 0, unsafe target.device.refusesWrite(region: target.index, offset: offset, size: size) {
+      throw .refused(address)
+    }
     unsafe target.device.write(
-      region: target.index, offset: address &- found.base, size: size, value: value & .mask(8 * size))
+      region: target.index, offset: offset, size: size, value: value & .mask(8 * size))
   }
 
   /// As `read` without side effects; nil where a device cannot answer without them.

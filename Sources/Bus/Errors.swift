@@ -7,11 +7,13 @@ public enum BusError: Error, Equatable, Sendable, CustomStringConvertible {
   case unmapped(UInt64)
   /// A store to memory that is read-only for the guest.
   case readOnly(UInt64)
+  /// A store of a size that what is there does not take.
+  case refused(UInt64)
 
   /// The first address that failed.
   public var address: UInt64 {
     switch self {
-    case .unmapped(let address), .readOnly(let address): address
+    case .unmapped(let address), .readOnly(let address), .refused(let address): address
     }
   }
 
@@ -19,6 +21,7 @@ public enum BusError: Error, Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .unmapped(let address): "nothing is mapped at \(address.hex0x())"
     case .readOnly(let address): "memory at \(address.hex0x()) is read-only"
+    case .refused(let address): "what is at \(address.hex0x()) takes no store of this size"
     }
   }
 }

@@ -8,8 +8,18 @@ import Bus
 
 /// The controller of a ``FlashMemory``: its node's parent, or the node that `martlet,controller` refers to.
 protocol FlashController: AnyObject {
-  /// Whether a store of `size` bytes to the flash writes it now; noted as an error otherwise.
-  func permitsWrite(_ size: Int, overErased isErased: Bool) -> Bool
+  /// Whether a store to the flash writes it now; noted as an error otherwise.
+  func permits(_ store: FlashStore) -> Bool
+  /// Whether a store of so many bytes is a bus error now.
+  func refuses(size: Int) -> Bool
+}
+
+/// A store of `size` bytes `offset` bytes from the start of a flash memory, where `old` stands.
+struct FlashStore {
+  var offset: UInt64
+  var size: Int
+  var value: UInt64
+  var old: UInt64
 }
 
 public final class FlashMemory: Device {
@@ -67,7 +77,15 @@ public final class FlashMemory: Device {
   /// The smallest sector: debuggers erase in units of one size.
   public func eraseBlockSize(region: Int) -> UInt64? { zip(bounds, bounds.dropFirst()).map { UInt64($1 - $0) }.min() }
 
+  private weak var knownController: (any FlashController)?
+
   var controller: (any FlashController)? {
+    if let knownController { return knownController }
+    knownController = findController()
+    return knownController
+  }
+
+  private func findController() -> (any FlashController)? {
     let parent = context.node.path.split(separator: "/").dropLast().map { "/" + $0 }.joined()
     let path = context.node.u32("martlet,controller").flatMap { context.node.node(phandle: $0)?.path } ?? parent
     return context.directory[path] as? any FlashController
@@ -76,12 +94,14 @@ public final class FlashMemory: Device {
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 { flash.load(Int(offset), size: size) }
 
   public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    let old = flash.bytes(at: Int(offset), count: size)
-    guard controller?.permitsWrite(size, overErased: old.allSatisfy { $0 == 0xFF }) ?? false else {
+    let old = flash.load(Int(offset), size: size)
+    guard controller?.permits(FlashStore(offset: offset, size: size, value: value, old: old)) ?? false else {
       return unimplemented.once("a write that the controller does not permit has no effect", context)
     }
-    change(Int(offset), old.indices.map { old[$0] & UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) })
+    change(Int(offset), (0..<size).map { UInt8(truncatingIfNeeded: (old & value) >> UInt64(8 * $0)) })
   }
+
+  public func refusesWrite(region: Int, offset: UInt64, size: Int) -> Bool { controller?.refuses(size: size) ?? false }
 
   /// Erases the sector at an address; returns whether there is one.
   @discardableResult func erase(at address: UInt64) -> Bool {

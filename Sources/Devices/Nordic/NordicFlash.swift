@@ -36,7 +36,10 @@ public final class NordicFlashController: Device, FlashController {
 
   public init(context: DeviceContext) throws(DeviceError) { self.context = context }
 
-  func permitsWrite(_ size: Int, overErased isErased: Bool) -> Bool { state.configuration == 1 }
+  func permits(_ store: FlashStore) -> Bool { state.configuration == 1 }
+
+  /// Flash is written by words: nRF51 Series Reference Manual, section 6.1; nRF52840 Product Specification, 4.3.1.
+  func refuses(size: Int) -> Bool { size < 4 }
 
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
     switch offset {

@@ -149,15 +149,37 @@ public final class STM32FlashController: BankDevice, FlashController {
     if isFirst || control.has(layout.interruptDone) { bank[0x0C] |= layout.done }
   }
 
-  func permitsWrite(_ size: Int, overErased isErased: Bool) -> Bool {
+  /// F1 knows half-words only, any other store is a bus error (PM0075, 2.3.3).
+  func refuses(size: Int) -> Bool { isFirst && size != 2 }
+
+  func permits(_ store: FlashStore) -> Bool {
     defer { updateInterrupt() }
-    // On F1 half-words only, and only where the flash is erased.
-    guard !control.has(layout.lock), control.has(0), !isFirst || size == 2 && isErased else {
-      bank[0x0C] |= layout.sequenceError
+    guard !control.has(layout.lock), control.has(0) else {
+      // F1 has no flag for a store while PG is clear.
+      if !isFirst { bank[0x0C] |= layout.sequenceError }
+      return false
+    }
+    let error = isFirst ? errorOfFirst(store) : errorOfLater(store)
+    guard error == 0 else {
+      bank[0x0C] |= error
       return false
     }
     finish()
     return true
+  }
+
+  /// PGERR: where the flash is not erased only 0 may be programmed.
+  private func errorOfFirst(_ store: FlashStore) -> UInt32 {
+    store.old == 0xFFFF || store.value == 0 ? 0 : layout.sequenceError
+  }
+
+  /// PGPERR where the size is not that of PSIZE, whose double words come as two words, PGAERR where the store does not lie
+  /// within a row of 128 bits; OPERR besides, if errors interrupt.
+  private func errorOfLater(_ store: FlashStore) -> UInt32 {
+    let sizes: [[Int]] = [[1], [2], [4], [4, 8]]
+    var error: UInt32 = sizes[Int(control.field(8, 2))].contains(store.size) ? 0 : 1 << 6
+    if store.offset % 16 + UInt64(store.size) > 16 { error |= 1 << 5 }
+    return error != 0 && control.has(layout.interruptError) ? error | 1 << 1 : error
   }
 
   private func updateInterrupt() {
