@@ -6,6 +6,11 @@ public protocol IRQSink: AnyObject {
   func setLevel(_ line: Int, _ level: Bool)
 }
 
+/// A CPU with an input for events that end its waiting (Arm's RXEV, for WFE).
+public protocol EventInput: AnyObject {
+  func signalEvent()
+}
+
 /// A level-sensitive wire with one driver and any number of sinks.
 public final class IRQLine {
   public let name: String

@@ -2,6 +2,7 @@
 ///
 /// Sources: RM0008 section 10.2 (F1), RM0090 section 12.2 (F4), RM0385 section 11 (F7). Lines 16 and up, which belong to
 /// other peripherals, are raised by SWIER only.
+import Bits
 import Bus
 
 public final class STM32EXTI: BankDevice {
@@ -19,6 +20,7 @@ public final class STM32EXTI: BankDevice {
   var unimplemented = UnimplementedLog()
   /// The lines of each interrupt wire, in a mask.
   private let wires: [UInt32]
+  private let isFirst: Bool
 
   /// `line-ranges = <first count>, …` says which lines share which entry of `interrupts`.
   public init(context: DeviceContext) throws(DeviceError) {
@@ -33,9 +35,12 @@ public final class STM32EXTI: BankDevice {
       wires.append(UInt32(truncatingIfNeeded: (1 << UInt64(cells[pair + 1]) - 1) << UInt64(cells[pair])))
     }
     self.wires = wires
+    let family = STM32Family(context)
+    isFirst = family == .f1
+    let lines: [Field] = [.field("LINES", 0..<(family == .f1 ? 20 : family == .f4 ? 23 : 25))]
     let map = RegisterMap([
-      Register("IMR", 0x00), Register("EMR", 0x04), Register("RTSR", 0x08), Register("FTSR", 0x0C),
-      Register("SWIER", 0x10), Register("PR", 0x14),
+      Register("IMR", 0x00, lines), Register("EMR", 0x04, lines), Register("RTSR", 0x08, lines),
+      Register("FTSR", 0x0C, lines), Register("SWIER", 0x10, lines), Register("PR", 0x14, lines),
     ])
     registers = [map]
     state = State(bank: RegisterBank(map))
@@ -46,34 +51,38 @@ public final class STM32EXTI: BankDevice {
   func store(_ value: UInt32, at offset: UInt64) {
     switch offset {
     case 0x10:
-      state.pending |= value & ~bank[0x10] & bank[0x00]
+      let started = value & ~bank[0x10]
       bank[0x10] |= value
+      trigger(started)
     case 0x14:
       state.pending &= ~value
       bank[0x10] &= ~value
     default: bank[offset] = value
     }
-    if offset == 0x04, value != 0 { unimplemented.once("EMR: events do not wake WFE", context) }
     update()
+  }
+
+  /// The edge, or its likeness by SWIER, of lines in a mask: an interrupt becomes pending if IMR has the line, and an event
+  /// goes to the CPU, with nothing pending, if EMR does.
+  private func trigger(_ lines: UInt32) {
+    state.pending |= lines & bank[0x00]
+    guard lines & bank[0x04] != 0 else { return }
+    for case let cpu as any EventInput in context.directory.all { cpu.signalEvent() }
   }
 
   /// Pins of a port changed to these levels.
   func pinsChanged(_ port: STM32GPIO, to levels: UInt32, _ changes: UInt32) {
     let rising = changes & levels & bank[0x08]
     let falling = changes & ~levels & bank[0x0C]
+    let edges = (rising | falling) & 0xFFFF
+    guard edges != 0 else { return }
     let number = Int((port.context.node.regions.first?.base ?? 0) >> 10 & 15) - (isFirst ? 2 : 0)
-    for line in 0..<16 where (rising | falling).has(line) && selectedPort(line) == number {
-      state.pending |= 1 << UInt32(line)
-    }
+    let selector = context.directory.first(STM32SYSCFG.self)
+    trigger(
+      (0..<16).reduce(0) { lines, line in
+        edges.has(line) && selector?.port(ofLine: line) ?? 0 == number ? lines | 1 << UInt32(line) : lines
+      })
     update()
-  }
-
-  private var isFirst: Bool { STM32Family(context) == .f1 }
-
-  /// The number of the port whose pin drives a line.
-  private func selectedPort(_ line: Int) -> Int {
-    for case let selector as STM32SYSCFG in context.directory.all { return selector.port(ofLine: line) }
-    return 0
   }
 
   private func update() {
@@ -100,8 +109,14 @@ public final class STM32SYSCFG: BankDevice {
     self.context = context
     let own =
       STM32Family(context) == .f1
-      ? [Register("EVCR", 0x00), Register("MAPR", 0x04), Register("MAPR2", 0x1C)]
-      : [Register("MEMRMP", 0x00), Register("PMC", 0x04), Register("CMPCR", 0x20)]
+      ? [
+        Register("EVCR", 0x00, [.field("PIN", 0..<7), .unimplemented("EVOE", 7)]), Register("MAPR", 0x04),
+        Register("MAPR2", 0x1C),
+      ]
+      : [
+        Register("MEMRMP", 0x00, [.unimplemented("MEM_MODE", 0..<3), .unimplemented("SWP_FMC", 10..<12)]),
+        Register("PMC", 0x04), Register("CMPCR", 0x20),
+      ]
     let map = RegisterMap(own + [Register("EXTICR", 0x08, count: 4)])
     registers = [map]
     state = PlainBank(map)

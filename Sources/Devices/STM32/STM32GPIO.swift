@@ -90,7 +90,7 @@ public final class STM32GPIO: BankDevice {
     }
     let changes = before ^ levels
     guard changes != 0 else { return }
-    for case let unit as STM32EXTI in context.directory.all { unit.pinsChanged(self, to: levels, changes) }
+    context.directory.first(STM32EXTI.self)?.pinsChanged(self, to: levels, changes)
   }
 
   /// The lock key: bit 16 written 1, 0, 1 with the same pins. What it locks stays writable here.
