@@ -154,6 +154,8 @@ public struct DeviceContext {
   public let characters: (any CharacterBackend)?
   /// The board's other devices.
   public let directory: DeviceDirectory
+  /// The board's clocks.
+  public let clocks: ClockTree
   /// What the user calls the register at an address; a value that is written adds its fields.
   public let registerName: (_ address: UInt64, _ written: UInt64?) -> String?
   private let sink: (LogCategory, String) -> Void
@@ -161,7 +163,7 @@ public struct DeviceContext {
   public init(
     id: Int, node: any NodeView, interrupts: [InterruptOutput] = [], clock: VirtualClock, events: EventQueue,
     space: AddressSpace, control: any MachineControl, characters: (any CharacterBackend)? = nil,
-    directory: DeviceDirectory = DeviceDirectory(),
+    directory: DeviceDirectory = DeviceDirectory(), clocks: ClockTree? = nil,
     registerName: @escaping (_ address: UInt64, _ written: UInt64?) -> String? = { _, _ in nil },
     log: @escaping (LogCategory, String) -> Void = { _, _ in }
   ) {
@@ -174,6 +176,7 @@ public struct DeviceContext {
     self.control = control
     self.characters = characters
     self.directory = directory
+    self.clocks = clocks ?? ClockTree(clock)
     self.registerName = registerName
     sink = log
   }

@@ -40,8 +40,11 @@ public final class VirtualClock {
   }
 
   /// `now` in ticks of a counter of `frequency` Hz that started at 0.
-  public func ticks(frequency: UInt64) -> UInt64 {
-    let product = now.multipliedFullWidth(by: frequency)
+  public func ticks(frequency: UInt64) -> UInt64 { Self.ticks(nanoseconds: now, frequency: frequency) }
+
+  /// A time in ticks of a counter of `frequency` Hz; `UInt64.max` if there are more.
+  public static func ticks(nanoseconds: UInt64, frequency: UInt64) -> UInt64 {
+    let product = nanoseconds.multipliedFullWidth(by: frequency)
     guard product.high < 1_000_000_000 else { return .max }
     return UInt64(1_000_000_000).dividingFullWidth(product).quotient
   }

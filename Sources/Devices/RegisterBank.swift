@@ -7,8 +7,9 @@ public struct RegisterBank: Codable, Sendable, Equatable {
   private var words: [UInt32]
 
   /// Every declared register with its reset value.
-  init(_ map: RegisterMap) {
-    let end = map.registers.map { $0.offset + UInt64($0.count - 1) * $0.stride + 4 }.max() ?? 0
+  /// - Parameter end: how far it reaches at least, in bytes; what is not declared is 0.
+  init(_ map: RegisterMap, through end: UInt64 = 0) {
+    let end = max(end, map.registers.map { $0.offset + UInt64($0.count - 1) * $0.stride + 4 }.max() ?? 0)
     words = Array(repeating: 0, count: Int(end) / 4)
     for register in map.registers {
       for index in 0..<register.count {

@@ -54,6 +54,9 @@ enum SpecialRegister: Int {
   case msp, psp, msplim, psplim
   case primask = 16, basepri, basepriMax, faultmask, control
 
+  /// Whether only the Main Extension has it.
+  var isOfMain: Bool { [.basepri, .basepriMax, .faultmask].contains(self) }
+
   static func name(_ number: Int) -> String {
     switch SpecialRegister(rawValue: number) {
     case .apsr: "APSR"
@@ -108,7 +111,7 @@ extension Core {
       let part: UInt32 = (mask & 2 != 0 ? 0xF800_0000 : 0) | (mask & 1 != 0 && features.contains(.dsp) ? 0xF_0000 : 0)
       let bits = features.contains(.main) ? part : part & 0xF000_0000
       apsr = kept & ~bits | value & bits
-    case _ where !isPrivileged: break
+    case _ where !isPrivileged || register.isOfMain && !features.contains(.main): break
     case .msp: mainStack = value
     case .psp: processStack = value
     case .msplim, .psplim:

@@ -61,8 +61,6 @@ struct ProtectionSegment: Sendable, Equatable {
 }
 
 extension SystemControl {
-  private var isV8: Bool { features.contains(.v8) }
-
   /// Whether the MPU decides about accesses in the CPU's current mode.
   func protects(_ core: Core) -> Bool {
     state.mpu.isEnabled && (state.mpu.control & 2 != 0 || !core.hasNegativePriority)
@@ -285,7 +283,8 @@ extension SystemControl {
       if (offset - 0xED9C) & 4 == 0 {
         writeBase(offset, value)
       } else if let index = region(at: offset) {
-        state.mpu.attributes[index] = value & (isV8 ? ~0x10 : 0x173F_FF3F)
+        // ARMv6-M has no TEX.
+        state.mpu.attributes[index] = value & (isV8 ? ~0x10 : isMain ? 0x173F_FF3F : 0x1707_FF3F)
       }
     default: return
     }

@@ -1,4 +1,4 @@
-// Owns the SysTick timer (ARMv7-M manual, B3.3). Both of its clocks are the CPU's.
+// Owns the SysTick timer (ARMv7-M manual, B3.3), on the CPU's clock or on a reference clock of the chip's.
 
 import Bus
 
@@ -18,13 +18,28 @@ struct SysTickState: Codable, Sendable, Equatable {
 }
 
 extension SystemControl {
+  // MARK: Clocks
+
+  var hasReference: Bool { context.clocks.reference.frequency != 0 }
+
+  /// The clock that is counted: CLKSOURCE, which reads as 1 where there is no reference clock.
+  private var source: ClockSignal {
+    state.tick.control & 4 != 0 ? context.clocks.cpu : context.clocks.reference
+  }
+
+  /// SYST_CALIB: NOREF, or what is known of the reference clock.
+  var tickCalibration: UInt32 { hasReference ? context.clocks.calibration : 1 << 31 }
+
+  // MARK: Registers
+
   /// The counter's value now.
   var tickValue: UInt32 {
     catchUp()
     let tick = state.tick
     guard tick.isRunning else { return tick.frozen }
-    let now = cycles
-    return now < tick.start ? 0 : tick.period &- UInt32(truncatingIfNeeded: now &- tick.start)
+    // It may hold its period since before the clock's first tick.
+    let passed = source.ticks &- tick.start
+    return Int64(bitPattern: passed) < 0 ? 0 : tick.period &- UInt32(truncatingIfNeeded: passed)
   }
 
   func readTickControl(isPeek: Bool) -> UInt32 {
@@ -34,19 +49,20 @@ extension SystemControl {
     return value
   }
 
+  /// A change of the clock keeps the count.
   func writeTickControl(_ value: UInt32) {
     let now = tickValue
-    let wasEnabled = state.tick.control & 1 != 0
-    state.tick.control = value & 7
-    if value & 1 != 0, !wasEnabled {
+    let old = state.tick.control
+    state.tick.control = value & 3 | (hasReference ? value & 4 : 4)
+    if value & 1 == 0 {
+      state.tick.frozen = now
+    } else if old & 1 == 0 || (old ^ state.tick.control) & 4 != 0 {
       if now == 0 {
-        load(at: cycles &+ 1)
+        load(at: source.ticks &+ 1)
       } else {
-        state.tick.start = cycles &- UInt64(max(state.tick.reload, now) &- now)
+        state.tick.start = source.ticks &- UInt64(max(state.tick.reload, now) &- now)
         state.tick.period = max(state.tick.reload, now)
       }
-    } else if value & 1 == 0 {
-      state.tick.frozen = now
     }
     scheduleTick()
   }
@@ -54,7 +70,7 @@ extension SystemControl {
   func writeTickReload(_ value: UInt32) {
     _ = tickValue
     state.tick.reload = value & 0xFF_FFFF
-    if state.tick.control & 1 != 0, state.tick.period == 0 { load(at: cycles &+ 1) }
+    if state.tick.control & 1 != 0, state.tick.period == 0 { load(at: source.ticks &+ 1) }
     scheduleTick()
   }
 
@@ -63,9 +79,18 @@ extension SystemControl {
     catchUp()
     state.tick.hasCounted = false
     state.tick.frozen = 0
-    if state.tick.control & 1 != 0 { load(at: cycles &+ 1) }
+    if state.tick.control & 1 != 0 { load(at: source.ticks &+ 1) }
     scheduleTick()
   }
+
+  /// The exception is taken, or taken back: what was due until now is done with.
+  func clearPendingTick() {
+    catchUp()
+    state.pending[ExceptionNumber.sysTick.rawValue] = false
+    scheduleTick()
+  }
+
+  // MARK: Counting
 
   private func load(at time: UInt64) {
     state.tick.start = time
@@ -76,20 +101,28 @@ extension SystemControl {
   /// The clock at which the counter reaches 0.
   private var zero: UInt64 { state.tick.start &+ UInt64(state.tick.period) }
 
-  /// Lets happen what was due: the counter reached 0 and was loaded again.
+  /// Lets happen what was due: the counter reached 0, was loaded again, and so on.
   private func catchUp() {
-    let now = cycles
-    while state.tick.isRunning, zero <= now {
-      state.tick.hasCounted = true
-      if state.tick.control & 2 != 0 { setPending(ExceptionNumber.sysTick.rawValue) }
-      load(at: zero &+ 1)
+    guard state.tick.isRunning else { return }
+    let now = source.ticks
+    guard zero <= now else { return }
+    load(at: zero &+ 1)
+    if state.tick.isRunning, zero <= now {
+      let length = UInt64(state.tick.period) + 1
+      state.tick.start &+= ((now &- zero) / length &+ 1) &* length
     }
+    state.tick.hasCounted = true
+    if state.tick.control & 2 != 0 { setPending(ExceptionNumber.sysTick.rawValue) }
   }
 
-  private func scheduleTick() {
+  /// Asks for the time of the next exception; while one is pending no other comes.
+  func scheduleTick() {
     context.cancel(token: 0)
-    guard state.tick.isRunning else { return }
-    context.schedule(at: VirtualClock.nanoseconds(ticks: zero, frequency: frequency), token: 0)
+    guard state.tick.isRunning, state.tick.control & 2 != 0, !state.pending[ExceptionNumber.sysTick.rawValue] else {
+      return
+    }
+    let time = source.time(of: zero)
+    if time != .max { context.schedule(at: time, token: 0) }
   }
 
   public func event(_ token: UInt64) {

@@ -10,7 +10,7 @@ import IR
 
 /// The system control space of one CPU: interrupt controller, system control block, SysTick. A device of the board, since
 /// the board says how many interrupts and priority bits there are.
-public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
+public final class SystemControl: Device, IRQSink, EventInput, CoreDevice, TraceSource {
   public static var compatible: [String] { ["arm,v6m-nvic", "arm,v7m-nvic", "arm,v8m-nvic"] }
   public static var absorbs: [String] {
     [
@@ -68,8 +68,6 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
   let interruptCount: Int
   /// The bits of a priority that exist.
   let priorityMask: UInt32
-  /// Of the CPU, in Hz.
-  let frequency: UInt64
   /// Of the MPU; 0 without one.
   let regionCount: Int
   var unimplemented = UnimplementedLog()
@@ -95,7 +93,9 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
     let model = names.lazy.compactMap(CPUModel.named).first ?? CPUModel.all[2]
     features = model.features
     identifier = model.identifier
-    let bits = node.u32("arm,num-irq-priority-bits").map(Int.init) ?? model.priorityBits
+    // Without the Main Extension there are two.
+    let told = features.contains(.main) ? node.u32("arm,num-irq-priority-bits").map(Int.init) : nil
+    let bits = told ?? model.priorityBits
     guard (2...8).contains(bits) else {
       throw .badProperty(device: node.name, property: "arm,num-irq-priority-bits", reason: "\(bits) is not 2 to 8")
     }
@@ -105,10 +105,7 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
     }
     interruptCount = count
     priorityMask = 0xFF << UInt32(8 - bits) & 0xFF
-    frequency = cpu?.u64("clock-frequency") ?? 1_000_000_000 / context.clock.nanosecondsPerInstruction
-    guard (1...10_000_000_000).contains(frequency) else {
-      throw .badProperty(device: "cpu@0", property: "clock-frequency", reason: "\(frequency) Hz is out of range")
-    }
+    try Self.provideClocks(context)
     let protection = node.node(path: "/soc/mpu@e000ed90")?.u32("arm,num-mpu-regions").map(Int.init)
     regionCount = features.contains(.mpu) ? protection ?? 8 : 0
     guard [0, 4, 8, 16].contains(regionCount) else {
@@ -117,6 +114,20 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
     registers = [RegisterMap(Self.declare(features, interrupts: count))]
     regions = [AddressRange(base: Self.base, size: 0x10_0000)]
     reset(vectorTable: 0)
+    for clock in [context.clocks.cpu, context.clocks.reference] { clock.listen(self) { $0.scheduleTick() } }
+  }
+
+  /// What the tree says of the clocks of CPU and SysTick, where no clock controller drives them.
+  private static func provideClocks(_ context: DeviceContext) throws(DeviceError) {
+    let (node, clocks) = (context.node, context.clocks)
+    if let frequency = node.node(path: "/cpus/cpu@0")?.u64("clock-frequency") {
+      guard (1...10_000_000_000).contains(frequency) else {
+        throw .badProperty(device: "cpu@0", property: "clock-frequency", reason: "\(frequency) Hz is out of range")
+      }
+      clocks.cpu.provide(frequency)
+    }
+    let reference = node.node(path: "/soc/timer@e000e010")?.u32("clocks").flatMap { node.node(phandle: $0) }
+    if let frequency = reference?.u32("clock-frequency") { clocks.reference.provide(UInt64(frequency)) }
   }
 
   /// The start of the Private Peripheral Bus.
@@ -152,8 +163,8 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
     passedBreakpoint = nil
     enableTrace()
     publishComparators()
-    // STKALIGN; ARMv6-M has unaligned accesses trap besides.
-    state.configuration = features.contains(.main) ? 0x200 : 0x208
+    state.configuration = fixedConfiguration
+    state.tick.control = hasReference ? 0 : 4
     publishConfiguration()
   }
 
@@ -173,6 +184,12 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
     let number = ExceptionNumber.firstInterrupt + line
     state.level[number] = level
     if level { setPending(number) }
+  }
+
+  /// Sets the event register: a WFE that waits, or the next one, goes on.
+  public func signalEvent() {
+    core?[.event] = 1
+    notice()
   }
 
   func setPending(_ number: Int) {
@@ -249,7 +266,7 @@ public final class SystemControl: Device, IRQSink, CoreDevice, TraceSource {
 
   /// Moves an exception from pending to active.
   func activate(_ number: Int) {
-    state.pending[number] = false
+    if number == ExceptionNumber.sysTick.rawValue { clearPendingTick() } else { state.pending[number] = false }
     state.active[number] = true
   }
 

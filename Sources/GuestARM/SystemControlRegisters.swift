@@ -8,6 +8,7 @@ extension SystemControl {
   /// Offsets are from the start of the Private Peripheral Bus.
   static func declare(_ features: Features, interrupts: Int) -> [Register] {
     let words = (interrupts + 31) / 32
+    let (isMain, isV8) = (features.contains(.main), features.contains(.v8))
     var list: [Register] = [
       Register(
         "SYST_CSR", 0xE010, sideEffectOnRead: true,
@@ -19,45 +20,47 @@ extension SystemControl {
       Register("NVIC_ICER", 0xE180, count: words),
       Register("NVIC_ISPR", 0xE200, count: words),
       Register("NVIC_ICPR", 0xE280, count: words),
-      Register("NVIC_IPR", 0xE400, width: 1, count: interrupts),
       Register("CPUID", 0xED00, .readOnly),
       Register(
         "ICSR", 0xED04,
         [
           .field("VECTACTIVE", 0..<9), .field("VECTPENDING", 12..<21), .field("ISRPENDING", 22),
           .field("PENDSTSET", 26), .field("PENDSVSET", 28), .field("NMIPENDSET", 31),
-        ]),
-      Register("VTOR", 0xED08),
-      Register("AIRCR", 0xED0C, [.field("SYSRESETREQ", 2), .field("PRIGROUP", 8..<11)]),
+        ] + (isMain ? [.field("RETTOBASE", 11)] : [])),
+      Register("AIRCR", 0xED0C, [.field("SYSRESETREQ", 2)] + (isMain ? [.field("PRIGROUP", 8..<11)] : [])),
       Register("SCR", 0xED10, [.field("SLEEPONEXIT", 1), .field("SLEEPDEEP", 2), .field("SEVONPEND", 4)]),
-      Register(
-        "CCR", 0xED14,
-        [
-          .field("NONBASETHRDENA", 0), .field("USERSETMPEND", 1), .field("UNALIGN_TRP", 3), .field("DIV_0_TRP", 4),
-          .field("BFHFNMIGN", 8), .field("STKALIGN", 9),
-        ]),
-      Register("SHPR", 0xED18, width: 1, count: 12),
-      Register("SHCSR", 0xED24, [.field("MEMFAULTENA", 16), .field("BUSFAULTENA", 17), .field("USGFAULTENA", 18)]),
+      Register("CCR", 0xED14, isMain ? configurationFields : [.field("UNALIGN_TRP", 3), .field("STKALIGN", 9)]),
+      Register("SHCSR", 0xED24, isMain ? handlerFields : [.field("SVCALLPENDED", 15)]),
       Register("DFSR", 0xED30),
       Register("DHCSR", 0xEDF0, [.field("C_DEBUGEN", 0)]),
       Register("DEMCR", 0xEDFC),
     ]
-    guard features.contains(.main) else { return list }
+    // ARMv6-M has priorities by the word, and three system exceptions with one.
+    list +=
+      isMain || isV8
+      ? [
+        Register("NVIC_IPR", 0xE400, width: 1, count: interrupts),
+        Register("NVIC_IABR", 0xE300, .readOnly, count: words),
+      ] : [Register("NVIC_IPR", 0xE400, count: (interrupts + 3) / 4)]
+    list.append(
+      isMain ? Register("SHPR", 0xED18, width: 1, count: 12) : Register("SHPR", 0xED1C, count: 2))
+    if features.contains(.unprivileged) { list.append(Register("VTOR", 0xED08)) }
+    if features.contains(.mpu) {
+      list += [
+        Register("MPU_TYPE", 0xED90, .readOnly, [.field("DREGION", 8..<16)]),
+        Register("MPU_CTRL", 0xED94, [.field("ENABLE", 0), .field("HFNMIENA", 1), .field("PRIVDEFENA", 2)]),
+        Register("MPU_RNR", 0xED98), Register("MPU_RBAR", 0xED9C), Register(isV8 ? "MPU_RLAR" : "MPU_RASR", 0xEDA0),
+      ]
+    }
+    guard isMain else { return list }
     list += [
       Register("ICTR", 0xE004, .readOnly),
-      Register("NVIC_IABR", 0xE300, .readOnly, count: words),
       Register("CFSR", 0xED28),
       Register("HFSR", 0xED2C),
       Register("MMFAR", 0xED34),
       Register("BFAR", 0xED38),
       Register("CPACR", 0xED88, [.field("CP10", 20..<22), .field("CP11", 22..<24)]),
       Register("AFSR", 0xED3C),
-      Register("MPU_TYPE", 0xED90, .readOnly, [.field("DREGION", 8..<16)]),
-      Register(
-        "MPU_CTRL", 0xED94, [.field("ENABLE", 0), .field("HFNMIENA", 1), .field("PRIVDEFENA", 2)]),
-      Register("MPU_RNR", 0xED98),
-      Register("MPU_RBAR", 0xED9C),
-      Register(features.contains(.v8) ? "MPU_RLAR" : "MPU_RASR", 0xEDA0),
       Register("STIR", 0xEF00, .writeOnly),
       Register("DWT_CTRL", 0x1000, [.field("CYCCNTENA", 0)]),
       Register("DWT_CYCCNT", 0x1004),
@@ -81,6 +84,14 @@ extension SystemControl {
     return list
   }
 
+  private static let configurationFields: [Bus.Field] = [
+    .field("NONBASETHRDENA", 0), .field("USERSETMPEND", 1), .field("UNALIGN_TRP", 3), .field("DIV_0_TRP", 4),
+    .field("BFHFNMIGN", 8), .field("STKALIGN", 9),
+  ]
+  private static let handlerFields: [Bus.Field] = [
+    .field("MEMFAULTENA", 16), .field("BUSFAULTENA", 17), .field("USGFAULTENA", 18),
+  ]
+
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
     let shift = 8 * (offset & 3)
     if (0xE400..<0xE800).contains(offset) || (0xED18..<0xED24).contains(offset) {
@@ -100,6 +111,9 @@ extension SystemControl {
 
   public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
     if (0xE400..<0xE800).contains(offset) || (0xED18..<0xED24).contains(offset) {
+      guard size == 4 || isMain || isV8 else {
+        return context.log(.guestError, "a write of \(size) bytes to \(hex(offset)), whose priorities are of words")
+      }
       for byte in 0..<UInt64(size) {
         guard let number = prioritized(offset + byte) else { continue }
         state.priority[number] = UInt8(truncatingIfNeeded: value >> (8 * byte)) & UInt8(priorityMask)
@@ -126,16 +140,45 @@ extension SystemControl {
     return features.contains(.main) || number == 11 || number >= 14 ? number : nil
   }
 
+  // MARK: Architectures
+
+  var isMain: Bool { features.contains(.main) }
+  var isV8: Bool { features.contains(.v8) }
+
+  /// CCR at reset: STKALIGN, and UNALIGN_TRP of CPUs that have no unaligned accesses. Of ARMv8-M, where a handler may return
+  /// to Thread mode whatever is active, bit 0 too; there these bits stay set, and elsewhere than in ARMv7-M all do.
+  var fixedConfiguration: UInt32 { 1 << 9 | (isMain ? 0 : 1 << 3) | (isV8 ? 1 : 0) }
+
+  /// Whether the architecture leaves a word of the System Control Space empty that a larger one has a register at
+  /// (ARMv6-M manual, tables B3-3 to B3-6; ARMv8-M manual, D1.2, "Present only if the Main Extension is implemented").
+  private func isReserved(_ offset: UInt64) -> Bool {
+    guard !isMain else { return false }
+    switch offset {
+    // ICTR; CFSR and HFSR; MMFAR, BFAR and AFSR; identification and CPACR; STIR and cache maintenance.
+    case 0xE004, 0xED28..<0xED30, 0xED34..<0xED8C, 0xEF00..<0xEF80: return true
+    case 0xE300..<0xE340: return !isV8
+    case 0xED08: return !features.contains(.unprivileged)
+    // One word of interrupts, and their priorities.
+    case 0xE104..<0xE180, 0xE184..<0xE200, 0xE204..<0xE280, 0xE284..<0xE300, 0xE420..<0xE800: return !isV8
+    // The MPU's aliases.
+    case 0xEDA4..<0xEDBC: return true
+    default: return false
+    }
+  }
+
   // MARK: Reading
 
   private func word(_ offset: UInt64, isPeek: Bool) -> UInt32 {
     switch offset {
+    case _ where isReserved(offset):
+      if !isPeek { unimplemented.unknown(offset: offset, isWrite: false, of: context) }
+      return 0
     case 0xE004: return UInt32((interruptCount - 1) / 32)
     case 0xE008: return 0
     case 0xE010: return readTickControl(isPeek: isPeek)
     case 0xE014: return state.tick.reload
     case 0xE018: return tickValue
-    case 0xE01C: return 0x8000_0000
+    case 0xE01C: return tickCalibration
     case 0xE100..<0xE140: return state.enabled.interrupts(Int(offset - 0xE100) / 4)
     case 0xE180..<0xE1C0: return state.enabled.interrupts(Int(offset - 0xE180) / 4)
     case 0xE200..<0xE240: return state.pending.interrupts(Int(offset - 0xE200) / 4)
@@ -173,13 +216,13 @@ extension SystemControl {
   }
 
   /// The CPU's clock.
-  var cycles: UInt64 { context.clock.ticks(frequency: frequency) }
+  var cycles: UInt64 { context.clocks.cpu.ticks }
 
   private var interruptControl: UInt32 {
     var value = currentException
     if let pending = mostUrgent { value |= UInt32(pending) << 12 }
     for index in 0..<16 where state.pending.interrupts(index) != 0 { value |= 1 << 22 }
-    if activeCount <= 1 { value |= 1 << 11 }
+    if isMain, activeCount <= 1 { value |= 1 << 11 }
     if state.pending[ExceptionNumber.sysTick.rawValue] { value |= 1 << 26 }
     if state.pending[ExceptionNumber.pendSV.rawValue] { value |= 1 << 28 }
     if state.pending[ExceptionNumber.nmi.rawValue] { value |= 1 << 31 }
@@ -194,17 +237,22 @@ extension SystemControl {
   ]
 
   private var handlerControl: UInt32 {
-    guard features.contains(.main) else { return state.pending[ExceptionNumber.svCall.rawValue] ? 1 << 15 : 0 }
-    return Self.handlerBits.reduce(state.handlerControl) { value, place in
+    places.reduce(state.handlerControl) { value, place in
       let set = place.isPending ? state.pending : state.active
       return set[place.number.rawValue] ? value | 1 << place.bit : value
     }
+  }
+
+  /// Those the architecture has: ARMv6-M that of SVCall's being pending alone.
+  private var places: [(bit: UInt32, number: ExceptionNumber, isPending: Bool)] {
+    isMain ? Self.handlerBits : Self.handlerBits.filter { isV8 ? [7, 10, 11, 15].contains($0.bit) : $0.bit == 15 }
   }
 
   // MARK: Writing
 
   private func write(_ offset: UInt64, _ value: UInt32) {
     switch offset {
+    case _ where isReserved(offset): unimplemented.unknown(offset: offset, isWrite: true, of: context)
     case 0xE010: writeTickControl(value)
     case 0xE014: writeTickReload(value)
     case 0xE018: clearTickValue()
@@ -214,13 +262,13 @@ extension SystemControl {
     case 0xE280..<0xE2C0:
       forInterrupts(Int(offset - 0xE280) / 4, value) { state.pending[$0] = state.level[$0] && !state.active[$0] }
     case 0xED04: writeInterruptControl(value)
-    case 0xED08: state.vectorTable = value & (features.contains(.main) ? ~0x7F : ~0xFF)
+    case 0xED08: state.vectorTable = value & (isMain || isV8 ? ~0x7F : ~0xFF)
     case 0xED0C: writeReset(value)
     case 0xED10:
       state.systemControl = value & 0x16
-    case 0xED14 where features.contains(.main):
-      // STKALIGN is always set in ARMv8-M, which adds STKOFHFNMIGN.
-      state.configuration = features.contains(.v8) ? value & 0x51B | 0x200 : value & 0x31B
+    case 0xED14 where isMain:
+      // ARMv8-M adds STKOFHFNMIGN.
+      state.configuration = isV8 ? value & 0x51A | fixedConfiguration : value & 0x31B
       publishConfiguration()
     case 0xED24: writeHandlerControl(value)
     case 0xED28: state.faultStatus &= ~value
@@ -252,11 +300,16 @@ extension SystemControl {
   }
 
   private func writeInterruptControl(_ value: UInt32) {
-    if value >> 31 != 0 { setPending(ExceptionNumber.nmi.rawValue) }
+    if value >> 31 != 0 {
+      setPending(ExceptionNumber.nmi.rawValue)
+    } else if isV8, value >> 30 & 1 != 0 {
+      // NMIPENDCLR
+      state.pending[ExceptionNumber.nmi.rawValue] = false
+    }
     if value >> 28 & 1 != 0 { setPending(ExceptionNumber.pendSV.rawValue) }
     if value >> 27 & 1 != 0 { state.pending[ExceptionNumber.pendSV.rawValue] = false }
     if value >> 26 & 1 != 0 { setPending(ExceptionNumber.sysTick.rawValue) }
-    if value >> 25 & 1 != 0 { state.pending[ExceptionNumber.sysTick.rawValue] = false }
+    if value >> 25 & 1 != 0 { clearPendingTick() }
     notice()
   }
 
@@ -270,10 +323,11 @@ extension SystemControl {
 
   /// DEMCR: what a debugger catches, the DebugMonitor exception, and TRCENA, which the units of trace need.
   private func writeDebugControl(_ value: UInt32) {
-    keepingCycleCount { state.debugControl = value & 0x010D_07F1 }
+    // Without the Main Extension TRCENA, VC_HARDERR and VC_CORERESET alone, and no DebugMonitor.
+    keepingCycleCount { state.debugControl = value & (isMain ? 0x010D_07F1 : 0x0100_0401) }
     let monitor = ExceptionNumber.debugMonitor.rawValue
-    state.enabled[monitor] = value & 1 << 16 != 0
-    state.pending[monitor] = value & 1 << 17 != 0
+    state.enabled[monitor] = isMain && value & 1 << 16 != 0
+    state.pending[monitor] = isMain && value & 1 << 17 != 0
     publishComparators()
     notice()
   }
@@ -283,7 +337,7 @@ extension SystemControl {
       state.handlerControl = value & 0x7_0000
       for (bit, number) in [(16, 4), (17, 5), (18, 6)] { state.enabled[number] = value >> bit & 1 != 0 }
     }
-    for place in Self.handlerBits where features.contains(.main) || place.bit == 15 {
+    for place in places {
       let isSet = value >> place.bit & 1 != 0
       if place.isPending {
         state.pending[place.number.rawValue] = isSet

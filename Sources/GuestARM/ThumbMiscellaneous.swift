@@ -199,9 +199,9 @@ extension Translator {
   /// MSR to PRIMASK or BASEPRI without a call, unless there is an interrupt that may be taken then.
   /// - Returns: false for other registers; nothing was emitted.
   fileprivate mutating func writeMask(_ i: Instruction) -> Bool {
-    guard flags.isPrivileged, let register = SpecialRegister(rawValue: i.i), let slot = register.slot else {
-      return false
-    }
+    guard flags.isPrivileged, let register = SpecialRegister(rawValue: i.i), let slot = register.slot,
+      features.isSuperset(of: slot.needs)
+    else { return false }
     let value = builder.binary(.and, r(i.n), register == .primask ? const(1) : self.slot(.priorityMask))
     guard register == .basepriMax else {
       setSlot(slot, value)
@@ -249,7 +249,9 @@ extension Thumb {
 
   static func mrs(_ t: inout Translator, _ i: Instruction) {
     t.execute()
-    if let slot = SpecialRegister(rawValue: i.i)?.slot, t.flags.isPrivileged { return t.setR(i.d, t.slot(slot)) }
+    if let slot = SpecialRegister(rawValue: i.i)?.slot, t.flags.isPrivileged, t.features.isSuperset(of: slot.needs) {
+      return t.setR(i.d, t.slot(slot))
+    }
     t.setR(i.d, t.builder.call(HelperNumber.readSpecial.rawValue, .i32, imm: Int64(i.i)))
   }
 

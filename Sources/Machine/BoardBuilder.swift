@@ -89,7 +89,11 @@ struct BoardBuilder {
     let memories = try mapMemory(space)
     var lines: [IRQLine] = []
     let directory = DeviceDirectory()
-    let devices = try makeDevices(space, clock, events, controller, backends, directory, &lines)
+    let clocks = ClockTree(clock)
+    if let path = tree.cpuPaths.first, let frequency = tree[path]?.number("clock-frequency"), frequency > 0 {
+      clocks.cpu.provide(frequency)
+    }
+    let devices = try makeDevices(space, clock, events, controller, backends, directory, clocks, &lines)
     let engine = try makeEngine(guest, space, clock, events)
     engine.log.sink = log
     engine.opStepper = registry.opStepper

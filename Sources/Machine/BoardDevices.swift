@@ -9,7 +9,7 @@ extension BoardBuilder {
   /// One model for each enabled node that has one or that answers at addresses.
   func makeDevices(
     _ space: AddressSpace, _ clock: VirtualClock, _ events: EventQueue, _ control: any MachineControl,
-    _ backends: [any CharacterBackend], _ directory: DeviceDirectory, _ lines: inout [IRQLine]
+    _ backends: [any CharacterBackend], _ directory: DeviceDirectory, _ clocks: ClockTree, _ lines: inout [IRQLine]
   ) throws -> [(path: String, device: any Device)] {
     var devices: [(path: String, device: any Device)] = []
     var left = backends[...]
@@ -31,7 +31,7 @@ extension BoardBuilder {
       let context = DeviceContext(
         id: devices.count, node: view, interrupts: outputs, clock: clock, events: events, space: space,
         control: control, characters: takesCharacters ? left.popFirst() : nil, directory: directory,
-        registerName: { [names] address, value in names?.label(address, written: value) },
+        clocks: clocks, registerName: { [names] address, value in names?.label(address, written: value) },
         log: { [log] category, text in log(category == .guestError ? .guestErrors : .unimp, text) })
       let device = try model.init(context: context)
       directory[path] = device
@@ -115,14 +115,40 @@ extension BoardBuilder {
       inputs[path] = sink
       for child in tree[path]?.children ?? [] { inputs[path + "/" + child.name] = sink }
     }
+    var shared: [String: SharedInput] = [:]
     for (_, device) in machine.devices {
       for output in device.context.interrupts {
         guard let sink = inputs[output.controller] else {
           log(.unimp, "\(device.context.node.name): nothing takes interrupts at \(output.controller)")
           continue
         }
-        output.line.connect(sink, line: Int(output.cells.first ?? 0))
+        let number = Int(output.cells.first ?? 0)
+        let input = shared["\(output.controller) \(number)"] ?? SharedInput(sink, number)
+        shared["\(output.controller) \(number)"] = input
+        input.connect(output.line)
       }
+    }
+  }
+}
+
+/// An input of an interrupt controller: high while any of its wires is.
+private final class SharedInput {
+  private struct Wire { weak var line: IRQLine? }
+  private let sink: any IRQSink
+  private let number: Int
+  private var wires: [Wire] = []
+
+  init(_ sink: any IRQSink, _ number: Int) {
+    self.sink = sink
+    self.number = number
+  }
+
+  func connect(_ line: IRQLine) {
+    let index = wires.count
+    wires.append(Wire(line: line))
+    line.connect { [self] level in
+      let isHeld = wires.indices.contains { $0 != index && wires[$0].line?.level == true }
+      if !isHeld { sink.setLevel(number, level) }
     }
   }
 }

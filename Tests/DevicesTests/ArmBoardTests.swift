@@ -104,4 +104,36 @@ import Testing
     bench.run(to: 202_000, timer)
     #expect(bench.levels == "01")
   }
+
+  /// The Stellaris' system clock by RCC and RCC2 (data sheet, 5.2.4), and what counts it.
+  @Test func theSystemClockFollows() throws {
+    let bench = Bench()
+    var node = FakeNode(name: "timer@40030000", values: ["clocks": [1]])
+    node.others = ["/system-clock": ["clock-frequency": [12_000_000]]]
+    node.phandles = [1: "/system-clock"]
+    let timer = try StellarisTimer(context: bench.context(node, interrupts: [("/nvic", 19), ("/nvic", 20)]))
+    let system = try StellarisSystemControl(context: bench.context(FakeNode(name: "sysctl@400fe000")))
+    #expect(bench.clocks.cpu.frequency == 12_000_000)
+    timer.write(0x28, 0xFFFF_FFFF)
+    timer.write(0x0C, 1)
+    bench.clock.now = 1_000_000
+    #expect(timer.read(0x48) == 0xFFFF_FFFF - 12_000)
+    // The PLL over 4, a crystal of 8 MHz.
+    system.write(0x060, 3 << 23 | 1 << 22 | 0xE << 6)
+    #expect(bench.clocks.cpu.frequency == 50_000_000)
+    bench.clock.now = 2_000_000
+    #expect(timer.read(0x48) == 0xFFFF_FFFF - 62_000)
+    let cases: [(rcc: UInt64, second: UInt64, frequency: UInt64)] = [
+      (1 << 11 | 0xE << 6, 0, 8_000_000), (1 << 11 | 1 << 22 | 1 << 23 | 0xE << 6, 0, 4_000_000),
+      (1 << 11 | 2 << 4, 0, 3_000_000), (1 << 11 | 3 << 4, 0, 30_000), (0, 1 << 31 | 9 << 23, 20_000_000),
+      (1 << 22, 1 << 31 | 1 << 11 | 7 << 4, 32_768),
+    ]
+    for (rcc, second, frequency) in cases {
+      system.write(0x060, rcc)
+      system.write(0x070, second)
+      #expect(bench.clocks.cpu.frequency == frequency)
+    }
+    system.reset(.pin)
+    #expect(bench.clocks.cpu.frequency == 12_000_000)
+  }
 }

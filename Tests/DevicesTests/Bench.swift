@@ -20,7 +20,9 @@ struct FakeNode: NodeView {
     guard others[path] != nil || names[path] != nil else { return nil }
     return FakeNode(name: String(path.dropFirst()), compatible: names[path] ?? [], values: others[path] ?? [:])
   }
-  func node(phandle: UInt32) -> (any NodeView)? { phandles[phandle].map { FakeNode(name: String($0.dropFirst())) } }
+  func node(phandle: UInt32) -> (any NodeView)? {
+    phandles[phandle].map { FakeNode(name: String($0.dropFirst()), values: others[$0] ?? [:]) }
+  }
 }
 
 /// Everything around a device, and what it did to it.
@@ -29,6 +31,12 @@ final class Bench: CharacterBackend, MachineControl {
   let events = EventQueue()
   let space = AddressSpace()
   let directory = DeviceDirectory()
+  /// The CPU's clock is of 25 MHz where nothing drives it.
+  lazy var clocks = {
+    let clocks = ClockTree(clock)
+    clocks.cpu.provide(25_000_000)
+    return clocks
+  }()
   var lines: [IRQLine] = []
   var sent: [UInt8] = []
   var exits: [Int32] = []
@@ -48,7 +56,7 @@ final class Bench: CharacterBackend, MachineControl {
     let outputs = zip(lines, interrupts).map { InterruptOutput(line: $0, controller: $1.0, cells: [$1.1]) }
     return DeviceContext(
       id: id, node: node, interrupts: outputs, clock: clock, events: events, space: space, control: self,
-      characters: self, directory: directory, log: { [unowned self] in messages.append($1) })
+      characters: self, directory: directory, clocks: clocks, log: { [unowned self] in messages.append($1) })
   }
 
   /// Lets time pass and delivers the events that come due, each at its own time.

@@ -50,6 +50,36 @@ import Testing
     #expect(rtc.read(0x504) == 0)
   }
 
+  /// The RTC counts while LFCLK runs, and goes on from where it was.
+  @Test func theLowFrequencyClockIsStarted() throws {
+    let bench = Bench()
+    let clock = try NordicClock(context: bench.context(node(0x4000_0000)))
+    let rtc = try NordicRTC(context: bench.context(node(0x4000_B000)))
+    rtc.write(0x304, 1 << 16)
+    rtc.write(0x540, 100_000)
+    rtc.write(0x000, 1)
+    bench.run(to: 1_000_000_000, rtc)
+    #expect(rtc.read(0x504) == 0)
+    clock.write(0x008, 1)
+    bench.run(to: 3_000_000_000, rtc)
+    #expect(rtc.read(0x504) == 65_536)
+    let saved = try clock.saveState()
+    clock.write(0x00C, 1)
+    bench.run(to: 4_000_000_000, rtc)
+    #expect(rtc.read(0x504) == 65_536)
+    clock.write(0x008, 1)
+    bench.run(to: 5_000_000_000, rtc)
+    #expect(rtc.read(0x504) == 98_304 && bench.levels == "0")
+    bench.run(to: 6_000_000_000, rtc)
+    #expect(bench.levels == "1")
+    clock.reset(.pin)
+    let count = rtc.read(0x504)
+    bench.run(to: 7_000_000_000, rtc)
+    #expect(rtc.read(0x504) == count)
+    try clock.restoreState(saved)
+    #expect(bench.clocks.signal("nordic:lfclk").frequency == 32_768)
+  }
+
   /// A timer of 1 MHz that a shortcut clears at 100 fires every 100 µs.
   @Test func timerRepeatsByItsShortcut() throws {
     let bench = Bench()

@@ -7,7 +7,7 @@ import Testing
 @Suite struct STM32ResetTests {
   private func controller(_ series: Series) throws -> (Bench, STM32RCC, STM32PWR) {
     let bench = Bench()
-    let rcc = try STM32RCC(context: bench.context(.stm32(series, 0x4002_3800)))
+    let rcc = try STM32RCC(context: bench.context(.stm32(series, 0x4002_3800, name: "rcc")))
     let power = try STM32PWR(context: bench.context(.stm32(series, 0x4000_7000)))
     bench.directory["/rcc"] = rcc
     bench.directory["/pwr"] = power

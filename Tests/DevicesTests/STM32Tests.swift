@@ -11,9 +11,12 @@ enum Series: String, CaseIterable, CustomTestStringConvertible {
 
 extension FakeNode {
   /// A node on a chip of a series; `clocks` leads to `/rcc`.
-  static func stm32(_ series: Series, _ base: UInt64 = 0x4000_4400, _ values: [String: [UInt32]] = [:]) -> FakeNode {
+  static func stm32(
+    _ series: Series, _ base: UInt64 = 0x4000_4400, _ values: [String: [UInt32]] = [:], name: String? = nil
+  ) -> FakeNode {
     FakeNode(
-      name: "device@\(String(base, radix: 16))", regions: [AddressRange(base: base, size: 0x400)], values: values,
+      name: name ?? "device@\(String(base, radix: 16))", regions: [AddressRange(base: base, size: 0x400)],
+      values: values,
       others: ["/clocks/clk-hse": ["clock-frequency": [8_000_000]]], names: ["/soc": ["st,stm32\(series.rawValue)"]],
       phandles: [1: "/rcc"])
   }
@@ -23,7 +26,7 @@ extension FakeNode {
   /// A bench with an RCC.
   private func bench(_ series: Series) throws -> (Bench, STM32RCC) {
     let bench = Bench()
-    let rcc = try STM32RCC(context: bench.context(.stm32(series, 0x4002_3800)))
+    let rcc = try STM32RCC(context: bench.context(.stm32(series, 0x4002_3800, name: "rcc")))
     bench.directory["/rcc"] = rcc
     return (bench, rcc)
   }
@@ -48,6 +51,40 @@ extension FakeNode {
     // An enabled transmitter that is empty interrupts.
     uart.write(control, enable | 0xC | 0x80)
     #expect(bench.levels == "1")
+  }
+
+  /// IDLE comes a frame after the last character, RTOF of F7 when RTOR says, at the baud rate that BRR makes of the bus's
+  /// clock.
+  @Test(arguments: Series.allCases) func silenceIsTimed(series: Series) throws {
+    let (bench, _) = try bench(series)
+    let isSecond = series == .f7
+    let node = FakeNode.stm32(series, 0x4000_4400, ["clocks": [1, series == .f1 ? 0x1C : 0x40, 1 << 17]])
+    let uart = try STM32USART(context: bench.context(node))
+    // 8 or 16 MHz: 9600 baud.
+    let divider: UInt64 = series == .f1 ? 833 : 1667
+    let bit = divider * (series == .f1 ? 125 : 62)
+    uart.write(isSecond ? 0x0C : 0x08, divider)
+    if isSecond {
+      uart.write(0x14, 20)
+      uart.write(0x04, 1 << 23)
+    }
+    uart.write(isSecond ? 0x00 : 0x0C, (isSecond ? 1 | 1 << 26 : 1 << 13) | 0xC | 0x10)
+    uart.receive([0x61])
+    let (status, data): (UInt64, UInt64) = isSecond ? (0x1C, 0x24) : (0x00, 0x04)
+    #expect(uart.read(data) == 0x61)
+    bench.run(to: 9 * bit, uart)
+    #expect(uart.read(status) & 0x10 == 0 && bench.levels == "0")
+    bench.run(to: 11 * bit, uart)
+    #expect(uart.read(status) & 0x10 != 0 && bench.levels == "1")
+    guard isSecond else { return }
+    uart.write(0x20, 0x10)
+    #expect(bench.levels == "0")
+    bench.run(to: 19 * bit, uart)
+    #expect(uart.read(status) & 0x800 == 0)
+    bench.run(to: 21 * bit, uart)
+    #expect(uart.read(status) & 0x800 != 0 && bench.levels == "1")
+    uart.write(0x20, 0x800)
+    #expect(uart.read(status) & 0x810 == 0 && bench.levels == "0")
   }
 
   /// Each oscillator is ready once it is on, and the clock switch reports what was asked for.
@@ -81,6 +118,7 @@ extension FakeNode {
   @Test func timersRunAtTheirBusClock() throws {
     let (bench, rcc) = try bench(.f4)
     rcc.write(0x04, 8 | 336 << 6 | 1 << 22)
+    rcc.write(0x00, 0x0101_0083)
     rcc.write(0x08, 2 | 5 << 10 | 4 << 13)
     let timer = try STM32Timer(context: bench.context(.stm32(.f4, 0x4000_0400, ["clocks": [1, 0x40, 2]])))
     timer.write(0x28, 83)
@@ -171,7 +209,7 @@ extension FakeNode {
     controller.write(0x04, 0x4567_0123)
     controller.write(0x04, 0xCDEF_89AB)
     #expect(controller.read(0x10) >> 31 == 0)
-    controller.write(0x10, 1)
+    controller.write(0x10, 0x201)
     try bench.space.write(0x800_4000, size: 4, 0x1234_5678)
     #expect(try bench.space.read(0x800_4000, size: 4) == 0x1234_5678)
     #expect(try bench.space.read(0x4000, size: 4) == 0x1234_5678)

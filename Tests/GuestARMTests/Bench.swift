@@ -29,6 +29,7 @@ final class Bench {
   let space = AddressSpace()
   let clock = VirtualClock()
   let events = EventQueue()
+  let clocks: ClockTree
   let guest: ARMGuest
   let system: SystemControl
   let engine: Engine
@@ -46,6 +47,7 @@ final class Bench {
     _ program: String, model: String = "cortex-m4", host: String = "jit", edit: (Bench) throws -> Void = { _ in }
   ) throws {
     guest = try ARMGuest(model: model)
+    clocks = ClockTree(clock)
     for (base, size) in [(0, 0x4_0000), (0x2000_0000, 0x1_0000)] {
       let memory = try RAMRegion(name: "ram", size: size)
       try space.map("ram\(base)", at: UInt64(base), size: UInt64(size), .ram(memory, offset: 0))
@@ -55,7 +57,7 @@ final class Bench {
     system = try SystemControl(
       context: DeviceContext(
         id: 0, node: node, clock: clock, events: events, space: space, control: control,
-        log: { [control] _, text in control.log.append(text) }))
+        clocks: clocks, log: { [control] _, text in control.log.append(text) }))
     for range in system.regions { try space.map("scs", at: range.base, size: range.size, .device(system, index: 0)) }
     engine =
       host == "jit"

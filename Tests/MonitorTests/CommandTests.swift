@@ -32,6 +32,11 @@ import Testing
       "'now' is a word too many for 'reset'; usage: reset [halt|run|init]"
         + " [power-on|brown-out|pin|software|watchdog|window-watchdog|lock-up|debugger]"
     ),
+    (
+      "system_reset now",
+      "'now' is a word too many for 'system_reset'; usage: system_reset"
+        + " [power-on|brown-out|pin|software|watchdog|window-watchdog|lock-up|debugger]"
+    ),
     ("profile maybe", "'maybe' is a word too many for 'profile'; usage: profile [on|off]"),
     (
       "blocks sort age",

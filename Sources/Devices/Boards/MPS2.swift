@@ -27,17 +27,22 @@ public final class MPS2FPGAIO: BankDevice {
   /// Zephyr's trees describe single registers of it; it stands in a page of its own.
   public let regions: [AddressRange]
   var unimplemented = UnimplementedLog()
+  private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard let range = context.node.regions.first else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
+    input = context.clockInput
     regions = [AddressRange(base: range.base & ~0xFFF, size: 0x1000)]
   }
 
-  /// Hz of a counter; the third counts the clock over a prescaler.
+  /// The third counter counts the clock over a prescaler.
   private func ticks(_ counter: Int) -> UInt32 {
-    let frequency = [1, 100, max(1, context.clockFrequency / (UInt64(bank[0x1C]) + 1))][counter]
-    return UInt32(truncatingIfNeeded: context.clock.ticks(frequency: frequency))
+    switch counter {
+    case 0: UInt32(truncatingIfNeeded: context.clock.ticks(frequency: 1))
+    case 1: UInt32(truncatingIfNeeded: context.clock.ticks(frequency: 100))
+    default: UInt32(truncatingIfNeeded: input.ticks / (UInt64(bank[0x1C]) + 1))
+    }
   }
 
   func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
@@ -46,8 +51,7 @@ public final class MPS2FPGAIO: BankDevice {
       let counter = Int(offset - 0x10) / 4
       return ticks(counter) &+ state.offsets[counter]
     case 0x20:
-      let clocks = context.clock.ticks(frequency: context.clockFrequency)
-      return bank[0x1C] - UInt32(clocks % (UInt64(bank[0x1C]) + 1))
+      return bank[0x1C] - UInt32(input.ticks % (UInt64(bank[0x1C]) + 1))
     default: return bank[offset]
     }
   }

@@ -4,9 +4,16 @@
 import Bits
 import Bus
 
-/// System control: identification, clocks whose PLL is always locked, resets and sleep modes as storage.
+/// System control: identification, the system clock with a PLL that is always locked, resets and sleep modes as storage.
+/// It drives the CPU's clock and that of a node `/system-clock`, which trees have for it.
 public final class StellarisSystemControl: BankDevice {
   public static var compatible: [String] { ["ti,stellaris-sysctl"] }
+
+  public struct State: BankState, Codable, Sendable, Equatable {
+    var bank: RegisterBank
+    /// How the system clock runs.
+    var clock = ClockPhase(frequency: 0)
+  }
 
   private static let map = RegisterMap([
     Register("DID0", 0x000, .readOnly, reset: 0x1001_0002), Register("DID1", 0x004, .readOnly, reset: 0x1073_402E),
@@ -15,23 +22,70 @@ public final class StellarisSystemControl: BankDevice {
     Register("DC4", 0x01C, .readOnly, reset: 0x5000_007F), Register("PBORCTL", 0x030, reset: 0x7FFD),
     Register("LDOPCTL", 0x034), Register("SRCR", 0x040, count: 3), Register("RIS", 0x050, .readOnly, reset: 0x40),
     Register("IMC", 0x054), Register("MISC", 0x058), Register("RESC", 0x05C),
-    Register("RCC", 0x060, reset: 0x0780_3AD1),
+    Register("RCC", 0x060, reset: 0x078E_3AD1),
     Register("PLLCFG", 0x064, .readOnly), Register("RCC2", 0x070, reset: 0x0780_2800),
     Register("RCGC", 0x100, reset: 0x40, count: 3), Register("SCGC", 0x110, reset: 0x40, count: 3),
     Register("DCGC", 0x120, reset: 0x40, count: 3), Register("DSLPCLKCFG", 0x144, reset: 0x0780_0000),
   ])
 
   public let context: DeviceContext
-  public var state = PlainBank(StellarisSystemControl.map)
+  public var state = State(bank: RegisterBank(StellarisSystemControl.map))
   public let registers = [StellarisSystemControl.map]
   var unimplemented = UnimplementedLog()
+  private let signals: [ClockSignal]
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
+    signals = [context.clocks.cpu, context.clocks.signal("/system-clock")]
+    driveClock()
   }
 
-  public func reset(_ cause: ResetCause) { state = PlainBank(Self.map) }
+  func store(_ value: UInt32, at offset: UInt64) {
+    bank[offset] = value
+    if offset == 0x060 || offset == 0x070 { driveClock() }
+  }
+
+  // MARK: The system clock
+
+  /// The frequencies of crystals, in Hz, by RCC's XTAL; smaller ones cannot drive the PLL.
+  private static let crystals: [UInt64] = [
+    1_000_000, 1_843_200, 2_000_000, 2_457_600, 3_579_545, 3_686_400, 4_000_000, 4_096_000, 4_915_200, 5_000_000,
+    5_120_000, 6_000_000, 6_144_000, 7_372_800, 8_000_000, 8_192_000,
+  ]
+
+  /// Hz (data sheet, figure 5-4): RCC2 stands in for some fields of RCC if it says so.
+  private var frequency: UInt64 {
+    let (first, second) = (bank[0x060], bank[0x070])
+    let isSecond = second.has(31)
+    let divider = UInt64(isSecond ? second.field(23, 6) : first.field(23, 4)) + 1
+    // The PLL's 400 MHz are halved before they are divided, always.
+    guard (isSecond ? second : first).has(11) else { return 200_000_000 / divider }
+    let oscillator: UInt64 =
+      switch isSecond ? second.field(4, 3) : first.field(4, 2) {
+      case 0: Self.crystals[Int(first.field(6, 4))]
+      case 1: 12_000_000
+      case 2: 3_000_000
+      case 7: 32_768
+      default: 30_000
+      }
+    return max(1, oscillator / (first.has(22) ? divider : 1))
+  }
+
+  private func driveClock() {
+    for signal in signals { signal.drive(frequency) }
+    state.clock = signals[0].phase
+  }
+
+  public func restoreState(_ bytes: [UInt8]) throws(SnapshotError) {
+    state = try decodeSnapshot(State.self, from: bytes)
+    for signal in signals { signal.restore(state.clock) }
+  }
+
+  public func reset(_ cause: ResetCause) {
+    state = State(bank: RegisterBank(Self.map))
+    driveClock()
+  }
 }
 
 /// A general-purpose timer: one of 32 bits, or two of 16 with prescalers. Capture, PWM and the real-time mode are not there.
@@ -60,22 +114,21 @@ public final class StellarisTimer: BankDevice {
   public var state = State(bank: RegisterBank(StellarisTimer.map))
   public let registers = [StellarisTimer.map]
   var unimplemented = UnimplementedLog()
-  private let frequency: UInt64
+  private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
-    frequency = context.clockFrequency
+    input = context.clockInput
+    input.listen(self) { $0.schedule() }
   }
 
   private var isWide: Bool { bank[0x00] == 0 }
 
-  /// Hz of a half: prescalers work only in the 16-bit mode.
-  private func frequency(_ half: Int) -> UInt64 {
-    isWide ? frequency : max(1, frequency / (UInt64(bank[0x38 + 4 * UInt64(half)] & 0xFF) + 1))
-  }
+  /// Clocks of a half's count: prescalers work only in the 16-bit mode.
+  private func divider(_ half: Int) -> UInt64 { isWide ? 1 : UInt64(bank[0x38 + 4 * UInt64(half)] & 0xFF) + 1 }
 
-  private func ticks(_ half: Int) -> UInt64 { context.clock.ticks(frequency: frequency(half)) }
+  private func ticks(_ half: Int) -> UInt64 { input.ticks / divider(half) }
 
   private func catchUp() {
     for half in 0..<2 where state.counters[half].advance(to: ticks(half)) {
@@ -92,8 +145,7 @@ public final class StellarisTimer: BankDevice {
         context.interrupts[half].line.set(state.pending & bank[0x18] & 0x1F << UInt32(8 * half) != 0)
       }
       guard let next = state.counters[half].nextZero else { continue }
-      context.schedule(
-        at: VirtualClock.nanoseconds(ticks: next, frequency: frequency(half)), token: UInt64(half))
+      context.schedule(at: input.time(of: next &* divider(half)), token: UInt64(half))
     }
   }
 

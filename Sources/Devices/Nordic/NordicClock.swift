@@ -17,6 +17,8 @@ public final class NordicClock: NordicPeripheral {
     var held: RegisterBank
     /// RESETREAS
     var resetReason: UInt32 = 0
+    /// How LFCLK runs.
+    var lowClock = ClockPhase(frequency: 0)
   }
 
   /// Bits of RESETREAS.
@@ -38,9 +40,11 @@ public final class NordicClock: NordicPeripheral {
   public let context: DeviceContext
   public var state = State(held: RegisterBank(NordicClock.held))
   public let registers: [RegisterMap]
+  private let lowClock: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
     self.context = context
+    lowClock = context.lowFrequencyClock
     registers = [
       RegisterMap(
         NordicRegisters.declare(
@@ -62,6 +66,17 @@ public final class NordicClock: NordicPeripheral {
             Register("MAINREGSTATUS", 0x640, .readOnly),
           ] + Self.held.registers)
     ]
+    driveClock()
+  }
+
+  private func driveClock() {
+    lowClock.drive(state.lowRuns ? 32_768 : 0)
+    state.lowClock = lowClock.phase
+  }
+
+  public func restoreState(_ bytes: [UInt8]) throws(SnapshotError) {
+    state = try decodeSnapshot(State.self, from: bytes)
+    lowClock.restore(state.lowClock)
   }
 
   func trigger(_ task: Int) {
@@ -73,8 +88,11 @@ public final class NordicClock: NordicPeripheral {
     case 2:
       state.lowRuns = true
       state.lowSource = state.held[0x518] & 3
+      driveClock()
       raise(1)
-    case 3: state.lowRuns = false
+    case 3:
+      state.lowRuns = false
+      driveClock()
     case 4: raise(3)
     default: break
     }
@@ -115,6 +133,12 @@ public final class NordicClock: NordicPeripheral {
     let (held, reason) = (state.held, state.resetReason | (cause == .watchdog ? Reason.watchdog : 0))
     state = State(held: RegisterBank(Self.held), resetReason: reason)
     for offset: UInt64 in [0x51C, 0x520] { state.held[offset] = held[offset] }
+    driveClock()
     updateInterrupt()
   }
+}
+
+extension DeviceContext {
+  /// LFCLK; it runs where no CLOCK starts and stops it.
+  var lowFrequencyClock: ClockSignal { clocks.signal("nordic:lfclk", 32_768) }
 }

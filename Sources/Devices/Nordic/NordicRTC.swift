@@ -28,10 +28,11 @@ public final class NordicRTC: NordicPeripheral {
   public let context: DeviceContext
   public var state = State()
   public let registers: [RegisterMap]
-  private static let frequency: UInt64 = 32_768
+  private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
     self.context = context
+    input = context.lowFrequencyClock
     registers = [
       RegisterMap(
         NordicRegisters.declare(
@@ -42,11 +43,12 @@ public final class NordicRTC: NordicPeripheral {
             Register("COUNTER", 0x504, .readOnly), Register("PRESCALER", 0x508), Register("CC", 0x540, count: 4),
           ])
     ]
+    input.listen(self) { $0.schedule() }
   }
 
   // MARK: Counting
 
-  private var clock: UInt64 { context.clock.ticks(frequency: Self.frequency) }
+  private var clock: UInt64 { input.ticks }
   private var divider: UInt64 { UInt64(state.prescaler) + 1 }
   /// Counts since the counter was 0, not cut to 24 bits.
   private var count: UInt64 { (state.isRunning ? clock &- state.origin : state.origin) / divider }
@@ -99,7 +101,8 @@ public final class NordicRTC: NordicPeripheral {
     context.cancel(token: 0)
     guard state.isRunning, let first = upcoming(after: state.seen).map(\.count).min() else { return }
     let ticks = state.origin &+ first * divider
-    context.schedule(at: VirtualClock.nanoseconds(ticks: ticks, frequency: Self.frequency), token: 0)
+    let time = input.time(of: ticks)
+    if time != .max { context.schedule(at: time, token: 0) }
   }
 
   public func event(_ token: UInt64) {

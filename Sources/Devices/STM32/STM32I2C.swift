@@ -45,7 +45,9 @@ public final class STM32I2C: BankDevice {
         .field("FREQ", 0..<6), .field("ITERREN", 8), .field("ITEVTEN", 9), .field("ITBUFEN", 10),
         .unimplemented("DMAEN", 11), .field("LAST", 12),
       ]),
-    Register("OAR1", 0x08), Register("OAR2", 0x0C), Register("DR", 0x10, sideEffectOnRead: true),
+    Register("OAR1", 0x08, [.unimplemented("ADD", 1..<8), .field("-", 8..<16)]),
+    Register("OAR2", 0x0C, [.unimplemented("ENDUAL", 0), .field("ADD2", 1..<8)]),
+    Register("DR", 0x10, sideEffectOnRead: true),
     Register("SR1", 0x14, sideEffectOnRead: true), Register("SR2", 0x18, .readOnly, sideEffectOnRead: true),
     Register("CCR", 0x1C), Register("TRISE", 0x20, reset: 2), Register("FLTR", 0x24),
   ])

@@ -41,7 +41,11 @@ public final class STM32I2CSecond: BankDevice {
         .field("START", 13), .field("STOP", 14), .field("NACK", 15), .field("NBYTES", 16..<24), .field("RELOAD", 24),
         .field("AUTOEND", 25), .field("PECBYTE", 26),
       ]),
-    Register("OAR1", 0x08), Register("OAR2", 0x0C), Register("TIMINGR", 0x10), Register("TIMEOUTR", 0x14),
+    Register("OAR1", 0x08, [.unimplemented("OA1", 1..<8), .field("-", 8..<16)]),
+    Register("OAR2", 0x0C, [.field("OA2", 1..<11), .unimplemented("OA2EN", 15)]), Register("TIMINGR", 0x10),
+    Register(
+      "TIMEOUTR", 0x14,
+      [.field("-", 0..<15), .unimplemented("TIMOUTEN", 15), .field("TIMEOUTB", 16..<28), .unimplemented("TEXTEN", 31)]),
     Register("ISR", 0x18, .readOnly, reset: 1), Register("ICR", 0x1C, .writeOnly), Register("PECR", 0x20, .readOnly),
     Register("RXDR", 0x24, .readOnly, sideEffectOnRead: true), Register("TXDR", 0x28),
   ])

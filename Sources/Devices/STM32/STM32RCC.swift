@@ -1,7 +1,8 @@
 /// Reset and clock control of STM32: oscillators and PLLs with their ready bits, the clocks of the buses, resets of
 /// peripherals, and why the chip was reset.
 ///
-/// Sources: RM0008 chapter 7 (F1), RM0090 chapter 7 (F4), RM0385 chapter 5 (F7). Oscillators start at once.
+/// Sources: RM0008 chapter 7 (F1), RM0090 chapter 7 (F4), RM0385 chapter 5 (F7). Oscillators start at once; whether a
+/// peripheral's clock is enabled is not looked at.
 import Bits
 import Bus
 
@@ -14,6 +15,10 @@ public final class STM32RCC: BankDevice {
     var bank: RegisterBank
     /// The flags of the resets since the software last cleared them, as CSR shows them.
     var causes: UInt32
+    /// The source of SYSCLK, which SWS shows.
+    var source: UInt32 = 0
+    /// How the clocks run: the CPU's, SysTick's, and those of ``STM32Clock`` in their order.
+    var clocks: [ClockPhase] = []
   }
 
   public let context: DeviceContext
@@ -24,44 +29,55 @@ public final class STM32RCC: BankDevice {
   /// Offsets of CFGR, BDCR and CSR.
   private let configuration, backup, status: UInt64
   /// Of the crystal, in Hz.
-  private let external: UInt64
+  private let crystal: UInt64
+  private let signals: [ClockSignal]
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
     family = STM32Family(context)
     (configuration, backup, status) = family == .f1 ? (0x04, 0x20, 0x24) : (0x08, 0x70, 0x74)
-    external = context.node.node(path: "/clocks/clk-hse")?.u64("clock-frequency") ?? 8_000_000
+    crystal = min(context.node.node(path: "/clocks/clk-hse")?.u64("clock-frequency") ?? 8_000_000, 1 << 32)
     let map = RegisterMap(Self.declare(family))
     registers = [map]
     state = State(bank: RegisterBank(map), causes: Self.flags(of: .powerOn, family))
+    signals =
+      [context.clocks.cpu, context.clocks.reference]
+      + STM32Clock.allCases.map { context.clocks.signal("\(context.node.path):\($0)") }
+    // SKEW, and what makes 1 ms at the highest clock of the first chips (PM0056 and PM0214, "SYST_CALIB").
+    context.clocks.calibration = 0x4000_0000 | (family == .f1 ? 9000 : 18_750)
+    driveClocks()
   }
 
   private static func declare(_ family: STM32Family) -> [Register] {
-    let control: [Field] = [
+    var control: [Field] = [
       .field("HSION", 0), .field("HSIRDY", 1), .field("HSITRIM", 3..<8), .field("HSICAL", 8..<16), .field("HSEON", 16),
       .field("HSERDY", 17), .field("HSEBYP", 18), .unimplemented("CSSON", 19), .field("PLLON", 24),
-      .field("PLLRDY", 25), .field("PLLI2SON", 26), .field("PLLI2SRDY", 27), .field("PLLSAION", 28),
-      .field("PLLSAIRDY", 29),
+      .field("PLLRDY", 25),
     ]
-    let own: [Register] =
-      family == .f1
-      ? [
-        Register("CR", 0x00, reset: 0x83, control), Register("CFGR", 0x04), Register("CIR", 0x08),
+    if family != .f1 { control += [.field("PLLI2SON", 26), .field("PLLI2SRDY", 27)] }
+    if family == .f7 { control += [.field("PLLSAION", 28), .field("PLLSAIRDY", 29)] }
+    let interrupts: [Field] = [.field("RDYF", 0..<8), .unimplemented("RDYIE", 8..<15), .field("RDYC", 16..<24)]
+    guard family != .f1 else {
+      return [
+        Register("CR", 0x00, reset: 0x83, control), Register("CFGR", 0x04), Register("CIR", 0x08, interrupts),
         Register("APB2RSTR", 0x0C), Register("APB1RSTR", 0x10), Register("AHBENR", 0x14, reset: 0x14),
         Register("APB2ENR", 0x18), Register("APB1ENR", 0x1C), Register("BDCR", 0x20),
         Register("CSR", 0x24), Register("AHBRSTR", 0x28), Register("CFGR2", 0x2C),
       ]
-      : [
-        Register("CR", 0x00, reset: 0x83, control), Register("PLLCFGR", 0x04, reset: 0x2400_3010),
-        Register("CFGR", 0x08), Register("CIR", 0x0C), Register("AHBRSTR", 0x10, count: 3),
-        Register("APBRSTR", 0x20, count: 2), Register("AHBENR", 0x30, reset: 0, count: 3),
-        Register("APBENR", 0x40, count: 2), Register("AHBLPENR", 0x50, reset: 0xFFFF_FFFF, count: 3),
-        Register("APBLPENR", 0x60, reset: 0xFFFF_FFFF, count: 2), Register("BDCR", 0x70), Register("CSR", 0x74),
-        Register("SSCGR", 0x80), Register("PLLI2SCFGR", 0x84, reset: 0x2000_3000),
-        Register("PLLSAICFGR", 0x88, reset: 0x2400_3000), Register("DCKCFGR", 0x8C, count: 2),
-      ]
-    return own
+    }
+    return [
+      Register("CR", 0x00, reset: 0x83, control), Register("PLLCFGR", 0x04, reset: 0x2400_3010),
+      Register("CFGR", 0x08), Register("CIR", 0x0C, interrupts), Register("AHBRSTR", 0x10, count: 3),
+      Register("APBRSTR", 0x20, count: 2), Register("AHBENR", 0x30, reset: 0, count: 3),
+      Register("APBENR", 0x40, count: 2), Register("AHBLPENR", 0x50, reset: 0xFFFF_FFFF, count: 3),
+      Register("APBLPENR", 0x60, reset: 0xFFFF_FFFF, count: 2), Register("BDCR", 0x70), Register("CSR", 0x74),
+      Register(
+        "SSCGR", 0x80,
+        [.field("MODPER", 0..<13), .field("INCSTEP", 13..<28), .field("SPREADSEL", 30), .unimplemented("SSCGEN", 31)]),
+      Register("PLLI2SCFGR", 0x84, reset: 0x2000_3000),
+      Register("PLLSAICFGR", 0x88, reset: 0x2400_3000), Register("DCKCFGR", 0x8C, count: 2),
+    ]
   }
 
   // MARK: Registers
@@ -69,8 +85,8 @@ public final class STM32RCC: BankDevice {
   func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
     let value = bank[offset]
     switch offset {
-    case 0x00: return Self.ready(value, [0, 16, 24, 26, 28])
-    case configuration: return value & ~0xC | (value & 3) << 2
+    case 0x00: return Self.ready(value, [0, 16, 26, 28]).setting(25, to: clockRegisters.isReady(.multiplied))
+    case configuration: return value & ~0xC | state.source << 2
     case backup: return Self.ready(value, [0])
     case status: return Self.ready(value, [0]) & 0xFF | state.causes
     default: return value
@@ -86,6 +102,9 @@ public final class STM32RCC: BankDevice {
     let old = bank[offset]
     bank[offset] = value
     switch offset {
+    case 0x00: bank[offset] |= clockRegisters.enables(of: source)
+    case configuration where family == .f1: keepMultiplier(0x3F_0000, old, at: offset)
+    case 0x04 where family != .f1: keepMultiplier(.max, old, at: offset)
     case status: if value.has(24) { state.causes = 0 }
     case backup: writeBackup(value, over: old)
     case 0x0C where family == .f1, 0x10 where family == .f1:
@@ -93,7 +112,48 @@ public final class STM32RCC: BankDevice {
     case 0x10..<0x28 where family != .f1: resetDevices(value & ~old, enable: offset + 0x20)
     default: break
     }
+    driveClocks()
   }
+
+  /// The PLL is set up while it is off.
+  private func keepMultiplier(_ bits: UInt32, _ old: UInt32, at offset: UInt64) {
+    guard bank[0x00].has(24), (bank[offset] ^ old) & bits != 0 else { return }
+    context.log(.guestError, "a change of the PLL's settings while it is on")
+    bank[offset] = bank[offset] & ~bits | old & bits
+  }
+
+  // MARK: Clocks
+
+  private var clockRegisters: STM32ClockRegisters {
+    STM32ClockRegisters(
+      family: family, control: bank[0x00], configuration: bank[configuration], backup: bank[backup],
+      status: bank[status], multiplier: bank[0x04], dedicated: family == .f7 ? bank[0x8C] : 0, crystal: crystal)
+  }
+
+  private var source: STM32ClockRegisters.Source { .init(rawValue: state.source) ?? .internalClock }
+
+  /// Takes the clock switch over, if what it asks for is ready, and makes all clocks as the registers say.
+  private func driveClocks() {
+    let registers = clockRegisters
+    if let wanted = STM32ClockRegisters.Source(rawValue: registers.configuration & 3), registers.isReady(wanted) {
+      state.source = wanted.rawValue
+    }
+    let bus = registers.bus(source)
+    let frequencies = [bus, max(1, bus / 8)] + STM32Clock.allCases.map { registers.frequency(of: $0, source) }
+    for (signal, frequency) in zip(signals, frequencies) { signal.drive(frequency) }
+    state.clocks = signals.map(\.phase)
+  }
+
+  public func restoreState(_ bytes: [UInt8]) throws(SnapshotError) {
+    let restored = try decodeSnapshot(State.self, from: bytes)
+    guard restored.clocks.count == signals.count, restored.source < 3 else {
+      throw .malformed(type: "STM32RCC.State", offset: 0)
+    }
+    state = restored
+    for (signal, phase) in zip(signals, restored.clocks) { signal.restore(phase) }
+  }
+
+  // MARK: Resets
 
   /// Resets the peripherals behind the bits of a reset register: those that `clocks` connects to the same bits of the
   /// enable register, which is how trees name them.
@@ -106,55 +166,6 @@ public final class STM32RCC: BankDevice {
       device.reset(.controller)
     }
   }
-
-  // MARK: Clocks
-
-  /// SYSCLK, in Hz.
-  private var system: UInt64 {
-    switch bank[configuration] & 3 {
-    case 1: external
-    case 2: pll
-    default: internalClock
-    }
-  }
-
-  private var internalClock: UInt64 { family == .f1 ? 8_000_000 : 16_000_000 }
-
-  private var pll: UInt64 {
-    if family == .f1 {
-      let value = bank[0x04]
-      let source = value.has(16) ? external / (value.has(17) ? 2 : 1) : internalClock / 2
-      return source * UInt64(min(value.field(18, 4) + 2, 16))
-    }
-    let value = bank[0x04]
-    let source = value.has(22) ? external : internalClock
-    return source / UInt64(max(value.field(0, 6), 1)) * UInt64(value.field(6, 9)) / UInt64(2 * (value.field(16, 2) + 1))
-  }
-
-  /// The clock of timers on a bus, in Hz: twice the bus's if that is divided.
-  /// - Parameter enable: the offset of the bus's enable register.
-  func timerFrequency(enable: UInt64) -> UInt64 {
-    let shift = divider(isSecond: enable == (family == .f1 ? 0x18 : 0x44))
-    return max(1, bus >> (shift > 1 ? shift - 1 : 0))
-  }
-
-  /// PCLK1 or PCLK2, in Hz.
-  func busFrequency(isSecond: Bool) -> UInt64 { max(1, bus >> divider(isSecond: isSecond)) }
-
-  /// By which power of two HCLK is divided.
-  private func divider(isSecond: Bool) -> UInt64 {
-    let value = bank[configuration].field((family == .f1 ? 8 : 10) + (isSecond ? 3 : 0), 3)
-    return value < 4 ? 0 : UInt64(value & 3) + 1
-  }
-
-  /// HCLK, in Hz.
-  private var bus: UInt64 {
-    let divider = bank[configuration].field(4, 4)
-    let shifts: [UInt64] = [1, 2, 3, 4, 6, 7, 8, 9]
-    return divider < 8 ? system : system >> shifts[Int(divider & 7)]
-  }
-
-  // MARK: Resets
 
   /// The flags of CSR that a reset sets: the chip drives the pin itself, whatever resets it.
   private static func flags(of cause: ResetCause, _ family: STM32Family) -> UInt32 {
@@ -185,5 +196,6 @@ public final class STM32RCC: BankDevice {
     let kept = cause == .powerOn ? 0 : bank[backup]
     state = State(bank: RegisterBank(registers[0]), causes: cause == .powerOn ? flags : state.causes | flags)
     bank[backup] = kept
+    driveClocks()
   }
 }

@@ -9,7 +9,7 @@ public final class STM32RTC: BankDevice, STM32BackupDevice {
 
   public struct State: BankState, Codable, Sendable, Equatable {
     var bank: RegisterBank
-    /// Seconds since 2000 at `since` nanoseconds.
+    /// Seconds since 2000 at clock `since` of RTCCLK.
     var seconds: UInt64 = 0
     var since: UInt64 = 0
     /// The keys of WPR that have come: 2 unlocks.
@@ -36,15 +36,21 @@ public final class STM32RTC: BankDevice, STM32BackupDevice {
   public var state = State(bank: RegisterBank(STM32RTC.map))
   public let registers = [STM32RTC.map]
   var unimplemented = UnimplementedLog()
+  private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
+    input = context.realTimeClock
   }
 
   private var isSetting: Bool { bank[0x0C].has(7) }
-  private var elapsed: UInt64 { isSetting ? 0 : context.clock.now - state.since }
-  private var seconds: UInt64 { state.seconds + elapsed / 1_000_000_000 }
+  private var elapsed: UInt64 { isSetting ? 0 : input.ticks &- state.since }
+  /// PREDIV_A and PREDIV_S, and clocks of a second.
+  private var asynchronous: UInt64 { UInt64(bank[0x10].field(16, 7)) + 1 }
+  private var synchronous: UInt64 { UInt64(bank[0x10].field(0, 15)) + 1 }
+  private var second: UInt64 { asynchronous * synchronous }
+  private var seconds: UInt64 { state.seconds &+ elapsed / second }
 
   func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
     switch offset {
@@ -55,8 +61,7 @@ public final class STM32RTC: BankDevice, STM32BackupDevice {
       return (bank[offset] & 0x3F80 | 0x27).setting(6, to: isSetting).setting(
         4, to: Calendar(seconds: seconds).year > 0)
     case 0x28:
-      let subseconds = UInt64(bank[0x10] & 0x7FFF)
-      return UInt32(subseconds - (elapsed % 1_000_000_000) * (subseconds + 1) / 1_000_000_000)
+      return UInt32(synchronous - 1 - elapsed % second / asynchronous)
     default: return bank[offset]
     }
   }
@@ -75,7 +80,7 @@ public final class STM32RTC: BankDevice, STM32BackupDevice {
       } else {
         context.log(.guestError, "a write while the registers are locked")
       }
-    case 0x00, 0x04: if isSetting { bank[offset] = value }
+    case 0x00, 0x04, 0x10: if isSetting { bank[offset] = value }
     case 0x0C: writeStatus(value)
     default: bank[offset] = value
     }
@@ -88,7 +93,7 @@ public final class STM32RTC: BankDevice, STM32BackupDevice {
       (bank[0x00], bank[0x04]) = (now.time, now.date)
     } else if !value.has(7), isSetting {
       state.seconds = Calendar(time: bank[0x00], date: bank[0x04]).seconds
-      state.since = context.clock.now
+      state.since = input.ticks
     }
     bank[0x0C] = value & 0x80 | bank[0x0C] & value & 0x3F00
   }
@@ -100,7 +105,7 @@ public final class STM32RTC: BankDevice, STM32BackupDevice {
     state.keys = 0
   }
 
-  func resetBackup() { state = State(bank: RegisterBank(Self.map), since: context.clock.now) }
+  func resetBackup() { state = State(bank: RegisterBank(Self.map), since: input.ticks) }
 }
 
 /// A moment of the years 2000 to 2099 as TR and DR show it.

@@ -1,6 +1,6 @@
 /// The real-time clock of STM32F1: a counter of 32 bits behind a prescaler of 20, with an alarm.
 ///
-/// Source: RM0008 chapter 18. It runs from a clock of 32,768 Hz.
+/// Source: RM0008 chapter 18.
 import Bus
 
 public final class STM32RTCFirst: BankDevice, STM32BackupDevice {
@@ -29,14 +29,17 @@ public final class STM32RTCFirst: BankDevice, STM32BackupDevice {
   public var state = State(bank: RegisterBank(STM32RTCFirst.map))
   public let registers = [STM32RTCFirst.map]
   var unimplemented = UnimplementedLog()
+  /// RTCCLK
+  private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
+    input = context.realTimeClock
+    input.listen(self) { $0.schedule() }
   }
 
-  private static let frequency: UInt64 = 32_768
-  private var now: UInt64 { context.clock.ticks(frequency: Self.frequency) }
+  private var now: UInt64 { input.ticks }
   private var divider: UInt64 { UInt64(bank[0x08] << 16 | bank[0x0C]) + 1 }
   private var alarm: UInt32 { bank[0x20] << 16 | bank[0x24] }
 
@@ -59,8 +62,8 @@ public final class STM32RTCFirst: BankDevice, STM32BackupDevice {
     var counts: UInt64 = wanted.has(0) ? 1 : .max
     if wanted.has(1) { counts = min(counts, alarm == state.count ? 1 << 32 : UInt64(alarm &- state.count)) }
     if wanted.has(2) { counts = min(counts, 1 << 32 - UInt64(state.count)) }
-    context.schedule(
-      at: VirtualClock.nanoseconds(ticks: state.since + counts * divider, frequency: Self.frequency), token: 0)
+    let time = input.time(of: state.since &+ counts &* divider)
+    if time != .max { context.schedule(at: time, token: 0) }
   }
 
   public func event(_ token: UInt64) {

@@ -16,7 +16,20 @@ public final class STM32SPI: BankDevice {
   }
 
   private static let map = RegisterMap([
-    Register("CR1", 0x00), Register("CR2", 0x04, reset: 0x700), Register("SR", 0x08, reset: 2),
+    Register(
+      "CR1", 0x00,
+      [
+        .field("CPHA", 0), .field("CPOL", 1), .field("MSTR", 2), .field("BR", 3..<6), .field("SPE", 6),
+        .field("LSBFIRST", 7), .field("SSI", 8), .field("SSM", 9), .field("RXONLY", 10), .field("DFF", 11),
+        .field("CRCNEXT", 12), .unimplemented("CRCEN", 13), .field("BIDIOE", 14), .unimplemented("BIDIMODE", 15),
+      ]),
+    Register(
+      "CR2", 0x04, reset: 0x700,
+      [
+        .unimplemented("RXDMAEN", 0), .unimplemented("TXDMAEN", 1), .field("SSOE", 2), .field("NSSP", 3),
+        .unimplemented("FRF", 4), .field("ERRIE", 5), .field("RXNEIE", 6), .field("TXEIE", 7), .field("DS", 8..<12),
+        .field("FRXTH", 12), .field("LDMA", 13..<15),
+      ]), Register("SR", 0x08, reset: 2),
     Register("DR", 0x0C, sideEffectOnRead: true), Register("CRCPR", 0x10, reset: 7),
     Register("RXCRCR", 0x14, .readOnly),
     Register("TXCRCR", 0x18, .readOnly),

@@ -1,7 +1,7 @@
-/// The timers of STM32, basic, general-purpose and advanced: an up- or down-counter with compare registers.
+/// The timers of STM32, basic, general-purpose and advanced: a counter with compare registers.
 ///
-/// Sources: RM0008 chapters 14 to 17, RM0090 chapters 17 to 20, RM0385 chapters 22 to 24. TIM2 and TIM5 of F4 and F7 have
-/// 32 bits. Outputs lead nowhere; input capture, slave modes and counting up and down in turn are not modelled.
+/// Sources: RM0008 chapters 14 to 17, RM0090 chapters 17 to 20, RM0385 chapters 22 to 24. Outputs and triggers lead nowhere,
+/// and nothing drives inputs: of capture, CCxG is all there is.
 import Bits
 import Bus
 
@@ -10,183 +10,100 @@ public final class STM32Timer: BankDevice {
 
   public struct State: BankState, Codable, Sendable, Equatable {
     var bank: RegisterBank
-    /// PSC and ARR in use: they are taken over at updates.
-    var prescaler: UInt32 = 0
-    var period: UInt32
-    /// Counts left before an update, as RCR says.
-    var repetitions: UInt32 = 0
-    /// The counter at clock `since` of `frequency` Hz; `phase` clocks of the prescaler had passed.
-    var count: UInt32 = 0
-    var phase: UInt64 = 0
+    var counter: STM32Counter
+    /// What the registers say, in the counter's terms.
+    var preload: STM32Counter.Preload
+    var control = STM32Counter.Control()
+    /// The clock at which the counter was there.
     var since: UInt64 = 0
-    var frequency: UInt64 = 1
   }
 
   private enum Offset {
     static let control: UInt64 = 0x00
-    static let slave: UInt64 = 0x08
+    static let control2: UInt64 = 0x04
     static let enables: UInt64 = 0x0C
     static let status: UInt64 = 0x10
     static let generate: UInt64 = 0x14
     static let modes: UInt64 = 0x18
+    static let channels: UInt64 = 0x20
     static let count: UInt64 = 0x24
     static let prescaler: UInt64 = 0x28
     static let period: UInt64 = 0x2C
     static let repetition: UInt64 = 0x30
     static let compare: UInt64 = 0x34
+    static let outputs: UInt64 = 0x44
   }
 
   public let context: DeviceContext
   public var state: State
   public let registers: [RegisterMap]
   var unimplemented = UnimplementedLog()
-  /// The largest count.
-  private let limit: UInt32
+  private let kind: STM32TimerKind
+  private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard let range = context.node.regions.first else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
-    let isWide = STM32Family(context) != .f1 && (range.base == 0x4000_0000 || range.base == 0x4000_0C00)
-    limit = isWide ? .max : 0xFFFF
-    let map = RegisterMap(Self.declare(limit))
+    kind = STM32TimerKind(STM32Family(context), base: range.base, interrupts: context.interrupts.count)
+    input = context.busClock(ofTimers: true)
+    let map = RegisterMap(kind.registers)
     registers = [map]
-    state = State(bank: RegisterBank(map), period: limit)
+    state = Self.initial(map, kind)
+    input.listen(self) { $0.schedule() }
   }
 
-  private static func declare(_ limit: UInt32) -> [Register] {
-    let width = limit == .max ? 32 : 16
-    return [
-      Register(
-        "CR1", 0x00,
-        [
-          .field("CEN", 0), .field("UDIS", 1), .field("URS", 2), .field("OPM", 3), .field("DIR", 4),
-          .unimplemented("CMS", 5..<7), .field("ARPE", 7), .field("CKD", 8..<10), .field("UIFREMAP", 11),
-        ]),
-      Register("CR2", 0x04), Register("SMCR", 0x08, [.unimplemented("SMS", 0..<3), .field("-", 3..<17)]),
-      Register(
-        "DIER", 0x0C,
-        [
-          .field("UIE", 0), .field("CCIE", 1..<5), .field("COMIE", 5), .field("TIE", 6), .field("BIE", 7),
-          .unimplemented("DMA", 8..<15),
-        ]),
-      Register("SR", 0x10), Register("EGR", 0x14, .writeOnly), Register("CCMR", 0x18, count: 2), Register("CCER", 0x20),
-      Register("CNT", 0x24, [.field("CNT", 0..<width)]), Register("PSC", 0x28, [.field("PSC", 0..<16)]),
-      Register("ARR", 0x2C, reset: UInt64(limit), [.field("ARR", 0..<width)]),
-      Register("RCR", 0x30, [.field("REP", 0..<8)]), Register("CCR", 0x34, count: 4, [.field("CCR", 0..<width)]),
-      Register("BDTR", 0x44), Register("DCR", 0x48), Register("DMAR", 0x4C), Register("OR", 0x50),
-    ]
+  /// Registers that a timer lacks are 0 in its bank.
+  private static func initial(_ map: RegisterMap, _ kind: STM32TimerKind) -> State {
+    let bank = RegisterBank(map, through: 0x60)
+    return State(
+      bank: bank, counter: STM32Counter(limit: kind.limit),
+      preload: STM32Counter.Preload(bank, Offset.prescaler, Offset.period, Offset.repetition, Offset.compare))
   }
 
   // MARK: Counting
 
   private var isRunning: Bool { bank[Offset.control].has(0) }
-  private var isDown: Bool { bank[Offset.control].has(4) }
 
-  /// The clock of the bus the timer is on, in Hz; the CPU's where the tree has no clock controller.
-  private var frequency: UInt64 {
-    if let clocks = context.device("clocks") as? STM32RCC, let bus = context.node.cells("clocks")?.dropFirst().first {
-      return clocks.timerFrequency(enable: UInt64(bus))
-    }
-    return max(1, context.node.node(path: "/cpus/cpu@0")?.u64("clock-frequency") ?? 16_000_000)
+  /// Registers were written.
+  private func readRegisters() {
+    let bank = bank
+    let value = bank[Offset.control]
+    state.preload = STM32Counter.Preload(bank, Offset.prescaler, Offset.period, Offset.repetition, Offset.compare)
+    var control = STM32Counter.Control(isWithoutUpdates: value.has(1), stopsAtUpdate: value.has(3))
+    for channel in 0..<kind.channels where mode(channel, bank) & 3 == 0 { control.channels |= 1 << UInt32(channel) }
+    let alignment = value.field(5, 2)
+    (control.matchesRising, control.matchesFalling) = (alignment & 2 != 0, alignment & 1 != 0)
+    state.control = control
+  }
+
+  /// A channel's byte of CCMR: CCxS, 0 where it compares, and with it OCxPE (bit 3).
+  private func mode(_ channel: Int, _ bank: RegisterBank) -> UInt32 {
+    bank[Offset.modes + 4 * UInt64(channel / 2)].field(8 * (channel & 1), 8)
   }
 
   /// Brings the counter up to now.
   private func catchUp() {
-    let clock = context.clock.ticks(frequency: state.frequency)
-    if isRunning {
-      var clocks = clock &- state.since &+ state.phase
-      while isRunning, clocks > UInt64(state.prescaler) {
-        let divider = UInt64(state.prescaler) + 1
-        let counts = clocks / divider
-        let left = countsToUpdate
-        if counts < left {
-          match(state.count, UInt32(truncatingIfNeeded: counts))
-          state.count = isDown ? state.count &- UInt32(counts) : state.count &+ UInt32(counts)
-          clocks %= divider
-        } else {
-          match(state.count, UInt32(truncatingIfNeeded: left &- 1))
-          clocks -= left * divider
-          state.count = isDown ? state.period : 0
-          match(at: state.count)
-          overflow()
-          clocks = skipPeriods(clocks)
-        }
-      }
-      state.phase = clocks
-    }
-    // The clock may have been set up anew.
-    state.frequency = frequency
-    state.since = context.clock.ticks(frequency: state.frequency)
+    let now = input.ticks
+    let clocks = now &- state.since
+    state.since = now
+    guard isRunning, clocks > 0 else { return }
+    let outcome = state.counter.advance(clocks, state.preload, state.control)
+    if outcome.flags != 0 { bank[Offset.status] |= outcome.flags }
+    if outcome.hasUpdated { noteUpdate() }
+    if outcome.hasStopped { bank[Offset.control] &= ~1 }
   }
 
-  private var countsToUpdate: UInt64 {
-    if isDown { return UInt64(state.count) + 1 }
-    return UInt64(state.count <= state.period ? state.period - state.count : limit - state.count) + 1
-  }
+  /// AOE enables the outputs at each update.
+  private func noteUpdate() { if bank[Offset.outputs].has(14) { bank[Offset.outputs] |= 1 << 15 } }
 
-  /// Leaves out whole periods in which nothing new can happen.
-  private func skipPeriods(_ clocks: UInt64) -> UInt64 {
-    let period = (UInt64(state.prescaler) + 1) * (UInt64(state.period) + 1)
-    guard isRunning, state.repetitions == 0, bank[Offset.repetition] == 0, clocks / period > 2 else { return clocks }
-    return clocks % period + 2 * period
-  }
-
-  /// Sets the flags of the channels whose values are among the `count` counts after `start`.
-  private func match(_ start: UInt32, _ count: UInt32) {
-    guard count > 0 else { return }
-    for channel in 0..<4 where isCompare(channel) {
-      let value = bank[Offset.compare + 4 * UInt64(channel)]
-      let distance = isDown ? start &- value : value &- start
-      if distance >= 1, distance <= count { bank[Offset.status] |= 2 << UInt32(channel) }
-    }
-  }
-
-  private func match(at count: UInt32) {
-    for channel in 0..<4 where isCompare(channel) && bank[Offset.compare + 4 * UInt64(channel)] == count {
-      bank[Offset.status] |= 2 << UInt32(channel)
-    }
-  }
-
-  /// Whether a channel compares and does not capture.
-  private func isCompare(_ channel: Int) -> Bool {
-    bank[Offset.modes + 4 * UInt64(channel / 2)].field(8 * (channel & 1), 2) == 0
-  }
-
-  private func overflow() {
-    if state.repetitions > 0 {
-      state.repetitions -= 1
-      return
-    }
-    update(sets: true)
-    if bank[Offset.control].has(3) { bank[Offset.control] &= ~1 }
-  }
-
-  /// An update event: what was written to PSC, ARR and RCR is taken over.
-  private func update(sets flag: Bool) {
-    guard !bank[Offset.control].has(1) else { return }
-    state.prescaler = bank[Offset.prescaler]
-    state.period = bank[Offset.period]
-    state.repetitions = bank[Offset.repetition]
-    if flag { bank[Offset.status] |= 1 }
-  }
-
-  /// Asks to be woken when a flag comes whose interrupt is enabled, or the counter stops.
+  /// Asks to be woken when a flag comes whose interrupt is enabled.
   private func schedule() {
     updateInterrupts()
     context.cancel(token: 0)
-    guard isRunning, state.period > 0 || bank[Offset.period] > 0 else { return }
-    var counts: UInt64?
-    let enables = bank[Offset.enables] & ~bank[Offset.status]
-    if enables.has(0) || bank[Offset.control].has(3) || enables & 0x1E != 0 { counts = countsToUpdate }
-    for channel in 0..<4 where enables.has(channel + 1) && isCompare(channel) {
-      let value = bank[Offset.compare + 4 * UInt64(channel)]
-      let isAhead = isDown ? value < state.count : value > state.count
-      if isAhead { counts = min(counts ?? .max, UInt64(isDown ? state.count - value : value - state.count)) }
-    }
-    guard let counts else { return }
-    let clocks = counts * (UInt64(state.prescaler) + 1) - min(state.phase, UInt64(state.prescaler))
-    context.schedule(
-      at: VirtualClock.nanoseconds(ticks: state.since &+ clocks, frequency: state.frequency), token: 0)
+    let wanted = bank[Offset.enables] & ~bank[Offset.status] & 0x1F
+    guard isRunning, wanted != 0, let clocks = state.counter.clocks(until: wanted, state.control) else { return }
+    let time = input.time(of: state.since &+ clocks)
+    if time != .max { context.schedule(at: time, token: 0) }
   }
 
   public func event(_ token: UInt64) {
@@ -197,39 +114,111 @@ public final class STM32Timer: BankDevice {
   // MARK: Registers
 
   func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    if isPeek { return offset == Offset.count ? state.count : bank[offset] }
+    guard !isPeek else {
+      let saved = state
+      defer { state = saved }
+      return load(offset, isPeek: false)
+    }
     catchUp()
-    if offset == Offset.count || offset == Offset.status { schedule() }
-    return offset == Offset.count ? state.count : bank[offset]
+    switch offset {
+    case Offset.count:
+      let count = UInt32(truncatingIfNeeded: state.counter.count)
+      return copiesUpdateFlag ? count.setting(31, to: bank[Offset.status].has(0)) : count
+    case Offset.control where isCentred: return bank[offset].setting(4, to: state.counter.isFalling)
+    default: return bank[offset]
+    }
   }
+
+  private var copiesUpdateFlag: Bool { bank[Offset.control].has(11) }
+  private var isCentred: Bool { bank[Offset.control].field(5, 2) != 0 }
 
   func store(_ value: UInt32, at offset: UInt64) {
     catchUp()
+    let old = bank[offset]
     switch offset {
-    case Offset.control:
-      let wasRunning = isRunning
-      bank[offset] = value
-      if !wasRunning, isRunning { state.since = context.clock.ticks(frequency: state.frequency) }
-    case Offset.status: bank[offset] &= value
+    case Offset.control: writeControl(value)
+    case Offset.control2: bank[offset] = lock >= 1 ? old & 0xFF00 | value & 0xFF : value
+    case Offset.status: bank[offset] = old & value
     case Offset.generate: generate(value)
-    case Offset.count:
-      state.count = value
-      state.phase = 0
+    case Offset.count: setCount(value)
     case Offset.period:
       bank[offset] = value
-      if !bank[Offset.control].has(7) { state.period = value }
+      if !bank[Offset.control].has(7) { state.counter.period = UInt64(value) }
+    case Offset.compare..<Offset.outputs, Offset.modes, Offset.modes + 4: writeChannels(value, at: offset)
+    case Offset.channels: bank[offset] = lock >= 2 ? old & 0xAAAA | value & 0x5555 : value
+    case Offset.outputs: writeOutputs(value)
     default: bank[offset] = value
     }
+    readRegisters()
     schedule()
   }
 
-  private func generate(_ value: UInt32) {
-    if value.has(0) {
-      update(sets: !bank[Offset.control].has(2))
-      state.count = isDown ? state.period : 0
-      state.phase = 0
+  private func writeControl(_ value: UInt32) {
+    bank[Offset.control] = value
+    let wasCentred = state.counter.alignment == .centre
+    state.counter.alignment = isCentred ? .centre : value.has(4) ? .down : .up
+    if !isCentred || !wasCentred { state.counter.isFalling = false }
+    if !value.has(7) { state.counter.period = UInt64(bank[Offset.period]) }
+  }
+
+  /// UIFCPY, in bit 31, is not of the count.
+  private func setCount(_ value: UInt32) {
+    let bits = kind.isWide && copiesUpdateFlag ? 0x7FFF_FFFF : kind.limit
+    state.counter.count = UInt64(value & bits)
+    state.counter.phase = 0
+  }
+
+  /// CCMR and CCR: a value is in use at once where OCxPE is clear.
+  private func writeChannels(_ value: UInt32, at offset: UInt64) {
+    if offset >= Offset.compare {
+      bank[offset] = value
+    } else {
+      // LOCK 3 keeps OCxM and OCxPE of outputs.
+      let kept: UInt32 = [0, 8].reduce(0) { bank[offset].field($1, 2) == 0 ? $0 | 0x78 << UInt32($1) : $0 }
+      bank[offset] = lock >= 3 ? bank[offset] & kept | value & ~kept : value
+      if value & 0x303 != 0 { unimplemented.once("CCxS: nothing drives the inputs of capture channels", context) }
     }
-    bank[Offset.status] |= value & 0xFE
+    for channel in 0..<kind.channels where mode(channel, bank) & 0xB == 0 {
+      state.counter.compare[channel] = bank[Offset.compare + 4 * UInt64(channel)]
+    }
+  }
+
+  /// The level of LOCK, which is written once after a reset.
+  private var lock: UInt32 { bank[Offset.outputs].field(8, 2) }
+
+  /// BDTR: what LOCK freezes stays, and LOCK itself.
+  private func writeOutputs(_ value: UInt32) {
+    let kept: UInt32 = lock == 0 ? 0 : lock == 1 ? 0x73FF : 0x7FFF
+    bank[Offset.outputs] = bank[Offset.outputs] & kept | value & ~kept
+  }
+
+  private func generate(_ value: UInt32) {
+    let control = bank[Offset.control]
+    if value.has(0) {
+      if !control.has(1) {
+        state.counter.update(state.preload)
+        noteUpdate()
+        if !control.has(2) { bank[Offset.status] |= 1 }
+      }
+      state.counter.count = state.counter.alignment == .down ? state.counter.period : 0
+      state.counter.isFalling = false
+      state.counter.phase = 0
+    }
+    for channel in 0..<kind.channels where value.has(channel + 1) { generate(channel) }
+    guard kind.channels > 0 else { return }
+    bank[Offset.status] |= value & (kind.isAdvanced ? 0xE0 : 0x40)
+    // A break switches the outputs off.
+    if kind.isAdvanced, value.has(7) { bank[Offset.outputs] &= ~(1 << 15) }
+  }
+
+  /// CCxG: a compare event, or a capture; one that was not read since the last is an overcapture.
+  private func generate(_ channel: Int) {
+    let flag: UInt32 = 2 << UInt32(channel)
+    if mode(channel, bank) & 3 != 0 {
+      bank[Offset.compare + 4 * UInt64(channel)] = UInt32(truncatingIfNeeded: state.counter.count)
+      if bank[Offset.status] & flag != 0 { bank[Offset.status] |= flag << 8 }
+    }
+    bank[Offset.status] |= flag
   }
 
   /// The wires: one for all, or break, update, trigger and commutation, capture and compare.
@@ -246,7 +235,8 @@ public final class STM32Timer: BankDevice {
 
   public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
-    state = State(bank: RegisterBank(registers[0]), period: limit)
+    state = Self.initial(registers[0], kind)
+    state.since = input.ticks
     updateInterrupts()
   }
 }

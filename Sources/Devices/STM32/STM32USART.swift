@@ -1,7 +1,8 @@
 /// The USART of STM32: the first version (F1, F4) with SR and DR, and the second (F7) with ISR, RDR and TDR.
 ///
-/// Sources: RM0008 chapter 27, RM0090 chapter 30 (first), RM0385 chapter 31 (second). Characters take no time on the line;
-/// received ones wait in `State.input` until the receiver's one place is free.
+/// Sources: RM0008 chapter 27, RM0090 chapter 30 (first), RM0385 chapter 31 (second). Characters take no time on the line,
+/// silence does: IDLE and the receiver timeout come when the baud rate has them come. Received characters wait in
+/// `State.input` until the receiver's one place is free.
 import Bits
 import Bus
 
@@ -15,8 +16,9 @@ public final class STM32USART: CharacterDevice, BankDevice {
     var received: UInt8?
     /// TC: the last character has left.
     var isComplete = true
-    /// IDLE: the line rests after characters came.
+    /// IDLE and RTOF: the line rests after characters came.
     var isIdle = false
+    var hasTimedOut = false
   }
 
   /// Where the registers of a version are.
@@ -26,11 +28,19 @@ public final class STM32USART: CharacterDevice, BankDevice {
     var enable: Int
   }
 
+  /// Tokens of the two kinds of silence.
+  private enum Silence {
+    static let idle: UInt64 = 0
+    static let timeout: UInt64 = 1
+  }
+
   private enum Status {
     static let idle = 4
     static let notEmpty = 5
     static let complete = 6
     static let empty = 7
+    /// RTOF, of the second version.
+    static let timeout = 11
   }
 
   public let context: DeviceContext
@@ -39,11 +49,13 @@ public final class STM32USART: CharacterDevice, BankDevice {
   var unimplemented = UnimplementedLog()
   private let layout: Layout
   private let isSecond: Bool
+  private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
     isSecond = STM32Family(context) == .f7
+    input = context.busClock()
     layout =
       isSecond
       ? Layout(status: 0x1C, receive: 0x24, transmit: 0x28, control: 0x00, control3: 0x08, enable: 0)
@@ -63,17 +75,24 @@ public final class STM32USART: CharacterDevice, BankDevice {
     .field("CTSE", 9), .field("CTSIE", 10), .field("ONEBIT", 11),
   ]
 
+  /// CR2, as both versions have it.
+  private static let lines: [Field] = [
+    .field("LBDL", 5), .unimplemented("LBDIE", 6), .field("LBCL", 8), .field("CPHA", 9), .field("CPOL", 10),
+    .unimplemented("CLKEN", 11), .field("STOP", 12..<14), .unimplemented("LINEN", 14),
+  ]
+
   private static let first: [Register] = [
     Register("SR", 0x00, reset: 0xC0, status + [.field("LBD", 8), .field("CTS", 9)]),
     Register("DR", 0x04, sideEffectOnRead: true), Register("BRR", 0x08),
     Register(
       "CR1", 0x0C,
       [
-        .field("SBK", 0), .field("RWU", 1), .field("RE", 2), .field("TE", 3), .field("IDLEIE", 4), .field("RXNEIE", 5),
+        .field("SBK", 0), .unimplemented("RWU", 1), .field("RE", 2), .field("TE", 3), .field("IDLEIE", 4),
+        .field("RXNEIE", 5),
         .field("TCIE", 6), .field("TXEIE", 7), .field("PEIE", 8), .field("PS", 9), .field("PCE", 10),
         .field("WAKE", 11), .field("M", 12), .field("UE", 13), .field("OVER8", 15),
       ]),
-    Register("CR2", 0x10), Register("CR3", 0x14, transfers), Register("GTPR", 0x18),
+    Register("CR2", 0x10, lines + [.field("ADD", 0..<4)]), Register("CR3", 0x14, transfers), Register("GTPR", 0x18),
   ]
 
   private static let second: [Register] = [
@@ -82,11 +101,17 @@ public final class STM32USART: CharacterDevice, BankDevice {
       [
         .field("UE", 0), .field("UESM", 1), .field("RE", 2), .field("TE", 3), .field("IDLEIE", 4), .field("RXNEIE", 5),
         .field("TCIE", 6), .field("TXEIE", 7), .field("PEIE", 8), .field("PS", 9), .field("PCE", 10),
-        .field("WAKE", 11), .field("M0", 12), .field("MME", 13), .field("CMIE", 14), .field("OVER8", 15),
-        .field("DEDT", 16..<21), .field("DEAT", 21..<26), .unimplemented("RTOIE", 26), .unimplemented("EOBIE", 27),
+        .field("WAKE", 11), .field("M0", 12), .unimplemented("MME", 13), .unimplemented("CMIE", 14),
+        .field("OVER8", 15),
+        .field("DEDT", 16..<21), .field("DEAT", 21..<26), .field("RTOIE", 26), .unimplemented("EOBIE", 27),
         .field("M1", 28),
       ]),
-    Register("CR2", 0x04),
+    Register(
+      "CR2", 0x04,
+      lines + [
+        .field("ADDM7", 4), .unimplemented("SWAP", 15), .unimplemented("INV", 16..<19), .unimplemented("MSBFIRST", 19),
+        .unimplemented("ABREN", 20), .field("ABRMOD", 21..<23), .field("RTOEN", 23), .field("ADD", 24..<32),
+      ]),
     Register(
       "CR3", 0x08, transfers + [.field("OVRDIS", 12), .field("DDRE", 13), .field("DEM", 14), .field("DEP", 15)]),
     Register("BRR", 0x0C), Register("GTPR", 0x10), Register("RTOR", 0x14), Register("RQR", 0x18, .writeOnly),
@@ -109,6 +134,7 @@ public final class STM32USART: CharacterDevice, BankDevice {
     if state.received != nil { flags |= 1 << Status.notEmpty }
     if state.isComplete { flags |= 1 << Status.complete }
     if isSecond {
+      if state.hasTimedOut { flags |= 1 << Status.timeout }
       if transmits { flags |= 1 << 21 }
       if receives { flags |= 1 << 22 }
     }
@@ -127,11 +153,9 @@ public final class STM32USART: CharacterDevice, BankDevice {
   }
 
   private func takeCharacter() {
-    let hadOne = state.received != nil
     state.received = nil
     if !isSecond { state.isIdle = false }
     fillReceiver()
-    if hadOne, state.received == nil { state.isIdle = true }
     updateInterrupt()
   }
 
@@ -147,6 +171,7 @@ public final class STM32USART: CharacterDevice, BankDevice {
       if !value.has(Status.notEmpty) { takeCharacter() }
     case 0x20 where isSecond:
       if value.has(Status.idle) { state.isIdle = false }
+      if value.has(Status.timeout) { state.hasTimedOut = false }
       if value.has(Status.complete) { state.isComplete = false }
     case 0x18 where isSecond:
       if value.has(3) { takeCharacter() }
@@ -164,16 +189,54 @@ public final class STM32USART: CharacterDevice, BankDevice {
   }
 
   private func fillReceiver() {
-    if receives, state.received == nil, !state.input.isEmpty { state.received = state.input.removeFirst() }
+    guard receives, state.received == nil, !state.input.isEmpty else { return }
+    state.received = state.input.removeFirst()
+    awaitSilence()
+  }
+
+  // MARK: Silence
+
+  /// Clocks of a bit; 0 while BRR has none. Of OVER8 the fraction has three bits (RM0090 30.3.4, RM0385 31.5.4).
+  private var bit: UInt64 {
+    let value = bank[isSecond ? 0x0C : 0x08] & 0xFFFF
+    return UInt64(control.has(15) ? (value >> 4) << 3 | value & 7 : value)
+  }
+
+  /// Bits of a frame: start, data with parity, stop.
+  private var frame: UInt64 {
+    let stop: UInt64 = bank[isSecond ? 0x04 : 0x10].field(12, 2) > 1 ? 2 : 1
+    return (control.has(12) ? 10 : isSecond && control.has(28) ? 8 : 9) + stop
+  }
+
+  /// A character came: silence counts from now on.
+  private func awaitSilence() {
+    let now = input.ticks
+    schedule(at: now &+ frame &* bit, Silence.idle)
+    guard isSecond, bank[0x04].has(23) else { return context.cancel(token: Silence.timeout) }
+    schedule(at: now &+ UInt64(bank[0x14] & 0xFF_FFFF) &* bit, Silence.timeout)
+  }
+
+  private func schedule(at tick: UInt64, _ token: UInt64) {
+    let time = max(input.time(of: tick), context.clock.now)
+    if time != .max { context.schedule(at: time, token: token) }
+  }
+
+  public func event(_ token: UInt64) {
+    guard state.input.isEmpty else { return }
+    if token == Silence.idle { state.isIdle = true } else { state.hasTimedOut = true }
+    updateInterrupt()
   }
 
   /// The enables of CR1 stand at the same bits as the flags of the status.
   private func updateInterrupt() {
     let wanted = control & (1 << Status.idle | 1 << Status.notEmpty | 1 << Status.complete | 1 << Status.empty)
-    context.interrupts.first?.line.set(isEnabled && flags & wanted != 0)
+    let hasTimedOut = isSecond && state.hasTimedOut && control.has(26)
+    context.interrupts.first?.line.set(isEnabled && (flags & wanted != 0 || hasTimedOut))
   }
 
   public func reset(_ cause: ResetCause) {
+    context.cancel(token: Silence.idle)
+    context.cancel(token: Silence.timeout)
     state = State(bank: RegisterBank(registers[0]), input: state.input)
     updateInterrupt()
   }

@@ -77,7 +77,7 @@ public final class STM32WindowWatchdog: BankDevice {
 
   public struct State: BankState, Codable, Sendable, Equatable {
     var bank: RegisterBank
-    /// When T was last written, in nanoseconds.
+    /// When T was last written, in clocks of the bus.
     var loaded: UInt64 = 0
   }
 
@@ -91,23 +91,24 @@ public final class STM32WindowWatchdog: BankDevice {
   public var state = State(bank: RegisterBank(STM32WindowWatchdog.map))
   public let registers = [STM32WindowWatchdog.map]
   var unimplemented = UnimplementedLog()
+  /// PCLK1
+  private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
+    input = context.busClock()
+    input.listen(self) { $0.schedule() }
   }
 
   private var isRunning: Bool { bank[0x00].has(7) }
 
-  /// Nanoseconds of one count.
-  private var countTime: UInt64 {
-    let clocks = (context.device("clocks") as? STM32RCC)?.busFrequency(isSecond: false) ?? 16_000_000
-    return 1_000_000_000 * (4096 << UInt64(bank[0x04].field(7, 2))) / clocks
-  }
+  /// Clocks of one count.
+  private var divider: UInt64 { 4096 << UInt64(bank[0x04].field(7, 2)) }
 
   private var count: UInt32 {
     guard isRunning else { return bank[0x00] & 0x7F }
-    let counts = (context.clock.now - state.loaded) / countTime
+    let counts = (input.ticks &- state.loaded) / divider
     return UInt32(UInt64(bank[0x00] & 0x7F) - min(UInt64(bank[0x00] & 0x7F), counts))
   }
 
@@ -118,7 +119,7 @@ public final class STM32WindowWatchdog: BankDevice {
     case 0x00:
       let isEarly = isRunning && count > bank[0x04] & 0x7F
       bank[0x00] = value | bank[0x00] & 0x80
-      state.loaded = context.clock.now
+      state.loaded = input.ticks
       if isRunning, isEarly || !value.has(6) { return context.control.reset(.windowWatchdog) }
     case 0x08: bank[0x08] &= value
     default: bank[offset] = value
@@ -132,8 +133,8 @@ public final class STM32WindowWatchdog: BankDevice {
     context.cancel(token: 1)
     let value = UInt64(bank[0x00] & 0x7F)
     guard isRunning, value >= 0x40 else { return }
-    context.schedule(at: state.loaded + (value - 0x3F) * countTime, token: 1)
-    let warning = state.loaded + (value - 0x40) * countTime
+    context.schedule(at: input.time(of: state.loaded &+ (value - 0x3F) * divider), token: 1)
+    let warning = input.time(of: state.loaded &+ (value - 0x40) * divider)
     if warning > context.clock.now { context.schedule(at: warning, token: 0) }
   }
 

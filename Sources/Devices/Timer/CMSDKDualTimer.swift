@@ -35,21 +35,24 @@ public final class CMSDKDualTimer: BankDevice {
   public var state = State(bank: RegisterBank(CMSDKDualTimer.map))
   public let registers = [CMSDKDualTimer.map]
   var unimplemented = UnimplementedLog()
-  private let frequency: UInt64
+  private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
-    frequency = context.clockFrequency
+    input = context.clockInput
+    input.listen(self) { $0.schedule() }
   }
 
   private func control(_ half: Int) -> UInt32 { bank[UInt64(0x20 * half + 8)] }
-  /// Hz after the prescaler: 1, 16 or 256.
-  private func frequency(_ half: Int) -> UInt64 { max(1, frequency >> UInt64(4 * min(control(half).field(2, 2), 2))) }
+  /// log2 of the prescaler: 1, 16 or 256.
+  private func shift(_ half: Int) -> UInt64 { UInt64(4 * min(control(half).field(2, 2), 2)) }
+  /// Clocks behind the prescaler.
+  private func ticks(_ half: Int) -> UInt64 { input.ticks >> shift(half) }
   private func limit(_ half: Int) -> UInt32 { control(half).has(1) ? .max : 0xFFFF }
 
   private func catchUp() {
-    for half in 0..<2 where state.halves[half].counter.advance(to: context.clock.ticks(frequency: frequency(half))) {
+    for half in 0..<2 where state.halves[half].counter.advance(to: ticks(half)) {
       state.halves[half].isPending = true
     }
   }
@@ -60,8 +63,7 @@ public final class CMSDKDualTimer: BankDevice {
       isHigh = isHigh || state.halves[half].isPending && control(half).has(5)
       context.cancel(token: UInt64(half))
       guard let next = state.halves[half].counter.nextZero else { continue }
-      context.schedule(
-        at: VirtualClock.nanoseconds(ticks: next, frequency: frequency(half)), token: UInt64(half))
+      context.schedule(at: input.time(of: next &<< shift(half)), token: UInt64(half))
     }
     context.interrupts.first?.line.set(isHigh)
   }
@@ -106,7 +108,7 @@ public final class CMSDKDualTimer: BankDevice {
     state.halves[half].counter.reload = (value.has(6) ? bank[UInt64(0x20 * half)] : .max) & limit(half)
     state.halves[half].counter.value &= limit(half)
     state.halves[half].counter.isRunning = value.has(7)
-    state.halves[half].counter.since = context.clock.ticks(frequency: frequency(half))
+    state.halves[half].counter.since = ticks(half)
   }
 
   public func reset(_ cause: ResetCause) {

@@ -27,18 +27,17 @@ public final class CMSDKTimer: Device {
       Register("VALUE", 0x4), Register("RELOAD", 0x8), Register("INTSTATUS", 0xC),
     ])
   ]
-  private let frequency: UInt64
+  private let input: ClockSignal
   private var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
-    let clock = context.node.u32("clocks").flatMap { context.node.node(phandle: $0)?.u64("clock-frequency") }
-    let cpu = context.node.node(path: "/cpus/cpu@0")?.u64("clock-frequency")
-    frequency = max(1, clock ?? cpu ?? 25_000_000)
+    input = context.clockInput
+    input.listen(self) { $0.schedule() }
   }
 
-  private var clock: UInt64 { context.clock.ticks(frequency: frequency) }
+  private var clock: UInt64 { input.ticks }
   private var isRunning: Bool { state.control & 1 != 0 }
 
   /// Brings the counter up to now: each time it passes 0 it is loaded again.
@@ -71,8 +70,7 @@ public final class CMSDKTimer: Device {
     context.cancel(token: 0)
     guard isRunning, state.control & 8 != 0, state.value != 0 || state.reload != 0 else { return }
     let zero = state.value != 0 ? UInt64(state.value) : UInt64(state.reload) + 1
-    context.schedule(
-      at: VirtualClock.nanoseconds(ticks: state.since &+ zero, frequency: frequency), token: 0)
+    context.schedule(at: input.time(of: state.since &+ zero), token: 0)
   }
 
   public func event(_ token: UInt64) {

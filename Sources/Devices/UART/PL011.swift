@@ -32,8 +32,8 @@ public final class PL011: CharacterDevice {
   public let context: DeviceContext
   public var state = State()
   private let isStellaris: Bool
-  /// UARTCLK in Hz.
-  private let frequency: UInt64
+  /// UARTCLK
+  private let input: ClockSignal
   private var unimplemented = UnimplementedLog()
   public let registers = [
     RegisterMap([
@@ -54,9 +54,10 @@ public final class PL011: CharacterDevice {
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
-    let clock = context.node.cells("clocks")?.first.flatMap { context.node.node(phandle: $0) }
-    frequency = UInt64(
-      max(1, context.node.u32("clock-frequency") ?? clock?.u32("clock-frequency") ?? 24_000_000))
+    let own = context.node.u64("clock-frequency")
+    input =
+      own == nil && context.node.has("clocks")
+      ? context.clockInput : ClockSignal(context.clock, frequency: min(max(1, own ?? 24_000_000), 1 << 32))
     isStellaris = context.node.compatible.contains("ti,stellaris-uart")
   }
 
@@ -156,7 +157,7 @@ public final class PL011: CharacterDevice {
   /// Nanoseconds of a bit: 16 clocks times the divisor, of which the lower six bits are a fraction.
   private var bitTime: UInt64 {
     let divisor = UInt64(state.integerDivisor) << 6 | UInt64(state.fractionalDivisor)
-    return max(1, 16 * divisor * 1_000_000_000 / (64 * frequency))
+    return max(1, 16 * divisor * 1_000_000_000 / (64 * max(1, input.frequency)))
   }
 
   public func event(_ token: UInt64) {

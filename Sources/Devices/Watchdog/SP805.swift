@@ -25,15 +25,16 @@ public final class SP805: BankDevice {
   public var state = State(bank: RegisterBank(SP805.map))
   public let registers = [SP805.map]
   var unimplemented = UnimplementedLog()
-  private let frequency: UInt64
+  private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
     self.context = context
-    frequency = context.clockFrequency
+    input = context.clockInput
+    input.listen(self) { $0.schedule() }
   }
 
-  private var now: UInt64 { context.clock.ticks(frequency: frequency) }
+  private var now: UInt64 { input.ticks }
 
   private func catchUp() {
     guard state.counter.advance(to: now) else { return }
@@ -45,7 +46,7 @@ public final class SP805: BankDevice {
     context.interrupts.first?.line.set(state.isPending && bank[0x008].has(0))
     context.cancel(token: 0)
     guard let next = state.counter.nextZero else { return }
-    context.schedule(at: VirtualClock.nanoseconds(ticks: next, frequency: frequency), token: 0)
+    context.schedule(at: input.time(of: next), token: 0)
   }
 
   public func event(_ token: UInt64) {
@@ -83,13 +84,5 @@ public final class SP805: BankDevice {
     context.cancel(token: 0)
     state = State(bank: RegisterBank(Self.map))
     context.interrupts.first?.line.set(false)
-  }
-}
-
-extension DeviceContext {
-  /// The clock a node's `clocks` gives it, else the CPU's, in Hz.
-  var clockFrequency: UInt64 {
-    let own = node.u32("clocks").flatMap { node.node(phandle: $0)?.u64("clock-frequency") }
-    return max(1, own ?? node.node(path: "/cpus/cpu@0")?.u64("clock-frequency") ?? 25_000_000)
   }
 }
