@@ -27,6 +27,8 @@ public protocol Device: MMIOTarget, SendableMetatype {
   func memory(region: Int) -> RAMRegion?
   /// Bytes of the blocks that such memory is erased by, if it is flash memory; it starts with a whole block.
   func eraseBlockSize(region: Int) -> UInt64?
+  /// What a person would see of it, such as a display's picture, as lines of text for `info device`.
+  var view: [String] { get }
   /// Back to the state after power-on, but for what outlives a reset of this cause; interrupt lines and events likewise.
   /// Memory keeps its contents.
   func reset(_ cause: ResetCause)
@@ -49,6 +51,9 @@ public protocol CharacterDevice: Device {
 extension CharacterDevice {
   public func drain() {}
 }
+
+/// A device with a slot for a ``Medium``.
+public protocol StorageDevice: Device {}
 
 /// A device that a devicetree node describes wrongly.
 public enum DeviceError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -74,6 +79,7 @@ extension Device {
   public func memory(region: Int) -> RAMRegion? { nil }
   public func eraseBlockSize(region: Int) -> UInt64? { nil }
   public func event(_ token: UInt64) {}
+  public var view: [String] { [] }
 
   public func saveState() throws(SnapshotError) -> [UInt8] { try encodeSnapshot(state) }
   public func restoreState(_ bytes: [UInt8]) throws(SnapshotError) {

@@ -65,6 +65,20 @@ public protocol CharacterBackend: AnyObject {
   func write(_ bytes: [UInt8])
 }
 
+/// What is in a slot for storage: memory that an image file was copied into. The file itself is never written.
+public struct Medium {
+  /// Media have whole units of so many bytes; what the file leaves of the last one is zero.
+  public static let unit = 512 << 10
+
+  public let memory: RAMRegion
+  public let isReadOnly: Bool
+
+  public init(_ memory: RAMRegion, isReadOnly: Bool) {
+    self.memory = memory
+    self.isReadOnly = isReadOnly
+  }
+}
+
 /// What devices may ask of the machine.
 public protocol MachineControl: AnyObject {
   /// The guest switched itself off. `exitCode` 0 means success.
@@ -152,6 +166,8 @@ public struct DeviceContext {
   public let control: any MachineControl
   /// Where characters go; nil for a device that is connected to nothing.
   public let characters: (any CharacterBackend)?
+  /// What is in the device's slot; nil if that is empty.
+  public let medium: Medium?
   /// The board's other devices.
   public let directory: DeviceDirectory
   /// The board's clocks.
@@ -163,7 +179,7 @@ public struct DeviceContext {
   public init(
     id: Int, node: any NodeView, interrupts: [InterruptOutput] = [], clock: VirtualClock, events: EventQueue,
     space: AddressSpace, control: any MachineControl, characters: (any CharacterBackend)? = nil,
-    directory: DeviceDirectory = DeviceDirectory(), clocks: ClockTree? = nil,
+    medium: Medium? = nil, directory: DeviceDirectory = DeviceDirectory(), clocks: ClockTree? = nil,
     registerName: @escaping (_ address: UInt64, _ written: UInt64?) -> String? = { _, _ in nil },
     log: @escaping (LogCategory, String) -> Void = { _, _ in }
   ) {
@@ -175,6 +191,7 @@ public struct DeviceContext {
     self.space = space
     self.control = control
     self.characters = characters
+    self.medium = medium
     self.directory = directory
     self.clocks = clocks ?? ClockTree(clock)
     self.registerName = registerName

@@ -57,6 +57,7 @@ struct BoardBuilder {
     if let names, let path = configuration.svd { notes += names.notes(path) }
     if let count = configuration.cpuCount { try setCPUCount(count) }
     if let size = configuration.memorySize { try setMemorySize(size) }
+    if let size = configuration.flashSize { try setFlashSize(size) }
     try placeAtSymbols()
   }
 
@@ -69,12 +70,32 @@ struct BoardBuilder {
     guard size > 0, size % UInt64(pageSize) == 0 else {
       throw MachineError.badInput("\(size) bytes of memory; choose a multiple of 4096 above 0 with -m")
     }
-    guard size <= Self.largestMemory, size >> 32 == 0 || tree.rootCells(size, "#size-cells", 1).count == 2 else {
+    guard let path = tree.mainMemoryPath else { return }
+    guard size <= Self.largestMemory else {
       throw MachineError.badInput(
         "\(size) bytes of memory are too many for board \(configuration.board); choose a smaller -m")
     }
-    try tree.setMemorySize(size)
+    do throws(DevicetreeError) { try tree.setSize(of: path, size) } catch {
+      throw MachineError.badInput(
+        "\(size) bytes of memory are too many for board \(configuration.board); choose a smaller -m")
+    }
   }
+
+  private mutating func setFlashSize(_ size: UInt64) throws {
+    guard let path = tree.flashPath else {
+      throw MachineError.badInput("board \(configuration.board): it has no flash memory that flash-size could set")
+    }
+    let block = tree[path]?.u32("erase-block-size").map { UInt64($0) } ?? 1
+    guard size > 0, size <= Self.largestFlash, block > 0, size % block == 0 else {
+      throw MachineError.badInput(
+        "\(size) bytes of flash memory are not whole blocks of \(block) up to \(Self.largestFlash) bytes; choose"
+          + " another flash-size")
+    }
+    try tree.setSize(of: path, size)
+  }
+
+  /// In bytes: 256 MiB.
+  private static let largestFlash: UInt64 = 1 << 28
 
   /// In bytes: 1 TiB.
   private static let largestMemory: UInt64 = 1 << 40
@@ -178,7 +199,11 @@ struct BoardBuilder {
         }
         let name = index == 0 ? "ram" : "ram\(index)"
         let memory = try RAMRegion(name: name, size: Int(range.size))
-        try space.map(name, at: range.base, size: range.size, .ram(memory, offset: 0))
+        // Where address lines are left open, a memory answers at further addresses.
+        let aliases = index == 0 ? tree[path]?.cells("martlet,aliases") ?? [] : []
+        for base in [range.base] + aliases.map(UInt64.init) {
+          try space.map(name, at: base, size: range.size, .ram(memory, offset: 0))
+        }
         memories.append(memory)
       }
     }

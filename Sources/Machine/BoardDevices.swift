@@ -13,6 +13,7 @@ extension BoardBuilder {
   ) throws -> [(path: String, device: any Device)] {
     var devices: [(path: String, device: any Device)] = []
     var left = backends[...]
+    var drives = configuration.drives[...]
     for (path, model) in try chosenModels() {
       guard let node = tree[path], let view = try TreeView(tree, path) else { continue }
       // One model serves all the nodes at an address.
@@ -28,10 +29,12 @@ extension BoardBuilder {
         return InterruptOutput(line: line, controller: specifier.controller, cells: specifier.cells)
       }
       let takesCharacters = model is any CharacterDevice.Type
+      let drive = model is any StorageDevice.Type ? drives.popFirst() : nil
       let context = DeviceContext(
         id: devices.count, node: view, interrupts: outputs, clock: clock, events: events, space: space,
-        control: control, characters: takesCharacters ? left.popFirst() : nil, directory: directory,
-        clocks: clocks, registerName: { [names] address, value in names?.label(address, written: value) },
+        control: control, characters: takesCharacters ? left.popFirst() : nil,
+        medium: try drive.map { try Medium($0) }, directory: directory, clocks: clocks,
+        registerName: { [names] address, value in names?.label(address, written: value) },
         log: { [log] category, text in log(category == .guestError ? .guestErrors : .unimp, text) })
       let device = try model.init(context: context)
       directory[path] = device
@@ -50,6 +53,12 @@ extension BoardBuilder {
         }
       }
       devices.append((path, device))
+    }
+    if let drive = drives.first {
+      let count = configuration.drives.count - drives.count
+      throw MachineError.badInput(
+        "\(drive.path): board \(configuration.board) has \(count == 0 ? "no slot" : "only \(count) slots") for it; drop the"
+          + " -drive, or choose a board with a slot for an SD card, such as lm3s6965evb")
     }
     return devices
   }

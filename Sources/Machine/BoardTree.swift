@@ -57,11 +57,28 @@ extension Devicetree {
     }
   }
 
-  /// Gives the first memory node `size` bytes.
-  mutating func setMemorySize(_ size: UInt64) throws(DevicetreeError) {
-    guard let path = memoryPaths.first, let range = try regions(of: path).first else { return }
-    let reg = rootCells(range.base, "#address-cells", 2) + rootCells(size, "#size-cells", 1)
-    try update(path) { $0.set("reg", .cells(reg)) }
+  /// The memory that `-m` sizes: what `/chosen/martlet,main-memory` refers to, or the first.
+  var mainMemoryPath: String? {
+    self["/chosen"]?.u32("martlet,main-memory").flatMap { path(phandle: $0) } ?? memoryPaths.first
+  }
+
+  /// The microcontroller's flash memory: what `/chosen/zephyr,flash` refers to, or the first.
+  var flashPath: String? {
+    let flashes = paths.filter { self[$0].map { $0.isEnabled && $0.compatible.contains("soc-nv-flash") } ?? false }
+    let chosen = self["/chosen"]?.u32("zephyr,flash").flatMap { path(phandle: $0) }
+    return flashes.first { $0 == chosen } ?? flashes.first
+  }
+
+  /// Gives a node one region of `size` bytes where its first one is.
+  mutating func setSize(of path: String, _ size: UInt64) throws(DevicetreeError) {
+    let parent = path.lastIndex(of: "/").flatMap { self[$0 == path.startIndex ? "/" : String(path[..<$0])] }
+    let addressCells = Int(parent?.u32("#address-cells") ?? 2)
+    let sizeCells = Int(parent?.u32("#size-cells") ?? 1)
+    guard let reg = self[path]?.cells("reg"), addressCells <= 2, sizeCells == 2 || sizeCells == 1 && size >> 32 == 0,
+      reg.count >= addressCells + sizeCells
+    else { throw .property(node: path, property: "reg", reason: "has no room for a size of \(size) bytes") }
+    let cells = [UInt32(size >> 32), UInt32(truncatingIfNeeded: size)].suffix(sizeCells)
+    try update(path) { $0.set("reg", .cells(Array(reg.prefix(addressCells)) + cells)) }
   }
 
   /// A number as the root's children write it in `reg`: in as many cells (one or two) as this property of the root says.

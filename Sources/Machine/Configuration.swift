@@ -83,12 +83,16 @@ public struct MachineConfiguration: Sendable {
   public var cpuModel: String?
   public var cpuCount: Int?
   public var memorySize: UInt64?
+  /// Bytes of the microcontroller's flash memory.
+  public var flashSize: UInt64?
   /// Firmware, run first in the most privileged mode; nil or `none` starts the kernel instead.
   public var bios: String?
   public var kernel: String?
   public var initrd: String?
   public var bootArguments: String?
   public var loads: [ImageFile] = []
+  /// Media for the board's slots, in the order of their nodes.
+  public var drives: [DriveFile] = []
   /// A word of ``Registry/hosts``.
   public var host: String?
   public var engine = EngineOptions()

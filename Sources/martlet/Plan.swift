@@ -49,13 +49,11 @@ struct Plan {
 
   private static func board(_ options: Options) throws(Failure) -> String {
     if let tree = options.dtb { return try readable(tree, of: "-dtb") }
-    guard let machine = options.machine.map(MachineName.board) else {
+    guard let text = options.machine else {
       throw .usage("no board is chosen; add '-M virt', see '-M help' for the others")
     }
-    let words = machine.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    guard words.count == 1 else {
-      throw .usage("-M: '\(words[1])' is not implemented; boards are changed in their devicetree")
-    }
+    let words = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    let machine = MachineName.board(words[0])
     if machine.contains("/") || machine.hasSuffix(".dts") || machine.hasSuffix(".dtb") {
       return try readable(machine, of: "-M")
     }
@@ -67,6 +65,18 @@ struct Plan {
           + " a .dts or .dtb")
     }
     return path
+  }
+
+  /// Takes the properties behind the board's name.
+  private mutating func setBoardProperties(_ options: Options) throws(Failure) {
+    for word in (options.machine ?? "").split(separator: ",", omittingEmptySubsequences: false).dropFirst() {
+      guard word.hasPrefix("flash-size=") else {
+        throw .usage(
+          "-M: '\(word)' is not implemented; there is flash-size=SIZE, and -m for the memory; the rest of a board is"
+            + " changed in its devicetree")
+      }
+      configuration.flashSize = try Value.size(String(word.dropFirst(11)), of: "-M flash-size")
+    }
   }
 
   /// The path, if the file can be read.
@@ -85,6 +95,7 @@ struct Plan {
 
   private mutating func setMachine(_ options: Options) throws(Failure) {
     configuration.cpuModel = if let cpu = options.cpu { try CPUName.model(cpu) } else { nil }
+    try setBoardProperties(options)
     if let text = options.smp { configuration.cpuCount = try Value.cpuCount(text) }
     if let text = options.memory { configuration.memorySize = try Value.size(text, of: "-m") }
     configuration.bios = options.bios.flatMap { $0 == "none" || $0 == "default" ? nil : $0 }
@@ -92,6 +103,9 @@ struct Plan {
     configuration.initrd = options.initrd
     configuration.bootArguments = options.append
     for text in options.device { configuration.loads.append(try Value.loader(text)) }
+    for text in options.drive { configuration.drives.append(try Value.drive(text)) }
+    configuration.drives += options.sd.map { DriveFile(path: $0) }
+    for drive in configuration.drives { _ = try Self.readable(drive.path, of: "-drive") }
     for (flag, path) in [("-bios", configuration.bios), ("-kernel", options.kernel), ("-initrd", options.initrd)] {
       if let path { _ = try Self.readable(path, of: flag) }
     }
@@ -279,6 +293,7 @@ struct Plan {
     add("cpu", set.cpuModel)
     add("smp", set.cpuCount)
     add("memory", set.memorySize)
+    add("flash", set.flashSize)
     add("bios", set.bios)
     add("kernel", set.kernel)
     add("initrd", set.initrd)
@@ -287,6 +302,7 @@ struct Plan {
       let address = file.address.map { " at 0x" + String($0, radix: 16) } ?? ""
       lines.append("load \(file.path)\(address)\(file.forceRaw ? " raw" : "")\(file.setsEntry ? " entry" : "")")
     }
+    for drive in set.drives { lines.append("drive \(drive.path)\(drive.isReadOnly ? " read-only" : "")") }
     for port in serial { lines.append("serial \(port)") }
     add("monitor", monitor)
     add("gdb", gdb)

@@ -136,4 +136,17 @@ import Testing
     system.reset(.pin)
     #expect(bench.clocks.cpu.frequency == 12_000_000)
   }
+
+  /// From the crystal that RCC names, the PLL makes 400 MHz.
+  @Test(arguments: [(0x0, 400, 0), (0x4, 112, 0), (0x6, 100, 0), (0xB, 200, 2), (0xE, 50, 0), (0xF, 49, 0)])
+  func theStellarisTellsHowItsPLLIsSet(crystal: UInt64, factor: UInt64, divisor: UInt64) throws {
+    let control = try StellarisSystemControl(context: bench.context(FakeNode()))
+    #expect(control.read(0x060) == 0x078E_3AD1 && control.read(0x070) == 0x0780_2810)
+    #expect(control.read(0x064) == 200 << 5 | 2, "6 MHz after reset")
+    control.write(0x060, crystal << 6)
+    #expect(control.read(0x064) == factor << 5 | divisor)
+    #expect(control.read(0x050) == 0x40 && control.read(0x058) == 0)
+    control.write(0x054, 0x40)
+    #expect(control.read(0x058) == 0x40)
+  }
 }

@@ -12,8 +12,9 @@ struct FakeNode: NodeView {
   var names: [String: [String]] = [:]
   /// The paths that phandles lead to.
   var phandles: [UInt32: String] = [:]
+  var flags: Set<String> = []
 
-  func has(_ property: String) -> Bool { values[property] != nil }
+  func has(_ property: String) -> Bool { values[property] != nil || flags.contains(property) }
   func cells(_ property: String) -> [UInt32]? { values[property] }
   func strings(_ property: String) -> [String]? { nil }
   func node(path: String) -> (any NodeView)? {

@@ -58,10 +58,14 @@ public final class FlashMemory: Device {
       var bounds = [0]
       for pair in stride(from: 0, to: cells.count - 1, by: 2) {
         guard cells[pair] <= 4096 else { break }
-        for _ in 0..<cells[pair] { bounds.append(bounds[bounds.count - 1] + Int(cells[pair + 1])) }
+        // A smaller chip of the family has the first of the sectors.
+        for _ in 0..<cells[pair] where bounds[bounds.count - 1] < size {
+          bounds.append(bounds[bounds.count - 1] + Int(cells[pair + 1]))
+        }
       }
       guard cells.count % 2 == 0, bounds.last == size, zip(bounds, bounds.dropFirst()).allSatisfy(<) else {
-        throw .badProperty(device: node.name, property: "martlet,sectors", reason: "does not fill the memory")
+        throw .badProperty(
+          device: node.name, property: "martlet,sectors", reason: "does not fill \(size) bytes with sectors")
       }
       return bounds
     }

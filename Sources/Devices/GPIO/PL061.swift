@@ -5,7 +5,7 @@
 import Bits
 import Bus
 
-public final class PL061: BankDevice {
+public final class PL061: BankDevice, PinController {
   public static var compatible: [String] { ["arm,pl061", "ti,stellaris-gpio"] }
 
   public struct State: BankState, Codable, Sendable, Equatable {
@@ -31,6 +31,7 @@ public final class PL061: BankDevice {
   public let registers = [PL061.map]
   var unimplemented = UnimplementedLog()
   private let pulledUp: UInt32
+  private lazy var followers = PinFollowers(context.directory)
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
@@ -41,6 +42,11 @@ public final class PL061: BankDevice {
   private var levels: UInt32 {
     let direction = bank[0x400]
     return (state.output & direction | (pulledUp | bank[0x510]) & ~direction) & 0xFF
+  }
+
+  /// AFSEL gives pins to the chip's peripherals.
+  func level(ofPin number: Int) -> Bool? {
+    (0..<8).contains(number) && !bank[0x420].has(number) ? levels.has(number) : nil
   }
 
   private var raw: UInt32 { state.edges & ~bank[0x404] | ~(levels ^ bank[0x40C]) & bank[0x404] }
@@ -56,7 +62,7 @@ public final class PL061: BankDevice {
   }
 
   func store(_ value: UInt32, at offset: UInt64) {
-    let before = levels
+    let (before, owners) = (levels, bank[0x420])
     switch offset {
     case 0..<0x400:
       let mask = UInt32(offset) >> 2
@@ -67,6 +73,7 @@ public final class PL061: BankDevice {
     let changes = before ^ levels
     state.edges |= changes & (bank[0x408] | ~(levels ^ bank[0x40C]))
     updateInterrupt()
+    if changes != 0 || bank[0x420] != owners { followers.pinsChanged() }
   }
 
   private func updateInterrupt() { context.interrupts.first?.line.set(raw & bank[0x410] != 0) }
@@ -74,5 +81,6 @@ public final class PL061: BankDevice {
   public func reset(_ cause: ResetCause) {
     state = State(bank: RegisterBank(Self.map))
     updateInterrupt()
+    followers.pinsChanged()
   }
 }

@@ -161,7 +161,9 @@ public final class NordicADC: NordicPeripheral {
   }
 }
 
-/// Factory information, and other read-only memory: words that the board gives as `martlet,contents = <offset value>, …`; the rest is erased flash.
+/// Factory information, and other read-only memory: words that the board gives as `martlet,contents = <offset value>, …`,
+/// and numbers in them that tell the size of a memory, as `martlet,sizes = <offset &memory unit bit width>, …` (the size in
+/// units of so many bytes, in `width` bits from `bit` on). The rest is erased flash.
 public final class NordicFICR: Device {
   public static var compatible: [String] { ["nordic,nrf-ficr", "martlet,read-only-words"] }
 
@@ -178,8 +180,22 @@ public final class NordicFICR: Device {
         device: context.node.name, property: "martlet,contents", reason: "not pairs of offset and word")
     }
     self.context = context
-    words = Dictionary(
+    var words = Dictionary(
       stride(from: 0, to: cells.count, by: 2).map { (UInt64(cells[$0]), cells[$0 + 1]) }, uniquingKeysWith: { $1 })
+    let sizes = context.node.cells("martlet,sizes") ?? []
+    for entry in stride(from: 0, to: sizes.count, by: 5) {
+      guard sizes.count - entry >= 5, let memory = context.node.node(phandle: sizes[entry + 1])?.regions.first,
+        sizes[entry + 2] > 0, sizes[entry + 3] < 32, (1...32).contains(sizes[entry + 4])
+      else {
+        throw .badProperty(
+          device: context.node.name, property: "martlet,sizes", reason: "not offset, memory, unit, bit and width")
+      }
+      let bits = Int(sizes[entry + 3])..<Int(min(sizes[entry + 3] + sizes[entry + 4], 32))
+      let word = UInt64(words[UInt64(sizes[entry]), default: .max])
+      let number = memory.size / UInt64(sizes[entry + 2])
+      words[UInt64(sizes[entry])] = UInt32(truncatingIfNeeded: word.replacingBits(bits, with: number))
+    }
+    self.words = words
   }
 
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {

@@ -10,21 +10,8 @@ public enum HostFile {
   /// The contents of a regular file.
   /// - Throws: ``MachineError/badInput(_:)`` naming the file and the host's reason.
   public static func read(_ path: String) throws(MachineError) -> [UInt8] {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else {
-      let hint = errno == ENOENT ? "; check the path" : ""
-      throw .badInput("\(path): \(reason(errno))\(hint)")
-    }
+    let (descriptor, size) = try openRegular(path, maximum: maximumSize)
     defer { close(descriptor) }
-    var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0 else { throw .badInput("\(path): \(reason(errno))") }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw .badInput("\(path): not a regular file; copy what it holds into a file and give that")
-    }
-    guard status.st_size <= maximumSize else {
-      throw .badInput("\(path): \(status.st_size) bytes are more than the \(maximumSize) an image may have")
-    }
-    let size = Int(status.st_size)
     var failure: Int32 = 0
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
       count = 0
@@ -38,6 +25,31 @@ public enum HostFile {
     }
     guard failure == 0 else { throw .badInput("\(path): \(reason(failure))") }
     return bytes
+  }
+
+  /// Opens a regular file of at most `maximum` bytes for reading; the caller closes it.
+  static func openRegular(_ path: String, maximum: Int) throws(MachineError) -> (descriptor: Int32, size: Int) {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
+      let hint = errno == ENOENT ? "; check the path" : ""
+      throw .badInput("\(path): \(reason(errno))\(hint)")
+    }
+    var status = stat()
+    let problem: String? =
+      if unsafe fstat(descriptor, &status) != 0 {
+        reason(errno)
+      } else if status.st_mode & S_IFMT != S_IFREG {
+        "not a regular file; copy what it holds into a file and give that"
+      } else if status.st_size > maximum {
+        "\(status.st_size) bytes are more than the \(maximum) an image may have"
+      } else {
+        nil
+      }
+    if let problem {
+      close(descriptor)
+      throw .badInput("\(path): \(problem)")
+    }
+    return (descriptor, Int(status.st_size))
   }
 
   /// The host's words for an error number.

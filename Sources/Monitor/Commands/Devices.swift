@@ -65,14 +65,16 @@ private struct DeviceView {
       device.registers.isEmpty ? namedRows : device.registers.indices.flatMap { self.rows(region: $0, all: all) }
     let width = rows.map(\.name.count).max() ?? 0
     let offsetWidth = rows.map { $0.offset.hex0x(digits: 2).count }.max() ?? 0
+    let view = all ? device.view : []
     let lines =
-      Listing.fields(fields).textLines
+      Listing.fields(fields).textLines + view
       + rows.map { row in
         let text = row.value?.hex0x(digits: 2 * row.register.width) ?? "(reading has a side effect)"
         return trimmed(
           "  +" + padded(row.offset.hex0x(digits: 2), offsetWidth) + "  " + padded(row.name, width) + "  " + text + "  "
             + fieldText(row))
       }
+    if !view.isEmpty { fields.append(Field("view", .list(view.map(Value.text)))) }
     fields.append(
       Field(
         "registers",

@@ -12,7 +12,7 @@ struct FlagWord {
       "display", "semihosting-config", "icount", "accel", "name", "net", "nic", "vga", "parallel", "host", "timeout",
       "expect", "interrupts", "realtime", "no-pass", "tiers", "record", "replay", "monitor-script", "end-script",
       "jitdump",
-      "max-instructions", "itm", "svd", "export-svd", "pidfile", "chardev", "mon", "rtc", "M", "d", "D",
+      "max-instructions", "itm", "svd", "export-svd", "pidfile", "drive", "sd", "chardev", "mon", "rtc", "M", "d", "D",
     ].map { FlagWord(word: $0, takesValue: true) }
     + [
       "nographic", "semihosting", "no-reboot", "nodefaults", "no-user-config", "exit-code-from-guest", "count-blocks",

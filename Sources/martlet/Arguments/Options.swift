@@ -41,6 +41,15 @@ struct Options: ParsableCommand {
   @Option(parsing: .unconditionalSingleValue, help: "loader,file=F[,addr=A][,cpu-num=N][,force-raw=on]: load a file.")
   var device: [String] = []
 
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: """
+      if=sd,file=F[,readonly=on]: the image of an SD card. What the guest writes stays in memory; F is never changed.
+      """)
+  var drive: [String] = []
+  @Option(parsing: .unconditionalSingleValue, help: "Same as -drive if=sd,file=….")
+  var sd: [String] = []
+
   @Flag(name: .customShort("s"), help: "Same as -gdb tcp::1234.")
   var gdbShort = false
   @Flag(name: .customShort("S"), help: "Do not start the guest: wait for GDB or the monitor.")

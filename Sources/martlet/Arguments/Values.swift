@@ -224,6 +224,34 @@ enum Value {
     return file
   }
 
+  /// `if=sd,file=F,format=raw,readonly=on,snapshot=on`
+  static func drive(_ text: String) throws(Failure) -> DriveFile {
+    var drive = DriveFile(path: "")
+    var interface: Substring?
+    for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let value = parts.count > 1 ? parts[1] : ""
+      switch parts[0] {
+      case "if": interface = value
+      case "file": drive.path = String(value)
+      case "readonly", "read-only": drive.isReadOnly = try isOn(value, of: "-drive readonly")
+      case "format" where value == "raw", "media" where value == "disk", "index" where value == "0", "id", "cache":
+        break
+      case "snapshot":
+        guard try isOn(value, of: "-drive snapshot") else {
+          throw .usage("-drive: snapshot=off is not implemented: what the guest writes stays in memory")
+        }
+      default:
+        throw .usage("-drive: '\(word)' is not implemented; there are: if=sd, file, format=raw, readonly, snapshot=on")
+      }
+    }
+    guard interface == "sd" else {
+      throw .usage("-drive: '\(interface.map { "if=\($0)" } ?? text)' is not implemented; there are SD cards: if=sd")
+    }
+    guard !drive.path.isEmpty else { throw .usage("-drive: file=… is missing; write if=sd,file=F") }
+    return drive
+  }
+
   static func isOn(_ text: Substring, of flag: String) throws(Failure) -> Bool {
     switch text {
     case "on", "yes", "true", "": return true

@@ -1,0 +1,139 @@
+/// System control of the Stellaris LM3S6965: identification, the system clock, resets, and what sleeps.
+///
+/// Source: LM3S6965 data sheet, chapter 5. The PLL is locked at once; the system clock is the CPU's and that of a node
+/// `/system-clock`, which trees have for it. The sizes in DC0 are those of the flash and the memory that
+/// `martlet,memories` refers to.
+import Bits
+import Bus
+
+public final class StellarisSystemControl: BankDevice {
+  public static var compatible: [String] { ["ti,stellaris-sysctl"] }
+
+  public struct State: BankState, Codable, Sendable, Equatable {
+    var bank: RegisterBank
+    /// How the system clock runs.
+    var clock = ClockPhase(frequency: 0)
+  }
+
+  private enum Offset {
+    static let masked: UInt64 = 0x058
+    static let clock: UInt64 = 0x060
+    static let pll: UInt64 = 0x064
+    static let secondClock: UInt64 = 0x070
+  }
+
+  /// RIS: the PLL is locked.
+  private static let locked: UInt32 = 1 << 6
+
+  private static func map(flash: UInt64, memory: UInt64) -> RegisterMap {
+    RegisterMap([
+      Register("DID0", 0x000, .readOnly, reset: 0x1001_0002), Register("DID1", 0x004, .readOnly, reset: 0x1073_402E),
+      // In units of 256 bytes and 2 KiB, less one.
+      Register("DC0", 0x008, .readOnly, reset: (memory >> 8 &- 1) << 16 & 0xFFFF_0000 | (flash >> 11 &- 1) & 0xFFFF),
+      Register("DC1", 0x010, .readOnly, reset: 0x0011_33FF), Register("DC2", 0x014, .readOnly, reset: 0x030F_5317),
+      Register("DC3", 0x018, .readOnly, reset: 0x0F0F_87FF), Register("DC4", 0x01C, .readOnly, reset: 0x5000_007F),
+      Register("PBORCTL", 0x030, reset: 0x7FFD), Register("LDOPCTL", 0x034), Register("SRCR", 0x040, count: 3),
+      Register("RIS", 0x050, .readOnly, reset: UInt64(locked)), Register("IMC", 0x054), Register("MISC", Offset.masked),
+      Register("RESC", 0x05C),
+      Register(
+        "RCC", Offset.clock, reset: 0x078E_3AD1,
+        [
+          .field("MOSCDIS", 0), .field("IOSCDIS", 1), .field("OSCSRC", 4..<6), .field("XTAL", 6..<10),
+          .field("BYPASS", 11), .field("PWRDN", 13), .field("PWMDIV", 17..<20), .field("USEPWMDIV", 20),
+          .field("USESYSDIV", 22), .field("SYSDIV", 23..<27), .field("ACG", 27),
+        ]),
+      Register("PLLCFG", Offset.pll, .readOnly, [.field("R", 0..<5), .field("F", 5..<14)]),
+      Register(
+        "RCC2", Offset.secondClock, reset: 0x0780_2810,
+        [
+          .field("OSCSRC2", 4..<7), .field("BYPASS2", 11), .field("PWRDN2", 13), .field("SYSDIV2", 23..<29),
+          .field("USERCC2", 31),
+        ]),
+      Register("RCGC", 0x100, reset: 0x40, count: 3), Register("SCGC", 0x110, reset: 0x40, count: 3),
+      Register("DCGC", 0x120, reset: 0x40, count: 3), Register("DSLPCLKCFG", 0x144, reset: 0x0780_0000),
+    ])
+  }
+
+  public let context: DeviceContext
+  public var state: State
+  public let registers: [RegisterMap]
+  var unimplemented = UnimplementedLog()
+  private let signals: [ClockSignal]
+
+  public init(context: DeviceContext) throws(DeviceError) {
+    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    self.context = context
+    let sizes = (context.node.cells("martlet,memories") ?? []).map {
+      context.node.node(phandle: $0)?.regions.first?.size ?? 0
+    }
+    let map = Self.map(flash: sizes.first ?? 0x4_0000, memory: sizes.dropFirst().first ?? 0x1_0000)
+    registers = [map]
+    state = State(bank: RegisterBank(map))
+    signals = [context.clocks.cpu, context.clocks.signal("/system-clock")]
+    driveClock()
+  }
+
+  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
+    switch offset {
+    case Offset.masked: Self.locked & bank[0x054]
+    case Offset.pll: Self.pllConfiguration(crystal: Int(bank[Offset.clock].field(6, 4)))
+    default: bank[offset]
+    }
+  }
+
+  func store(_ value: UInt32, at offset: UInt64) {
+    // MISC is written to clear interrupts; the PLL's lock is no event that could be over.
+    if offset != Offset.masked { bank[offset] = value }
+    if offset == Offset.clock || offset == Offset.secondClock { driveClock() }
+  }
+
+  // MARK: The system clock
+
+  /// The frequencies of crystals, in Hz, by RCC's XTAL; smaller ones cannot drive the PLL.
+  private static let crystals: [UInt32] = [
+    1_000_000, 1_843_200, 2_000_000, 2_457_600, 3_579_545, 3_686_400, 4_000_000, 4_096_000, 4_915_200, 5_000_000,
+    5_120_000, 6_000_000, 6_144_000, 7_372_800, 8_000_000, 8_192_000,
+  ]
+
+  /// The PLL's F and R for a crystal: it multiplies by F and divides by R + 1, to come near 400 MHz. Only for 6 MHz is a
+  /// division needed.
+  private static func pllConfiguration(crystal: Int) -> UInt32 {
+    let frequency = crystals[crystal]
+    let divisor: UInt32 = frequency == 6_000_000 ? 3 : 1
+    let factor = (400_000_000 * divisor + frequency / 2) / frequency
+    return factor << 5 | divisor - 1
+  }
+
+  /// Hz (data sheet, figure 5-4): RCC2 stands in for some fields of RCC if it says so.
+  private var frequency: UInt64 {
+    let (first, second) = (bank[Offset.clock], bank[Offset.secondClock])
+    let isSecond = second.has(31)
+    let divider = UInt64(isSecond ? second.field(23, 6) : first.field(23, 4)) + 1
+    // The PLL's 400 MHz are halved before they are divided, always.
+    guard (isSecond ? second : first).has(11) else { return 200_000_000 / divider }
+    let oscillator: UInt64 =
+      switch isSecond ? second.field(4, 3) : first.field(4, 2) {
+      case 0: UInt64(Self.crystals[Int(first.field(6, 4))])
+      case 1: 12_000_000
+      case 2: 3_000_000
+      case 7: 32_768
+      default: 30_000
+      }
+    return max(1, oscillator / (first.has(22) ? divider : 1))
+  }
+
+  private func driveClock() {
+    for signal in signals { signal.drive(frequency) }
+    state.clock = signals[0].phase
+  }
+
+  public func restoreState(_ bytes: [UInt8]) throws(SnapshotError) {
+    state = try decodeSnapshot(State.self, from: bytes)
+    for signal in signals { signal.restore(state.clock) }
+  }
+
+  public func reset(_ cause: ResetCause) {
+    state = State(bank: RegisterBank(registers[0]))
+    driveClock()
+  }
+}
