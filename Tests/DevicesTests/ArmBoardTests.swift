@@ -149,4 +149,41 @@ import Testing
     control.write(0x054, 0x40)
     #expect(control.read(0x058) == 0x40)
   }
+
+  /// Power-on and the pin stand alone in RESC, other causes are added until software clears them.
+  @Test func theStellarisTellsWhyItWasReset() throws {
+    let control = try StellarisSystemControl(context: bench.context(FakeNode()))
+    #expect(control.read(0x05C) == 0b00010)
+    for (cause, expected) in [
+      (.software, 0b10010), (.watchdog, 0b11010), (.brownOut, 0b11110), (.pin, 0b00001), (.watchdog, 0b01001),
+      (.debugger, 0b00001), (.software, 0b10001), (.powerOn, 0b00010),
+    ] as [(ResetCause, UInt64)] {
+      control.write(0x060, 0x0780_0380)
+      control.reset(cause)
+      #expect(control.read(0x05C) == expected && control.read(0x060) == 0x078E_3AD1, "\(cause)")
+    }
+    control.write(0x05C, 0)
+    control.reset(.software)
+    #expect(control.read(0x05C) == 0b10000)
+  }
+
+  /// SRCR1 bit 4 is the SSI's; a bit that stays set resets once.
+  @Test func theStellarisResetsPeripherals() throws {
+    let control = try StellarisSystemControl(context: bench.context(FakeNode()))
+    var node = FakeNode(compatible: ["ti,stellaris-ssi"])
+    node.regions = [AddressRange(base: 0x4000_8000, size: 0x1000)]
+    let port = try PL022(context: bench.context(node))
+    try bench.space.map("spi", at: 0x4000_8000, size: 0x1000, .device(port, index: 0))
+    port.write(0x10, 12)
+    control.write(0x044, 1 << 3)
+    #expect(port.read(0x10) == 12)
+    control.write(0x044, 1 << 4)
+    #expect(port.read(0x10) == 0)
+    port.write(0x10, 12)
+    control.write(0x044, 1 << 4)
+    #expect(port.read(0x10) == 12)
+    control.write(0x044, 0)
+    control.write(0x044, 1 << 4)
+    #expect(port.read(0x10) == 0)
+  }
 }

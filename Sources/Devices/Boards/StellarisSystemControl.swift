@@ -16,10 +16,21 @@ public final class StellarisSystemControl: BankDevice {
   }
 
   private enum Offset {
+    static let peripheralResets: UInt64 = 0x040
     static let masked: UInt64 = 0x058
+    static let cause: UInt64 = 0x05C
     static let clock: UInt64 = 0x060
     static let pll: UInt64 = 0x064
     static let secondClock: UInt64 = 0x070
+  }
+
+  /// Bits of RESC.
+  private enum Cause {
+    static let external: UInt32 = 1
+    static let powerOn: UInt32 = 1 << 1
+    static let brownOut: UInt32 = 1 << 2
+    static let watchdog: UInt32 = 1 << 3
+    static let software: UInt32 = 1 << 4
   }
 
   /// RIS: the PLL is locked.
@@ -32,9 +43,12 @@ public final class StellarisSystemControl: BankDevice {
       Register("DC0", 0x008, .readOnly, reset: (memory >> 8 &- 1) << 16 & 0xFFFF_0000 | (flash >> 11 &- 1) & 0xFFFF),
       Register("DC1", 0x010, .readOnly, reset: 0x0011_33FF), Register("DC2", 0x014, .readOnly, reset: 0x030F_5317),
       Register("DC3", 0x018, .readOnly, reset: 0x0F0F_87FF), Register("DC4", 0x01C, .readOnly, reset: 0x5000_007F),
-      Register("PBORCTL", 0x030, reset: 0x7FFD), Register("LDOPCTL", 0x034), Register("SRCR", 0x040, count: 3),
+      Register("PBORCTL", 0x030, reset: 0x7FFD), Register("LDOPCTL", 0x034),
+      Register("SRCR", Offset.peripheralResets, count: 3),
       Register("RIS", 0x050, .readOnly, reset: UInt64(locked)), Register("IMC", 0x054), Register("MISC", Offset.masked),
-      Register("RESC", 0x05C),
+      Register(
+        "RESC", Offset.cause, reset: UInt64(Cause.powerOn),
+        [.field("EXT", 0), .field("POR", 1), .field("BOR", 2), .field("WDT", 3), .field("SW", 4), .field("LDO", 5)]),
       Register(
         "RCC", Offset.clock, reset: 0x078E_3AD1,
         [
@@ -82,9 +96,36 @@ public final class StellarisSystemControl: BankDevice {
   }
 
   func store(_ value: UInt32, at offset: UInt64) {
+    let old = bank[offset]
     // MISC is written to clear interrupts; the PLL's lock is no event that could be over.
     if offset != Offset.masked { bank[offset] = value }
     if offset == Offset.clock || offset == Offset.secondClock { driveClock() }
+    if (Offset.peripheralResets..<Offset.peripheralResets + 12).contains(offset) {
+      resetPeripherals(Int(offset - Offset.peripheralResets) / 4, value & ~old)
+    }
+  }
+
+  /// By SRCR register, the peripherals of its bits: the first bit, and the addresses of it and those that follow.
+  private static let peripherals: [[(bit: Int, addresses: [UInt64])]] = [
+    [(3, [0x4000_0000]), (16, [0x4003_8000]), (20, [0x4002_8000])],
+    [
+      (0, [0x4000_C000, 0x4000_D000, 0x4000_E000]), (4, [0x4000_8000]), (8, [0x4002_C000, 0x4002_D000]),
+      (12, [0x4002_0000]), (14, [0x4002_1000]), (16, [0x4003_0000, 0x4003_1000, 0x4003_2000, 0x4003_3000]),
+      (24, [0x4003_C000]),
+    ],
+    [
+      (0, [0x4000_4000, 0x4000_5000, 0x4000_6000, 0x4000_7000, 0x4002_4000, 0x4002_5000, 0x4002_6000]),
+      (28, [0x4004_8000]),
+    ],
+  ]
+
+  /// Resets those whose bits in an SRCR register have been set.
+  private func resetPeripherals(_ register: Int, _ bits: UInt32) {
+    for group in Self.peripherals[register] {
+      for (number, address) in group.addresses.enumerated() where bits.has(group.bit + number) {
+        (context.directory.device(at: address, in: context.space) as? any Device)?.reset(.controller)
+      }
+    }
   }
 
   // MARK: The system clock
@@ -132,8 +173,19 @@ public final class StellarisSystemControl: BankDevice {
     for signal in signals { signal.restore(state.clock) }
   }
 
+  /// RESC collects causes, but for power-on and the pin, which are alone in it.
   public func reset(_ cause: ResetCause) {
+    let before = bank[Offset.cause]
     state = State(bank: RegisterBank(registers[0]))
+    bank[Offset.cause] =
+      switch cause {
+      case .powerOn: Cause.powerOn
+      case .pin, .debugger: Cause.external
+      case .brownOut: before | Cause.brownOut
+      case .watchdog, .windowWatchdog: before | Cause.watchdog
+      case .software: before | Cause.software
+      case .lockUp, .controller: before
+      }
     driveClock()
   }
 }

@@ -21,15 +21,25 @@ public final class NordicClock: NordicPeripheral {
     var lowClock = ClockPhase(frequency: 0)
   }
 
-  /// Bits of RESETREAS.
-  enum Reason {
-    static let watchdog: UInt32 = 1 << 1
+  /// The bits of RESETREAS that resets set; without any it was the supply's.
+  private static func reason(_ cause: ResetCause) -> UInt32 {
+    switch cause {
+    case .pin, .debugger: 1
+    case .watchdog, .windowWatchdog: 1 << 1
+    case .software: 1 << 2
+    case .lockUp: 1 << 3
+    case .powerOn, .brownOut, .controller: 0
+    }
   }
+
+  /// RESET and GPREGRET of the nRF51, GPREGRET and GPREGRET2 of the nRF52.
+  private static let retained: [UInt64] = [0x51C, 0x520, 0x544]
 
   private static let held = RegisterMap([
     Register("POFCON", 0x510), Register("LFCLKSRC", 0x518), Register("GPREGRET", 0x51C, [.field("GPREGRET", 0..<8)]),
     Register("GPREGRET2", 0x520, [.field("GPREGRET", 0..<8)]), Register("RAMON", 0x524, reset: 3),
     Register("PERR0", 0x528), Register("RLENR0", 0x52C), Register("CTIV", 0x538),
+    Register("RESET", 0x544, [.field("RESET", 0)]),
     Register("XTALFREQ", 0x550, reset: 0xFF),
     Register("RAMONB", 0x554, reset: 3), Register("TRACECONFIG", 0x55C), Register("DCDCEN", 0x578),
     Register("DCDCEN0", 0x580), Register("PROTENSET0", 0x600), Register("PROTENSET1", 0x604),
@@ -62,7 +72,7 @@ public final class NordicClock: NordicPeripheral {
             Register("HFCLKSTAT", 0x40C, .readOnly), Register("LFCLKRUN", 0x414, .readOnly),
             Register("LFCLKSTAT", 0x418, .readOnly), Register("LFCLKSRCCOPY", 0x41C, .readOnly),
             Register("RAMSTATUS", 0x428, .readOnly), Register("USBREGSTATUS", 0x438, .readOnly),
-            Register("SYSTEMOFF", 0x500, .writeOnly), Register("RESET", 0x544),
+            Register("SYSTEMOFF", 0x500, .writeOnly),
             Register("MAINREGSTATUS", 0x640, .readOnly),
           ] + Self.held.registers)
     ]
@@ -107,7 +117,7 @@ public final class NordicClock: NordicPeripheral {
     case 0x418: state.lowRuns ? 0x1_0000 | state.lowSource : 0
     case 0x41C: state.lowSource
     case 0x428: 3
-    case 0x438, 0x500, 0x544, 0x640: 0
+    case 0x438, 0x500, 0x640: 0
     // RAM[n].POWERSET and POWERCLR beside RAM[n].POWER.
     case 0x900..<0x990 where offset & 15 == 4 || offset & 15 == 8: state.held[offset & ~15]
     default: Self.held.match(offset, isWrite: false) == nil ? nil : state.held[offset]
@@ -118,7 +128,6 @@ public final class NordicClock: NordicPeripheral {
     switch offset {
     case 0x400: state.resetReason &= ~value
     case 0x500: if value & 1 != 0 { context.control.powerOff(exitCode: 0) }
-    case 0x544: break
     case 0x900..<0x990 where offset & 15 == 4: state.held[offset & ~15] |= value
     case 0x900..<0x990 where offset & 15 == 8: state.held[offset & ~15] &= ~value
     default:
@@ -129,10 +138,10 @@ public final class NordicClock: NordicPeripheral {
   }
 
   public func reset(_ cause: ResetCause) {
-    // GPREGRET and RESETREAS outlive resets.
-    let (held, reason) = (state.held, state.resetReason | (cause == .watchdog ? Reason.watchdog : 0))
+    let isSupply = cause == .powerOn || cause == .brownOut
+    let (held, reason) = (state.held, isSupply ? 0 : state.resetReason | Self.reason(cause))
     state = State(held: RegisterBank(Self.held), resetReason: reason)
-    for offset: UInt64 in [0x51C, 0x520] { state.held[offset] = held[offset] }
+    if cause.leavesNordicRegisters { for offset in Self.retained { state.held[offset] = held[offset] } }
     driveClock()
     updateInterrupt()
   }
@@ -141,4 +150,10 @@ public final class NordicClock: NordicPeripheral {
 extension DeviceContext {
   /// LFCLK; it runs where no CLOCK starts and stops it.
   var lowFrequencyClock: ClockSignal { clocks.signal("nordic:lfclk", 32_768) }
+}
+
+extension ResetCause {
+  /// Whether the retained registers and the watchdog are left alone: by soft resets and those of a locked-up CPU
+  /// (nRF51 Series Reference Manual v3.0, section 12.1.5; nRF52840 Product Specification v1.7, section 5.3.7.7).
+  var leavesNordicRegisters: Bool { self == .software || self == .lockUp }
 }

@@ -1,7 +1,7 @@
 /// The watchdog of the nRF51 and nRF52.
 ///
 /// Source: nRF52840 Product Specification v1.7, section 6.36. It counts at 32.768 kHz, resets two cycles after its TIMEOUT
-/// event, and cannot be stopped. It pauses with virtual time, when a debugger halts the CPU; pausing in sleep is not modelled.
+/// event, and cannot be stopped; soft resets and those of a locked-up CPU leave it alone. It pauses with virtual time, when a debugger halts the CPU; pausing in sleep is not modelled.
 import Bus
 
 public final class NordicWatchdog: NordicPeripheral {
@@ -16,6 +16,10 @@ public final class NordicWatchdog: NordicPeripheral {
     var enabled: UInt32 = 1
     var served: UInt32 = 0
     var configuration: UInt32 = 1
+    /// The counter has run out: the reset is coming.
+    var isTimedOut = false
+    /// When the timeout or the reset is due, in nanoseconds of virtual time.
+    var due: UInt64 = 0
   }
 
   private static let key: UInt32 = 0x6E52_4635
@@ -48,14 +52,18 @@ public final class NordicWatchdog: NordicPeripheral {
 
   private func start() {
     state.served = 0
-    let time = VirtualClock.nanoseconds(ticks: UInt64(state.reload) + 1, frequency: 32_768)
-    context.schedule(at: context.clock.now + time, token: 0)
+    state.due = context.clock.now &+ VirtualClock.nanoseconds(ticks: UInt64(state.reload) + 1, frequency: 32_768)
+    schedule()
   }
+
+  private func schedule() { context.schedule(at: state.due, token: state.isTimedOut ? 1 : 0) }
 
   public func event(_ token: UInt64) {
     guard token == 0 else { return context.control.reset(.watchdog) }
+    state.isTimedOut = true
+    state.due = context.clock.now &+ 2 * Self.cycle
+    schedule()
     raise(0)
-    context.schedule(at: context.clock.now + 2 * Self.cycle, token: 1)
   }
 
   func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
@@ -81,7 +89,7 @@ public final class NordicWatchdog: NordicPeripheral {
       guard value == Self.key else { break }
       state.served |= 1 << UInt32((offset - 0x600) / 4)
       // After TIMEOUT nothing helps any more.
-      if state.isRunning, !hasHappened(0), state.enabled & ~state.served == 0 { start() }
+      if state.isRunning, !state.isTimedOut, state.enabled & ~state.served == 0 { start() }
     default: return false
     }
     return true
@@ -90,7 +98,8 @@ public final class NordicWatchdog: NordicPeripheral {
   public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
     context.cancel(token: 1)
-    state = State()
+    if !cause.leavesNordicRegisters { state = State() }
+    if state.isRunning { schedule() }
     updateInterrupt()
   }
 }
