@@ -58,6 +58,7 @@ struct BoardBuilder {
     if let count = configuration.cpuCount { try setCPUCount(count) }
     if let size = configuration.memorySize { try setMemorySize(size) }
     if let size = configuration.flashSize { try setFlashSize(size) }
+    if let bits = configuration.priorityBits { try setPriorityBits(bits) }
     try placeAtSymbols()
   }
 
@@ -92,6 +93,18 @@ struct BoardBuilder {
           + " another flash-size")
     }
     try tree.setSize(of: path, size)
+  }
+
+  private mutating func setPriorityBits(_ bits: UInt64) throws {
+    let property = "arm,num-irq-priority-bits"
+    guard let path = tree.paths.first(where: { tree[$0]?.has(property) ?? false }) else {
+      throw MachineError.badInput(
+        "board \(configuration.board): its interrupt controller has no irq-priority-bits that could be chosen")
+    }
+    guard (2...8).contains(bits) else {
+      throw MachineError.badInput("\(bits) bits of priority; choose 2 to 8 with irq-priority-bits")
+    }
+    try tree.update(path) { $0.set(property, .cells([UInt32(bits)])) }
   }
 
   /// In bytes: 256 MiB.

@@ -85,6 +85,8 @@ public struct MachineConfiguration: Sendable {
   public var memorySize: UInt64?
   /// Bytes of the microcontroller's flash memory.
   public var flashSize: UInt64?
+  /// Bits of priority that a microcontroller's interrupt controller has.
+  public var priorityBits: UInt64?
   /// Firmware, run first in the most privileged mode; nil or `none` starts the kernel instead.
   public var bios: String?
   public var kernel: String?

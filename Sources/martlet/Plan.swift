@@ -70,12 +70,16 @@ struct Plan {
   /// Takes the properties behind the board's name.
   private mutating func setBoardProperties(_ options: Options) throws(Failure) {
     for word in (options.machine ?? "").split(separator: ",", omittingEmptySubsequences: false).dropFirst() {
-      guard word.hasPrefix("flash-size=") else {
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let value = String(parts.count > 1 ? parts[1] : "")
+      switch parts[0] {
+      case "flash-size": configuration.flashSize = try Value.size(value, of: "-M flash-size")
+      case "irq-priority-bits": configuration.priorityBits = try Value.number(value, of: "-M irq-priority-bits")
+      default:
         throw .usage(
-          "-M: '\(word)' is not implemented; there is flash-size=SIZE, and -m for the memory; the rest of a board is"
-            + " changed in its devicetree")
+          "-M: '\(word)' is not implemented; there are flash-size=SIZE and irq-priority-bits=N, and -m for the memory;"
+            + " the rest of a board is changed in its devicetree")
       }
-      configuration.flashSize = try Value.size(String(word.dropFirst(11)), of: "-M flash-size")
     }
   }
 

@@ -4,7 +4,9 @@ import Testing
 
 @Suite(.enabled(if: Program.path != nil, Program.missing))
 struct ArgumentTests {
-  func dryRun(_ arguments: String...) throws -> [String] {
+  func dryRun(_ arguments: String...) throws -> [String] { try dryRun(arguments) }
+
+  func dryRun(_ arguments: [String]) throws -> [String] {
     let run = try Program.run(arguments + ["--dry-run"])
     #expect(run.code == 0, "\(run.errors)")
     return run.output.split(separator: "\n").map(String.init)
@@ -37,6 +39,13 @@ struct ArgumentTests {
     #expect(lines.contains("load /bin/sh at 0x80001000 raw entry"))
   }
 
+  @Test func boardsTakeDrivesAndSizes() throws {
+    let board = ["-M", "lm3s6965evb,flash-size=64K", "-m", "16K", "-kernel", "/bin/sh"]
+    let lines = try dryRun(board + ["-drive", "if=sd,format=raw,file=/bin/sh,readonly=on", "-sd", "/bin/ls"])
+    #expect(lines.contains("flash 65536") && lines.contains("memory 16384"))
+    #expect(lines.contains("drive /bin/sh read-only") && lines.contains("drive /bin/ls"))
+  }
+
   @Test(arguments: [
     (["-kernal", "x"], "unknown flag '-kernal'; did you mean '-kernel'?"),
     (["--semihostign"], "did you mean '-semihosting'?"),
@@ -50,6 +59,15 @@ struct ArgumentTests {
     (["-M", "virt"], "nothing to run"),
     (["-M", "virt", "-kernel", "/nonexistent"], "-kernel: /nonexistent: No such file"),
     (["-M", "virt", "-bios", "/bin/sh", "-m", "lots"], "-m: 'lots' is not a size"),
+    (["-M", "bbc_microbit,flash-size=lots", "-S"], "-M flash-size: 'lots' is not a size"),
+    (["-M", "virt,usb=on", "-bios", "/bin/sh"], "'usb=on' is not implemented; there are flash-size=SIZE and irq"),
+    (["-M", "mps2_an385,irq-priority-bits=9", "-S"], "9 bits of priority; choose 2 to 8"),
+    (["-M", "virt,irq-priority-bits=4", "-S"], "has no irq-priority-bits"),
+    (["-M", "virt", "-S", "-sd", "/bin/sh"], "has no slot for it"),
+    (["-M", "virt", "-S", "-drive", "if=pflash,file=/bin/sh"], "'if=pflash' is not implemented"),
+    (["-M", "virt", "-S", "-drive", "if=sd,file=/nonexistent"], "-drive: /nonexistent: No such file"),
+    (["-M", "virt", "-S", "-drive", "if=sd,file=/bin/sh,snapshot=off"], "what the guest writes stays in memory"),
+    (["-M", "virt", "-S", "-drive", "if=sd"], "file=… is missing"),
     (["-M", "virt", "-bios", "/bin/sh", "-smp", "0"], "0 CPUs"),
     (["-M", "virt", "-bios", "/bin/sh", "-d", "in_asn"], "no log item 'in_asn'; did you mean 'in_asm'?"),
     (["-M", "virt", "-bios", "/bin/sh", "-serial", "parallel:"], "'parallel:' is not understood"),

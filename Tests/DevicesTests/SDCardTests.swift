@@ -1,6 +1,7 @@
 // Tests of the SD card in SPI mode, command by command as the Physical Layer Specification has them.
 import Bus
 import Devices
+import TestSupport
 import Testing
 
 /// A card on an SPI bus whose chip select is pin 0.
@@ -191,5 +192,36 @@ private final class CardRig {
     }
     #expect(rig.memory?.bytes(at: 1022, count: 3) == [4, 4, 0] && rig.memory?.bytes(at: 1011, count: 1) == [3])
     #expect(throws: SnapshotError.self) { try rig.card.restoreState(Array(writing.dropLast())) }
+  }
+
+  /// Commands, data and tokens by chance: the card answers, and from a snapshot answers the same again.
+  @Test func noConversationConfusesTheCard() throws {
+    let rig = try CardRig()
+    let memory = try #require(rig.memory)
+    for seed: UInt64 in 0..<60 {
+      var random = SplitMix(seed: seed)
+      func piece() -> [UInt8] {
+        switch random.next() % 6 {
+        case 0, 1:
+          let number = [0, 1, 8, 9, 10, 12, 13, 16, 17, 18, 24, 25, 41, 55, 58, 59].randomElement(using: &random) ?? 0
+          let body =
+            [0x40 | UInt8(number)] + (0..<4).map { _ in UInt8(truncatingIfNeeded: random.next() & random.next()) }
+          return body + [SDRegisters.crc7(body) << 1 | 1]
+        case 2: return [[0xFE, 0xFC, 0xFD].randomElement(using: &random) ?? 0]
+        case 3: return [UInt8](repeating: UInt8(truncatingIfNeeded: random.next()), count: 514)
+        default: return [UInt8](repeating: 0xFF, count: Int(random.next() % 40))
+        }
+      }
+      rig.select(false)
+      if seed % 2 == 0 { rig.initialise() } else { rig.select(random.next() % 8 != 0) }
+      for _ in 0..<Int(random.next() % 20) { rig.rig.exchange(piece()) }
+      let (state, contents) = (try rig.card.saveState(), memory.bytes(at: 0, count: memory.size))
+      let rest = (0..<10).flatMap { _ in piece() }
+      let answer = rig.rig.exchange(rest)
+      let after = memory.digest()
+      try rig.card.restoreState(state)
+      memory.write(contents, at: 0)
+      #expect(rig.rig.exchange(rest) == answer && memory.digest() == after, "\(seed)")
+    }
   }
 }

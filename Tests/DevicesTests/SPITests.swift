@@ -11,9 +11,10 @@ final class SPIRig {
 
   init(_ chipSelects: [UInt32]) throws {
     pins = try PL061(context: bench.context(FakeNode(name: "pins"), id: 1))
-    var node = FakeNode(name: "spi", values: ["cs-gpios": chipSelects])
-    node.others = ["/cpus/cpu@0": ["clock-frequency": [12_000_000]]]
-    node.phandles = [7: "/pins"]
+    var node = FakeNode(name: "spi", values: ["cs-gpios": chipSelects, "clocks": [8]])
+    let oscillator = ["clock-frequency": [12_000_000 as UInt32]]
+    node.others = ["/oscillator": oscillator, "/cpus/cpu@0": oscillator]
+    node.phandles = [7: "/pins", 8: "/oscillator"]
     port = try PL022(context: bench.context(node, id: 2))
     bench.directory["/pins"] = pins
     bench.directory["/spi"] = port
@@ -157,6 +158,34 @@ private final class Echo: SPIPeripheral {
     rig.port.write(0x08, 0x1234)
     rig.bench.run(to: rig.bench.clock.now + 16_000, rig.port)
     #expect(first.state.bytes.suffix(2) == [0x12, 0x34] && rig.port.read(0x08) == 0xEDCB)
+  }
+
+  /// The nRF's master with EasyDMA, its chip select a pin; and without peripherals, where it hears itself.
+  @Test func transfersOfTheNRFReachPeripherals() throws {
+    let bench = Bench()
+    let ram = try RAMRegion(name: "ram", size: 0x1000)
+    try bench.space.map("ram", at: 0x2000_0000, size: 0x1000, .ram(ram, offset: 0))
+    let pins = try NordicGPIO(context: bench.context(FakeNode(name: "pins"), id: 1))
+    let node = FakeNode(name: "spi", values: ["cs-gpios": [7, 5, 1]], phandles: [7: "/pins"])
+    let master = try NordicSerialMaster(context: bench.context(node, id: 2))
+    let echo = Echo(context: bench.context(FakeNode(name: "echo", values: ["reg": [0]]), id: 3))
+    func transfer(_ master: NordicSerialMaster) -> [UInt8] {
+      ram.write([1, 2, 3, 0, 0, 0, 0, 0], at: 0)
+      for (offset, value) in [
+        (0x500, 7), (0x534, 0x2000_0004), (0x538, 4), (0x544, 0x2000_0000), (0x548, 3), (0x5C0, 0x99), (0x010, 1),
+      ] as [(UInt64, UInt64)] { master.write(offset, value) }
+      return ram.bytes(at: 4, count: 4)
+    }
+    #expect(transfer(try NordicSerialMaster(context: bench.context(node, id: 4))) == [1, 2, 3, 0x99])
+    bench.directory["/pins"] = pins
+    bench.directory["/spi"] = master
+    bench.directory["/spi/echo"] = echo
+    pins.write(0x08, 1 << 5)
+    pins.write(0x18, 1 << 5)
+    #expect(transfer(master) == [0xFF, 0xFF, 0xFF, 0xFF] && echo.state.bytes.isEmpty)
+    pins.write(0x0C, 1 << 5)
+    #expect(transfer(master) == [0xFE, 0xFD, 0xFC, 0x66] && echo.state.bytes == [1, 2, 3, 0x99])
+    #expect(master.read(0x53C) == 4 && master.read(0x54C) == 3)
   }
 
   /// A display of 4 rows whose pin 1 tells data from commands.

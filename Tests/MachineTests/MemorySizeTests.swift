@@ -98,6 +98,14 @@ import Testing
     #expect(refusal("bbc_microbit") { $0.drives = [DriveFile(path: "/dev/null")] }.contains("no slot"))
   }
 
+  /// QEMU's Cortex-M3 has 8 bits, which FreeRTOS's MPU demo counts on; the FPGA image's has 3.
+  @Test(arguments: [(nil, 0xE0), (8, 0xFF), (2, 0xC0)] as [(UInt64?, UInt64)])
+  func prioritiesHaveAsManyBitsAsWanted(bits: UInt64?, expected: UInt64) throws {
+    let machine = try machine("mps2_an385", of: "arm") { $0.priorityBits = bits }
+    try machine.space.write(0xE000_E400, size: 1, 0xFF)
+    #expect(try machine.space.read(0xE000_E400, size: 1) == expected)
+  }
+
   /// A card's image is copied; a file that cannot be one is refused by name.
   @Test func imagesOfCardsAreCopied() throws {
     let file = try TemporaryFile([UInt8](repeating: 7, count: 1000))

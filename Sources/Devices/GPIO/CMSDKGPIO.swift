@@ -5,7 +5,7 @@
 import Bits
 import Bus
 
-public final class CMSDKGPIO: BankDevice {
+public final class CMSDKGPIO: BankDevice, PinController {
   public static var compatible: [String] { ["arm,cmsdk-gpio"] }
 
   public struct State: BankState, Codable, Sendable, Equatable {
@@ -29,6 +29,7 @@ public final class CMSDKGPIO: BankDevice {
   public let registers = [CMSDKGPIO.map]
   var unimplemented = UnimplementedLog()
   private let pulledUp: UInt32
+  private lazy var followers = PinFollowers(context.directory)
 
   public init(context: DeviceContext) throws(DeviceError) {
     guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
@@ -37,6 +38,11 @@ public final class CMSDKGPIO: BankDevice {
   }
 
   var levels: UInt32 { bank[0x004] & bank[0x010] | pulledUp & ~bank[0x010] }
+
+  /// ALTFUNC gives pins to the chip's peripherals.
+  func level(ofPin number: Int) -> Bool? {
+    (0..<16).contains(number) && !bank[0x018].has(number) ? levels.has(number) : nil
+  }
 
   func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
     switch offset {
@@ -60,6 +66,7 @@ public final class CMSDKGPIO: BankDevice {
     default: drive(value, UInt32(offset - 0x800) << 6)
     }
     interrupt(before)
+    if levels != before || offset & ~4 == 0x018 { followers.pinsChanged() }
   }
 
   private func drive(_ value: UInt32, _ mask: UInt32) { bank[0x004] = bank[0x004] & ~mask | value & mask }

@@ -6,7 +6,7 @@
 import Bits
 import Bus
 
-public final class NordicGPIO: BankDevice {
+public final class NordicGPIO: BankDevice, PinController {
   public static var compatible: [String] { ["nordic,nrf-gpio"] }
 
   public struct State: BankState, Codable, Sendable, Equatable {
@@ -40,6 +40,7 @@ public final class NordicGPIO: BankDevice {
   public let regions: [AddressRange]
   var unimplemented = UnimplementedLog()
   private let pulledUp: UInt32
+  private lazy var followers = PinFollowers(context.directory)
   /// 0 or 1.
   let port: Int
 
@@ -55,6 +56,8 @@ public final class NordicGPIO: BankDevice {
   // MARK: Pins
 
   private func mode(_ pin: Int) -> UInt32 { bank[Offset.configuration + 4 * UInt64(pin)] }
+
+  func level(ofPin number: Int) -> Bool? { (0..<32).contains(number) ? levels.has(number) : nil }
 
   /// The levels of the pins.
   var levels: UInt32 {
@@ -127,7 +130,10 @@ public final class NordicGPIO: BankDevice {
     bank[Offset.latch] |= sensed
     setDetected(detectsLatched ? bank[Offset.latch] : sensed)
     let changes = before ^ levels
-    if changes != 0 { events?.pinsChanged(port, to: levels, changes) }
+    if changes != 0 {
+      events?.pinsChanged(port, to: levels, changes)
+      followers.pinsChanged()
+    }
   }
 
   private var events: NordicGPIOTE? {

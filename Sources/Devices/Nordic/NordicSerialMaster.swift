@@ -1,11 +1,11 @@
 /// The SPI and I²C masters with EasyDMA of the nRF52, which share their addresses: ENABLE chooses.
 ///
 /// Source: nRF52840 Product Specification v1.7, sections 6.25 (SPIM) and 6.31 (TWIM). A transfer takes no time, but one that
-/// a shortcut starts behind another waits until that would be over. SPI's output is wired to its input: it receives what
-/// it sends.
+/// a shortcut starts behind another waits until that would be over. SPI's peripherals are those of an ``SPIBus``; where
+/// there are none its output is wired to its input, and it receives what it sends.
 import Bus
 
-public final class NordicSerialMaster: NordicPeripheral {
+public final class NordicSerialMaster: NordicPeripheral, PinFollower {
   public static var compatible: [String] { ["nordic,nrf-spim", "nordic,nrf-twim"] }
 
   public struct State: NordicState, Codable, Sendable, Equatable {
@@ -42,6 +42,7 @@ public final class NordicSerialMaster: NordicPeripheral {
   public var state = State(held: RegisterBank(NordicSerialMaster.held))
   public let registers: [RegisterMap]
   private var unimplemented = UnimplementedLog()
+  private lazy var bus = SPIBus(of: self)
 
   public init(context: DeviceContext) throws(DeviceError) {
     self.context = context
@@ -87,12 +88,20 @@ public final class NordicSerialMaster: NordicPeripheral {
     raise(Event.transmitStarted)
     let (sent, buffer) = (state.transmitBuffer.read(context), state.receiveBuffer)
     let filler = UInt8(truncatingIfNeeded: state.held[0x5C0])
-    buffer.write((0..<Int(buffer.count)).map { $0 < sent.count ? sent[$0] : filler }, context)
+    bus.updateSelection(native: true)
+    let received = (0..<max(sent.count, Int(buffer.count))).map { index in
+      let byte = index < sent.count ? sent[index] : filler
+      return bus.isEmpty ? byte : UInt8(truncatingIfNeeded: bus.exchange(UInt32(byte), bits: 8))
+    }
+    bus.updateSelection(native: false)
+    buffer.write(Array(received.prefix(Int(buffer.count))), context)
     state.transmitBuffer.amount = UInt32(sent.count)
     state.receiveBuffer.amount = buffer.count
     for event in [Event.endTransmit, Event.endReceive, Event.end] { raise(event) }
     if isShorted(17) { start(4, behind: max(UInt32(sent.count), buffer.count)) }
   }
+
+  func pinsChanged() { bus.updateSelection(native: false) }
 
   // MARK: I²C
 
