@@ -44,8 +44,9 @@ public struct Field: Sendable, Equatable {
   public static func reserved(_ bits: Range<Int>) -> Field { Field(name: "-", bits: bits, kind: .reserved) }
 }
 
-/// A register, or an array of `count` equal ones `stride` bytes apart.
-public struct Register: Sendable, Equatable {
+/// A register, or an array of `count` equal ones `stride` bytes apart. Constant; a class, since each access to a device hands
+/// one on.
+public final class Register: Sendable, Equatable {
   public enum Access: Sendable, Equatable {
     case readOnly, writeOnly, readWrite
   }
@@ -78,7 +79,7 @@ public struct Register: Sendable, Equatable {
   }
 
   /// A readable and writable register with these fields.
-  public init(
+  public convenience init(
     _ name: String, _ offset: UInt64, width: Int = 4, reset: UInt64 = 0, sideEffectOnRead: Bool = false,
     count: Int = 1, stride: UInt64? = nil, _ fields: [Field]
   ) {
@@ -87,15 +88,39 @@ public struct Register: Sendable, Equatable {
       stride: stride, fields)
   }
 
+  public static func == (a: Register, b: Register) -> Bool {
+    a === b
+      || a.name == b.name && a.offset == b.offset && a.width == b.width && a.access == b.access
+        && a.resetValue == b.resetValue && a.sideEffectOnRead == b.sideEffectOnRead && a.fields == b.fields
+        && a.count == b.count && a.stride == b.stride
+  }
+
   /// The name of one register of an array.
   public func name(at index: Int) -> String { count == 1 ? name : "\(name)[\(index)]" }
 }
 
 /// The registers of one region.
-public struct RegisterMap: Sendable {
+public final class RegisterMap: Sendable {
   public let registers: [Register]
+  /// What accesses are compared with, by number.
+  private let spans: [Span]
 
-  public init(_ registers: [Register]) { self.registers = registers }
+  private struct Span: Sendable {
+    var first, end, stride, width: UInt64
+    var isReadable, isWritable: Bool
+  }
+
+  public init(_ registers: [Register]) {
+    self.registers = registers
+    spans = registers.map { register in
+      let (bytes, overflows) = register.stride.multipliedReportingOverflow(by: UInt64(max(0, register.count)))
+      let (end, wraps) = register.offset.addingReportingOverflow(bytes)
+      return Span(
+        first: register.offset, end: overflows || wraps ? .max : end, stride: max(1, register.stride),
+        width: UInt64(register.width), isReadable: register.access != .writeOnly,
+        isWritable: register.access != .readOnly)
+    }
+  }
 
   /// A register found by its offset.
   public struct Match: Sendable {
@@ -121,13 +146,13 @@ public struct RegisterMap: Sendable {
   /// The first register in the list that contains the byte at `offset` and permits the access; registers that share an
   /// offset (read one, write another) are told apart by their access.
   public func match(_ offset: UInt64, isWrite: Bool) -> Match? {
-    for (number, register) in registers.enumerated() {
-      guard offset >= register.offset, register.access != (isWrite ? .readOnly : .writeOnly) else { continue }
-      let distance = offset - register.offset
-      let index = distance / register.stride
-      guard index < UInt64(register.count), distance % register.stride < UInt64(register.width) else { continue }
-      return Match(
-        register: register, number: number, index: Int(index), byte: Int(distance % register.stride))
+    for number in spans.indices {
+      let span = spans[number]
+      guard span.first <= offset, offset < span.end, isWrite ? span.isWritable : span.isReadable else { continue }
+      var (index, byte) = (UInt64(0), offset &- span.first)
+      if byte >= span.stride { (index, byte) = byte.quotientAndRemainder(dividingBy: span.stride) }
+      guard byte < span.width else { continue }
+      return Match(register: registers[number], number: number, index: Int(index), byte: Int(byte))
     }
     return nil
   }
