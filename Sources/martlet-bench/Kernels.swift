@@ -71,6 +71,21 @@ struct Kernel {
   }
 }
 
+/// Where a debugger wants a program to stop, by symbol.
+enum DebuggerPoint {
+  case function(String)
+  /// Eight bytes, watched for writes.
+  case word(String)
+
+  /// For Martlet's monitor, and for GDB.
+  var commands: (monitor: String, gdb: String) {
+    switch self {
+    case .function(let name): ("break \(name)", "break *\(name)")
+    case .word(let name): ("watch \(name) 8", "watch *(unsigned long long *)&\(name)")
+    }
+  }
+}
+
 /// One program to measure: a guest ELF, and the same program for the host where there is one.
 struct Program {
   let name: String
@@ -91,6 +106,8 @@ struct Program {
   var prompt: (question: String, answer: String, last: String)?
   /// How often Martlet is to stop it at random moments, after which the run ends.
   var stops = 0
+  /// What a debugger sets before it starts.
+  var point: DebuggerPoint?
   /// What is known of it by name.
   var figures: [String: Double] = [:]
 

@@ -104,6 +104,10 @@ struct Runner {
       _ = FileManager.default.createFile(atPath: script, contents: Data(text.utf8))
       command += ["--monitor-script", script]
     }
+    if let point = program.point {
+      guard let debugged = debugged(command, program, machine, point) else { return nil }
+      command = debugged
+    }
     let conversation = program.prompt.map {
       Conversation(prompt: $0.question, answer: $0.answer, last: $0.last, endsByItself: endsByItself)
     }
@@ -131,6 +135,30 @@ struct Runner {
     }
     row.samples[machine.name, default: []].append(Sample(user: result.user, system: result.system))
     return nil
+  }
+
+  /// The command with a debugger that sets a point before the program starts; nil where that cannot be.
+  private func debugged(
+    _ command: [String], _ program: Program, _ machine: Machine, _ point: DebuggerPoint
+  ) -> [String]? {
+    guard case .qemu = machine else {
+      let script = workFolder.appendingPathComponent("point-script").path
+      _ = FileManager.default.createFile(atPath: script, contents: Data((point.commands.monitor + "\ncont\n").utf8))
+      return command + ["-S", "--monitor-script", script]
+    }
+    guard let debugger = Toolchain.find("gdb-multiarch") else { return nil }
+    // It is no child that the emulator waits for, so its time does not count.
+    let socket = workFolder.appendingPathComponent("gdb").path
+    let script = """
+      socket=$1; elf=$2; point=$3; gdb=$4; shift 4
+      (
+        while ! test -S "$socket"; do sleep 0.05; done
+        "$gdb" -batch -nx "$elf" -ex "target remote $socket" -ex "$point" -ex continue
+      ) > /dev/null 2>&1 < /dev/null &
+      exec "$@" -S -gdb "unix:$socket,server=on,wait=off"
+      """
+    _ = try? FileManager.default.removeItem(atPath: socket)
+    return ["/bin/sh", "-c", script, "sh", socket, program.elf, point.commands.gdb, debugger] + command
   }
 
   /// Takes the latencies of stops from what `stops` printed; of several runs the last counts.

@@ -24,6 +24,8 @@ enum Suite: String, CaseIterable, ExpressibleByArgument, Codable {
   case atomics
   /// A Linux kernel up to its user land, on one, two and four harts.
   case linux
+  /// What a debugger's points cost that are never hit, and how many accesses a second the slow path makes.
+  case debug
   /// Kernels under each of Martlet's interrupt strategies, and how long a stop takes under each.
   case interrupts
 
@@ -39,6 +41,7 @@ enum Suite: String, CaseIterable, ExpressibleByArgument, Codable {
     case .modes: "changes of mode, and IT blocks"
     case .atomics: "atomic updates"
     case .linux: "Linux, from reset to its user land"
+    case .debug: "points that are never hit, and the slow path"
     case .interrupts: "interrupt strategies"
     }
   }
@@ -82,6 +85,7 @@ struct Workshop {
     case .interrupts: return try interrupts()
     case .modes: return try modes()
     case .atomics: return try atomics()
+    case .debug: return try debug()
     case .linux: return try linux.programs()
     case .arm:
       let toolchain = try Toolchain(guest: .m4, paging: .off, folder: folder)
@@ -131,6 +135,30 @@ struct Workshop {
         Kernel(name: name, group: .variant, scale: scale), as: paging == .off ? name : name + ", paged",
         flags: guest == .m4 ? ["-DSINGLE"] : [], native: false)
     }
+  }
+
+  private func debug() throws -> [Program] {
+    let toolchain = try Toolchain(guest: .rv64, paging: .off, folder: folder)
+    let hot = Kernel(name: "hotpage", group: .variant, scale: 1_500_000)
+    var programs = [try toolchain.compile(Kernel(name: "empty", group: .baseline, scale: 1), native: false)]
+    for (name, point) in [
+      ("no point", nil), ("breakpoint", .function("never_called")), ("watchpoint", .word("hot_page")),
+    ]
+      as [(String, DebuggerPoint?)]
+    {
+      var program = try toolchain.compile(hot, as: name, native: false)
+      program.point = point
+      programs.append(program)
+    }
+    for (name, flags, scale, accesses) in [
+      ("device register", [], 10_000_000, 20e6), ("page of code", ["-DCODE"], 20_000_000, 20e6),
+    ] as [(String, [String], UInt32, Double)] {
+      var program = try toolchain.compile(
+        Kernel(name: "slowpath", group: .variant, scale: scale), as: name, flags: flags, native: false)
+      program.figures = ["accesses": accesses]
+      programs.append(program)
+    }
+    return programs
   }
 
   private func integerKernels() throws -> [Kernel] { try Kernel.named(kernels).filter { $0.group == .integer } }

@@ -16,6 +16,7 @@ extension Report {
       case .flat: lines += Self.flat(whole)
       case .boot: lines += Self.boot(whole)
       case .samepage: lines += Self.samepage(whole)
+      case .debug: lines += Self.debug(whole)
       case .modes, .atomics, .linux: lines += Self.besideQEMU(whole)
       case .interrupts: lines += Self.interrupts(whole)
       }
@@ -112,6 +113,32 @@ extension Report {
       let times = rows.map { $0.user(machine) }
       guard let empty = times[0], let apart = times[1], let shared = times[2] else { continue }
       table.add(machine, times.map { number($0, 3) } + [number((shared - empty) / (apart - empty), 2)])
+    }
+    return table.lines
+  }
+
+  // MARK: Debugging
+
+  /// Times over that of the program that does nothing, and what they are to the loop's without a point; accesses a second.
+  private static func debug(_ rows: [Row]) -> [String] {
+    guard let empty = rows.first, let plain = rows.first(where: { $0.name == "no point" }) else { return [] }
+    var table = Table(
+      first: "program",
+      columns: ["martlet s", "qemu s", "martlet ratio", "qemu ratio", "martlet M/s", "qemu M/s"])
+    for row in rows.dropFirst() {
+      func net(_ row: Row, _ machine: String) -> Double? {
+        row.user(machine).flatMap { time in empty.user(machine).map { max(1e-6, time - $0) } }
+      }
+      let machines = ["martlet", "qemu"]
+      let accesses = row.figures["accesses"]
+      let ratios = machines.map { machine -> Double? in
+        guard accesses == nil, let time = net(row, machine), let base = net(plain, machine) else { return nil }
+        return time / base
+      }
+      let speeds = machines.map { machine in net(row, machine).flatMap { time in accesses.map { $0 / time / 1e6 } } }
+      table.add(
+        row.name,
+        machines.map { number(row.user($0), 3) } + ratios.map { number($0, 2) } + speeds.map { number($0, 1) })
     }
     return table.lines
   }
