@@ -75,6 +75,8 @@ public final class AddressSpace {
   /// Called after guest memory changed through this address space, for each address that shows it: address and byte
   /// count.
   public var didWriteMemory: ((UInt64, Int) -> Void)?
+  /// Called before memory is accessed otherwise than by a CPU's load or store: by a device, by a host call (address, byte count, whether it writes); nil while nobody looks.
+  public var willTransfer: ((UInt64, Int, _ isWrite: Bool) -> Void)?
   /// Called when a region was added, removed, or changed between direct and device reads.
   public var didChangeLayout: ((Region) -> Void)?
 
@@ -293,6 +295,21 @@ public final class AddressSpace {
     }
     unsafe target.device.write(
       region: target.index, offset: offset, size: size, value: value & .mask(8 * size))
+  }
+
+  /// Reads a device's register, where a stretch is one that a device answers; nil where it is not.
+  public func readDevice(_ found: Segment, _ address: UInt64, size: Int) -> UInt64? {
+    guard found.memory == 0, let target = table.target(found) else { return nil }
+    return unsafe target.device.read(region: target.index, offset: address &- found.base, size: size)
+  }
+
+  /// Writes the low `size` bytes of `value` to a device's register.
+  /// - Returns: whether a device answers writes there.
+  public func writeDevice(_ found: Segment, _ address: UInt64, size: Int, _ value: UInt64) -> Bool {
+    guard !found.isWritable, let target = table.target(found) else { return false }
+    unsafe target.device.write(
+      region: target.index, offset: address &- found.base, size: size, value: value & .mask(8 * size))
+    return true
   }
 
   /// As `read` without side effects; nil where a device cannot answer without them.

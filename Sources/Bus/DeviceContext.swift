@@ -201,13 +201,15 @@ public struct DeviceContext {
   /// A number of 1, 2, 4 or 8 bytes in memory, as a device reads it by itself (DMA); nil where not all of it is memory. No
   /// device's registers are reached, so that no access leads back into the device that makes it.
   public func readMemory(_ address: UInt64, size: Int) -> UInt64? {
-    space.ram(at: address, count: size).map { $0.memory.load($0.offset, size: size) }
+    space.willTransfer?(address, size, false)
+    return space.readMemory(address, size: size)
   }
 
   /// Writes a number of 1, 2, 4 or 8 bytes into memory, as a device does by itself.
   /// - Returns: whether all of it is memory that can be written.
   public func writeMemory(_ address: UInt64, size: Int, _ value: UInt64) -> Bool {
-    guard space.ram(at: address, count: size)?.isWritable == true else { return false }
+    guard unsafe space.hostMemory(at: address, count: size)?.isWritable == true else { return false }
+    space.willTransfer?(address, size, true)
     return (try? space.write(address, size: size, value)) != nil
   }
 

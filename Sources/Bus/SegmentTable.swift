@@ -89,10 +89,10 @@ struct RegionTarget {
 }
 
 /// Numbers in host memory as guests see them, for those who have bounded the address.
-enum HostBytes {
+public enum HostBytes {
   /// 1, 2, 4 or 8 bytes, little endian, zero-extended.
-  @inline(__always)
-  static func load(_ bytes: UnsafeMutableRawPointer, size: Int) -> UInt64 {
+  @inlinable @inline(__always)
+  public static func load(_ bytes: UnsafeMutableRawPointer, size: Int) -> UInt64 {
     switch size {
     case 1: UInt64(unsafe bytes.load(as: UInt8.self))
     case 2: UInt64(UInt16(littleEndian: unsafe bytes.loadUnaligned(as: UInt16.self)))
@@ -103,8 +103,8 @@ enum HostBytes {
   }
 
   /// Stores the low 1, 2, 4 or 8 bytes of `value`, little endian.
-  @inline(__always)
-  static func store(_ value: UInt64, _ bytes: UnsafeMutableRawPointer, size: Int) {
+  @inlinable @inline(__always)
+  public static func store(_ value: UInt64, _ bytes: UnsafeMutableRawPointer, size: Int) {
     switch size {
     case 1: unsafe bytes.storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
     case 2: unsafe bytes.storeBytes(of: UInt16(truncatingIfNeeded: value).littleEndian, as: UInt16.self)

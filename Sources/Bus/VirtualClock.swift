@@ -14,20 +14,31 @@ public struct PlatformCounter: Sendable, Equatable {
 }
 
 /// The time base of a machine. Its owner advances it; devices only read it.
+@safe
 public final class VirtualClock {
   /// The CPUs' counter; nil: they show nanoseconds. The device that keeps it sets it.
   public var counter: PlatformCounter? { didSet { didChangeCounter?() } }
   /// Called when `counter` was set.
   public var didChangeCounter: (() -> Void)?
   /// Nanoseconds since the machine was switched on. Exact whenever a device is called.
-  public var now: UInt64
+  public var now: UInt64 {
+    @inline(__always)
+    get { unsafe time.pointee }
+    @inline(__always)
+    set { unsafe time.pointee = newValue }
+  }
+  /// In memory of its own: it is set before each access to a device, where checks for overlapping accesses would show.
+  private let time: UnsafeMutablePointer<UInt64>
   /// How long one instruction takes.
   public let nanosecondsPerInstruction: UInt64
 
   public init(now: UInt64 = 0, nanosecondsPerInstruction: UInt64 = 10) {
-    self.now = now
+    unsafe time = .allocate(capacity: 1)
+    unsafe time.initialize(to: now)
     self.nanosecondsPerInstruction = max(1, nanosecondsPerInstruction)
   }
+
+  deinit { unsafe time.deallocate() }
 
   /// Lets the time of `count` instructions pass.
   public func advance(instructions count: UInt64) { now &+= count &* nanosecondsPerInstruction }

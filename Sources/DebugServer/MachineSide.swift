@@ -98,7 +98,9 @@ final class MachineSide: @unchecked Sendable {
     isTurnOver = event != .requested
     switch event {
     case .requested: return StopReport(reason: .stopped(stop(hart, requestSignal, .signal, machine)))
-    case .stepped(let hart): return StopReport(reason: .stopped(stop(hart, .trap, .signal, machine)))
+    case .stepped(let hart):
+      let text = machine.stepWait.map { "(\($0.words))" }
+      return StopReport(reason: .stopped(stop(hart, .trap, .signal, machine)), text: text)
     case .breakpoint(let hart):
       let pc = machine.engine.vcpus[hart].state.pc
       let kinds = breakpoints.filter { $0.watchpoint == nil && $0.address == pc }.map(\.kind)
@@ -106,7 +108,10 @@ final class MachineSide: @unchecked Sendable {
         kinds.contains(.software) ? .softwareBreakpoint : kinds.contains(.hardware) ? .hardwareBreakpoint : .signal
       return StopReport(reason: .stopped(stop(hart, .trap, cause, machine)))
     case .watchpoint(let hart, let hit):
-      return StopReport(reason: .stopped(stop(hart, .trap, cause(of: hit), machine)))
+      let cause = cause(of: hit)
+      let isPlain = cause != .signal && hit.timing == .before
+      return StopReport(
+        reason: .stopped(stop(hart, .trap, cause, machine)), text: isPlain ? nil : "Watched memory: \(hit.words).")
     case .exited(let code): return StopReport(reason: .exited(UInt8(truncatingIfNeeded: code)))
     case .reset: return StopReport(reason: .exited(0), text: "The guest asked for a reset.")
     case .caught(let hart, let text):

@@ -9,11 +9,7 @@ public struct BlockStore: ~Copyable {
   private var blocks = RawList<TranslationBlock>(reserving: 1 << 17)
   public private(set) var exits: [BlockExit] = []
   private var index = BlockIndex()
-  /// Physical pages that hold translated code, or did: the place in `pageHeads` of the page's first block.
-  private var pages: [UInt64: Int] = [:]
-  private var pageHeads: [BlockID] = []
-  /// The page last added to; the next block is likely in it too.
-  private var lastPage: (page: UInt64, place: Int) = (.max, 0)
+  private var pages = CodePages()
   /// How often a physical PC's block was thrown away.
   private var invalidated: [UInt64: UInt32] = [:]
 
@@ -42,23 +38,17 @@ public struct BlockStore: ~Copyable {
 
   func find(_ key: BlockKey) -> BlockID { index.find(key.pc, key.flags) { blocks[Int($0)].key == key } }
 
+  @inline(__always)
   func hasCode(inPage page: UInt64) -> Bool { firstBlock(inPage: page) != 0 }
   /// How often the code at the PC of `id` was translated before.
   public func retranslations(_ id: BlockID) -> UInt32 { invalidated[blocks[Int(id)].key.physicalPC] ?? 0 }
 
-  private func firstBlock(inPage page: UInt64) -> BlockID { pages[page].map { pageHeads[$0] } ?? 0 }
+  @inline(__always)
+  private func firstBlock(inPage page: UInt64) -> BlockID { pages.first(page) }
 
-  /// The place of a page in `pageHeads`.
-  private mutating func place(ofPage page: UInt64) -> Int {
-    if lastPage.page == page { return lastPage.place }
-    let place = pages[page] ?? pageHeads.count
-    if place == pageHeads.count {
-      pages[page] = place
-      pageHeads.append(0)
-    }
-    lastPage = (page, place)
-    return place
-  }
+  /// Whether any of up to 64 bytes of one physical page is code of a valid block.
+  @inline(__always)
+  func hasCode(_ physical: UInt64, count: Int) -> Bool { pages.hasCode(physical, count: count) }
 
   /// Adds a block, the chainable exits among the ops it was compiled from, numbered from `block.firstExit`, and its
   /// entries at labels.
@@ -104,9 +94,10 @@ public struct BlockStore: ~Copyable {
     let id = BlockID(blocks.count)
     var block = block
     index.insert(block.key.pc, block.key.flags, id)
-    let place = place(ofPage: block.key.physicalPC & ~0xFFF)
-    block.nextInPage = pageHeads[place]
-    pageHeads[place] = id
+    let page = block.key.physicalPC & ~0xFFF
+    block.nextInPage = pages.first(page)
+    pages.setFirst(page, id)
+    pages.mark(block.physicalRange, isCode: true)
     blocks.append(block)
     return id
   }
@@ -264,14 +255,16 @@ public struct BlockStore: ~Copyable {
       blocks[Int(id)].isValid = false
       index.remove(blocks[Int(id)].key.pc, blocks[Int(id)].key.flags, id)
     }
-    let place = place(ofPage: blocks[Int(id)].key.physicalPC & ~0xFFF)
-    let after = blocks[Int(id)].nextInPage
-    var current = pageHeads[place]
-    if current == id { pageHeads[place] = after }
+    let (range, after) = (blocks[Int(id)].physicalRange, blocks[Int(id)].nextInPage)
+    let page = range.lowerBound & ~0xFFF
+    pages.mark(range, isCode: false)
+    if pages.first(page) == id { pages.setFirst(page, after) }
+    var current = pages.first(page)
     while current != 0 {
-      let next = blocks[Int(current)].nextInPage
-      if next == id { blocks[Int(current)].nextInPage = after }
-      current = next
+      if blocks[Int(current)].nextInPage == id { blocks[Int(current)].nextInPage = after }
+      let other = blocks[Int(current)].physicalRange
+      if other.overlaps(range) { pages.mark(other, isCode: true) }
+      current = blocks[Int(current)].nextInPage
     }
   }
 
@@ -288,10 +281,8 @@ public struct BlockStore: ~Copyable {
     exits.append(BlockExit(source: 0, target: 0, linked: 0, mayChain: false, nextIncoming: 0))
     index.removeAll()
     pages.removeAll()
-    pageHeads.removeAll()
-    lastPage = (.max, 0)
   }
 
   /// Physical pages that hold translated code.
-  var codePages: [UInt64] { pages.compactMap { pageHeads[$0.value] != 0 ? $0.key : nil } }
+  var codePages: [UInt64] { pages.occupied }
 }

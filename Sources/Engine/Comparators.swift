@@ -33,16 +33,8 @@ extension Engine {
     return report(vcpu, comparator, isWrite: false)
   }
 
-  /// An access was held up because a comparator waits for it: it is made, and then counts.
-  func matchAccess(_ vcpu: VCPU) -> RunOutcome? {
-    vcpu.watchHit = nil
-    vcpu.suppressesWatchpoints = true
-    vcpu.seenAccesses = []
-    let outcome = executeOne(vcpu)
-    let accesses = vcpu.seenAccesses ?? []
-    vcpu.seenAccesses = nil
-    vcpu.suppressesWatchpoints = false
-    if let outcome { return outcome }
+  /// An instruction has made these accesses: those of comparators count.
+  func matchComparators(_ vcpu: VCPU, _ accesses: [SeenAccess]) -> RunOutcome? {
     let matches = debug.comparators.compactMap { comparator in
       accesses.first { $0.matches(comparator) }.map { (comparator, $0) }
     }
@@ -68,17 +60,15 @@ struct SeenAccess {
   var isWrite: Bool
   var value: UInt64
 
+  var last: UInt64 { address &+ UInt64(size - 1) }
+
+  func touches(_ point: Watchpoint) -> Bool {
+    (isWrite ? point.onWrite : point.onRead) && point.address <= last && address <= point.last
+  }
+
   func matches(_ comparator: Comparator) -> Bool {
     !comparator.isInstruction && (isWrite ? comparator.onWrite : comparator.onRead)
-      && comparator.address <= address &+ UInt64(size - 1) && address <= comparator.address &+ (comparator.length &- 1)
+      && comparator.address <= last && address <= comparator.address &+ (comparator.length &- 1)
       && comparator.value?.appears(in: value, at: address, count: size) ?? true
-  }
-}
-
-extension Watchpoint {
-  init(_ comparator: Comparator) {
-    self.init(
-      address: comparator.address, length: comparator.length, onRead: comparator.onRead, onWrite: comparator.onWrite)
-    self.comparator = comparator.number
   }
 }

@@ -3,30 +3,6 @@
 import GuestKit
 import IR
 
-/// A data access that hit a watchpoint; it has not been made.
-public struct WatchHit: Equatable, Sendable {
-  public var address: UInt64
-  public var size: Int
-  public var isWrite: Bool
-  public var watchpoint: Watchpoint
-}
-
-/// `length` bytes at virtual `address`, watched for the given accesses.
-public struct Watchpoint: Hashable, Sendable {
-  public var address: UInt64
-  public var length: UInt64
-  public var onRead: Bool
-  public var onWrite: Bool
-  /// The guest's own comparator that asks for it; nil for a debugger.
-  var comparator: Int?
-  public init(address: UInt64, length: UInt64, onRead: Bool, onWrite: Bool) {
-    self.address = address
-    self.length = max(1, length)
-    self.onRead = onRead
-    self.onWrite = onWrite
-  }
-}
-
 /// The addresses a debugger wants to stop at. With none set, translated code is what it would be without a debugger.
 public final class DebugPoints {
   /// Sorted virtual PCs, each with how many users asked for it.
@@ -34,7 +10,27 @@ public final class DebugPoints {
   /// For the loop from block to block.
   let hasBreakpoints = RawCell(false)
   private var references: [UInt64: Int] = [:]
-  public private(set) var watchpoints: [Watchpoint] = []
+  public private(set) var watchpoints: [Watchpoint] = [] { didSet { fillRanges() } }
+  /// The same in the same order, for memory accesses.
+  private let ranges = RawCell(RawList<WatchedRange>(reserving: 16))
+  /// Bytes before a watched one that an instruction which touches it may begin to access memory at, over and above the
+  /// bytes of one access.
+  let reach: UInt64
+
+  init(reach: UInt64) { self.reach = reach }
+
+  deinit { ranges.value.deallocate() }
+
+  private func fillRanges() {
+    ranges.value.removeAll()
+    for point in watchpoints {
+      ranges.value.append(
+        WatchedRange(first: point.address, last: point.last, onRead: point.onRead, onWrite: point.onWrite))
+    }
+  }
+
+  @inline(__always)
+  var watchesMemory: Bool { !ranges.value.isEmpty }
   /// What the guest's own debug unit compares; of breakpoints and watchpoints they are a part.
   var comparators: [Comparator] = []
   /// Whether single steps leave interrupts pending.
@@ -75,17 +71,35 @@ public final class DebugPoints {
     references[pc, default: 0] > comparators.count { $0.isInstruction && $0.address == pc }
   }
 
-  /// Whether a watchpoint touches the 4 KiB page at `page`.
+  /// Whether an instruction may hit a watchpoint by an access in the 4 KiB page at `page`.
+  @inline(__always)
   func watchesPage(_ page: UInt64) -> Bool {
-    watchpoints.contains { $0.address <= page &+ 0xFFF && page <= $0.address &+ ($0.length &- 1) }
+    let ranges = ranges.value
+    for index in 0..<ranges.count {
+      let range = ranges[index]
+      if range.first &- min(range.first, reach) <= page | 0xFFF, page <= range.last { return true }
+    }
+    return false
   }
 
-  /// The watchpoint that an access hits: the first of a debugger, before those of the guest's comparators.
-  func hit(_ address: UInt64, size: Int, isWrite: Bool) -> Watchpoint? {
-    let hits = watchpoints.filter {
-      (isWrite ? $0.onWrite : $0.onRead)
-        && $0.address <= address &+ UInt64(size - 1) && address <= $0.address &+ ($0.length &- 1)
+  /// Whether accesses to `first...last` may hit a watchpoint.
+  @inline(__always)
+  func watches(_ first: UInt64, through last: UInt64) -> Bool {
+    let ranges = ranges.value
+    for index in 0..<ranges.count {
+      let range = ranges[index]
+      if range.first <= last, first <= range.last { return true }
     }
-    return hits.first { $0.comparator == nil } ?? hits.first
+    return false
+  }
+
+  /// The watchpoint that accesses to `first...last` hit: one that stops before it, if there is one, else the first of a
+  /// debugger, else of the guest's comparators.
+  func hit(_ first: UInt64, through last: UInt64, reads: Bool, writes: Bool) -> Watchpoint? {
+    guard watches(first, through: last) else { return nil }
+    let hits = watchpoints.filter {
+      (writes && $0.onWrite || reads && $0.onRead) && $0.address <= last && first <= $0.last
+    }
+    return hits.first { !$0.stopsBehind } ?? hits.first { $0.comparator == nil } ?? hits.first
   }
 }

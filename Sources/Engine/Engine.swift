@@ -67,7 +67,12 @@ public struct EngineOptions: Sendable {
     @inline(__always)
     _modify { yield &statisticsCell.value }
   }
-  public let debug = DebugPoints()
+  public let debug: DebugPoints
+  /// The first access by no load or store that hit a watchpoint, until it is reported.
+  var transferHit: WatchHit?
+  let watchedAccesses = WatchedAccesses()
+  /// Of the windows whose code has made accesses beside watched bytes.
+  var twins: [WindowTwin] = []
   private let optionsCell = RawCell(EngineOptions())
   private let storeCell = RawCell(BlockStore())
   private let statisticsCell = RawCell(EngineStatistics())
@@ -87,6 +92,8 @@ public struct EngineOptions: Sendable {
   let hostConfiguration: HostConfiguration
   /// By guest register: where packed code finds it.
   let operandPlaces: [Place]
+  /// The bits of an address that count.
+  let addressMask: UInt64
   /// As the guest says; asked at every exit.
   let codeFlags: TranslationFlags
   @inline(__always)
@@ -153,6 +160,8 @@ public struct EngineOptions: Sendable {
   ) throws(EngineError) {
     self.guest = guest
     codeFlags = guest.codeFlags
+    addressMask = guest.addressBits == 32 ? 0xFFFF_FFFF : .max
+    debug = DebugPoints(reach: UInt64(max(0, guest.longestTransfer - 1)))
     self.space = space
     self.clock = clock
     self.events = events
@@ -194,6 +203,7 @@ public struct EngineOptions: Sendable {
   deinit { kicks?.timer.stop() }
 
   /// Virtual time of a vCPU, exact whenever it calls out of translated code.
+  @inline(__always)
   func time(of vcpu: VCPU) -> UInt64 { vcpu.now &* clock.nanosecondsPerInstruction }
 
   /// Asks the running vCPU to come back soon; from any thread.

@@ -55,6 +55,7 @@ extension Engine {
     regions.removeAll()
     straddlers.removeAll()
     besideCode.removeAll()
+    watchedAccesses.removeAll()
     for page in pages { protect(page) }
     for vcpu in vcpus { for mode in vcpu.modes { mode.clearJumpCache() } }
     statistics.flushes &+= 1
@@ -103,18 +104,21 @@ extension Engine {
   }
 
   private func watchedPagesChanged(_ watchpoint: Watchpoint) {
+    watchedRangesChanged()
     for page in watchedPages(watchpoint) { protect(page) }
     for vcpu in vcpus { for mode in vcpu.modes { mode.clearTLB() } }
+    // Comparators do not see what devices do.
+    let isWatching = debug.watchpoints.contains { $0.comparator == nil }
+    space.willTransfer = isWatching ? { [unowned self] in noteTransfer($0, $1, isWrite: $2) } : nil
   }
 
-  /// The pages in windows that a watchpoint touches.
+  /// The pages in windows that hold what an instruction may access first that hits a watchpoint.
   func watchedPages(_ watchpoint: Watchpoint) -> [UInt64] {
-    let end = watchpoint.address &+ (watchpoint.length &- 1)
+    let (start, end) = (watchpoint.address &- min(watchpoint.address, debug.reach), watchpoint.last)
     var pages: [UInt64] = []
-    for (first, last, region) in space.layout where first <= end && watchpoint.address <= last {
+    for (first, last, region) in space.layout where first <= end && start <= last {
       if case .device = region.backing { continue }
-      pages += stride(
-        from: max(first, watchpoint.address) & ~0xFFF, through: min(last, end, window.size), by: 0x1000)
+      pages += stride(from: max(first, start) & ~0xFFF, through: min(last, end, window.size), by: 0x1000)
     }
     return pages
   }

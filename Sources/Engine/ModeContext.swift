@@ -15,6 +15,17 @@ struct OpenStretch {
   static var count: Int { 8 }
 }
 
+/// What was found for accesses to a virtual page that the TLB does not hold: registers, code, watched memory.
+struct KnownPage: BitwiseCopyable {
+  /// The virtual page; `.max` for none.
+  var virtual = UInt64.max
+  var physical: UInt64 = 0
+  var readable = false
+  var writable = false
+
+  static var count: Int { 64 }
+}
+
 /// What depends on the translation flags and the address space. A vCPU has one for each pair it has run with, and keeps
 /// them when it changes over: coming back, it finds its translations as it left them.
 @safe final class ModeContext {
@@ -22,17 +33,22 @@ struct OpenStretch {
   let space: TranslationSpace
   let memoryMode: MemoryMode
   let jumpCache: UnsafeMutableRawPointer
+  /// Two of them: the second holds watched pages too.
   private let dataTLB: UnsafeMutableRawPointer
   /// The parts of pages last accessed by slow accesses, ``OpenStretch/count`` of them, and which is replaced next.
   private let stretches: UnsafeMutablePointer<OpenStretch>
   private var nextStretch = 0
-  /// By entry of the TLB: the physical page, `.max` where there is none.
-  private var physicalPages = [UInt64](repeating: .max, count: SoftTLB.count)
+  /// The last of the two that anything was ever entered in.
+  private var lastPart = 1
+  /// By entry of the TLB, and behind them of the second: the physical page, `.max` where there is none.
+  private var physicalPages = [UInt64](repeating: .max, count: 2 * SoftTLB.count)
   /// The entries in use of the TLB and of the jump cache, so that little is cleared where little was filled.
   private var filled = SlotSet(SoftTLB.count)
   private var jumps = SlotSet(JumpCache.count)
   /// Virtual page to physical page of executed code: tag and address, direct-mapped.
   private let codePages = RawTable<CodePage>(capacity: 64)
+  /// By the low bits of the virtual page number.
+  private let known = RawTable<KnownPage>(capacity: KnownPage.count)
   /// Addresses that large pages were found for: a fence for one address there is one for the whole large page.
   private var largePages: ClosedRange<UInt64>?
 
@@ -45,12 +61,14 @@ struct OpenStretch {
     self.space = space
     self.memoryMode = memoryMode
     unsafe jumpCache = .allocate(byteCount: JumpCache.count * JumpCache.entrySize, alignment: 64)
-    unsafe dataTLB = .allocate(byteCount: SoftTLB.size, alignment: 64)
+    unsafe dataTLB = .allocate(byteCount: 2 * SoftTLB.size, alignment: 64)
     unsafe stretches = .allocate(capacity: OpenStretch.count)
     clearStretches()
     codePages.fill(CodePage())
+    known.fill(KnownPage())
     for index in 0..<JumpCache.count { store(index, pc: JumpCache.emptyPC, target: 0) }
     for index in 0..<SoftTLB.count { clear(index) }
+    lastPart = 0
   }
 
   deinit {
@@ -58,6 +76,7 @@ struct OpenStretch {
     unsafe jumpCache.deallocate()
     unsafe dataTLB.deallocate()
     codePages.deallocate()
+    known.deallocate()
   }
 
   /// What translated code reaches data memory by.
@@ -116,6 +135,32 @@ struct OpenStretch {
     return nil
   }
 
+  // MARK: Pages that the TLB does not hold
+
+  private static func place(_ page: UInt64) -> Int { Int(page >> 12) & (KnownPage.count - 1) }
+
+  /// The physical address for such an access within one page, if that is known.
+  @inline(__always)
+  func knownAddress(_ address: UInt64, isWrite: Bool) -> UInt64? {
+    let entry = known[Self.place(address)]
+    guard entry.virtual == address & ~0xFFF, isWrite ? entry.writable : entry.readable else { return nil }
+    return entry.physical | address & 0xFFF
+  }
+
+  func note(_ page: KnownPage) {
+    var page = page
+    let place = Self.place(page.virtual)
+    if known[place].virtual == page.virtual, known[place].physical == page.physical {
+      page.readable = page.readable || known[place].readable
+      page.writable = page.writable || known[place].writable
+    }
+    known[place] = page
+  }
+
+  private func forgetKnown(_ page: UInt64) {
+    if known[Self.place(page)].virtual == page { known[Self.place(page)] = KnownPage() }
+  }
+
   // MARK: Translations
 
   /// Forgets what the guest's fence for `address`, or for all addresses, asks to forget.
@@ -127,8 +172,9 @@ struct OpenStretch {
     }
     clearStretches()
     let page = address & ~0xFFF
+    forgetKnown(page)
     let index = SoftTLB.index(page)
-    if readTag(index) == page || writeTag(index) == page { clear(index) }
+    if (0...lastPart).contains(where: { readTag(index, $0) == page || writeTag(index, $0) == page }) { clear(index) }
     let slot = Int(page >> 12) & 63
     if codePages[slot].tag == page { codePages[slot].tag = .max }
     guard memoryMode == .tlb else { return }
@@ -144,17 +190,26 @@ struct OpenStretch {
     filled.forEach { clear($0) }
     filled.removeAll()
     codePages.fill(CodePage())
+    known.fill(KnownPage())
     largePages = nil
   }
 
   private func clear(_ index: Int) {
-    setTags(index, read: SoftTLB.invalidTag(index), write: SoftTLB.invalidTag(index))
-    physicalPages[index] = .max
+    for part in 0...lastPart {
+      setTags(index, part, read: SoftTLB.invalidTag(index), write: SoftTLB.invalidTag(index))
+      physicalPages[index + part * SoftTLB.count] = .max
+    }
   }
 
-  private func setTags(_ index: Int, read: UInt64, write: UInt64) {
-    unsafe dataTLB.storeBytes(of: read, toByteOffset: SoftTLB.readTags + index * 8, as: UInt64.self)
-    unsafe dataTLB.storeBytes(of: write, toByteOffset: SoftTLB.writeTags + index * 8, as: UInt64.self)
+  /// - Parameter part: 0 for the TLB, 1 for the second.
+  private func setTags(_ index: Int, _ part: Int, read: UInt64, write: UInt64) {
+    put(read, index, part, SoftTLB.readTags)
+    put(write, index, part, SoftTLB.writeTags)
+  }
+
+  private func put(_ value: UInt64, _ index: Int, _ part: Int, _ table: Int) {
+    unsafe dataTLB.storeBytes(
+      of: value, toByteOffset: part * SoftTLB.unwatched + table + index * 8, as: UInt64.self)
   }
 
   /// Enters a page.
@@ -162,16 +217,21 @@ struct OpenStretch {
   /// - Parameters:
   ///   - leafSize: bytes that the page table's entry stands for.
   ///   - host: address of the page in host memory.
+  ///   - parts: 0 for the TLB, 1 for the second, which serves accesses that have been compared with what is watched.
   func fill(
-    _ virtual: UInt64, physical: UInt64, leafSize: UInt64, host: UInt64, readable: Bool, writable: Bool
+    _ virtual: UInt64, physical: UInt64, leafSize: UInt64, host: UInt64, readable: Bool, writable: Bool,
+    in parts: ClosedRange<Int> = 0...0
   ) {
     let index = SoftTLB.index(virtual)
     let invalid = SoftTLB.invalidTag(index)
     filled.insert(index)
-    physicalPages[index] = physical
-    setTags(index, read: readable ? virtual : invalid, write: writable ? virtual : invalid)
-    unsafe dataTLB.storeBytes(of: host &- virtual, toByteOffset: SoftTLB.addends + index * 8, as: UInt64.self)
-    unsafe dataTLB.storeBytes(of: host, toByteOffset: SoftTLB.hostPages + index * 8, as: UInt64.self)
+    lastPart = max(lastPart, parts.upperBound)
+    for part in parts {
+      physicalPages[index + part * SoftTLB.count] = physical
+      setTags(index, part, read: readable ? virtual : invalid, write: writable ? virtual : invalid)
+      put(host &- virtual, index, part, SoftTLB.addends)
+      put(host, index, part, SoftTLB.hostPages)
+    }
     noteLeaf(virtual, leafSize)
   }
 
@@ -182,12 +242,12 @@ struct OpenStretch {
     largePages = largePages.map { min($0.lowerBound, first)...max($0.upperBound, last) } ?? first...last
   }
 
-  private func readTag(_ index: Int) -> UInt64 {
-    unsafe dataTLB.load(fromByteOffset: SoftTLB.readTags + index * 8, as: UInt64.self)
+  private func readTag(_ index: Int, _ part: Int = 0) -> UInt64 {
+    unsafe dataTLB.load(fromByteOffset: part * SoftTLB.unwatched + SoftTLB.readTags + index * 8, as: UInt64.self)
   }
 
-  private func writeTag(_ index: Int) -> UInt64 {
-    unsafe dataTLB.load(fromByteOffset: SoftTLB.writeTags + index * 8, as: UInt64.self)
+  private func writeTag(_ index: Int, _ part: Int = 0) -> UInt64 {
+    unsafe dataTLB.load(fromByteOffset: part * SoftTLB.unwatched + SoftTLB.writeTags + index * 8, as: UInt64.self)
   }
 
   /// Forgets what is known of accesses to a page that has its own address, but for what translation found.
@@ -195,16 +255,27 @@ struct OpenStretch {
     clearStretches()
     guard memoryMode != .tlb else { return }
     let index = SoftTLB.index(page)
-    if physicalPages[index] == page { clear(index) }
+    if physicalPages[index] == page || physicalPages[index + SoftTLB.count] == page { clear(index) }
+  }
+
+  /// Whether the TLB for accesses that have been compared with watchpoints has the page of such an access.
+  func comparesIn(_ address: UInt64, isWrite: Bool) -> Bool {
+    let index = SoftTLB.index(address)
+    return (isWrite ? writeTag(index, 1) : readTag(index, 1)) == address & ~0xFFF
   }
 
   /// Whether the TLB lets stores to a virtual page through.
-  func maySkipWalk(toWrite virtual: UInt64) -> Bool { writeTag(SoftTLB.index(virtual)) == virtual }
+  func maySkipWalk(toWrite virtual: UInt64) -> Bool {
+    let index = SoftTLB.index(virtual)
+    return writeTag(index) == virtual || writeTag(index, 1) == virtual
+  }
 
   /// Makes stores to the physical page take the slow path from now on.
   func denyWrites(toPhysicalPage page: UInt64) {
-    filled.forEach {
-      if physicalPages[$0] == page { setTags($0, read: readTag($0), write: SoftTLB.invalidTag($0)) }
+    filled.forEach { index in
+      for part in 0...lastPart where physicalPages[index + part * SoftTLB.count] == page {
+        setTags(index, part, read: readTag(index, part), write: SoftTLB.invalidTag(index))
+      }
     }
   }
 

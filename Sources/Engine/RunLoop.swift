@@ -45,6 +45,8 @@ extension Engine {
       guard guest.wakesFromWait(vcpu.state) else { return .waiting }
       vcpu.isWaiting = false
     }
+    forgetWatchedAccesses()
+    if let outcome = passWatchpoint(vcpu) { return outcome }
     var source: UInt32 = 0
     while true {
       // A jump that a kick has turned back ends here too, perhaps one into another mode.
@@ -77,6 +79,7 @@ extension Engine {
       }
       vcpu.passedBreakpoint = nil
       vcpu.runsNextAlone = false
+      if vcpu.passedWatchpoint != nil { vcpu.passedWatchpoint = nil }
       if source != 0 { chain(vcpu, source, to: id) }
       source = 0
       let exit = enter(vcpu, id)
@@ -111,8 +114,11 @@ extension Engine {
     if let outcome = lockUp(vcpu, at: vcpu.state.pc) { return outcome }
     if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) { return .waiting }
     vcpu.isWaiting = false
-    if vcpu.mayInterrupt, !debug.masksInterruptsInSteps, takeInterrupt(vcpu) { return debugStop(vcpu) ?? .stepped }
-    return executeOne(vcpu) ?? .stepped
+    if vcpu.mayInterrupt, !debug.masksInterruptsInSteps, takeInterrupt(vcpu) {
+      return debugStop(vcpu) ?? transferOutcome(vcpu) ?? .stepped
+    }
+    let isPassing = vcpu.passedWatchpoint == vcpu.state.pc
+    return (isPassing ? executeWatched(vcpu) : executeOne(vcpu)) ?? transferOutcome(vcpu) ?? .stepped
   }
 
   /// Executes the instruction at PC by itself, with all that it leads to.
@@ -120,6 +126,7 @@ extension Engine {
     do throws(TranslationFailure) {
       let id = try block(vcpu, at: vcpu.state.pc, .step)
       vcpu.passedBreakpoint = nil
+      vcpu.passedWatchpoint = nil
       vcpu.runsNextAlone = false
       enter(vcpu, id)
     } catch {
@@ -175,11 +182,12 @@ extension Engine {
   private func atInterruptPoint(_ vcpu: VCPU) -> RunOutcome? {
     if stopFlag.isRaised { stopProbe.noteStop() }
     acknowledgeKicks(vcpu)
+    if let outcome = transferOutcome(vcpu) { return outcome }
     let givesWay = vcpu.givesWay
     vcpu.givesWay = false
     if vcpu.ticks >= currentDeadline || stopFlag.isRaised { return .deadline }
     if givesWay { return .yielded }
-    return takeInterrupt(vcpu) ? debugStop(vcpu) : nil
+    return takeInterrupt(vcpu) ? debugStop(vcpu) ?? transferOutcome(vcpu) : nil
   }
 
   /// - Returns: whether there was one to take.
@@ -309,7 +317,7 @@ extension Engine {
       if kicks == nil { idle(vcpu, until: min(currentDeadline, vcpu.ticks &+ Self.doze)) }
       return nil
     case .breakpoint: return .breakpoint
-    case .watchpoint: return vcpu.watchHit?.watchpoint.comparator == nil ? .watchpoint : matchAccess(vcpu)
+    case .watchpoint: return atWatchpoint(vcpu)
     case .semihosting: return .semihosting
     case .step:
       // An instruction was abandoned, perhaps in the midst of a block.
@@ -376,21 +384,14 @@ extension Engine {
     vcpu.passedBreakpoint = passes ? vcpu.state.pc : nil
   }
 
-  /// Executes the instruction that hit a watchpoint.
-  public func stepOverWatchpoint(_ vcpu: VCPU) -> RunOutcome {
-    vcpu.suppressesWatchpoints = true
-    defer { vcpu.suppressesWatchpoints = false }
-    let hit = vcpu.watchHit
-    let outcome = step(vcpu)
-    vcpu.watchHit = hit
-    return outcome
-  }
-
   /// Ticks that pass in a wait that a held off interrupt ends at once, and in one for another vCPU where there is none.
   private static var doze: UInt64 { 4096 }
 
   /// Lets time pass for a vCPU that waits.
   public func idle(_ vcpu: VCPU, until ticks: UInt64) { vcpu.ticks = max(vcpu.ticks, ticks) }
+
+  /// Lets a vCPU that waits go on.
+  public func endWait(_ vcpu: VCPU) { vcpu.isWaiting = false }
 
   /// Lowers the flag that ``requestStop()`` raised.
   public func clearStopRequest() { stopFlag.lower() }

@@ -11,12 +11,14 @@ let slowAccessEntry: HelperFunction = { state, address, value, third, descriptor
   let cpu = unsafe VCPUState(state)
   let context = unsafe Unmanaged<VCPU>.fromOpaque(cpu.load(StateOffset.context, as: UnsafeRawPointer.self))
   return unsafe context._withUnsafeGuaranteedRef { vcpu in
-    vcpu.engine.slowAccess(vcpu, address, value, third, SlowAccess(rawValue: descriptor))
+    unsafe vcpu.owner._withUnsafeGuaranteedRef { engine in
+      engine.slowAccess(vcpu, address, value, third, SlowAccess(rawValue: descriptor))
+    }
   }
 }
 
 /// Why an access was not made.
-private enum AccessFailure: Error {
+enum AccessFailure: Error {
   case exception(GuestException)
   case watch(WatchHit)
   /// The store would change the block it is in, or have an interrupt taken behind it: it must run in a block of its own.
@@ -27,14 +29,14 @@ extension Engine {
   func slowAccess(_ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ third: UInt64, _ request: SlowAccess) -> UInt64 {
     statistics.slowAccesses &+= 1
     if options.countsExecutions { noteSlowAccess(vcpu) }
-    let address = guest.addressBits == 32 ? address & 0xFFFF_FFFF : address
+    let address = address & addressMask
     vcpu.state.accessOutcome = .completed
+    if let result = quickAccess(vcpu, address, value, request) { return result }
     if let result = openAccess(vcpu, address, value, request) { return result }
-    let reservation = vcpu.reservation
     do throws(AccessFailure) {
       let result =
         switch request.opcode {
-        case .store: try store(vcpu, address, value, request.access)
+        case .store: try store(vcpu, address, value, request)
         case .atomic: try atomic(vcpu, address, value, request)
         case .compareExchange: try compareExchange(vcpu, address, value, third, request)
         default: try load(vcpu, address, request)
@@ -50,7 +52,6 @@ extension Engine {
         vcpu.watchHit = hit
         vcpu.state.exitReason = .watchpoint
       case .mustRunAlone:
-        vcpu.reservation = reservation
         vcpu.runsNextAlone = true
         vcpu.state.exitReason = .step
       }
@@ -59,7 +60,8 @@ extension Engine {
     }
   }
 
-  /// Makes a plain load or store in a page that the window denies, where an access like it was allowed before.
+  /// Makes a plain load or store in a page that the window denies, where an access like it was allowed before: next to what
+  /// memory protection forbids.
   private func openAccess(_ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ request: SlowAccess) -> UInt64? {
     let (access, isWrite) = (request.access, request.opcode == .store)
     guard isWrite || request.opcode == .load, access.space == .current, !access.bigEndian,
@@ -98,11 +100,13 @@ extension Engine {
 
   private func load(_ vcpu: VCPU, _ address: UInt64, _ request: SlowAccess) throws(AccessFailure) -> UInt64 {
     let access = request.access
-    let raw = try read(vcpu, address, access, .read)
-    return extend(raw, access, to: request.type)
+    try checkAlignment(address, access, .read)
+    try watch(vcpu, address, access.size, following: request.following, reads: true)
+    return extend(try read(vcpu, address, access, .read), access, to: request.type)
   }
 
-  private func extend(_ raw: UInt64, _ access: MemoryAccess, to type: Type) -> UInt64 {
+  @inline(__always)
+  func extend(_ raw: UInt64, _ access: MemoryAccess, to type: Type) -> UInt64 {
     let size = access.size
     let value = ordered(raw, access)
     guard access.signed, size < 8 else { return value & type.mask }
@@ -111,11 +115,12 @@ extension Engine {
   }
 
   /// What bytes taken as a little-endian number stand for in the order of an access, and the reverse.
-  private func ordered(_ value: UInt64, _ access: MemoryAccess) -> UInt64 {
+  @inline(__always)
+  func ordered(_ value: UInt64, _ access: MemoryAccess) -> UInt64 {
     access.bigEndian ? value.byteSwapped >> UInt64(64 - 8 * access.size) : value
   }
 
-  private func read(
+  func read(
     _ vcpu: VCPU, _ address: UInt64, _ access: MemoryAccess, _ kind: AccessKind
   ) throws(AccessFailure) -> UInt64 {
     let value = try readPieces(vcpu, address, access, kind)
@@ -127,7 +132,6 @@ extension Engine {
     _ vcpu: VCPU, _ address: UInt64, _ access: MemoryAccess, _ kind: AccessKind
   ) throws(AccessFailure) -> UInt64 {
     let size = access.size
-    try check(vcpu, address, access, kind)
     if address & 0xFFF &+ UInt64(size) > 0x1000 {
       var value: UInt64 = 0
       for byte in 0..<size {
@@ -141,11 +145,19 @@ extension Engine {
   }
 
   private func store(
+    _ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ request: SlowAccess
+  ) throws(AccessFailure) -> UInt64 {
+    let access = request.access
+    try checkAlignment(address, access, .write)
+    try watch(vcpu, address, access.size, following: request.following, writes: true)
+    return try write(vcpu, address, value, access)
+  }
+
+  func write(
     _ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ access: MemoryAccess
   ) throws(AccessFailure) -> UInt64 {
     let size = access.size
     let value = ordered(value, access)
-    try check(vcpu, address, access, .write)
     if address & 0xFFF &+ UInt64(size) > 0x1000 {
       let next = (address & ~0xFFF) &+ 0x1000
       let room = next &- address
@@ -163,22 +175,27 @@ extension Engine {
     return 0
   }
 
-  /// Alignment and watchpoints, before anything is touched.
-  private func check(
-    _ vcpu: VCPU, _ address: UInt64, _ access: MemoryAccess, _ kind: AccessKind
-  ) throws(AccessFailure) {
+  func checkAlignment(_ address: UInt64, _ access: MemoryAccess, _ kind: AccessKind) throws(AccessFailure) {
     if access.aligned, address & UInt64(access.size - 1) != 0 {
       throw .exception(guest.misalignedFault(kind, address))
     }
-    if !debug.watchpoints.isEmpty, !vcpu.suppressesWatchpoints,
-      let found = debug.hit(address, size: access.size, isWrite: kind == .write)
-    {
-      throw .watch(WatchHit(address: address, size: access.size, isWrite: kind == .write, watchpoint: found))
-    }
+  }
+
+  /// Holds an access up that hits a watchpoint, before anything of its instruction is done.
+  ///
+  /// - Parameter following: words that the instruction accesses behind it.
+  func watch(
+    _ vcpu: VCPU, _ address: UInt64, _ size: Int, following: Int = 0, reads: Bool = false, writes: Bool = false
+  ) throws(AccessFailure) {
+    guard debug.watchesMemory, !vcpu.suppressesWatchpoints else { return }
+    let count = size + 4 * following
+    let (last, wraps) = address.addingReportingOverflow(UInt64(count - 1))
+    guard let found = debug.hit(address, through: wraps ? .max : last, reads: reads, writes: writes) else { return }
+    throw .watch(WatchHit(address: address, size: count, isWrite: writes && found.onWrite, watchpoint: found))
   }
 
   /// The physical address of an access within one page; fills the TLB.
-  private func translate(
+  func translate(
     _ vcpu: VCPU, _ address: UInt64, _ size: Int, _ kind: AccessKind, _ space: AccessSpace
   ) throws(AccessFailure) -> UInt64 {
     if space == .physical { return address }
@@ -189,7 +206,9 @@ extension Engine {
     do throws(GuestException) {
       let found = try guest.translateAddress(vcpu.state, address, kind, size: size, space: space, memory: vcpu)
       if space == .current {
-        if found.wholePage { fillTLB(vcpu, address, found, kind) } else { noteOpenStretch(vcpu, address, found, kind) }
+        if !found.wholePage { noteOpenStretch(vcpu, address, found, kind) }
+        let isServed = found.wholePage && fillTLB(vcpu, address, found, kind)
+        if !isServed { noteKnownPage(vcpu, address, found, kind) }
       }
       return found.physical
     } catch { throw .exception(error) }
@@ -204,22 +223,26 @@ extension Engine {
       readable: true, writable: isOpen(page, vcpu, isWrite: true))
   }
 
-  private func fillTLB(_ vcpu: VCPU, _ address: UInt64, _ found: AddressTranslation, _ kind: AccessKind) {
+  /// - Returns: whether the TLB serves such accesses to the page from now on.
+  private func fillTLB(_ vcpu: VCPU, _ address: UInt64, _ found: AddressTranslation, _ kind: AccessKind) -> Bool {
     let page = found.physical & ~0xFFF
     let virtual = address & ~0xFFF
-    guard let direct = unsafe space.hostMemory(at: page, count: 0x1000), !debug.watchesPage(virtual) else { return }
+    guard let direct = unsafe space.hostMemory(at: page, count: 0x1000) else { return false }
     statistics.tlbFills &+= 1
     note(\.tlbFills, at: vcpu.state.load(StateOffset.currentPC))
     let hostPage = unsafe UInt64(UInt(bitPattern: direct.bytes))
     let mayWrite =
       unsafe found.writable && direct.isWritable && (kind == .write || vcpu.mode.maySkipWalk(toWrite: virtual))
       && !isCodeGuarded(page)
+    let isWatching = debug.watchesMemory
+    let isWatched = isWatching && debug.watchesPage(virtual)
     vcpu.mode.fill(
       virtual, physical: page, leafSize: found.leafSize, host: hostPage, readable: found.readable,
-      writable: mayWrite && found.readable)
+      writable: mayWrite && found.readable, in: isWatched ? 1...1 : isWatching ? 0...1 : 0...0)
+    return !isWatched && found.readable && (kind == .read || mayWrite)
   }
 
-  private func readPhysical(
+  func readPhysical(
     _ vcpu: VCPU, _ physical: UInt64, _ size: Int, _ address: UInt64, _ kind: AccessKind
   ) throws(AccessFailure) -> UInt64 {
     if let value = space.readMemory(physical, size: size) {
@@ -236,14 +259,12 @@ extension Engine {
     }
   }
 
-  private func writePhysical(
+  func writePhysical(
     _ vcpu: VCPU, _ physical: UInt64, _ size: Int, _ value: UInt64, _ address: UInt64
   ) throws(AccessFailure) {
     if overwritesRunningBlock(vcpu, physical, size) { throw .mustRunAlone }
     let page = physical & ~0xFFF
-    if store.hasCode(inPage: page), store.overlapping(physical..<physical + UInt64(size)).isEmpty {
-      noteStoreBesideCode(vcpu, address, physical, size)
-    }
+    if store.hasCode(inPage: page), !store.hasCode(physical, count: size) { noteStoreBesideCode(vcpu, physical) }
     if unsafe space.hostMemory(at: physical, count: size) == nil {
       if guest.storeDecidesInterrupts(physical) {
         if !vcpu.isStepping, vcpu.opSession == nil { throw .mustRunAlone }
@@ -284,61 +305,12 @@ extension Engine {
       let block = store[id]
       return block.isValid && (block.key.flags ^ vcpu.mode.flags) & ~codeFlags == 0 && block.contains(pc)
     }
-    if store.hasCode(inPage: page), store.overlapping(physical..<physical + UInt64(size)).contains(where: isRunning) {
+    if store.hasCode(physical, count: size),
+      store.overlapping(physical..<physical + UInt64(size)).contains(where: isRunning)
+    {
       return true
     }
     guard !straddlers.isEmpty, physical & 0xFFF < 16 else { return false }
     return straddlers[page]?.contains(where: isRunning) ?? false
-  }
-}
-
-// MARK: Atomics
-
-extension Engine {
-  private func atomic(
-    _ vcpu: VCPU, _ address: UInt64, _ operand: UInt64, _ request: SlowAccess
-  ) throws(AccessFailure) -> UInt64 {
-    let access = request.access
-    let bits = access.size * 8
-    let mask: UInt64 = bits == 64 ? .max : (1 << UInt64(bits)) - 1
-    switch request.atomicKind {
-    case .loadReserved:
-      let value = try read(vcpu, address, access, .read)
-      vcpu.reservation = (address, access.size, value)
-      return extend(value, access, to: request.type)
-    case .storeConditional:
-      let held = vcpu.reservation
-      vcpu.reservation = nil
-      try check(vcpu, address, access, .write)
-      let physical = try translate(vcpu, address, access.size, .write, access.space)
-      guard let held, held.address == address, held.size == access.size else { return 1 }
-      guard try readPhysical(vcpu, physical, access.size, address, .write) == held.value else { return 1 }
-      let value = ordered(operand & mask, access)
-      try writePhysical(vcpu, physical, access.size, value, address)
-      vcpu.seenAccesses?.append(SeenAccess(address: address, size: access.size, isWrite: true, value: value))
-      return 0
-    default:
-      let old = try readForUpdate(vcpu, address, access)
-      let new = request.atomicKind.combine(ordered(old, access), operand & mask, bits: bits)
-      _ = try store(vcpu, address, new, access)
-      return extend(old, access, to: request.type)
-    }
-  }
-
-  private func compareExchange(
-    _ vcpu: VCPU, _ address: UInt64, _ expected: UInt64, _ new: UInt64, _ request: SlowAccess
-  ) throws(AccessFailure) -> UInt64 {
-    let access = request.access
-    let mask: UInt64 = access.size == 8 ? .max : (1 << UInt64(8 * access.size)) - 1
-    let old = try readForUpdate(vcpu, address, access)
-    if ordered(old, access) == expected & mask { _ = try store(vcpu, address, new & mask, access) }
-    return extend(old, access, to: request.type)
-  }
-
-  /// Reads with the rights a write needs, so that faults are those of a store.
-  private func readForUpdate(
-    _ vcpu: VCPU, _ address: UInt64, _ access: MemoryAccess
-  ) throws(AccessFailure) -> UInt64 {
-    try read(vcpu, address, access, .write)
   }
 }

@@ -4,7 +4,7 @@
 // store is seen by the very next instruction, so that a run is the same however its code is cut into blocks. Where nearly
 // all stores hit data (`.data` in the page of `.text`), each would cost a slow access. So instructions that keep storing
 // beside code are compiled anew as guided stores, which look for code in their line themselves (`StoreGuide`). In modes with
-// page tables, without compiled code, and in lines with code, slow accesses remember the gap between code.
+// page tables, without compiled code, and in lines with code they take the slow path, the short way (`QuickAccess.swift`).
 
 import Bus
 import GuestKit
@@ -12,16 +12,22 @@ import HostKit
 import IR
 
 /// Which instructions store beside code.
-struct StoresBesideCode {
-  /// By PC, the stores so far.
-  private var counts: [UInt64: Int] = [:]
+struct StoresBesideCode: ~Copyable {
+  private struct Count: BitwiseCopyable {
+    var pc = UInt64.max
+    var stores = 0
+  }
+  /// The stores so far of instructions, by the low bits of the PC: those that store often get through.
+  private let counts = RawTable<Count>(capacity: 256)
   /// Nil until a store is guided.
   var guide: GuideMap?
-  /// Whether vCPUs remember gaps.
-  var hasGaps = false
+
+  init() { removeAll() }
+
+  deinit { counts.deallocate() }
 
   /// Forgets which instructions they are.
-  mutating func removeAll() { counts.removeAll() }
+  func removeAll() { counts.fill(Count()) }
 
   /// Stores that make an instruction a guided store: about what compiling it costs.
   private static var threshold: Int { 16 }
@@ -29,27 +35,31 @@ struct StoresBesideCode {
   enum Verdict { case wait, guide, isGuided }
 
   /// What to do about the instruction at `pc`, which stored beside code once more.
-  mutating func note(_ pc: UInt64) -> Verdict {
-    let count = counts[pc, default: 0] + 1
-    if count > Self.threshold { return .isGuided }
-    counts[pc] = count
-    return count == Self.threshold ? .guide : .wait
+  @inline(__always)
+  func note(_ pc: UInt64) -> Verdict {
+    let place = Int(truncatingIfNeeded: pc >> 1) & 255
+    guard counts[place].pc == pc else {
+      counts[place] = Count(pc: pc, stores: 1)
+      return .wait
+    }
+    counts[place].stores &+= 1
+    return counts[place].stores < Self.threshold ? .wait : counts[place].stores == Self.threshold ? .guide : .isGuided
   }
 }
 
 extension Engine {
-  /// A store of `size` bytes hit a page that holds code, but none of it.
-  func noteStoreBesideCode(_ vcpu: VCPU, _ address: UInt64, _ physical: UInt64, _ size: Int) {
-    guard !vcpu.isStepping, vcpu.opSession == nil else { return }
-    if host.guidesStores, vcpu.mode.memoryMode != .tlb, vcpu.mode.windowBase == base(of: window) {
-      let pc: UInt64 = vcpu.state.load(StateOffset.currentPC)
-      switch besideCode.note(pc) {
-      case .wait: return
-      case .guide: return guideStores(at: pc)
-      case .isGuided: learnLines(physical, vcpu)
-      }
+  /// A store hit a page that holds code, but none of it.
+  @inline(__always)
+  func noteStoreBesideCode(_ vcpu: VCPU, _ physical: UInt64) {
+    guard host.guidesStores, vcpu.memoryMode != .tlb, vcpu.mode.windowBase == base(of: window), !vcpu.isStepping,
+      vcpu.opSession == nil
+    else { return }
+    let pc: UInt64 = vcpu.state.load(StateOffset.currentPC)
+    switch besideCode.note(pc) {
+    case .wait: break
+    case .guide: guideStores(at: pc)
+    case .isGuided: learnLines(physical, vcpu)
     }
-    noteGap(vcpu, address, physical, size)
   }
 
   private func guideStores(at pc: UInt64) {
@@ -112,36 +122,8 @@ extension Engine {
     if isBeforeCode { guide.close(next, through: next) }
   }
 
-  /// Remembers the gap between code that a store with page tables, or by the interpreter, went into.
-  private func noteGap(_ vcpu: VCPU, _ address: UInt64, _ physical: UInt64, _ size: Int) {
-    let page = physical & ~0xFFF
-    guard straddlers[page] == nil, !debug.watchesPage(address & ~0xFFF),
-      space.aliases(of: page, count: 0x1000).isEmpty, let direct = space.directPage(at: page), direct.isWritable,
-      vcpu.mode.tlbEntry(SoftTLB.index(address)).map({ $0.virtual == address & ~0xFFF && $0.physical == page }) == true
-    else { return }
-    var (first, last) = (page, page | 0xFFF)
-    store.forEachBlock(inPage: page) { block in
-      let code = block.physicalRange
-      if code.upperBound <= physical {
-        first = max(first, code.upperBound)
-      } else {
-        last = min(last, code.lowerBound &- 1)
-      }
-    }
-    let host = unsafe UInt64(UInt(bitPattern: direct.memory.alias + direct.offset))
-    let offset = (address & ~0xFFF) &- page
-    besideCode.hasGaps = true
-    vcpu.mode.add(
-      OpenStretch(
-        first: first &+ offset, last: last &+ offset, isWrite: true, addend: host &- (address & ~0xFFF)))
-  }
-
-  /// Sees to it that stores to new code in a page that had some are noticed.
-  func closeGaps(_ id: BlockID) {
-    if besideCode.hasGaps {
-      besideCode.hasGaps = false
-      for vcpu in vcpus { for mode in vcpu.modes { mode.clearStretches() } }
-    }
+  /// Sees to it that guided stores to new code in a page that had some are noticed.
+  func closeLines(_ id: BlockID) {
     guard let guide = besideCode.guide else { return }
     let code = store[id].physicalRange
     guide.close(code.lowerBound, through: code.upperBound &- 1)

@@ -222,7 +222,7 @@ extension Engine {
   /// Sees to it that writes to a new block's code are noticed.
   func guardCode(of id: BlockID) {
     let (page, second) = (store[id].key.physicalPC & ~0xFFF, store[id].secondPage)
-    if store[id].nextInPage == 0 { denyWrites(page) } else { closeGaps(id) }
+    if store[id].nextInPage == 0 { denyWrites(page) } else { closeLines(id) }
     if second < TranslationBlock.unreachablePage {
       straddlers[second, default: []].append(id)
       denyWrites(second)

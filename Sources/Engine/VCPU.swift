@@ -9,11 +9,11 @@ import IR
 @safe public final class VCPU: VCPUContext {
   public let number: Int
   public let state: VCPUState
-  /// It owns its vCPUs.
-  private unowned(unsafe) let owner: Engine
+  /// It owns its vCPUs, so nothing need be counted.
+  let owner: Unmanaged<Engine>
   var engine: Engine {
     @inline(__always)
-    get { unsafe owner }
+    get { unsafe owner._withUnsafeGuaranteedRef { $0 } }
   }
   let stateSize: Int
   /// How the platform's counter follows from the vCPU's time. A copy: guests that poll the time read it very often.
@@ -25,8 +25,15 @@ import IR
   private let modesCell = RawCell([ModeContext]())
   var mode: ModeContext {
     get { modeCell.value }
-    set { modeCell.value = newValue }
+    set {
+      modeCell.value = newValue
+      memoryModeCell.value = newValue.memoryMode
+    }
   }
+  /// That of ``mode``.
+  @inline(__always)
+  var memoryMode: MemoryMode { memoryModeCell.value }
+  private let memoryModeCell = RawCell(MemoryMode.window)
   private let modeCell: RawCell<ModeContext>
   /// The translation flags, those that follow code included, as of the last look at them.
   var flags: TranslationFlags {
@@ -62,10 +69,17 @@ import IR
   var repeatedException = RepeatedException()
   /// It was said that the vCPU is locked up; that is not said again before it runs.
   var isKnownLockedUp = false
+  /// The PC where a run stopped before an access that hits a watchpoint: the next run makes it.
+  var passedWatchpoint: UInt64?
   /// The watchpoint access that ended the last run.
   public internal(set) var watchHit: WatchHit?
-  var suppressesWatchpoints = false
-  /// The accesses of the instruction that a comparator looks at; nil while none does.
+  /// An instruction that hits a watchpoint is executed all the same.
+  var suppressesWatchpoints: Bool {
+    get { suppressesWatchpointsCell.value }
+    set { suppressesWatchpointsCell.value = newValue }
+  }
+  private let suppressesWatchpointsCell = RawCell(false)
+  /// The accesses of an instruction that hits a watchpoint, as far as they take the slow path; nil while none are noted.
   var seenAccesses: [SeenAccess]?
   /// Whether the vCPU stands where interrupts may be taken and time slices end.
   public internal(set) var mayInterrupt = true
@@ -84,7 +98,11 @@ import IR
   /// The branch that closed a waiting loop last, the instructions retired then, and the slow accesses made.
   private var lastSpin: (pc: UInt64, retired: UInt64, slowAccesses: UInt64) = (.max, 0, 0)
   /// Whether the block that runs is one of a single instruction.
-  var isStepping = false
+  var isStepping: Bool {
+    get { isSteppingCell.value }
+    set { isSteppingCell.value = newValue }
+  }
+  private let isSteppingCell = RawCell(false)
   /// A block that is being stepped through op by op.
   var opSession: OpSession?
   /// The PC whose breakpoint the next run passes over.
@@ -97,11 +115,12 @@ import IR
 
   init(number: Int, engine: Engine) {
     self.number = number
-    unsafe owner = engine
+    unsafe owner = Unmanaged.passUnretained(engine)
     stateSize = engine.guest.registerFile.stateSize
     state = .allocate(size: stateSize)
     emptyMode = ModeContext(flags: 0, space: TranslationSpace(), memoryMode: engine.guest.memoryMode(0))
     modeCell = RawCell(emptyMode)
+    memoryModeCell.value = emptyMode.memoryMode
     super.init()
     state.store(unsafe UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque()), at: StateOffset.context)
   }
@@ -169,6 +188,10 @@ import IR
   public override func stepNext() { runsNextAlone = true }
 
   public override func waitForInterrupt() { isWaiting = !engine.guest.wakesFromWait(state) }
+
+  public override func willTransfer(_ address: UInt64, size: Int, isWrite: Bool) {
+    if engine.space.willTransfer != nil { engine.noteTransfer(address, size, isWrite: isWrite) }
+  }
 
   public override func setComparators(_ comparators: [Comparator]) { engine.setComparators(comparators) }
 
@@ -239,6 +262,7 @@ import IR
     state.store(mode.dataBase, at: StateOffset.dataBase)
     state.store(mode.softTLB, at: StateOffset.softTLB)
     engine.publishGuide(self)
+    if !engine.watchedAccesses.pcs.isEmpty { engine.publishWatchGuide(self) }
   }
 
   /// The context of flags and an address space, found or made.
@@ -289,6 +313,7 @@ extension Engine {
     vcpu.isKnownLockedUp = false
     vcpu.passedBreakpoint = nil
     vcpu.matchedInstruction = nil
+    vcpu.passedWatchpoint = nil
     vcpu.opSession = nil
     windowGeneration &+= 1
     vcpu.flushTLB(address: nil, addressSpace: nil)
@@ -317,6 +342,7 @@ public struct VCPUProgress: Sendable, Equatable {
   public var reservationSize: Int
   public var reservationValue: UInt64
   public var matchedInstruction: UInt64?
+  public var passedWatchpoint: UInt64?
 }
 
 extension VCPU {
@@ -327,7 +353,8 @@ extension VCPU {
         isKicked: isKicked, givesWay: givesWay, runsNextAlone: runsNextAlone, repeatedException: repeatedException,
         reservationAddress: reservation?.address,
         reservationSize: reservation?.size ?? 0,
-        reservationValue: reservation?.value ?? 0, matchedInstruction: matchedInstruction)
+        reservationValue: reservation?.value ?? 0, matchedInstruction: matchedInstruction,
+        passedWatchpoint: passedWatchpoint)
     }
     set {
       ticks = newValue.ticks
@@ -340,6 +367,7 @@ extension VCPU {
       runsNextAlone = newValue.runsNextAlone
       repeatedException = newValue.repeatedException
       matchedInstruction = newValue.matchedInstruction
+      passedWatchpoint = newValue.passedWatchpoint
       reservation = newValue.reservationAddress.map {
         ($0, newValue.reservationSize, newValue.reservationValue)
       }

@@ -44,11 +44,12 @@ extension Engine {
     do throws(MemoryError) {
       let made = try RestrictedWindow(restrictions, of: space)
       if restrictedWindows.count == Self.restrictedWindowLimit {
-        restrictedWindows.removeFirst()
+        let ended = base(of: restrictedWindows.removeFirst().window)
+        twins.removeAll { $0.base == ended }
         windowGeneration &+= 1
       }
       restrictedWindows.append(made)
-      try restrict(made, 0, made.window.size - 1)
+      try restrict(made.window, restrictions, 0, made.window.size - 1)
       activate(base(of: made.window))
       for page in protectedPages { protect(page) }
       return made.window
@@ -68,15 +69,17 @@ extension Engine {
     }
   }
 
-  /// Takes from a window what its restrictions forbid in a stretch of pages.
-  private func restrict(_ view: RestrictedWindow, _ first: UInt64, _ last: UInt64) throws(MemoryError) {
-    for restriction in view.restrictions {
+  /// Takes from a window what restrictions forbid in a stretch of pages.
+  func restrict(
+    _ window: MemoryWindow, _ restrictions: [MemoryRestriction], _ first: UInt64, _ last: UInt64
+  ) throws(MemoryError) {
+    for restriction in restrictions {
       for (start, end, _) in space.layout {
         let low = max(first, restriction.first, (start &+ 0xFFF) & ~0xFFF)
         let high = min(last, restriction.last, end)
         guard low < high, high - low >= 0xFFF, space.directPage(at: low) != nil else { continue }
         let count = Int((high &+ 1 &- low) & ~0xFFF)
-        try view.window.protect(low, count: count, restriction.readable ? .readOnly : .none)
+        try window.protect(low, count: count, restriction.readable ? .readOnly : .none)
       }
     }
   }
@@ -93,8 +96,11 @@ extension Engine {
       try besideCode.guide?.remap(region, of: space)
       for view in restrictedWindows {
         try view.window.remap(region, of: space)
-        try restrict(view, region.base, region.last)
+        try restrict(view.window, view.restrictions, region.base, region.last)
       }
+      // Made anew when they are needed.
+      twins.removeAll()
+      for vcpu in vcpus { publishWatchGuide(vcpu) }
     } catch { log.write(.guestErrors, "memory window: \(error)") }
     for page in protectedPages where page <= region.last && page &+ 0xFFF >= region.base { protect(page) }
     for vcpu in vcpus { vcpu.flushTLB(address: nil, addressSpace: nil) }
@@ -112,9 +118,12 @@ extension Engine {
     guard let access = access(to: page) else { return }
     for vcpu in vcpus { for mode in vcpu.modes { mode.forgetProtection(of: page) } }
     staleProtections.insert(page)
-    forEachWindow { window, limit in
-      if base(of: window) == activeWindow { protect(page, in: window, min(access, limit(page))) }
+    forEachWindow { window, base, limit in
+      if base == activeWindow { protect(page, in: window, min(access, limit(page))) }
     }
+    // Twins are few, and only there while something is watched.
+    guard !twins.isEmpty, let access = self.access(to: page, seesWatchpoints: false) else { return }
+    for twin in twins { protect(page, in: twin.window, min(access, limit(page, at: twin.base))) }
   }
 
   /// Makes the window at `base` the one that code runs in, once all windows know what has changed: a change of
@@ -122,8 +131,8 @@ extension Engine {
   func activate(_ base: UInt) {
     for page in staleProtections {
       guard let access = access(to: page) else { continue }
-      forEachWindow { window, limit in
-        if self.base(of: window) != activeWindow { protect(page, in: window, min(access, limit(page))) }
+      forEachWindow { window, base, limit in
+        if base != activeWindow { protect(page, in: window, min(access, limit(page))) }
       }
     }
     staleProtections.removeAll()
@@ -131,16 +140,23 @@ extension Engine {
   }
 
   /// What a page's being watched, code, ROM or RAM allows; nil for pages that no window shows.
-  private func access(to page: UInt64) -> PageAccess? {
-    guard window.covers(page, count: 0x1000), let direct = space.directPage(at: page) else { return nil }
-    return debug.watchesPage(page)
-      ? PageAccess.none : direct.isWritable && !isCodeGuarded(page) ? .readWrite : .readOnly
+  func access(to page: UInt64, seesWatchpoints: Bool = true) -> PageAccess? {
+    guard window.covers(page, count: 0x1000), let direct = unsafe space.hostMemory(at: page, count: 0x1000) else {
+      return nil
+    }
+    return seesWatchpoints && debug.watchesPage(page)
+      ? PageAccess.none : unsafe direct.isWritable && !isCodeGuarded(page) ? .readWrite : .readOnly
   }
 
-  /// All windows, each with the most it allows of a page.
-  private func forEachWindow(_ body: (MemoryWindow, _ limit: (UInt64) -> PageAccess) -> Void) {
-    body(window) { _ in .readWrite }
-    for view in restrictedWindows { body(view.window, view.limit) }
+  /// All windows, each with its base and the most it allows of a page.
+  private func forEachWindow(_ body: (MemoryWindow, _ base: UInt, _ limit: (UInt64) -> PageAccess) -> Void) {
+    body(window, base(of: window)) { _ in .readWrite }
+    for view in restrictedWindows { body(view.window, base(of: view.window), view.limit) }
+  }
+
+  /// The most that the window at `base` allows of a page.
+  private func limit(_ page: UInt64, at base: UInt) -> PageAccess {
+    restrictedWindows.first { self.base(of: $0.window) == base }?.limit(page) ?? .readWrite
   }
 
   func base(of window: MemoryWindow) -> UInt { unsafe UInt(bitPattern: window.base) }

@@ -61,6 +61,8 @@ public final class ARMGuest: Guest {
   }
   public var addressBits: Int { 32 }
   public var longestInstruction: Int { 4 }
+  /// VLDM and VSTM move 32 words.
+  public var longestTransfer: Int { 128 }
   public func instructionAddress(_ pointer: UInt64) -> UInt64 { pointer & ~1 }
   public var stackPointer: Int { ARMRegisters.sp }
   public var bootProtocol: BootProtocol { .vectorTable }

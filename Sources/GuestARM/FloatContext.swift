@@ -75,6 +75,7 @@ extension Core {
       if let system, !system.permits(place, size: 4, .write, privileged: privileged, self) {
         return Cause(.memManage, isLazy ? .lazyAccess : .stackingAccess)
       }
+      cpu.context.willTransfer(UInt64(place), size: 4, isWrite: true)
       guard cpu.context.writePhysical(UInt64(place), size: 4, UInt64(word)) else {
         return Cause(.busFault, isLazy ? .lazyBus : .stackingBus)
       }
@@ -115,6 +116,7 @@ extension Core {
       guard system.permits(place, size: 4, .read, privileged: privileged, self) else {
         return Cause(.memManage, .unstackingAccess)
       }
+      cpu.context.willTransfer(UInt64(place), size: 4, isWrite: false)
       guard let word = cpu.context.readPhysical(UInt64(place), size: 4) else {
         return Cause(.busFault, .unstackingBus)
       }

@@ -65,9 +65,7 @@ enum FloatMemory {
       let base = base(&t, i)
       let offset = i["u"] != 0 ? i.i : -i.i
       let first = f == .single ? i["v"] : 2 * i["g"]
-      for index in 0..<(f == .single ? 1 : 2) {
-        t.store(t.s(first + index), at: base, i.n, offset: offset + 4 * index)
-      }
+      t.storeSingles(first, f == .single ? 1 : 2, at: base, i.n, offset: offset)
     }
   }
 
@@ -95,9 +93,7 @@ enum FloatMemory {
       let base = t.r(i.n)
       let (first, count) = registers(i, f)
       let start = descends ? -4 * i.i : 0
-      for index in 0..<count {
-        t.store(t.s(first + index), at: base, i.n, offset: start + 4 * index)
-      }
+      t.storeSingles(first, count, at: base, i.n, offset: start)
       if i["w"] != 0 { t.setBase(i.n, t.binary(.add, base, descends ? -4 * i.i : 4 * i.i)) }
     }
   }
@@ -180,8 +176,14 @@ enum FloatMemory {
 }
 
 extension Translator {
-  fileprivate mutating func store(_ value: ValueID, at base: ValueID, _ number: Int, offset: Int) {
-    builder.store(value, alignedWord(at: base, number, offset: offset), at: base, offset: Int64(offset))
+  fileprivate mutating func storeSingles(
+    _ first: Int, _ count: Int, at base: ValueID, _ number: Int, offset: Int
+  ) {
+    for index in 0..<count {
+      let place = offset + 4 * index
+      let access = alignedWord(at: base, number, offset: place)
+      builder.store(s(first + index), access, at: base, offset: Int64(place), following: count - index - 1)
+    }
   }
 
   fileprivate mutating func loadSingles(_ count: Int, at base: ValueID, _ number: Int, offset: Int) -> [ValueID] {
@@ -189,7 +191,7 @@ extension Translator {
     for index in 0..<count {
       let place = offset + 4 * index
       let access = alignedWord(at: base, number, offset: place)
-      values.append(builder.load(.f32, access, at: base, offset: Int64(place)))
+      values.append(builder.load(.f32, access, at: base, offset: Int64(place), following: count - index - 1))
     }
     return values
   }

@@ -32,6 +32,8 @@ extension ARMGuest {
       found.wholePage = kind == .execute && stretch.count == 0x1000
       found.stretch = stretch
     }
+    // Of a page of system registers users may access single ones.
+    if !privileged, SystemControl.isPrivate(place) { (found.wholePage, found.stretch) = (false, nil) }
     return found
   }
 

@@ -30,6 +30,7 @@ extension Core {
       guard system.permits(address, size: 4, .write, privileged: isPrivileged, self) else {
         return Cause(.memManage, .stackingAccess)
       }
+      cpu.context.willTransfer(UInt64(address), size: 4, isWrite: true)
       guard cpu.context.writePhysical(UInt64(address), size: 4, UInt64(word)) else {
         return Cause(.busFault, .stackingBus)
       }
@@ -58,6 +59,7 @@ extension Core {
       guard system.permits(place, size: 4, .read, privileged: privileged, self) else {
         return .failure(StackingFault(cause: Cause(.memManage, .unstackingAccess)))
       }
+      cpu.context.willTransfer(UInt64(place), size: 4, isWrite: false)
       guard let word = cpu.context.readPhysical(UInt64(place), size: 4) else {
         return .failure(StackingFault(cause: Cause(.busFault, .unstackingBus)))
       }

@@ -77,10 +77,11 @@ extension Translator {
   ///
   /// - Parameter baseRegister: the register that `base` is the value of.
   mutating func storeMultiple(_ list: Int, at base: ValueID, _ baseRegister: Int, offset: Int) {
-    var offset = offset
+    var (offset, rest) = (offset, list.nonzeroBitCount)
     for number in 0..<16 where list >> number & 1 != 0 {
       let access = alignedWord(at: base, baseRegister, offset: offset)
-      builder.store(r(number), access, at: base, offset: Int64(offset))
+      rest -= 1
+      builder.store(r(number), access, at: base, offset: Int64(offset), following: rest)
       offset += 4
     }
   }
@@ -90,11 +91,12 @@ extension Translator {
   mutating func loadMultiple(
     _ list: Int, at base: ValueID, _ baseRegister: Int, offset: Int, writeBack: (register: Int, value: ValueID)?
   ) {
-    var offset = offset
+    var (offset, rest) = (offset, list.nonzeroBitCount)
     var values: [(Int, ValueID)] = []
     for number in 0..<16 where list >> number & 1 != 0 {
       let access = alignedWord(at: base, baseRegister, offset: offset)
-      values.append((number, builder.load(.i32, access, at: base, offset: Int64(offset))))
+      rest -= 1
+      values.append((number, builder.load(.i32, access, at: base, offset: Int64(offset), following: rest)))
       offset += 4
     }
     if let writeBack, list >> writeBack.register & 1 == 0 {

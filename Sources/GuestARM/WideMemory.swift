@@ -64,8 +64,9 @@ enum WideMemory {
     guard i["p"] != 0 || i["w"] != 0 else { return t.undefined() }
     t.execute()
     let (base, offset, writeBack) = indexed(&t, i)
-    for (number, place) in [(i.t, offset), (i["h"], offset + 4)] {
-      t.builder.store(t.r(number), t.alignedWord(at: base, i.n, offset: place), at: base, offset: Int64(place))
+    for (number, place, rest) in [(i.t, offset, 1), (i["h"], offset + 4, 0)] {
+      let access = t.alignedWord(at: base, i.n, offset: place)
+      t.builder.store(t.r(number), access, at: base, offset: Int64(place), following: rest)
     }
     if let writeBack { t.setR(i.n, writeBack) }
   }
@@ -77,7 +78,7 @@ enum WideMemory {
     let access = (
       t.alignedWord(at: base, i.n, offset: offset), t.alignedWord(at: base, i.n, offset: offset + 4)
     )
-    let low = t.builder.load(.i32, access.0, at: base, offset: Int64(offset))
+    let low = t.builder.load(.i32, access.0, at: base, offset: Int64(offset), following: 1)
     let high = t.builder.load(.i32, access.1, at: base, offset: Int64(offset + 4))
     if let writeBack { t.setR(i.n, writeBack) }
     t.setR(i.t, low)

@@ -179,6 +179,9 @@ open class VCPUContext: PhysicalMemoryPort {
   open func setComparators(_ comparators: [Comparator]) {}
   /// The device that is part of this CPU, once it has been attached: the guest's own business.
   public final var companion: AnyObject?
+  /// The CPU is about to access physical memory, but not as an instruction's load or store: it stacks registers. What is
+  /// watched there stops the machine behind it.
+  open func willTransfer(_ address: UInt64, size: Int, isWrite: Bool) {}
   open func readPhysical(_ address: UInt64, size: Int) -> UInt64? { nil }
   open func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool { false }
 }
@@ -273,6 +276,9 @@ public protocol Guest: AnyObject, Sendable {
   var addressBits: Int { get }
   /// Bytes of the longest instruction; at most 16.
   var longestInstruction: Int { get }
+  /// The most bytes, in ascending order, that the loads or stores of one instruction move by several accesses
+  /// (``IR/Builder/store(_:_:at:offset:following:)``); 0 if none makes several.
+  var longestTransfer: Int { get }
   /// Where the instruction is that a pointer to code means (Arm: bit 0 only says that it is of Thumb).
   func instructionAddress(_ pointer: UInt64) -> UInt64
   /// Bytes that instructions are aligned to.
@@ -367,6 +373,7 @@ public protocol Guest: AnyObject, Sendable {
 
 extension Guest {
   public var bootProtocol: BootProtocol { .devicetree }
+  public var longestTransfer: Int { 0 }
   public func instructionAddress(_ pointer: UInt64) -> UInt64 { pointer }
   public var instructionAlignment: UInt64 { 2 }
   public func lockUp(_ cpu: VCPUState) -> String? { nil }

@@ -57,7 +57,7 @@ extension InterpreterHost {
     case .load, .store, .atomic, .compareExchange:
       packer.value.access(
         op.opcode, op.type, op.access, address: source, a, displacement: op.imm, b, c,
-        kind: op.opcode == .atomic ? op.extra : 0, to: result)
+        kind: op.extra, to: result)
     case .call:
       guard Int(op.aux) < helpers.capacity else { throw .unsupported("helper \(op.aux)") }
       packer.value.call(op.aux, op.type, a, b, c, immediate: op.imm, to: result)

@@ -11,7 +11,7 @@ extension InterpreterHost {
   @inline(never)
   func update(_ op: PackedOp, _ address: UInt64, _ operand: UInt64, _ cpu: VCPUState) -> UInt64? {
     let (access, size) = (op.access, op.access.size)
-    guard op.usesTLB, address & UInt64(size &- 1) == 0, let kind = AtomicKind(rawValue: op.atomicKind),
+    guard op.usesTLB, address & UInt64(size &- 1) == 0, let kind = AtomicKind(rawValue: op.extra),
       let tlb = unsafe cpu.load(StateOffset.softTLB, as: UnsafePointer<UInt64>?.self)
     else { return nil }
     let index = SoftTLB.index(address)

@@ -39,6 +39,9 @@ public enum SoftTLB {
   @inlinable public static var hostPages: Int { count * 24 }
   /// Bytes of all.
   @inlinable public static var size: Int { count * 32 }
+  /// Offset of a second TLB, right behind, which holds pages with watched bytes too: for accesses that have been compared
+  /// with these (``Host/compareWithWatchpoints(at:)``).
+  @inlinable public static var unwatched: Int { size }
   @inlinable public static func index(_ address: UInt64) -> Int { Int(truncatingIfNeeded: address >> 12) & (count - 1) }
   /// The tag of entry `index` while it holds no page: of a page that has another index.
   @inlinable public static func invalidTag(_ index: Int) -> UInt64 { UInt64((index + 1) & (count - 1)) << 12 }
@@ -80,18 +83,20 @@ public enum JumpCache {
 public typealias SlowAccessFunction = HelperFunction
 
 /// What a slow memory access is to do, in 64 bits: bits 0–15 ``MemoryAccess``, 16–23 the ``Opcode`` (load, store,
-/// atomic, compareExchange), 24–31 ``AtomicKind``, 32–39 result ``Type``.
+/// atomic, compareExchange), 24–31 ``AtomicKind`` or, of a load or store, the words that follow it, 32–39 result ``Type``.
 public struct SlowAccess: RawRepresentable, Sendable, BitwiseCopyable {
   public var rawValue: UInt64
   @inlinable public init(rawValue: UInt64) { self.rawValue = rawValue }
   @inlinable public init(_ op: Op) {
     rawValue =
-      UInt64(op.aux) | UInt64(op.opcode.rawValue) << 16 | UInt64(op.opcode == .atomic ? op.extra & 0xFF : 0) << 24
+      UInt64(op.aux) | UInt64(op.opcode.rawValue) << 16 | UInt64(op.extra & 0xFF) << 24
       | UInt64(op.type.rawValue) << 32
   }
   @inlinable public var access: MemoryAccess { MemoryAccess(rawValue: UInt16(truncatingIfNeeded: rawValue)) }
   @inlinable public var opcode: Opcode { Opcode(rawValue: UInt8(truncatingIfNeeded: rawValue >> 16)) ?? .load }
   @inlinable public var atomicKind: AtomicKind { AtomicKind(rawValue: UInt32(rawValue >> 24 & 0xFF)) ?? .exchange }
+  /// Words that the same instruction accesses behind this one: see ``IR/Builder/load(_:_:at:offset:following:)``.
+  @inlinable public var following: Int { Int(rawValue >> 24 & 0xFF) }
   @inlinable public var type: Type { Type(rawValue: UInt8(truncatingIfNeeded: rawValue >> 32)) ?? .none }
 }
 
@@ -216,6 +221,18 @@ public protocol Host: AnyObject, SendableMetatype {
   /// they look their line up at `StateOffset.storeGuide`, and if it is open make the store in the view there, else by the
   /// slow path.
   func guideStores(at pc: UInt64)
+  /// Ranges of watched bytes that code compares addresses with, at most; 0 if it never does.
+  var watchedRangeLimit: Int { get }
+  /// From now on, compiles plain accesses by the instruction at guest PC `pc` so that they compare their address with the
+  /// ranges of ``setWatched(_:)``; what hits none reaches memory as if nothing were watched: by ``setUnwatchedBase(_:)``
+  /// in place of `dataBase`, or the second TLB (``SoftTLB/unwatched``).
+  func compareWithWatchpoints(at pc: UInt64)
+  /// The ranges that code compares with, ``watchedRangeLimit`` at most: the first `count` by code compiled from now on. A
+  /// hit leads to the slow path, so a range may cover more than is watched.
+  func setWatched(_ ranges: [ClosedRange<UInt64>], compared count: Int)
+  func setUnwatchedBase(_ base: UInt)
+  /// Compiles no more such accesses.
+  func forgetWatchpoints()
   /// Makes code that runs on `cpu` come back at its next taken backward branch or indirect jump, and stay out until
   /// ``endKick(_:)``; from any thread. Without effect for `InterruptStrategy.budget`, where the budget does it.
   func kick(_ cpu: VCPUState)
@@ -257,6 +274,11 @@ extension Host {
   public func pinnedRegisters(of block: CompiledBlock) -> [(register: Int, hostRegister: String)] { pinnedRegisters }
   public var guidesStores: Bool { false }
   public func guideStores(at pc: UInt64) {}
+  public var watchedRangeLimit: Int { 0 }
+  public func compareWithWatchpoints(at pc: UInt64) {}
+  public func setWatched(_ ranges: [ClosedRange<UInt64>], compared count: Int) {}
+  public func setUnwatchedBase(_ base: UInt) {}
+  public func forgetWatchpoints() {}
   public func kick(_ cpu: VCPUState) {}
   public func endKick(_ cpu: VCPUState) {}
   public func dataBaseChanged(_ cpu: VCPUState) {}

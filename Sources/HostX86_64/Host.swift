@@ -24,6 +24,9 @@ public final class X86_64Host: Host {
   /// The redirected memory sites, by number.
   var detours: [Int: Detour] = [:]
   let loopChains: LoopChains
+  /// Offset in the code cache of what code compares addresses with, see `WatchGuide`, and the base in it.
+  private let watchGuide: Int
+  private var unwatchedBase: UInt = 0
   /// Bytes of the code cache that `reset` keeps.
   private let permanent: Int
 
@@ -61,11 +64,15 @@ public final class X86_64Host: Host {
       slowFloatFunction: unsafe UInt64(unsafeBitCast(floatFunction, to: UInt.self)))
     guard assembler.failure == .none else { throw .setup("the code cache is too small") }
     cache.commit(assembler.count)
+    watchGuide = cache.used
+    guard unsafe cache.free.memory.count > WatchGuide.size else { throw .setup("the code cache is too small") }
+    cache.commit(WatchGuide.size)
     permanent = cache.used
     loweringCell = RawCell(
       Lowering(
         configuration, pins: pins, vectorPins: vectorPins, hasFMA: hasFMA, trampolines: trampolines,
-        cacheBase: cache.base, pollPage: UInt32(cache.pollPage - cache.base), assembler: assembler))
+        cacheBase: cache.base, watchGuide: watchGuide,
+        pollPage: UInt32(cache.pollPage - cache.base), assembler: assembler))
     let added = chost_faults_add(
       cache.base, cache.base + UInt64(cache.size), UInt32(StateOffset.faultPC), UInt32(StateOffset.faultTrampoline))
     guard added == 0 else { throw .setup("too many code caches in one process") }
@@ -91,10 +98,34 @@ public final class X86_64Host: Host {
 
   public var guidesStores: Bool { true }
   public func guideStores(at pc: UInt64) { lowering.guidedPCs.insert(pc) }
+  public var watchedRangeLimit: Int { WatchGuide.count }
+  public func compareWithWatchpoints(at pc: UInt64) { lowering.watchedPCs.insert(pc) }
+  public func setWatched(_ ranges: [ClosedRange<UInt64>], compared count: Int) {
+    lowering.watchRanges = count
+    for index in 0..<WatchGuide.count {
+      let range = ranges.indices.contains(index) ? ranges[index] : WatchGuide.nothing
+      setWatchGuide(range.lowerBound, at: WatchGuide.first(index))
+      for (place, extent) in WatchGuide.extents.enumerated() {
+        // A range up to the last address is compared with whole.
+        let span = (range.upperBound - range.lowerBound).addingReportingOverflow(extent)
+        setWatchGuide(span.overflow ? .max : span.partialValue, at: WatchGuide.span(index, place))
+      }
+    }
+  }
+  public func setUnwatchedBase(_ base: UInt) {
+    if unwatchedBase == base { return }
+    unwatchedBase = base
+    setWatchGuide(UInt64(base), at: WatchGuide.base)
+  }
+  private func setWatchGuide(_ value: UInt64, at offset: Int) {
+    cache.patchBytes((0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }, at: watchGuide + offset)
+  }
+  public func forgetWatchpoints() { lowering.watchedPCs.removeAll() }
 
   public func reset() {
     cache.rewind(to: permanent)
     lowering.guidedPCs.removeAll()
+    lowering.watchedPCs.removeAll()
     lowering.forgetBlocks()
     detours.removeAll()
     loopChains.removeAll()

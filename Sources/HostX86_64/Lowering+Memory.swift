@@ -18,6 +18,10 @@ extension Lowering {
     switch (op.opcode, dataPath) {
     case (.atomic, .window), (.atomic, .tlb): isDirect ? lowerAtomic(op) : lowerSlowAccess(op)
     case (.store, .window) where isDirect && isGuided: lowerGuidedStore(op)
+    case (.load, .window) where isDirect && isWatched, (.store, .window) where isDirect && isWatched:
+      lowerWatchedWindowAccess(op)
+    case (.load, .tlb) where isDirect && isWatched, (.store, .tlb) where isDirect && isWatched:
+      lowerWatchedTLBAccess(op)
     case (.load, .window), (.store, .window): isDirect ? lowerWindowAccess(op) : lowerSlowAccess(op)
     case (.load, .tlb), (.store, .tlb): isDirect ? lowerTLBAccess(op) : lowerSlowAccess(op)
     default: lowerSlowAccess(op)
@@ -145,9 +149,10 @@ extension Lowering {
   ///   - offset: takes the address' offset in the page.
   ///   - page: takes what an address is added to, or an offset if addresses wrap around.
   ///   - behind: how far behind the address the access itself lies; it must end in the same page.
+  ///   - table: offset of the TLB.
   mutating func emitLookUp(
     _ op: Op, _ base: Register?, _ displacement: Int32, offset: Register, page: Register, forWrites: Bool,
-    behind: Int32, fails: Label
+    behind: Int32, fails: Label, in table: Int = 0
   ) {
     let is32 = values[Int(op.a.index)].type != .i64
     var indexed = offset
@@ -164,7 +169,7 @@ extension Lowering {
     }
     assembler.rorx(.dword, page, indexed, by: 12)
     assembler.movzx(from: .byte, page, page)
-    let tags = forWrites ? SoftTLB.writeTags : SoftTLB.readTags
+    let tags = table + (forWrites ? SoftTLB.writeTags : SoftTLB.readTags)
     assembler.alu(.sub, .qword, offset, Memory(index: page, .x8, Int32(tags)).inGS)
     let room = 4096 - Int32(op.access.size) - behind
     if op.access.aligned, op.access.size > 1 {
@@ -175,11 +180,11 @@ extension Lowering {
       assembler.alu(.cmp, .qword, offset, room)
       assembler.jcc(.a, fails)
     }
-    let places = isWide(op, base) ? SoftTLB.addends : SoftTLB.hostPages
+    let places = table + (isWide(op, base) ? SoftTLB.addends : SoftTLB.hostPages)
     assembler.load(.qword, page, Memory(index: page, .x8, Int32(places)).inGS)
   }
 
-  private func hostAddress(_ op: Op, _ base: Register?, offset: Register, page: Register, behind: Int32) -> Memory {
+  func hostAddress(_ op: Op, _ base: Register?, offset: Register, page: Register, behind: Int32) -> Memory {
     if let base, isWide(op, base) { return Memory(page, base, .x1, Int32(truncatingIfNeeded: op.imm)) }
     return Memory(page, offset, .x1, behind)
   }
@@ -265,6 +270,7 @@ extension Lowering {
   mutating func append(_ described: MemorySite) {
     var site = described
     if let (offset, _) = sharedRegisters { site.sharedOffset = offset.rawValue }
+    if let address = sharedHostAddress { site.sharedOffset = address.rawValue }
     sites.append(site)
   }
 

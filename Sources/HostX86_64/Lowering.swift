@@ -48,6 +48,11 @@ struct Lowering {
   var dataPath = DataPath.slow
   /// Guest PCs of instructions whose stores are guided.
   var guidedPCs: Set<UInt64> = []
+  /// Guest PCs of instructions whose accesses are compared with what is watched, and with how many ranges.
+  var watchedPCs: Set<UInt64> = []
+  var watchRanges = 1
+  /// Offset of the `WatchGuide` in the code cache.
+  let watchGuide: Int
   /// Whether it is worth some time to do it well.
   var isHot = false
   /// Offset of the block in the code cache.
@@ -109,8 +114,9 @@ struct Lowering {
 
   init(
     _ configuration: HostConfiguration, pins: [Int], vectorPins: [Int], hasFMA: Bool, trampolines: Trampolines,
-    cacheBase: UInt64, pollPage: UInt32, assembler: Assembler
+    cacheBase: UInt64, watchGuide: Int, pollPage: UInt32, assembler: Assembler
   ) {
+    self.watchGuide = watchGuide
     interrupts = configuration.interrupts
     checksAllocation = configuration.checksAllocation
     self.pollPage = pollPage

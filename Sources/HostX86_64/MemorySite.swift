@@ -17,8 +17,8 @@ enum ValueHome: BitwiseCopyable {
 
 /// An operand of an access: its home and type, in 8 bytes with room to spare.
 struct SiteOperand {
-  private var payload: Int32 = 0
-  private var kind: UInt8 = 0
+  fileprivate private(set) var payload: Int32 = 0
+  fileprivate private(set) var kind: UInt8 = 0
   private(set) var type = Type.none
 
   init() {}
@@ -110,15 +110,18 @@ struct SavedRegisters {
 
   var siteNumber: Int32 { unsafe Int32(truncatingIfNeeded: base[16]) }
 
+  /// The operand, as its ``SiteOperand/home`` says.
+  @inline(__always)
   func value(_ operand: SiteOperand, _ cpu: VCPUState) -> UInt64 {
+    let payload = Int(operand.payload)
     let raw: UInt64 =
-      switch operand.home {
-      case .none: 0
-      case .register(let register): self[register]
-      case .vector(let register): self[register]
-      case .constant(let value): UInt64(bitPattern: Int64(value))
-      case .spill(let slot): unsafe base[17 + Int(slot)]
-      case .state(let offset): cpu.load(Int(offset))
+      switch operand.kind {
+      case 1: unsafe base[payload & 15]
+      case 2: UInt64(bitPattern: Int64(payload))
+      case 3: unsafe base[17 + payload]
+      case 4: cpu.load(payload)
+      case 5: self[VectorRegister.xmm(UInt8(truncatingIfNeeded: payload))]
+      default: 0
       }
     return raw & operand.type.mask
   }
@@ -137,10 +140,11 @@ extension X86_64Host {
   func completeAccess(_ cpu: VCPUState, _ saved: SavedRegisters) -> UInt64 {
     let number: Int
     let faulted = saved.siteNumber == Trampolines.faultMark
+    var isTrap = false
     if faulted {
       let faultPC: UInt64 = cpu.load(StateOffset.faultPC)
       if let resume = poll(faultingAt: faultPC) { return cache.base + UInt64(resume) }
-      number = site(faultingAt: faultPC)
+      (number, isTrap) = site(faultingAt: faultPC)
       cpu.store(UInt32(1), at: StateOffset.accessFaulted)
     } else {
       number = Int(saved.siteNumber)
@@ -165,7 +169,7 @@ extension X86_64Host {
     case .completedOnDevice:
       redirect(number)
     case .completed:
-      if faulted, site.trap == 0 { redirect(number) }
+      if faulted, !isTrap { redirect(number) }
     case .completedNeedlessly:
       if site.isRedirected { noteDetour(number) }
     }
@@ -186,22 +190,22 @@ extension X86_64Host {
     return lowering.polls[low].resume
   }
 
-  /// The site that the instruction, or the trap, at host PC `pc` belongs to.
-  private func site(faultingAt pc: UInt64) -> Int {
+  /// The site that the instruction, or the trap, at host PC `pc` belongs to; a trap leads to the slow path from now on.
+  private func site(faultingAt pc: UInt64) -> (number: Int, isTrap: Bool) {
     let offset = UInt32(truncatingIfNeeded: pc &- cache.base)
     var (low, high) = (0, lowering.sites.count)
     while low < high {
       let middle = (low + high) / 2
       if lowering.sites[middle].start < offset { low = middle + 1 } else { high = middle }
     }
-    if low < lowering.sites.count, lowering.sites[low].start == offset { return low }
-    if low > 0, offset < lowering.sites[low - 1].end { return low - 1 }
+    if low < lowering.sites.count, lowering.sites[low].start == offset { return (low, false) }
+    if low > 0, offset < lowering.sites[low - 1].end { return (low - 1, false) }
     // A block's traps stand behind its instructions and before those of the next one.
     while low > 0 {
       low -= 1
       if lowering.sites[low].trap == offset {
         leadOutside(low)
-        return low
+        return (low, true)
       }
     }
     fatalError("translated code faulted outside any memory access, at code offset \(offset)")

@@ -59,6 +59,8 @@ struct SharedCheck: BitwiseCopyable {
   var isWide = false
   /// Accesses that may still use it.
   var followers: UInt16 = 0
+  /// Bytes behind the first one that were compared with what is watched, where that is what is shared.
+  var extent: Int64 = 0
 }
 
 /// An access that does not lie in the page looked up for its neighbourhood, or whose page allows less than that look-up
@@ -126,13 +128,14 @@ extension Lowering {
   @inline(__always)
   var pageValue: UInt16 { firstPseudoValue + 1 }
 
-  /// Finds out which accesses may share look-ups. Does nothing for blocks that do not use the TLB.
+  /// Finds out which accesses may share look-ups, or comparisons with what is watched (`Lowering+WatchedAccesses.swift`).
+  /// Does nothing for other blocks.
   mutating func planPageChecks() {
     checks.shared = SharedCheck()
     checks.separate.removeAll()
     values[Int(offsetValue)] = ValueState(type: .i64)
     values[Int(pageValue)] = ValueState(type: .i64)
-    guard dataPath == .tlb else { return }
+    guard dataPath == .tlb || dataPath == .window && !watchedPCs.isEmpty else { return }
     findRoots()
     findNeighbourhoods()
   }
@@ -249,7 +252,7 @@ extension Lowering {
 
   /// The register that holds a pseudo-value now.
   @inline(__always)
-  private func pseudoRegister(_ value: UInt16) -> Register? {
+  func pseudoRegister(_ value: UInt16) -> Register? {
     let state = values[Int(value)]
     guard state.place == .register, owners[Int(state.register.rawValue)] == value else { return nil }
     return state.register

@@ -47,7 +47,7 @@ public struct Op: Equatable, Sendable, BitwiseCopyable {
     get { ValueID(UInt16(truncatingIfNeeded: tail >> 16)) }
     set { tail = tail & ~0xFFFF_0000 | UInt64(newValue.index) << 16 }
   }
-  /// Retired-instruction count, instruction number, ``AtomicKind``.
+  /// Retired-instruction count, instruction number, ``AtomicKind``, words that follow a load or store.
   @inlinable public var extra: UInt32 {
     get { UInt32(truncatingIfNeeded: tail >> 32) }
     set { tail = tail & 0xFFFF_FFFF | UInt64(newValue) << 32 }
@@ -64,6 +64,8 @@ public struct Op: Equatable, Sendable, BitwiseCopyable {
     self.imm = imm
   }
 
+  /// Words that may follow a load or store in the same instruction.
+  @inlinable public static var mostFollowing: UInt32 { 63 }
   @inlinable public var access: MemoryAccess { MemoryAccess(rawValue: aux) }
   @inlinable public var condition: Condition { Condition(rawValue: aux) ?? .equal }
   @inlinable public var exitFlags: ExitFlags { ExitFlags(rawValue: aux) }

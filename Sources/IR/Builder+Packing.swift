@@ -250,20 +250,22 @@ extension Builder {
   }
 
   @usableFromInline mutating func packedLoad(
-    _ type: Type, _ access: MemoryAccess, at base: ValueID, offset: Int64
+    _ type: Type, _ access: MemoryAccess, at base: ValueID, offset: Int64, following: UInt32
   ) -> ValueID {
     let address = place(of: base)
     let (value, result) = makePacked(type)
-    packer.access(.load, type, access, address: self.type(of: base), address, displacement: offset, to: result)
+    packer.access(
+      .load, type, access, address: self.type(of: base), address, displacement: offset, kind: following, to: result)
     return value
   }
 
   @usableFromInline mutating func packedStore(
-    _ value: ValueID, _ access: MemoryAccess, at base: ValueID, offset: Int64
+    _ value: ValueID, _ access: MemoryAccess, at base: ValueID, offset: Int64, following: UInt32
   ) {
     let (address, stored) = (place(of: base), place(of: value))
     packer.access(
-      .store, type(of: value), access, address: type(of: base), address, displacement: offset, stored)
+      .store, type(of: value), access, address: type(of: base), address, displacement: offset, stored,
+      kind: following)
   }
 
   @usableFromInline mutating func packedUpdate(

@@ -170,18 +170,24 @@
     return emit(Op(.select, type, a: condition, b: a, c: b), result: type)
   }
 
+  /// - Parameter following: words that the same instruction loads right behind these bytes, by ops of their own, up to
+  ///   ``Op/mostFollowing``. They are part of what a debugger's watchpoint is compared with before anything is loaded.
   @inlinable public mutating func load(
-    _ type: Type, _ access: MemoryAccess, at base: ValueID, offset: Int64 = 0
+    _ type: Type, _ access: MemoryAccess, at base: ValueID, offset: Int64 = 0, following: Int = 0
   ) -> ValueID {
-    if packs { return packedLoad(type, access, at: base, offset: offset) }
-    return emit(Op(.load, type, a: base, aux: access.rawValue, imm: offset), result: type)
+    let following = UInt32(truncatingIfNeeded: following)
+    if packs { return packedLoad(type, access, at: base, offset: offset, following: following) }
+    return emit(Op(.load, type, a: base, aux: access.rawValue, extra: following, imm: offset), result: type)
   }
 
+  /// - Parameter following: words that the same instruction stores right behind these bytes: likewise.
   @inlinable public mutating func store(
-    _ value: ValueID, _ access: MemoryAccess, at base: ValueID, offset: Int64 = 0
+    _ value: ValueID, _ access: MemoryAccess, at base: ValueID, offset: Int64 = 0, following: Int = 0
   ) {
-    if packs { return packedStore(value, access, at: base, offset: offset) }
-    ops.append(Op(.store, type(of: value), a: base, b: value, aux: access.rawValue, imm: offset))
+    let following = UInt32(truncatingIfNeeded: following)
+    if packs { return packedStore(value, access, at: base, offset: offset, following: following) }
+    ops.append(
+      Op(.store, type(of: value), a: base, b: value, aux: access.rawValue, extra: following, imm: offset))
   }
 
   /// An atomic read-modify-write of `access.size` bytes; the old value comes extended to `type`.

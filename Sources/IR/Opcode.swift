@@ -58,6 +58,7 @@ public enum Opcode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   case bitcast
 
   // Memory. `aux` is a ``MemoryAccess``; the address is `a + imm`, wrapping in the type of `a`. May raise.
+  // `extra` of a load or store: words that the same instruction accesses right behind it.
   /// `result` = memory, extended to `type`.
   case load
   /// memory = low bits of `b`; `type` is the type of `b`.

@@ -70,7 +70,7 @@ public struct PackedOp: BitwiseCopyable, Sendable {
   // MARK: What may call out
 
   /// Guest instructions begun since the block's start or the last `retire`, without the current one, and bytes from the
-  /// block's PC to the current instruction; below them the ``AtomicKind``.
+  /// block's PC to the current instruction; below them the low bits of what ``extra`` says.
   @inlinable public mutating func note(begun: UInt32, distance: UInt64, kind: UInt32) {
     upper = kind & 0xF | begun << 4 | UInt32(truncatingIfNeeded: distance) << 16
   }
@@ -78,14 +78,15 @@ public struct PackedOp: BitwiseCopyable, Sendable {
     begun < 1 << 12 && distance < 1 << 16
   }
 
-  @inlinable public var atomicKind: UInt32 { upper & 0xF }
+  /// `extra` of a memory access: its ``AtomicKind``, or the words that follow it. The high bits are in `aux`.
+  @inlinable public var extra: UInt32 { upper & 0xF | UInt32(aux >> 10 & 0xF) << 4 }
   @inlinable public var begun: UInt64 { UInt64(upper >> 4 & 0xFFF) }
   @inlinable public var distance: UInt64 { UInt64(upper >> 16) }
 
   /// The offset of a load's or store's address, in the place of `c`.
   @inlinable public var displacement: Int64 { Int64(Int16(bitPattern: c.rawValue)) }
   /// The ``MemoryAccess`` in `aux`.
-  @inlinable public var access: MemoryAccess { MemoryAccess(rawValue: aux & 0x3FFF) }
+  @inlinable public var access: MemoryAccess { MemoryAccess(rawValue: aux & 0x3FF) }
   /// Whether addresses have 32 bits.
   @inlinable public var hasShortAddress: Bool { aux & 0x8000 != 0 }
   @inlinable public mutating func makeAddressShort() { aux |= 0x8000 }

@@ -19,6 +19,7 @@ extension Packer {
     }
     if type == .v128 { limit = .vector }
     var op = PackedOp(opcode, type, aux: access.rawValue, a: a, b: b)
+    op.aux |= UInt16(truncatingIfNeeded: kind >> 4 & 0xF) << 10
     op.result = result
     op.c = isPlain ? Place(rawValue: UInt16(bitPattern: Int16(truncatingIfNeeded: displacement))) : c
     if address.bits == 32 { op.makeAddressShort() }

@@ -192,7 +192,7 @@ public struct Parser: Sendable {
   }
 
   private func address(_ reader: inout LineReader, _ op: inout Op) throws(ParseError) {
-    op.aux = try access(&reader).rawValue
+    op.aux = try access(&reader, &op).rawValue
     try reader.expect("[")
     op.a = try reader.value()
     if reader.takes("+") {
@@ -203,7 +203,7 @@ public struct Parser: Sendable {
     try reader.expect("]")
   }
 
-  private func access(_ reader: inout LineReader) throws(ParseError) -> MemoryAccess {
+  private func access(_ reader: inout LineReader, _ op: inout Op) throws(ParseError) -> MemoryAccess {
     let word = try reader.word("a memory access")
     let parts = word.split(separator: ".", omittingEmptySubsequences: false)
     guard let sign = parts[0].first, sign == "s" || sign == "u", let size = Int(parts[0].dropFirst()),
@@ -215,6 +215,8 @@ public struct Parser: Sendable {
         bigEndian = true
       } else if part == "aligned" {
         aligned = true
+      } else if part.hasPrefix("of"), let count = UInt32(part.dropFirst(2)), count > 0 {
+        op.extra = count - 1
       } else if let match = Ordering.allCases.first(where: { $0.name == part }) {
         ordering = match
       } else if let match = AccessSpace.allCases.first(where: { $0.name == part }) {

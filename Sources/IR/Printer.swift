@@ -70,8 +70,8 @@ public struct Printer: Sendable {
       .zeroExtend, .truncate, .bitcast:
       values(op)
     case .compare: "\(op.condition.name) \(values(op))"
-    case .load: "\(access(op.access)) \(address(op))"
-    case .store: "\(access(op.access)) \(address(op)), \(value(op.b))"
+    case .load: "\(access(op.access))\(following(op)) \(address(op))"
+    case .store: "\(access(op.access))\(following(op)) \(address(op)), \(value(op.b))"
     case .atomic:
       "\(op.atomicKind.name) \(access(op.access)) \(address(op))" + (op.b.isNone ? "" : ", \(value(op.b))")
     case .compareExchange: "\(access(op.access)) \(address(op)), \(value(op.b)), \(value(op.c))"
@@ -118,6 +118,9 @@ public struct Printer: Sendable {
       + (access.aligned ? ".aligned" : "") + (access.ordering == .relaxed ? "" : ".\(access.ordering.name)")
       + (access.space == .current ? "" : ".\(access.space.name)")
   }
+
+  /// `.of3`: the first of three words.
+  private func following(_ op: Op) -> String { op.extra == 0 ? "" : ".of\(op.extra &+ 1)" }
 
   private func exit(_ op: Op) -> String {
     let flags = op.exitFlags

@@ -229,7 +229,10 @@ private struct OpCheck {
       .shiftRight, .shiftRightArithmetic, .rotateLeft, .rotateRight, .countLeadingZeros, .countTrailingZeros,
       .populationCount, .byteSwap, .select, .signExtend, .zeroExtend, .truncate, .bitcast:
       try require(op.aux == 0, .unusedField, "\(name) uses no aux")
-    case .load, .store, .compareExchange: break
+    case .compareExchange: break
+    case .load, .store:
+      try require(op.extra <= Op.mostFollowing, .encoding, "\(op.extra) words that follow")
+      usesExtra = true
     case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
       .floatCompare, .floatOrder,
       .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:

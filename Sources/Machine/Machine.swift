@@ -56,6 +56,12 @@ public final class Machine: @unchecked Sendable {
   var stepRequest: RunRequest?
   /// Ticks that a hart has waited for an interrupt since the last ``resume(_:passesBreakpoints:)`` for a step.
   public internal(set) var stepsWaited: UInt64 = 0
+  /// A step ended a wait that nothing else would have ended soon.
+  public internal(set) var stepEndedWait = false
+  /// The step at hand has executed an instruction that waits, and ends behind it.
+  var stepWaits = false
+  /// Ticks that the stepped hart's present wait has taken.
+  var waitedNow: UInt64 = 0
   /// Told of each stop, on the machine's thread.
   public var stopObservers: [@Sendable (StopEvent) -> Void] = []
   /// Holds virtual time back to the user's clock; nil: it runs as fast as the host can.
@@ -106,6 +112,8 @@ public final class Machine: @unchecked Sendable {
       machine.pace?.end()
       machine.stepRequest = request
       machine.stepsWaited = 0
+      machine.stepEndedWait = false
+      (machine.stepWaits, machine.waitedNow) = (false, 0)
       if case .run = request { machine.stepRequest = nil }
       for vcpu in machine.engine.vcpus { machine.engine.passBreakpoint(vcpu, passesBreakpoints) }
       machine.isRunning = true

@@ -21,6 +21,7 @@ extension Machine {
   /// Runs until the end of a round, or until something stops it or wants in.
   func runSlice() {
     if isRoundOver { beginRound() }
+    if stopsForTransfer() { return }
     if let request = stepRequest {
       step(request)
     } else {
@@ -53,6 +54,7 @@ extension Machine {
     guard !isRoundOver else { return }
     let vcpus = engine.vcpus
     while nextHart < vcpus.count || takeUpPassedTurns() {
+      if stopsForTransfer() { return }
       limitRound()
       let vcpu = vcpus[nextHart]
       if vcpu.ticks >= roundTarget || vcpu.isHalted {
@@ -117,8 +119,15 @@ extension Machine {
     while let event = events.popDue(at: clock.now) {
       if devices.indices.contains(event.device) { devices[event.device].device.event(event.token) }
     }
-    if takePowerRequest() { return }
+    if takePowerRequest() || stopsForTransfer() { return }
     if let limit = configuration.instructionLimit, roundTarget >= limit { halt(.requested) }
+  }
+
+  /// Whether a device has accessed watched memory while no hart ran.
+  private func stopsForTransfer() -> Bool {
+    guard let hit = engine.takeTransferHit() else { return false }
+    halt(.watchpoint(hart: min(nextHart, engine.vcpus.count - 1), hit))
+    return true
   }
 
   /// Deals with an outcome that is not about time. Returns whether the vCPU goes on.
@@ -126,10 +135,7 @@ extension Machine {
     let vcpu = engine.vcpus[hart]
     switch outcome {
     case .breakpoint: halt(.breakpoint(hart: hart))
-    case .watchpoint:
-      let hit = vcpu.watchHit
-      _ = engine.stepOverWatchpoint(vcpu)
-      if let hit { halt(.watchpoint(hart: hart, hit)) }
+    case .watchpoint: if let hit = vcpu.watchHit { halt(.watchpoint(hart: hart, hit)) }
     case .semihosting:
       return serveSemihosting(vcpu)
     case .caught(let text): halt(.caught(hart: hart, text))
@@ -192,10 +198,16 @@ extension Machine {
   /// Steps one hart by an instruction. Returns false when the machine stopped for another reason, or waits.
   private func stepOnce(_ hart: Int) -> Bool {
     let vcpu = engine.vcpus[hart]
+    // Input has ended the wait that the step came to.
+    if stepWaits, !vcpu.isWaiting || guest.wakesFromWait(vcpu.state) {
+      (stepWaits, waitedNow) = (false, 0)
+      return true
+    }
     if hasFilledRound(vcpu) {
       catchUp(hart)
       guard isRunning, !isRoundOver else { return false }
     }
+    let wasWaiting = vcpu.isWaiting
     let outcome = engine.step(vcpu, until: isRoundOver ? .max : roundTarget)
     limitRound()
     if takePowerRequest() { return false }
@@ -203,17 +215,35 @@ extension Machine {
     case .stepped: break
     case .yielded: if !isRoundOver { giveWay(vcpu) }
     case .waiting:
-      if !isRoundOver {
-        stepsWaited &+= roundTarget &- min(vcpu.ticks, roundTarget)
-        engine.idle(vcpu, until: roundTarget)
-      }
-      catchUp(hart)
-      if guest.wakesFromWait(vcpu.state) || !vcpu.isWaiting { return isRunning }
-      return false
+      if !wasWaiting { stepWaits = true }
+      return passWait(vcpu)
     default: return settle(outcome, hart: hart)
     }
     if hasFilledRound(vcpu) { catchUp(hart) }
     return isRunning
+  }
+
+  /// Lets time pass for a stepped hart that waits, up to the end of the round.
+  ///
+  /// A step over an instruction that waits ends behind it, a step of a hart that waits already behind what it does next. An
+  /// instruction that waits may end at any time (RISC-V privileged manual, "Wait for Interrupt"; ARMv7-M manual, B1.5.18
+  /// and B1.5.19), so a wait that nothing ends within a second of virtual time is ended.
+  private func passWait(_ vcpu: VCPU) -> Bool {
+    if !isRoundOver {
+      let ticks = roundTarget &- min(vcpu.ticks, roundTarget)
+      stepsWaited &+= ticks
+      waitedNow &+= ticks
+      engine.idle(vcpu, until: roundTarget)
+    }
+    catchUp(vcpu.number)
+    guard isRunning else { return false }
+    if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) {
+      guard isRoundOver || waitedNow >= engine.ticks(until: 1_000_000_000) else { return false }
+      engine.endWait(vcpu)
+      stepEndedWait = true
+    }
+    defer { (stepWaits, waitedNow) = (false, 0) }
+    return stepWaits
   }
 
   private func hasFilledRound(_ vcpu: VCPU) -> Bool { !isRoundOver && vcpu.ticks >= roundTarget && vcpu.mayInterrupt }

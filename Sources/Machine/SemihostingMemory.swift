@@ -46,6 +46,7 @@ struct SemihostingMemory {
     var bytes: [UInt8] = []
     while bytes.count < count {
       let place = try place(address &+ UInt64(bytes.count), count - bytes.count)
+      machine.space.willTransfer?(place.physical, place.count, false)
       bytes += place.direct.memory.bytes(at: place.direct.offset, count: place.count)
     }
     return bytes
@@ -56,6 +57,7 @@ struct SemihostingMemory {
     while done < bytes.count {
       let place = try place(address &+ UInt64(done), bytes.count - done)
       guard place.direct.isWritable else { throw SemihostingFault() }
+      machine.space.willTransfer?(place.physical, place.count, true)
       do { try machine.space.copyIn(Array(bytes[done..<done + place.count]), at: place.physical) } catch {
         throw SemihostingFault()
       }

@@ -7,6 +7,7 @@ public enum StopEvent: Equatable, Sendable {
   /// A user asked for it.
   case requested
   case breakpoint(hart: Int)
+  /// Before or behind the access, as ``Engine/WatchHit/timing`` says.
   case watchpoint(hart: Int, WatchHit)
   /// An exception that a debugger wants to see was entered, or the guest asks for its debugger; the text says which.
   case caught(hart: Int, String)

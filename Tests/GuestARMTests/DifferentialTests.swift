@@ -20,8 +20,10 @@ import Testing
   private static let casesPerProgram = 400
 
   /// Runs a program up to its end; the outputs and the scratch memory.
-  private func run<P: DifferentialProgram, H: HostKit.Host>(
-    _ program: P, _ guest: ARMGuest, _ host: H.Type, interpreter: (any PackedHost.Type)? = nil, passes: Bool
+  /// - Parameter body: does so.
+  func run<P: DifferentialProgram, H: HostKit.Host>(
+    _ program: P, _ guest: ARMGuest, _ host: H.Type, interpreter: (any PackedHost.Type)? = nil, passes: Bool,
+    _ body: (Engine, VCPU) throws -> RunOutcome = { $0.run($1, until: 100_000_000) }
   ) throws
     -> [UInt8]
   {
@@ -47,7 +49,7 @@ import Testing
     if let access = guest.registerFile.index(of: "floatAccess") { guest.writeRegister(cpu.state, access, 3) }
     cpu.state.pc = UInt64(Place.code)
     engine.insertBreakpoint(UInt64(Place.code) + UInt64(program.end))
-    let outcome = engine.run(cpu, until: 100_000_000)
+    let outcome = try body(engine, cpu)
     #expect(outcome == .breakpoint, "\(outcome) at \(String(cpu.state.pc, radix: 16))")
     let outputs = try space.copyOut(at: UInt64(Place.outputs), count: program.caseCount * Int(P.record))
     return outputs + (try space.copyOut(at: UInt64(Place.scratch), count: Place.scratchSize))

@@ -360,6 +360,11 @@ import Testing
         bx lr
       """, host: host)
     #expect(allowed == [16, 100], "\(hexadecimal(allowed))")
+    // What was allowed for one register holds for no other of its page.
+    let other = try fault(
+      "set 0xE000ED14, 0x202\n" + user + "ldr r0, =0xE000EF00\n movs r1, 15\n str r1, [r0]\n ldr r0, =0xE000ED08\n"
+        + "str r1, [r0]", host: host)
+    #expect(other.prefix(2) == [5, 0x8200], "\(hexadecimal(other))")
   }
 
   /// LDRT in privileged code has the rights of user mode.

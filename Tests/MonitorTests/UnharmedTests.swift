@@ -123,7 +123,8 @@ import Testing
     #expect(bench("watch 0x80010000 8") == "3: watch w at 0x0000000080010000")
     #expect(
       bench("until spin")
-        == "hart 0: watchpoint 3: wrote 8 bytes at 0x80010000\n0x0000000080000010 <loop+0x8>  addi    a0, a0, -1")
+        == "hart 0: watchpoint 3: wrote 8 bytes at 0x80010000: 0xf -> 0x3\n0x0000000080000010 <loop+0x8>  addi    a0, a0, -1"
+    )
     #expect(bench("delete all") == "")
     #expect(bench("info breakpoints").split(separator: "\n").count == 2)
   }

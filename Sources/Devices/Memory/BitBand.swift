@@ -30,6 +30,7 @@ public final class BitBand: Device {
 
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
     let place = place(offset)
+    context.space.willTransfer?(place.address, 4, false)
     do throws(BusError) {
       return try context.space.read(place.address, size: 4) >> place.bit & 1
     } catch {
@@ -45,6 +46,7 @@ public final class BitBand: Device {
 
   public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
     let place = place(offset)
+    context.space.willTransfer?(place.address, 4, true)
     do throws(BusError) {
       let word = try context.space.read(place.address, size: 4) & ~(1 << place.bit)
       try context.space.write(place.address, size: 4, word | (value & 1) << place.bit)

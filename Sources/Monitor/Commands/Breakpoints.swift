@@ -27,7 +27,7 @@ extension Command {
 
   static let watch = Command(
     "watch", [.address, .number("LENGTH").optional, .words("MODE", "r", "w", "rw").optional], .breaks,
-    "Stop after an access to memory; writes by default.",
+    "Stop behind an access to memory, and show what was and what is there; writes by default.",
     .look { context throws(MonitorError) in
       guard let word = context.arguments["ADDR"], let address = context.arguments.address else {
         throw context.arguments.usage
@@ -38,7 +38,8 @@ extension Command {
         context.arguments.number("LENGTH") ?? symbol.map { max(1, $0.size) } ?? UInt64(context.memory.wordSize)
       guard (1...1 << 20).contains(length) else { throw .refused("a watchpoint covers 1 to 1048576 bytes") }
       let point = Watchpoint(
-        address: address, length: length, onRead: mode.contains("r"), onWrite: mode.contains("w"))
+        address: address, length: length, onRead: mode.contains("r"), onWrite: mode.contains("w"),
+        stopsBehind: true)
       context.machine.engine.insert(point)
       return context.add(.watch(point))
     })

@@ -121,11 +121,7 @@ extension Monitor {
       return ("hart \(hart): breakpoint" + (point.map { " \($0.number)" } ?? ""), hart)
     case .watchpoint(let hart, let hit):
       let point = state.withLock { $0.points.first { $0.kind == .watch(hit.watchpoint) } }
-      let verb = hit.isWrite ? "wrote" : "read"
-      return (
-        "hart \(hart): watchpoint" + (point.map { " \($0.number)" } ?? "")
-          + ": \(verb) \(hit.size) bytes at \(hit.address.hex0x())", hart
-      )
+      return ("hart \(hart): watchpoint" + (point.map { " \($0.number)" } ?? "") + ": \(hit.words)", hart)
     case .exited(let code): return ("the guest switched itself off, exit code \(code)", nil)
     case .reset: return ("the guest asked for a reset", nil)
     case .caught(let hart, let text), .lockedUp(let hart, let text): return (text, hart)

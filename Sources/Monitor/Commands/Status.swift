@@ -58,9 +58,3 @@ extension Command {
       return context.monitor.position(context.machine)
     })
 }
-
-/// Nanoseconds as `1.234567890 s`.
-func seconds(_ nanoseconds: UInt64) -> String {
-  let fraction = String(nanoseconds % 1_000_000_000)
-  return "\(nanoseconds / 1_000_000_000)." + String(repeating: "0", count: 9 - fraction.count) + fraction + " s"
-}

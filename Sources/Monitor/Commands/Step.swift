@@ -40,8 +40,8 @@ extension Command {
 private struct StepStop: Sendable {
   var event: StopEvent
   var hart: Int
-  /// Virtual time (ns) that the hart waited for an interrupt.
-  var waited: UInt64 = 0
+  /// What is to be said of a wait for an interrupt.
+  var wait: StepWait?
 }
 
 extension Monitor {
@@ -50,8 +50,7 @@ extension Monitor {
     try needsStopped()
     let hart = machine.perform { self.hart($0) }
     let event = wait(for: .step(hart: hart, count: count), run)
-    let waited = machine.perform { $0.stepsWaited &* $0.clock.nanosecondsPerInstruction }
-    return StepStop(event: event, hart: hart, waited: waited)
+    return StepStop(event: event, hart: hart, wait: machine.perform(\.stepWait))
   }
 
   /// Where stepping led, after what stopped it, and whether time passed.
@@ -62,10 +61,10 @@ extension Monitor {
       case .stepped: place = self.position(machine)
       case let event: place = self.describe(event, machine)
       }
-      guard stop.waited > 0 else { return place }
-      let text = "\(seconds(stop.waited)) of virtual time passed in a wait for an interrupt"
-      guard case .object(let fields) = place.value else { return place }
-      return .custom([text] + place.textLines, .object(fields + [Field("waited ns", .number(stop.waited))]))
+      guard let wait = stop.wait, case .object(let fields) = place.value else { return place }
+      return .custom(
+        [wait.words] + place.textLines,
+        .object(fields + [Field("waited ns", .number(wait.nanoseconds)), Field("wait ended", .truth(wait.wasEnded))]))
     }
   }
 

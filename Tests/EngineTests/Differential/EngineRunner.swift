@@ -39,11 +39,11 @@ struct EngineSetup: Sendable, CustomStringConvertible {
 /// An engine with one hart that runs cases.
 final class EngineRunner {
   let setup: EngineSetup
-  private let guest: RISCVGuest
-  private let engine: Engine
+  let guest: RISCVGuest
+  let engine: Engine
   private let space: AddressSpace
-  private let scratch: RAMRegion
-  private let cpu: VCPU
+  let scratch: RAMRegion
+  let cpu: VCPU
   private let registers: [GuestRegister]
   private let mstatus: Int
   private let results: [Int]
@@ -95,6 +95,9 @@ final class EngineRunner {
     engine.vcpuWasReset(cpu)
   }
 
+  /// Cases are over by then, in ticks.
+  static let deadline: UInt64 = 1_100_000
+
   /// Identity mappings for user mode, by one table of gigapages (Sv39) or 4 MiB pages (Sv32) of which the scratch
   /// memory has pages of its own.
   private func turnPagingOn(_ set: (String, UInt64) throws -> Void) throws {
@@ -127,12 +130,22 @@ final class EngineRunner {
 
   /// Runs every case of a batch.
   func run(_ batch: Batch) throws -> [Outcome] {
-    try space.copyIn(batch.image, at: Place.code)
-    engine.flush()
+    try load(batch)
     return zip(batch.cases, batch.spans).map { run($0, at: $1.lowerBound, memory: batch.memory) }
   }
 
-  private func run(_ one: RandomCase, at pc: UInt64, memory: [UInt8]) -> Outcome {
+  /// Puts the code of a batch into memory.
+  func load(_ batch: Batch) throws {
+    try space.copyIn(batch.image, at: Place.code)
+    engine.flush()
+  }
+
+  /// Runs a case that starts at `pc`.
+  /// - Parameter body: runs the engine until the case is over.
+  func run(
+    _ one: RandomCase, at pc: UInt64, memory: [UInt8],
+    _ body: (Engine, VCPU) -> RunOutcome = { $0.run($1, until: EngineRunner.deadline) }
+  ) -> Outcome {
     let state = cpu.state
     let offset = Int(Place.scratch & 0xFFF)
     scratch.write(memory, at: offset)
@@ -150,7 +163,7 @@ final class EngineRunner {
     progress.mayInterrupt = true
     progress.reservationAddress = nil
     cpu.progress = progress
-    let outcome = engine.run(cpu, until: 1_100_000)
+    let outcome = body(engine, cpu)
     var words = (0..<32).map { guest.readRegister(state, RISCVRegisters.x($0)) }
     words += (0..<32).map { state.load(registers[RISCVRegisters.f($0)].offset, as: UInt64.self) }
     words += [guest.readRegister(state, fcsr), UserProgram.signal(cause: guest.readRegister(state, results[1]))]

@@ -1,0 +1,88 @@
+// Owns the short way through the slow path: plain loads and stores of devices' registers, of memory in pages with code, and
+// beside watched bytes. What is not plain takes the exact way (`SlowAccess.swift`), which this one is a shortcut of.
+
+import Bus
+import GuestKit
+import HostKit
+import IR
+
+extension Engine {
+  /// Makes a load or store that asks for nothing out of the ordinary.
+  /// - Returns: the loaded value; nil if nothing was done, since the exact way may have to be taken.
+  @inline(__always)
+  func quickAccess(_ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ request: SlowAccess) -> UInt64? {
+    let (access, isWrite) = (request.access, request.opcode == .store)
+    let size = UInt64(access.size)
+    guard isWrite || request.opcode == .load, access.isOrdinary, address & 0xFFF &+ size <= 0x1000,
+      !access.aligned || address & (size &- 1) == 0
+    else { return nil }
+    var isWatched = false
+    if debug.watchesMemory {
+      guard !vcpu.suppressesWatchpoints,
+        !debug.watches(address, through: address &+ (size &- 1) &+ UInt64(4 &* request.following))
+      else { return nil }
+      isWatched = debug.watchesPage(address & ~0xFFF)
+    }
+    guard let physical = vcpu.memoryMode == .window ? address : vcpu.mode.knownAddress(address, isWrite: isWrite),
+      let found = space.segment(at: physical), found.last &- physical >= size &- 1
+    else { return nil }
+    guard found.memory != 0, !isWrite || found.isWritable else {
+      return device(vcpu, found, physical, isWrite ? value : nil, request)
+    }
+    let isGuarded = isWrite && store.hasCode(inPage: physical & ~0xFFF)
+    // What translated code could do by itself it is to learn from the exact way.
+    guard isGuarded || isWatched else { return nil }
+    if isWrite {
+      guard !found.isShared, !store.hasCode(physical, count: Int(size)) else { return nil }
+      if !straddlers.isEmpty, physical & 0xFFF < 16, straddlers[physical & ~0xFFF] != nil { return nil }
+      if isGuarded { noteStoreBesideCode(vcpu, physical) }
+    }
+    if isWatched {
+      // Code that compares finds the page in its TLB then.
+      if vcpu.memoryMode == .tlb, !isGuarded, !vcpu.mode.comparesIn(address, isWrite: isWrite) { return nil }
+      noteAccessBesideWatch(vcpu)
+    }
+    guard let bytes = unsafe UnsafeMutableRawPointer(bitPattern: found.memory &+ UInt(physical &- found.first)) else {
+      return nil
+    }
+    guard isWrite else { return extend(unsafe HostBytes.load(bytes, size: Int(size)), access, to: request.type) }
+    unsafe HostBytes.store(value, bytes, size: Int(size))
+    return 0
+  }
+
+  /// Reads a device's register, or writes `value`.
+  private func device(
+    _ vcpu: VCPU, _ found: Segment, _ physical: UInt64, _ value: UInt64?, _ request: SlowAccess
+  ) -> UInt64? {
+    let access = request.access
+    if value != nil, guest.storeDecidesInterrupts(physical) { return nil }
+    clock.now = time(of: vcpu)
+    guard let value else {
+      guard let raw = space.readDevice(found, physical, size: access.size) else { return nil }
+      vcpu.state.accessOutcome = .completedOnDevice
+      return extend(raw, access, to: request.type)
+    }
+    guard space.writeDevice(found, physical, size: access.size, value) else { return nil }
+    vcpu.state.accessOutcome = .completedOnDevice
+    return 0
+  }
+
+  /// Remembers where a page lies that the TLB will not hold, with the rights that an access like this one has been found to
+  /// have.
+  func noteKnownPage(_ vcpu: VCPU, _ address: UInt64, _ found: AddressTranslation, _ kind: AccessKind) {
+    let page = found.physical & ~0xFFF
+    guard kind != .execute else { return }
+    if !found.wholePage {
+      guard let stretch = found.stretch, stretch.contains(page), stretch.contains(page | 0xFFF) else { return }
+    }
+    vcpu.mode.note(
+      KnownPage(
+        virtual: address & ~0xFFF, physical: page, readable: kind == .read, writable: kind == .write))
+  }
+}
+
+extension MemoryAccess {
+  /// Whether it is of the current mode and little endian.
+  @inline(__always)
+  fileprivate var isOrdinary: Bool { !bigEndian && rawValue >> 8 & 3 == AccessSpace.current.rawValue }
+}

@@ -1,0 +1,183 @@
+// Owns watchpoints: the memory that is watched, and what an access that touches it comes to.
+
+import GuestKit
+import IR
+
+/// `length` bytes at virtual `address`, watched for the given accesses.
+public struct Watchpoint: Hashable, Sendable {
+  public var address: UInt64
+  public var length: UInt64
+  public var onRead: Bool
+  public var onWrite: Bool
+  /// Whether the instruction is completed before the stop; else the stop is before it, with nothing of it done.
+  public var stopsBehind: Bool
+  /// The guest's own comparator that asks for it; nil for a debugger.
+  var comparator: Int?
+
+  public init(address: UInt64, length: UInt64, onRead: Bool, onWrite: Bool, stopsBehind: Bool = false) {
+    self.address = address
+    self.length = max(1, length)
+    self.onRead = onRead
+    self.onWrite = onWrite
+    self.stopsBehind = stopsBehind
+  }
+
+  init(_ comparator: Comparator) {
+    self.init(
+      address: comparator.address, length: comparator.length, onRead: comparator.onRead, onWrite: comparator.onWrite,
+      stopsBehind: true)
+    self.comparator = comparator.number
+  }
+
+  /// The last byte.
+  var last: UInt64 {
+    let (last, wraps) = address.addingReportingOverflow(length &- 1)
+    return wraps ? .max : last
+  }
+}
+
+/// A data access that hit a watchpoint.
+public struct WatchHit: Equatable, Sendable {
+  public enum Timing: Sendable {
+    /// Nothing of the instruction at PC has been done.
+    case before
+    /// The instruction is complete; PC is where it led to.
+    case behind
+    /// No instruction made it: a device did, or the CPU that stacked registers. It has been made.
+    case event
+  }
+  public var address: UInt64
+  public var size: Int
+  public var isWrite: Bool
+  public var watchpoint: Watchpoint
+  public var timing = Timing.before
+  /// What is watched, up to 8 bytes as a little-endian number, before and after an access that has been made; nil where
+  /// it cannot be read without side effects.
+  public var before: UInt64?
+  public var after: UInt64?
+
+  public init(address: UInt64, size: Int, isWrite: Bool, watchpoint: Watchpoint) {
+    self.address = address
+    self.size = size
+    self.isWrite = isWrite
+    self.watchpoint = watchpoint
+  }
+}
+
+/// What accesses are compared with: a watchpoint without what only its report needs.
+struct WatchedRange: BitwiseCopyable {
+  var first: UInt64
+  var last: UInt64
+  var onRead: Bool
+  var onWrite: Bool
+}
+
+extension Engine {
+  /// Before the instruction at PC is executed where the last run stopped before its access.
+  func passWatchpoint(_ vcpu: VCPU) -> RunOutcome? {
+    guard let held = vcpu.passedWatchpoint else { return nil }
+    let pc = vcpu.state.pc
+    guard held == pc, !debug.isBreakpoint(pc) || vcpu.passedBreakpoint == pc else { return nil }
+    return executeWatched(vcpu)
+  }
+
+  /// An access was held up by a watchpoint.
+  /// - Returns: what ends the run, if anything.
+  func atWatchpoint(_ vcpu: VCPU) -> RunOutcome? {
+    guard let hit = vcpu.watchHit, !hit.watchpoint.stopsBehind else { return executeWatched(vcpu) }
+    vcpu.passedWatchpoint = vcpu.state.pc
+    return .watchpoint
+  }
+
+  /// Executes the instruction at PC, watchpoints notwithstanding; then what its accesses hit counts, but for what would
+  /// have stopped before it.
+  func executeWatched(_ vcpu: VCPU) -> RunOutcome? {
+    let old = debug.watchpoints.map { $0.stopsBehind && $0.comparator == nil ? watchedValue(vcpu, $0) : nil }
+    vcpu.watchHit = nil
+    vcpu.passedWatchpoint = nil
+    vcpu.suppressesWatchpoints = true
+    vcpu.seenAccesses = []
+    var outcome = executeOne(vcpu)
+    let accesses = vcpu.seenAccesses ?? []
+    vcpu.seenAccesses = nil
+    vcpu.suppressesWatchpoints = false
+    if outcome == nil { outcome = matchComparators(vcpu, accesses) }
+    for (point, old) in zip(debug.watchpoints, old) where point.stopsBehind && point.comparator == nil {
+      // Of an instruction that reads and writes, the write is what changes something.
+      let hits = accesses.filter { $0.touches(point) }
+      guard vcpu.watchHit == nil, let access = hits.first(where: \.isWrite) ?? hits.first else { continue }
+      var hit = WatchHit(address: access.address, size: access.size, isWrite: access.isWrite, watchpoint: point)
+      hit.timing = .behind
+      hit.before = old
+      hit.after = watchedValue(vcpu, point)
+      vcpu.watchHit = hit
+    }
+    return outcome ?? (vcpu.watchHit == nil ? nil : .watchpoint)
+  }
+
+  /// What a watchpoint of up to 8 bytes covers, as a number.
+  private func watchedValue(_ vcpu: VCPU, _ point: Watchpoint) -> UInt64? {
+    guard point.length <= 8 else { return nil }
+    let size = Int(point.length)
+    func physical(_ address: UInt64) -> UInt64? { guest.debugTranslate(vcpu.state, address, memory: vcpu) }
+    if size.nonzeroBitCount == 1, point.address & UInt64(size - 1) == 0 {
+      return physical(point.address).flatMap { space.peek($0, size: size) }
+    }
+    var value: UInt64 = 0
+    for byte in 0..<UInt64(size) {
+      guard let place = physical(point.address &+ byte), let part = space.peek(place, size: 1) else { return nil }
+      value |= part << (8 * byte)
+    }
+    return value
+  }
+}
+
+// MARK: Accesses that no instruction makes
+
+extension Engine {
+  /// A device is about to access memory, or a CPU's own stacking does: the first access that hits a watchpoint of a
+  /// debugger stops the machine once it has been made.
+  func noteTransfer(_ physical: UInt64, _ size: Int, isWrite: Bool) {
+    guard transferHit == nil, size > 0 else { return }
+    let vcpu = current ?? vcpus[0]
+    let last = physical &+ UInt64(size - 1)
+    for point in debug.watchpoints where point.comparator == nil && (isWrite ? point.onWrite : point.onRead) {
+      guard let address = watchedAddress(vcpu, point, between: physical, and: last) else { continue }
+      var hit = WatchHit(address: address, size: size, isWrite: isWrite, watchpoint: point)
+      hit.timing = .event
+      hit.before = watchedValue(vcpu, point)
+      transferHit = hit
+      return vcpu.kick()
+    }
+  }
+
+  /// The virtual address of the first byte of a watchpoint that lies in a physical stretch.
+  private func watchedAddress(_ vcpu: VCPU, _ point: Watchpoint, between first: UInt64, and last: UInt64) -> UInt64? {
+    var start = point.address
+    while true {
+      let end = min(point.last, start | 0xFFF)
+      if let place = guest.debugTranslate(vcpu.state, start, memory: vcpu), place <= last,
+        first <= place &+ (end &- start)
+      {
+        return start &+ (max(place, first) &- place)
+      }
+      if end == point.last { return nil }
+      start = end &+ 1
+    }
+  }
+
+  /// What a transfer has hit since this was asked last.
+  public func takeTransferHit() -> WatchHit? {
+    guard var hit = transferHit else { return nil }
+    transferHit = nil
+    hit.after = watchedValue(current ?? vcpus[0], hit.watchpoint)
+    return hit
+  }
+
+  /// The same as the end of the run of `vcpu`.
+  func transferOutcome(_ vcpu: VCPU) -> RunOutcome? {
+    guard let hit = takeTransferHit() else { return nil }
+    vcpu.watchHit = hit
+    return .watchpoint
+  }
+}
