@@ -40,23 +40,25 @@ public final class CMSDKTimer: Device {
   private var clock: UInt64 { input.ticks }
   private var isRunning: Bool { state.control & 1 != 0 }
 
-  /// Brings the counter up to now: each time it passes 0 it is loaded again.
+  /// The count at `now`, and whether it has passed 0 since: each time it is loaded again.
+  private func count(at now: UInt64) -> (value: UInt32, expires: Bool) {
+    guard isRunning else { return (state.value, false) }
+    let elapsed = now &- state.since
+    if elapsed <= UInt64(state.value) {
+      return (state.value - UInt32(elapsed), elapsed == UInt64(state.value) && state.value != 0)
+    }
+    let rest = elapsed - UInt64(state.value) - 1
+    let value = state.reload == 0 ? 0 : state.reload - UInt32(rest % (UInt64(state.reload) + 1))
+    return (value, state.value != 0 || state.reload != 0 && rest >= UInt64(state.reload))
+  }
+
+  /// Brings the counter up to now.
   private func catchUp() {
     guard isRunning else { return }
     let now = clock
-    var elapsed = now &- state.since
-    state.since = now
-    if elapsed <= UInt64(state.value) {
-      let reachesZero = elapsed == UInt64(state.value) && state.value != 0
-      state.value -= UInt32(elapsed)
-      if reachesZero { expire() }
-      return
-    }
-    if state.value != 0 { expire() }
-    elapsed -= UInt64(state.value) + 1
-    let period = UInt64(state.reload) + 1
-    if state.reload != 0, elapsed >= UInt64(state.reload) { expire() }
-    state.value = state.reload == 0 ? 0 : state.reload - UInt32(elapsed % period)
+    let (value, expires) = count(at: now)
+    (state.since, state.value) = (now, value)
+    if expires { expire() }
   }
 
   private func expire() {
@@ -80,9 +82,18 @@ public final class CMSDKTimer: Device {
 
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
     catchUp()
+    return shown(offset)
+  }
+
+  /// A look does not bring the counter up to now.
+  public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? {
+    registers[0].match(offset, isWrite: false) == nil ? nil : shown(offset)
+  }
+
+  private func shown(_ offset: UInt64) -> UInt64 {
     switch offset {
     case 0x0: return UInt64(state.control)
-    case 0x4: return UInt64(state.value)
+    case 0x4: return UInt64(count(at: clock).value)
     case 0x8: return UInt64(state.reload)
     case 0xC: return state.pending ? 1 : 0
     case 0xFD0...0xFFC:
