@@ -204,6 +204,11 @@ public final class AddressSpace {
     return unsafe HostBytes.load(found.bytes, size: size)
   }
 
+  /// The region that answers at `address`, and the last address up to which it goes on to answer.
+  public func stretch(at address: UInt64) -> (region: Region, last: UInt64)? {
+    table.find(address).map { (regions[$0.region], $0.last) }
+  }
+
   /// The memory behind `address`, when `count` bytes there read directly from one region.
   public func ram(at address: UInt64, count: Int = 1) -> DirectMemory? {
     guard count > 0, let found = table.find(address), found.last - address >= UInt64(count - 1) else { return nil }

@@ -34,17 +34,6 @@ extension NodeView {
   public func string(_ property: String) -> String? { strings(property)?.first }
 }
 
-/// `size` bytes of the guest's physical address space from `base`.
-public struct AddressRange: Sendable, Equatable, Codable {
-  public let base: UInt64
-  public let size: UInt64
-
-  public init(base: UInt64, size: UInt64) {
-    self.base = base
-    self.size = size
-  }
-}
-
 /// An entry of `interrupts` or `interrupts-extended`: the wire to drive and how the node names it.
 public struct InterruptOutput {
   public let line: IRQLine

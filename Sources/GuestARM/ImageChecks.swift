@@ -32,14 +32,17 @@ extension ARMGuest {
     return cpu.context.readPhysical(address & ~3, size: 4) != nil
   }
 
-  /// By Tag_CPU_arch (6), Tag_CPU_arch_profile (7) and Tag_ABI_VFP_args (28).
-  public func refusal(ofAttributes attributes: [UInt64: UInt64]) -> String? {
+  /// By Tag_CPU_arch (6), Tag_CPU_arch_profile (7), Tag_THUMB_ISA_use (9) and Tag_ABI_VFP_args (28).
+  public func objection(toAttributes attributes: [UInt64: UInt64]) -> ImageObjection? {
     let profile = attributes[7] ?? 0
     if profile == 0x41 || profile == 0x52 {
-      return "it was built for a Cortex-\(profile == 0x41 ? "A" : "R"), but the CPU is a \(model.name)"
+      return ImageObjection(
+        "it was built for a Cortex-\(profile == 0x41 ? "A" : "R"), but the CPU is a \(model.name)", isCertain: true)
     }
     if attributes[28] == 1, !model.features.contains(.float) {
-      return "it was built for the hard-float calling convention, but the \(model.name) has no floating-point unit"
+      return ImageObjection(
+        "it was built for the hard-float calling convention, but the \(model.name) has no floating-point unit",
+        isCertain: true)
     }
     guard let number = attributes[6], number > 0 else { return nil }
     let versions: [UInt64: (name: String, needs: Features)] = [
@@ -47,11 +50,18 @@ extension ARMGuest {
       16: ("ARMv8-M Baseline", .v8), 17: ("ARMv8-M Mainline", [.v8, .main]),
     ]
     guard let version = versions[number] else {
-      return number < 10
-        ? "it was built for an older architecture than ARMv6-M, whose code is not Thumb-2's; build it with -mcpu=\(model.name)"
-        : "it was built for an architecture (Tag_CPU_arch \(number)) that no CPU here has"
+      guard number < 10 else {
+        return ImageObjection(
+          "it was built for an architecture (Tag_CPU_arch \(number)) that no CPU here has", isCertain: true)
+      }
+      // What was Thumb code before ARMv6-M, ARMv6-M has; one such file among others gives its number to all.
+      return ImageObjection(
+        "it was built for an older architecture than ARMv6-M, of whose code only Thumb's runs here; better build it"
+          + " with -mcpu=\(model.name)", isCertain: attributes[9] ?? 0 == 0)
     }
     guard !model.features.isSuperset(of: version.needs) else { return nil }
-    return "it was built for \(version.name), but the CPU is a \(model.name) (\(architecture))"
+    return ImageObjection(
+      "it was built for \(version.name), but the CPU is a \(model.name) (\(architecture))",
+      isCertain: version.needs.contains(.main) && !model.features.contains(.main))
   }
 }

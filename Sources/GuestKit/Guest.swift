@@ -337,8 +337,8 @@ public protocol Guest: AnyObject, Sendable {
   func pendingInterrupt(_ cpu: VCPUState) -> GuestException?
   /// Why a CPU that was just reset cannot run what was loaded, if it cannot: what is wrong with the image, what to do.
   func startProblem(_ cpu: VCPUState) -> String?
-  /// Why a file built with these attributes (the ELF ABI's, by tag) cannot run, if it cannot.
-  func refusal(ofAttributes attributes: [UInt64: UInt64]) -> String?
+  /// What speaks against running a file built with these attributes (the ELF ABI's, by tag).
+  func objection(toAttributes attributes: [UInt64: UInt64]) -> ImageObjection?
   /// What the instruction that led to PC still does: a jump to a magic address that is an exception return. Taken before
   /// anything else happens.
   func pendingTransition(_ cpu: VCPUState) -> GuestException?
@@ -378,7 +378,7 @@ extension Guest {
   public var instructionAlignment: UInt64 { 2 }
   public func lockUp(_ cpu: VCPUState) -> String? { nil }
   public func startProblem(_ cpu: VCPUState) -> String? { nil }
-  public func refusal(ofAttributes attributes: [UInt64: UInt64]) -> String? { nil }
+  public func objection(toAttributes attributes: [UInt64: UInt64]) -> ImageObjection? { nil }
   public func pendingTransition(_ cpu: VCPUState) -> GuestException? { nil }
   public func takeDebugStop(_ cpu: VCPUState) -> String? { nil }
   public func debuggerChanged(_ cpu: VCPUState, isAttached: Bool) {}
@@ -391,4 +391,17 @@ extension Guest {
   public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] { [] }
   public func protectionState(_ cpu: VCPUState) -> [UInt64] { [] }
   public func translationSpace(_ cpu: VCPUState) -> TranslationSpace { TranslationSpace() }
+}
+
+/// What speaks against running an image on a CPU.
+public struct ImageObjection: Sendable, Equatable {
+  public var text: String
+  /// The CPU lacks a whole instruction set that the image was built for. Otherwise the image may do without what is
+  /// missing: attributes say what compilers were allowed to use, not what they used.
+  public var isCertain: Bool
+
+  public init(_ text: String, isCertain: Bool) {
+    self.text = text
+    self.isCertain = isCertain
+  }
 }

@@ -41,7 +41,7 @@ struct BoardBuilder {
   let registry: Registry
   let log: (LogItem, String) -> Void
   var tree: Devicetree
-  let images: BootImages
+  var images: BootImages
   let names: RegisterDescription?
   var notes: [String] = []
 
@@ -52,7 +52,7 @@ struct BoardBuilder {
     self.registry = registry
     self.log = log
     tree = try Devicetree(contentsOf: configuration.board)
-    images = try BootImages(configuration)
+    images = try BootImages(configuration, tree)
     names = if let path = configuration.svd { try RegisterDescription(path: path) } else { nil }
     if let names, let path = configuration.svd { notes += names.notes(path) }
     if let count = configuration.cpuCount { try setCPUCount(count) }
@@ -114,7 +114,8 @@ struct BoardBuilder {
   private static let largestMemory: UInt64 = 1 << 40
 
   mutating func build(_ backends: [any CharacterBackend]) throws -> Machine {
-    let guest = try makeGuest()
+    let (guest, firmware) = try makeGuest()
+    if let note = try images.addFirmware(firmware, configuration, guest) { notes.append(note) }
     if configuration.rtt { try addRTT(guest) }
     let space = AddressSpace()
     let clock = VirtualClock()
@@ -148,18 +149,21 @@ struct BoardBuilder {
       if let part = device as? any CoreDevice, let cpu = engine.vcpus.first { part.attach(to: cpu.state) }
     }
     try connect(lines, machine)
-    machine.boot = try BootPlan(images, tree: &machine.tree, configuration, guest)
+    machine.boot = try BootPlan(images, tree: &machine.tree, configuration, guest, space)
     machine.symbols.add(images.symbols)
     try machine.loadBootChecked()
     if let image = images.bios ?? images.kernel, let state = engine.vcpus.first?.state,
       let problem = guest.startProblem(state)
     {
-      throw MachineError.badInput("\(image.path): \(problem)")
+      guard configuration.force else { throw MachineError.badInput("\(image.path): \(problem)\(Self.orForce)") }
+      machine.notes.append("\(image.path): \(problem)")
     }
     return machine
   }
 
-  private mutating func makeGuest() throws -> any Guest {
+  private static let orForce = "; --force starts it anyway"
+
+  private mutating func makeGuest() throws -> (any Guest, InstalledFirmware?) {
     guard let path = tree.cpuPaths.first, let cpu = try TreeView(tree, path) else {
       throw MachineError.badInput("board \(configuration.board): no CPU: the tree has no /cpus/cpu@… node")
     }
@@ -168,25 +172,32 @@ struct BoardBuilder {
         "board \(configuration.board): no guest for a CPU compatible with \(cpu.compatible.joined(separator: ", "))")
     }
     let guest = try entry.make(configuration.cpuModel, cpu, configuration.semihosting)
-    for image in images.all {
-      guard let elf = image.image.elf else { continue }
-      guard entry.elfMachines.contains(elf.machine), elf.bits == guest.addressBits else {
-        throw MachineError.badInput(
-          "\(image.path): an ELF file for \(ELFReader.name(ofMachine: elf.machine)), \(elf.bits) bits, but the CPU is \(guest.architecture);"
-            + " choose another CPU with -cpu or another file")
-      }
-      if let attributes = image.image.attributes, let reason = guest.refusal(ofAttributes: attributes.values) {
-        let named = attributes.cpuName.map { " (\($0))" } ?? ""
-        throw MachineError.badInput("\(image.path): \(reason)\(named); choose another CPU with -cpu or another file")
-      }
-    }
+    for image in images.all { try check(image, entry, guest) }
     for path in tree.cpuPaths {
       let properties = entry.describe(guest)
       try tree.update(path) { node in
         for (name, value) in properties { node.set(name, .strings([value])) }
       }
     }
-    return guest
+    return (guest, entry.firmware)
+  }
+
+  /// Refuses a file for another CPU; notes what may be missing.
+  private mutating func check(_ image: BootImages.Entry, _ entry: GuestEntry, _ guest: any Guest) throws {
+    let advice = "choose another CPU with -cpu or another file"
+    guard let elf = image.image.elf else { return }
+    guard entry.elfMachines.contains(elf.machine), elf.bits == guest.addressBits else {
+      throw MachineError.badInput(
+        "\(image.path): an ELF file for \(ELFReader.name(ofMachine: elf.machine)), \(elf.bits) bits, but the CPU is"
+          + " \(guest.architecture); \(advice)")
+    }
+    guard let attributes = image.image.attributes,
+      let objection = guest.objection(toAttributes: attributes.values)
+    else { return }
+    let named = attributes.cpuName.map { " (\($0))" } ?? ""
+    let text = "\(image.path): \(objection.text)\(named)"
+    guard objection.isCertain, !configuration.force else { return notes.append(text) }
+    throw MachineError.badInput("\(text); \(advice)\(Self.orForce)")
   }
 
   /// The node of a console in memory; where it is, if an image has SEGGER's name for it.

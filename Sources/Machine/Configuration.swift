@@ -16,6 +16,8 @@ public struct GuestEntry: Sendable {
   /// Makes the guest for a CPU model name, or for the ISA properties of a cpu node if no model is chosen.
   public var make:
     @Sendable (_ model: String?, _ cpu: any NodeView, _ semihosting: Bool) throws(MachineError) -> any Guest
+  /// What kernels need below them, if they do.
+  public var firmware: InstalledFirmware?
   /// Writes the guest's choices (ISA string, MMU) into a cpu node of the tree the guest will see.
   public var describe: @Sendable (_ guest: any Guest) -> [(property: String, value: String)]
 
@@ -23,13 +25,15 @@ public struct GuestEntry: Sendable {
     elfMachines: [UInt16], models: [(name: String, description: String)],
     serves: @escaping @Sendable ([String]) -> Bool,
     make: @escaping @Sendable (String?, any NodeView, Bool) throws(MachineError) -> any Guest,
-    describe: @escaping @Sendable (any Guest) -> [(property: String, value: String)]
+    describe: @escaping @Sendable (any Guest) -> [(property: String, value: String)],
+    firmware: InstalledFirmware? = nil
   ) {
     self.elfMachines = elfMachines
     self.models = models
     self.serves = serves
     self.make = make
     self.describe = describe
+    self.firmware = firmware
   }
 }
 
@@ -87,7 +91,8 @@ public struct MachineConfiguration: Sendable {
   public var flashSize: UInt64?
   /// Bits of priority that a microcontroller's interrupt controller has.
   public var priorityBits: UInt64?
-  /// Firmware, run first in the most privileged mode; nil or `none` starts the kernel instead.
+  /// Firmware, run first in the most privileged mode: a path; `none`, and the kernel starts itself; `default`, what is
+  /// installed for the guest; nil: `default` for kernels that need it, else `none`.
   public var bios: String?
   public var kernel: String?
   public var initrd: String?
@@ -106,6 +111,8 @@ public struct MachineConfiguration: Sendable {
   public var rtt = false
   /// A CMSIS-SVD file with names for registers.
   public var svd: String?
+  /// Run images that the CPU is unlikely to be able to run.
+  public var force = false
   /// Stop instead of restarting when the guest resets the machine.
   public var noReboot = false
   /// Wait so that virtual time does not run ahead of the user's clock: at most so many seconds of it to one of the

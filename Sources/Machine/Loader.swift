@@ -1,4 +1,6 @@
-// Owns the reading of image files: what they hold, whatever their format.
+// Owns what reading an image file comes to, whatever its format.
+
+import Bus
 
 /// An image ready to be copied into guest memory.
 public struct Image: Sendable {
@@ -10,16 +12,26 @@ public struct Image: Sendable {
     public var memorySize: UInt64
     /// What it is, for messages: a file's path.
     public var origin: String
-    public init(address: UInt64, bytes: [UInt8], memorySize: UInt64? = nil, origin: String = "image") {
+    /// It holds nothing but headers of its file, and may be left out where there is no memory.
+    public var isHeaders: Bool
+
+    public init(
+      address: UInt64, bytes: [UInt8], memorySize: UInt64? = nil, origin: String = "image", isHeaders: Bool = false
+    ) {
       self.address = address
       self.origin = origin
       self.bytes = bytes
       self.memorySize = max(memorySize ?? 0, UInt64(bytes.count))
+      self.isHeaders = isHeaders
     }
+
+    public var range: AddressRange { AddressRange(base: address, size: memorySize) }
   }
   public var segments: [Segment] = []
   public var entry: UInt64?
   public var symbols: [Symbol] = []
+  /// A file of bytes that says nothing of addresses.
+  public var isRaw = false
   /// The ELF machine number and class, of an ELF file.
   public var elf: (machine: UInt16, bits: Int)?
   /// Of an ELF file for Arm that has them.

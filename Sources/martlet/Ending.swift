@@ -97,7 +97,10 @@ extension Ending {
       if plan.exitCodeFromGuest { return (guestCode & 0xFF, missing) }
       if guestCode != 0 { return (code(.guestFailure), "the guest failed with code \(guestCode)") }
       return (code(missing == nil ? .success : .guestFailure), missing)
-    case .reset, .quit, .outputClosed, .instructionLimit:
+    case .instructionLimit:
+      let text = "the \(plan.configuration.instructionLimit ?? 0) instructions of --max-instructions have run"
+      return (code(.instructionLimit), text + (missing.map { ", and " + $0 } ?? ""))
+    case .reset, .quit, .outputClosed:
       return (code(missing == nil ? .success : .guestFailure), missing)
     case .expected: return (code(.success), nil)
     case .timeout:

@@ -16,6 +16,8 @@ enum ExitCode: Int32, CaseIterable {
   case internalError = 5
   /// Output is lost: a disk is full, or nobody read it to the end.
   case outputFailed = 6
+  /// `--max-instructions` have run.
+  case instructionLimit = 7
 
   var meaning: String {
     switch self {
@@ -26,6 +28,7 @@ enum ExitCode: Int32, CaseIterable {
     case .lockUp: "the guest is locked up"
     case .internalError: "a fault of Martlet or a limit of this host"
     case .outputFailed: "output is lost: a disk is full, or nobody read it to the end"
+    case .instructionLimit: "--max-instructions have run"
     }
   }
 }

@@ -102,7 +102,8 @@ struct Plan {
     try setBoardProperties(options)
     if let text = options.smp { configuration.cpuCount = try Value.cpuCount(text) }
     if let text = options.memory { configuration.memorySize = try Value.size(text, of: "-m") }
-    configuration.bios = options.bios.flatMap { $0 == "none" || $0 == "default" ? nil : $0 }
+    configuration.bios = options.bios
+    configuration.force = options.force
     configuration.kernel = options.kernel
     configuration.initrd = options.initrd
     configuration.bootArguments = options.append
@@ -110,7 +111,7 @@ struct Plan {
     for text in options.drive { configuration.drives.append(try Value.drive(text)) }
     configuration.drives += options.sd.map { DriveFile(path: $0) }
     for drive in configuration.drives { _ = try Self.readable(drive.path, of: "-drive") }
-    for (flag, path) in [("-bios", configuration.bios), ("-kernel", options.kernel), ("-initrd", options.initrd)] {
+    for (flag, path) in [("-bios", biosFile), ("-kernel", options.kernel), ("-initrd", options.initrd)] {
       if let path { _ = try Self.readable(path, of: flag) }
     }
     if let host = options.host { configuration.host = try Self.known(host, Parts.registry.hosts.map(\.name), "--host") }
@@ -127,6 +128,9 @@ struct Plan {
     try setSemihosting(options)
     try setInterrupts(options)
   }
+
+  /// The path after `-bios`, if it is one.
+  private var biosFile: String? { configuration.bios.flatMap { $0 == "none" || $0 == "default" ? nil : $0 } }
 
   private mutating func setInterrupts(_ options: Options) throws(Failure) {
     guard let word = options.interrupts else { return }
@@ -170,7 +174,7 @@ struct Plan {
       }
     }
     if configuration.semihostingArguments.isEmpty {
-      configuration.semihostingArguments = [configuration.kernel ?? configuration.bios, options.append].compactMap {
+      configuration.semihostingArguments = [configuration.kernel ?? biosFile, options.append].compactMap {
         $0
       }
     }
@@ -245,7 +249,8 @@ struct Plan {
       configuration.instructionLimit = try Value.number(text, of: "--max-instructions")
     }
     let hasImage =
-      configuration.bios != nil || configuration.kernel != nil || !configuration.loads.isEmpty || gdb != nil
+      configuration.bios ?? "none" != "none" || configuration.kernel != nil || !configuration.loads.isEmpty
+      || gdb != nil
       || startStopped || exportSVD != nil
     guard hasImage else {
       throw .usage("there is nothing to run; give -bios, -kernel or -device loader,file=…, or try 'martlet demo'")

@@ -33,7 +33,7 @@ struct ArmTests {
 
   @Test func aGoodImageRuns() throws {
     let ended = try run(Self.image(Self.loop))
-    #expect(ended.code == 0, "\(ended.errors)")
+    #expect(ended.code == 7, "\(ended.errors)")
   }
 
   @Test func aStackOutsideOfMemoryIsRefused() throws {
@@ -46,6 +46,9 @@ struct ArmTests {
     let ended = try run(Self.image(reset: 0x40, Self.loop))
     #expect(ended.code == 2)
     #expect(ended.errors.contains("leads to 0x40 at reset, which lacks the Thumb bit"), "\(ended.errors)")
+    // Without the bit, the first instruction is a fault, and so is the handler's.
+    let forced = try run(Self.image(reset: 0x40, Self.loop), "--force")
+    #expect(forced.errors.contains("leads to 0x40 at reset") && forced.code != 2, "\(forced.errors)")
   }
 
   @Test(arguments: ["70000001", "40000001", "e0000001"]) func aStartOutsideOfMemoryIsRefused(address: String) throws {
@@ -78,7 +81,7 @@ struct ArmTests {
     func bytes(_ value: Int, _ count: Int) -> [UInt8] {
       (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
     }
-    let program = Guest.bytes(Self.image(Self.loop))
+    let program = Guest.bytes(Self.image(stack: 0x2000_2000, Self.loop))
     let section =
       [0x41] + bytes(4 + 6 + 5 + attributes.count, 4) + Array("aeabi\0".utf8) + [1]
       + bytes(5 + attributes.count, 4) + attributes
@@ -92,31 +95,56 @@ struct ArmTests {
     return file
   }
 
-  private func run(elf: [UInt8]) throws -> Run {
+  private func run(elf: [UInt8], on board: String = "mps2_an385", _ flags: String...) throws -> Run {
     let path = try Program.file(elf, "guest.elf")
     return try Program.run(
-      ["-M", "mps2_an385", "-kernel", path, "-nographic", "--max-instructions", "100000", "--timeout", "20"])
+      ["-M", board, "-kernel", path, "-nographic", "--max-instructions", "100000", "--timeout", "20"] + flags)
   }
 
   @Test func filesForThisCoreRun() throws {
     for attributes in [[6, 10, 7, 0x4D], [6, 11, 7, 0x4D], []] as [[UInt8]] {
       let ended = try run(elf: elf(attributes))
-      #expect(ended.code == 0, "\(ended.errors)")
+      #expect(ended.code == 7, "\(ended.errors)")
+      #expect(!ended.errors.contains("built for"), "\(ended.errors)")
     }
+  }
+
+  /// What the file may use and the CPU lacks is said, and the file runs.
+  @Test(
+    arguments: [
+      ("mps2_an385", [6, 13, 7, 0x4D], "it was built for ARMv7E-M, but the CPU is a cortex-m3 (armv7-m)"),
+      ("mps2_an385", [6, 16, 7, 0x4D], "it was built for ARMv8-M Baseline, but the CPU is a cortex-m3"),
+      ("mps2_an386", [6, 17, 7, 0x4D], "it was built for ARMv8-M Mainline, but the CPU is a cortex-m4"),
+      ("bbc_microbit", [6, 9, 9, 1], "an older architecture than ARMv6-M, of whose code only Thumb's runs here"),
+    ] as [(String, [UInt8], String)])
+  func filesThatMayWantMoreRun(board: String, attributes: [UInt8], text: String) throws {
+    let ended = try run(elf: elf(attributes), on: board)
+    #expect(ended.code == 7, "\(ended.errors)")
+    #expect(ended.errors.contains(text), "\(ended.errors)")
   }
 
   @Test(
     arguments: [
       ([6, 10, 7, 0x41], "it was built for a Cortex-A, but the CPU is a cortex-m3"),
       ([5, 0x61, 0x62, 0, 6, 10, 7, 0x52], "it was built for a Cortex-R, but the CPU is a cortex-m3 (ab)"),
-      ([6, 13, 7, 0x4D], "it was built for ARMv7E-M, but the CPU is a cortex-m3 (armv7-m)"),
-      ([6, 17, 7, 0x4D], "it was built for ARMv8-M Mainline"), ([6, 2], "an older architecture than ARMv6-M"),
+      ([6, 2], "an older architecture than ARMv6-M"),
       ([6, 21, 7, 0x4D], "Tag_CPU_arch 21"), ([6, 10, 7, 0x4D, 28, 1], "the hard-float calling convention"),
     ] as [([UInt8], String)])
   func filesForAnotherCoreAreRefused(attributes: [UInt8], text: String) throws {
     let ended = try run(elf: elf(attributes))
     #expect(ended.code == 2)
-    #expect(ended.errors.contains(text), "\(ended.errors)")
+    #expect(ended.errors.contains(text) && ended.errors.contains("; --force starts it anyway"), "\(ended.errors)")
+    let forced = try run(elf: elf(attributes), "--force")
+    #expect(forced.code == 7)
+    #expect(forced.errors.contains(text), "\(forced.errors)")
+  }
+
+  @Test func filesForABetterCoreAreRefused() throws {
+    for attributes in [[6, 10, 7, 0x4D], [6, 13, 7, 0x4D], [6, 17, 7, 0x4D]] as [[UInt8]] {
+      let ended = try run(elf: elf(attributes), on: "bbc_microbit")
+      #expect(ended.code == 2)
+      #expect(ended.errors.contains("but the CPU is a cortex-m0 (armv6-m)"), "\(ended.errors)")
+    }
   }
 
   @Test func filesForAnotherMachineAreRefused() throws {
@@ -139,7 +167,7 @@ struct ArmTests {
 
   @Test func traceGoesToAFile() throws {
     let file = try Program.file([], "trace.bin")
-    #expect(try run(Self.image(Self.trace), "--itm", file).code == 0)
+    #expect(try run(Self.image(Self.trace), "--itm", file).code == 7)
     #expect([UInt8](try Data(contentsOf: URL(fileURLWithPath: file))) == [0x01, 0x41, 0x09, 0x41])
   }
 

@@ -46,8 +46,12 @@ struct RunTests {
     #expect(ended.errors.contains("never printed 'goodbye'"), "\(ended.errors)")
   }
 
-  @Test func instructionLimitEndsTheRun() throws {
-    #expect(try run(Guest.loop, "--max-instructions", "100000", "--timeout", "20").code == 0)
+  @Test func instructionLimitIsSeven() throws {
+    let ended = try run(Guest.loop, "--max-instructions", "100000", "--timeout", "20")
+    #expect(ended.code == 7)
+    #expect(ended.errors.contains("100000 instructions of --max-instructions"), "\(ended.errors)")
+    let missing = try run(Guest.loop, "--max-instructions", "100000", "--expect", "x", "--timeout", "20")
+    #expect(missing.code == 7 && missing.errors.contains("never printed 'x'"), "\(missing.errors)")
   }
 
   @Test func controlAXQuits() throws {

@@ -54,6 +54,54 @@ import Testing
       }, big.path, elsewhere.path, "overlap at 0x80100000")
   }
 
+  /// Up to the last address, and beyond it.
+  @Test func imagesAtTheEndOfAddressesAreNamed() throws {
+    for (address, count) in [(UInt64.max - 0xFFE, 0xFFF), (.max - 7, 8)] as [(UInt64, Int)] {
+      let image = try TemporaryFile([UInt8](repeating: 1, count: count))
+      let kernel = try TemporaryFile([0x6F, 0, 0, 0])
+      let load = ImageFile(path: image.path, address: address)
+      expect(
+        refusal {
+          $0.kernel = kernel.path; $0.loads = [load]
+        }, image.path, "does not fit", "0x\(String(address, radix: 16))")
+      expect(
+        refusal {
+          $0.kernel = kernel.path; $0.loads = [load]; $0.initrd = kernel.path
+        }, image.path, "does not fit")
+    }
+    // Firmware there leaves the kernel where it would be without.
+    let top = try TemporaryFile(elf([0x6F], at: .max - 3), suffix: ".elf")
+    let kernel = try TemporaryFile([0x6F, 0, 0, 0])
+    expect(
+      refusal {
+        $0.bios = top.path; $0.kernel = kernel.path
+      }, top.path, "does not fit: 4 bytes at 0xfffffffffffffffc")
+  }
+
+  /// A kernel that needs firmware, and none is installed.
+  @Test func missingFirmwareIsNamed() throws {
+    var entry = riscv
+    entry.firmware = InstalledFirmware(
+      name: "the firmware", places: { ["/nonexistent/\($0)/fw.bin"] }, isNeeded: { $0.first == 0x42 })
+    var parts = registry
+    parts.guests = [entry]
+    let (needy, plain) = (try TemporaryFile([0x42, 0, 0, 0]), try TemporaryFile([0x6F, 0, 0, 0]))
+    for (kernel, bios, isMade) in [
+      (needy.path, nil, false), (needy.path, "none", true), (plain.path, nil, true), (plain.path, "default", false),
+    ] as [(String, String?, Bool)] {
+      var configuration = MachineConfiguration(board: boardsFolder + "riscv/virt.dts")
+      configuration.kernel = kernel
+      configuration.bios = bios
+      do throws(MachineError) {
+        _ = try Machine.make(configuration, registry: parts, backends: []) { _, _ in }
+        #expect(isMade)
+      } catch {
+        #expect(!isMade)
+        expect("\(error)", "the firmware is at none of /nonexistent/64/fw.bin", "-bios FILE")
+      }
+    }
+  }
+
   @Test func hugeSegmentsAreRefusedBeforeTheyAreFilled() throws {
     var file = elf([0x6F])
     file.replaceSubrange(64 + 40..<64 + 48, with: [0, 0, 0, 0, 0x10, 0, 0, 0])  // 64 GiB of memory

@@ -1,5 +1,6 @@
 // Owns the tests of image formats: good files, each kind of broken one, and random corruption.
 
+import Foundation
 import Machine
 import Testing
 
@@ -90,6 +91,43 @@ import Testing
     #expect(message(Self.elf(bits: 64, big: false, type: 4)).contains("core dump"))
   }
 
+  /// Many program headers over the same bytes, or over the same memory, cost memory and time that no file is worth.
+  @Test func segmentsWithoutEndAreRefused() {
+    let whole = Self.elf(bits: 64, big: false)
+    func file(fileSize: [UInt8], memorySize: [UInt8]) -> [UInt8] {
+      var header = Array(whole[64..<120])
+      header.replaceSubrange(8..<16, with: [UInt8](repeating: 0, count: 8))
+      header.replaceSubrange(32..<40, with: fileSize)
+      header.replaceSubrange(40..<48, with: memorySize)
+      var file = whole
+      file.replaceSubrange(32..<40, with: (0..<8).map { UInt8(truncatingIfNeeded: UInt64(whole.count) >> (8 * $0)) })
+      file.replaceSubrange(56..<58, with: [0xFE, 0xFF])
+      for _ in 0..<0xFFFE { file += header }
+      return file
+    }
+    let size: [UInt8] = [0, 0, 4, 0, 0, 0, 0, 0]
+    #expect(message(file(fileSize: size, memorySize: size)).contains("the same bytes over and over"))
+    let clear: [UInt8] = [0, 0, 0, 8, 0, 0, 0, 0]
+    #expect(
+      message(file(fileSize: [0, 0, 0, 0, 0, 0, 0, 0], memorySize: clear)).contains("more than 4294967296 bytes"))
+  }
+
+  /// Only what holds the headers and no more; a linker puts it before the code of `-Ttext`.
+  @Test(arguments: [32, 64])
+  func segmentsOfHeadersAreMarked(bits: Int) throws {
+    var file = Self.elf(bits: bits, big: false)
+    #expect(load(file)?.segments.map(\.isHeaders) == [false])
+    let (header, program) = bits == 64 ? (64, 56) : (52, 32)
+    let offset = header + (bits == 64 ? 8 : 4)
+    file.replaceSubrange(offset..<offset + 4, with: [0, 0, 0, 0])
+    for place in bits == 64 ? [header + 32, header + 40] : [header + 16, header + 20] {
+      file[place] = UInt8(header + program)
+    }
+    #expect(load(file)?.segments.map(\.isHeaders) == [true])
+    for place in bits == 64 ? [header + 32, header + 40] : [header + 16, header + 20] { file[place] += 1 }
+    #expect(load(file)?.segments.map(\.isHeaders) == [false])
+  }
+
   @Test func sizesThatOverflowAreRefused() {
     var file = Self.elf(bits: 64, big: false)
     for index in 64 + 32..<64 + 48 { file[index] = 0xFF }
@@ -104,15 +142,19 @@ import Testing
 
   @Test func corruptionNeverCrashes() {
     var random = SystemRandomNumberGenerator()
-    let sources = [Self.elf(bits: 64, big: false), Self.elf(bits: 32, big: true), Array(Self.hex.utf8)]
-    for _ in 0..<20_000 {
+    let sources = [
+      Self.elf(bits: 64, big: false), Self.elf(bits: 32, big: true), Array(Self.hex.utf8),
+      Array(UniversalHex.text.utf8),
+    ]
+    let rounds = ProcessInfo.processInfo.environment["MUTATIONS"].flatMap { Int($0) } ?? 20_000
+    for _ in 0..<rounds {
       var bytes = sources.randomElement(using: &random)!
       for _ in 0..<Int.random(in: 1...6, using: &random) {
         bytes[Int.random(in: 0..<bytes.count, using: &random)] =
           Bool.random(using: &random) ? 0xFF : UInt8.random(in: 0...255, using: &random)
       }
       if Bool.random(using: &random) { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &random)) }
-      _ = load(bytes, address: 0x1000)
+      _ = try? ImageReader.read(bytes, name: "x", address: 0x1000, forceRaw: false, boards: [0x9900])
     }
   }
 
@@ -138,6 +180,8 @@ import Testing
     (":00000001FF\n:00000001FF", "line 2: there is data after"),
     (":04001000010203GGE2\n:00000001FF", "column 16 is not hexadecimal"),
     (":00000006FA\n:00000001FF", "record type 6 does not exist"),
+    (":0000000AF6\n:00000001FF", "record type 10 does not exist"),
+    (":0100000DAA48\n:00000001FF", "data of a board (type 13) before the record"),
     (":0100000400FB\n:00000001FF", "type 4 cannot have 1 data bytes"),
     (":00000001F\n", "9 hexadecimal digits are no whole record"),
     (":00000001FF\nhello", "line 2: there is data after"),

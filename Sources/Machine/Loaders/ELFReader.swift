@@ -1,5 +1,7 @@
 // Owns the ELF format: System V ABI, chapters 4 (object files) and 5 (program loading).
 
+import Bus
+
 /// Reads the loadable segments, entry point and symbols of one ELF file of either class and byte order.
 struct ELFReader {
   private let bytes: [UInt8]
@@ -9,8 +11,10 @@ struct ELFReader {
   private var machine: UInt16 = 0
   /// EM_ARM
   private static var arm: UInt16 { 40 }
-  /// Zeros are made for what a segment lacks in the file.
-  private static var largestSegment: UInt64 { 1 << 32 }
+  /// Bytes of all segments: zeros are made for what they lack in the file.
+  private static var mostMemory: UInt64 { 1 << 32 }
+  /// Segments may show the same bytes of the file several times, and names the same text: so often on average.
+  private static var mostRepeats: UInt64 { 16 }
 
   static func recognizes(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46]) }
 
@@ -59,10 +63,24 @@ struct ELFReader {
     let segments = try table(
       offsetAt: is64 ? 32 : 28, entrySizeAt: is64 ? 54 : 42, smallest: is64 ? 56 : 32, what: "program header")
     image.entry = entry
+    // The file's own header, and the program headers if they follow it, as they do.
+    let ownHeader: UInt64 = is64 ? 64 : 52
+    let headers =
+      segments.offset <= ownHeader ? max(ownHeader, segments.offset + segments.count * segments.entrySize) : ownHeader
+    var (inFile, inMemory): (UInt64, UInt64) = (0, 0)
     for index in 0..<segments.count {
       let header = segments.entry(index)
       guard try number(at: header, 4, "program header \(index)") == 1 else { continue }
-      try addSegment(header, index, entry, to: &image)
+      guard let segment = try segment(header, index, entry, headers: headers, of: &image) else { continue }
+      inFile += UInt64(segment.bytes.count)
+      inMemory += segment.memorySize
+      guard inFile / Self.mostRepeats <= UInt64(bytes.count) else {
+        throw failure("its segments show the same bytes over and over: \(inFile) bytes out of \(bytes.count)")
+      }
+      guard inMemory <= Self.mostMemory else {
+        throw failure("its segments want more than \(Self.mostMemory) bytes of memory")
+      }
+      image.segments.append(segment)
     }
     guard !image.segments.isEmpty else {
       throw failure("it has no PT_LOAD segment, so there is nothing to load; link it with a linker script")
@@ -85,9 +103,10 @@ struct ELFReader {
     isBig = order == 2
   }
 
-  private func addSegment(
-    _ header: UInt64, _ index: UInt64, _ entry: UInt64, to image: inout Image
-  ) throws(MachineError) {
+  /// - Returns: nil for a segment of no bytes.
+  private func segment(
+    _ header: UInt64, _ index: UInt64, _ entry: UInt64, headers: UInt64, of image: inout Image
+  ) throws(MachineError) -> Image.Segment? {
     let what = "program header \(index)"
     let offset = try word(at: header + (is64 ? 8 : 4), what)
     let virtual = try word(at: header + (is64 ? 16 : 8), what)
@@ -97,17 +116,19 @@ struct ELFReader {
     guard memorySize >= fileSize else {
       throw failure("\(what) has \(fileSize) bytes in the file but room for only \(memorySize) in memory")
     }
-    guard memorySize > 0 else { return }
-    guard memorySize <= Self.largestSegment else {
+    guard memorySize > 0 else { return nil }
+    guard memorySize <= Self.mostMemory else {
       throw failure("\(what) wants \(memorySize) bytes of memory, more than any board has")
     }
     let content = try slice(offset, fileSize, what)
-    guard physical <= UInt64.max - (memorySize - 1), is64 || physical + (memorySize - 1) <= 0xFFFF_FFFF else {
+    let range = AddressRange(base: physical, size: memorySize)
+    guard !range.isCut, is64 || range.last <= 0xFFFF_FFFF else {
       throw failure("\(what) reaches beyond the end of the address space: \(memorySize) bytes at \(hex(physical))")
     }
-    image.segments.append(Image.Segment(address: physical, bytes: [UInt8](content), memorySize: memorySize))
+    let isHeaders = memorySize == fileSize && offset < headers && fileSize <= headers - offset
     // The entry point is a virtual address, and a machine starts with translation off.
-    if entry >= virtual, entry - virtual < memorySize { image.entry = physical &+ (entry - virtual) }
+    if AddressRange(base: virtual, size: memorySize).contains(entry) { image.entry = physical &+ (entry - virtual) }
+    return Image.Segment(address: physical, bytes: [UInt8](content), memorySize: memorySize, isHeaders: isHeaders)
   }
 
   // MARK: Symbols
@@ -156,6 +177,7 @@ struct ELFReader {
     _ = try slice(table.offset, table.size, what)
     var symbols: [Symbol] = []
     symbols.reserveCapacity(Int(table.size / size))
+    var named: UInt64 = 0
     for position in 0..<table.size / size {
       let base = table.offset + position * size
       let nameOffset = try number(at: base, 4, what)
@@ -164,6 +186,10 @@ struct ELFReader {
       guard home != 0, isWorthKeeping(type: info & 15, section: home) else { continue }
       guard let label = text(names, nameOffset), !label.isEmpty, !label.hasPrefix(".L"), !isMappingSymbol(label) else {
         continue
+      }
+      named += UInt64(label.utf8.count)
+      guard named / Self.mostRepeats <= UInt64(names.count) else {
+        throw failure("\(what) have the same names over and over: more than \(named) bytes out of \(names.count)")
       }
       var address = try word(at: base + (is64 ? 8 : 4), what)
       // Bit 0 says that a function is of Thumb instructions (ELF for the Arm Architecture, 5.5.3).

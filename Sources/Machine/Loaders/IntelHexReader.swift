@@ -1,6 +1,8 @@
-// Owns the Intel HEX format: Intel's "Hexadecimal Object File Format Specification", revision A.
+// Owns the Intel HEX format: Intel's "Hexadecimal Object File Format Specification", revision A; and the Universal Hex
+// format: Micro:bit Educational Foundation, "Universal Hex Format Specification" 0.4.0.
 
-/// Reads the data and start address of one Intel HEX file.
+/// Reads the data and start address of one Intel HEX file. A Universal Hex file has parts for several boards: those for
+/// this one are taken, and what belongs to no part.
 struct IntelHexReader {
   private let bytes: [UInt8]
   private let name: String
@@ -10,6 +12,12 @@ struct IntelHexReader {
   /// After an extended segment address, offsets wrap within 64 KiB.
   private var isSegmented = false
   private var isComplete = false
+  /// The boards whose parts are taken.
+  private let boards: [UInt16]
+  /// The board that the part being read is for; nil outside of parts.
+  private var part: UInt16?
+  /// The boards that the file has parts for.
+  private var parts: Set<UInt16> = []
 
   /// A colon and a record header in hexadecimal, or the file name people give such files.
   static func recognizes(_ bytes: [UInt8], name: String) -> Bool {
@@ -20,9 +28,10 @@ struct IntelHexReader {
       || name.hasSuffix(".ihex")
   }
 
-  init(_ bytes: [UInt8], name: String) {
+  init(_ bytes: [UInt8], name: String, boards: [UInt16] = []) {
     self.bytes = bytes
     self.name = name
+    self.boards = boards
   }
 
   consuming func read() throws(MachineError) -> Image {
@@ -36,6 +45,10 @@ struct IntelHexReader {
     }
     guard isComplete else {
       throw failure(line, "the end-of-file record ':00000001FF' is missing; the file may be truncated: make it again")
+    }
+    guard parts.isEmpty || !parts.isDisjoint(with: boards) else {
+      let own = boards.isEmpty ? "none of them" : "only those for \(list(boards))"
+      throw .badInput("\(name): a Universal Hex file with parts for \(list(parts)), and this board takes \(own)")
     }
     return image
   }
@@ -77,29 +90,49 @@ struct IntelHexReader {
     let data = record[4...]
     let value = data.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
     switch (record[3], data.count) {
-    case (0, _): addData(data, offset)
+    case (0, _): if isWanted { addData(data, offset) }
     case (1, 0): isComplete = true
     case (2, 2): (base, isSegmented) = (value << 4, true)
-    case (3, 4): image.entry = UInt64((value >> 16) << 4 &+ value & 0xFFFF)
+    case (3, 4): if isWanted { image.entry = UInt64((value >> 16) << 4 &+ value & 0xFFFF) }
     case (4, 2): (base, isSegmented) = (value << 16, false)
-    case (5, 4): image.entry = UInt64(value)
+    case (5, 4): if isWanted { image.entry = UInt64(value) }
     case (1...5, let count): throw failure(line, "a record of type \(record[3]) cannot have \(count) data bytes")
-    case (let type, _): throw failure(line, "record type \(type) does not exist; types are 0 to 5")
+    case (10, 2...):
+      let board = UInt16(data[4]) << 8 | UInt16(data[5])
+      part = board
+      parts.insert(board)
+    case (11, _): part = nil
+    // Padding, and what other tools keep there.
+    case (12, _), (14, _): break
+    case (13, _):
+      guard part != nil else { throw failure(line, "data of a board (type 13) before the record that names it") }
+      if isWanted { addData(data, offset) }
+    case (let type, _): throw failure(line, "record type \(type) does not exist; types are 0 to 5 and 10 to 14")
     }
   }
 
+  private var isWanted: Bool { part.map { boards.contains($0) } ?? true }
+
+  private func list(_ boards: some Collection<UInt16>) -> String {
+    boards.sorted().map { "0x" + String($0, radix: 16) }.joined(separator: ", ")
+  }
+
   private mutating func addData(_ data: ArraySlice<UInt8>, _ offset: UInt32) {
-    var position = offset
-    for byte in data {
-      let address = UInt64(base &+ (isSegmented ? position & 0xFFFF : position))
-      position &+= 1
-      let last = image.segments.count - 1
-      if last >= 0, image.segments[last].address + image.segments[last].memorySize == address {
-        image.segments[last].bytes.append(byte)
-        image.segments[last].memorySize += 1
-      } else {
-        image.segments.append(Image.Segment(address: address, bytes: [byte]))
-      }
+    // A segment ends at 64 KiB and goes on at its start, the address space likewise.
+    let end: UInt64 = isSegmented ? 0x1_0000 : 1 << 32 - UInt64(base)
+    let room = Int(end - min(end, UInt64(offset)))
+    append(data.prefix(room), at: UInt64(base) + UInt64(offset))
+    append(data.dropFirst(room), at: isSegmented ? UInt64(base) : 0)
+  }
+
+  private mutating func append(_ data: ArraySlice<UInt8>, at address: UInt64) {
+    guard !data.isEmpty else { return }
+    let last = image.segments.count - 1
+    if last >= 0, image.segments[last].address + image.segments[last].memorySize == address {
+      image.segments[last].bytes += data
+      image.segments[last].memorySize += UInt64(data.count)
+    } else {
+      image.segments.append(Image.Segment(address: address, bytes: Array(data)))
     }
   }
 

@@ -16,7 +16,7 @@ struct FlagWord {
     ].map { FlagWord(word: $0, takesValue: true) }
     + [
       "nographic", "semihosting", "no-reboot", "nodefaults", "no-user-config", "exit-code-from-guest", "count-blocks",
-      "dry-run", "perf-map", "rtt", "help", "version", "s", "S", "h",
+      "dry-run", "perf-map", "rtt", "force", "help", "version", "s", "S", "h",
     ].map { FlagWord(word: $0, takesValue: false) }
 }
 

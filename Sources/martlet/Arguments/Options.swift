@@ -28,7 +28,12 @@ struct Options: ParsableCommand {
   var smp: String?
   @Option(name: .customShort("m"), parsing: .unconditional, help: "Memory size: 512M, 2G; a bare number is in MiB.")
   var memory: String?
-  @Option(parsing: .unconditional, help: "Firmware, started first in the most privileged mode; none for none.")
+  @Option(
+    parsing: .unconditional,
+    help: """
+      Firmware, started first in the most privileged mode; none, or default for what is installed (OpenSBI), which a \
+      Linux kernel is given anyway.
+      """)
   var bios: String?
   @Option(parsing: .unconditional, help: "Kernel or payload; started itself if there is no firmware.")
   var kernel: String?
@@ -49,6 +54,8 @@ struct Options: ParsableCommand {
   var drive: [String] = []
   @Option(parsing: .unconditionalSingleValue, help: "Same as -drive if=sd,file=….")
   var sd: [String] = []
+  @Flag(help: "Run images that were built for another CPU or begin with nonsense.")
+  var force = false
 
   @Flag(name: .customShort("s"), help: "Same as -gdb tcp::1234.")
   var gdbShort = false

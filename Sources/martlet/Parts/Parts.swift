@@ -28,7 +28,9 @@ enum Parts {
     ],
     serves: { $0.contains("riscv") },
     make: { model, cpu, semihosting throws(MachineError) in
-      let name = model ?? cpu.string("riscv,isa") ?? "rv64"
+      let own = cpu.string("riscv,isa") ?? "rv64"
+      // QEMU's word for every extension there is.
+      let name = model == "max" ? String(own.prefix(4)) : model ?? own
       do throws(RISCVModelError) {
         return try RISCVGuest(model: name, semihosting: semihosting)
       } catch {
@@ -42,7 +44,10 @@ enum Parts {
       return [
         ("riscv,isa", base + guest.extensions.isa), ("mmu-type", guest.xlen == 32 ? "riscv,sv32" : "riscv,sv48"),
       ]
-    })
+    },
+    firmware: InstalledFirmware(
+      name: "OpenSBI (Debian's package opensbi)", places: { OpenSBI.places(xlen: $0) },
+      isNeeded: { OpenSBI.isNeeded(by: $0) }))
 
   private static let arm = GuestEntry(
     elfMachines: [40],
