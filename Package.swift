@@ -42,10 +42,10 @@ let package = Package(
     module("Bits"),
     module("SoftFloat", ["Bits"]),
     module("GDBRemote"),
-    module("Devicetree", ["CFDT"]),
     // Floor 1
     module("IR", ["Bits"]),
     module("Bus", ["Bits", "CHost"]),
+    module("Devicetree", ["CFDT", "CHost"]),
     // Floor 2
     module("Optimizer", ["IR"]),
     module("GuestKit", ["IR", "Bits"]),
@@ -61,7 +61,7 @@ let package = Package(
     // Floor 4
     // In the boards' own folder, because SwiftPM copies only what is inside a target's folder, and no links.
     .target(
-      name: "Boards", path: "boards", exclude: ["swift"], sources: ["Boards.swift"],
+      name: "Boards", path: "boards", exclude: ["swift", "README.md"], sources: ["Boards.swift"],
       resources: [.copy("arm"), .copy("riscv")],
       swiftSettings: strict),
     module("Machine", ["Engine", "Bus", "CHost", "Devicetree", "GuestKit", "HostKit", "SVD", "Bits"]),

@@ -20,6 +20,20 @@ public enum Boards {
   /// The path of a board's `.dts`; nil for an unknown name.
   public static func path(_ name: String) -> String? { boards[name] }
 
+  /// What a board is, in its own words: the first sentence of its devicetree's opening comment.
+  public static func description(_ name: String) -> String? {
+    guard let path = boards[name], let file = unsafe fopen(path, "r") else { return nil }
+    defer { unsafe fclose(file) }
+    var buffer = [UInt8](repeating: 0, count: 1024)
+    let count = unsafe fread(&buffer, 1, buffer.count, file)
+    let text = String(decoding: buffer.prefix(count), as: UTF8.self)
+    guard text.hasPrefix("/*") else { return nil }
+    let lines = text.dropFirst(2).split(separator: "\n").map { $0.drop { $0 == " " || $0 == "*" } }
+    return lines.joined(separator: " ").split(separator: "*/").first?.split(separator: ".").first.map {
+      String($0.drop { $0 == " " })
+    }
+  }
+
   /// The path of a file of the boards' folder, such as `riscv/demo/demo.elf`; nil if it is not there.
   public static func file(_ name: String) -> String? {
     guard let folder, unsafe access(folder + "/" + name, R_OK) == 0 else { return nil }

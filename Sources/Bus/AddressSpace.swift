@@ -43,6 +43,16 @@ public struct Region {
 
   /// The last address of the region.
   public var last: UInt64 { base &+ (size &- 1) }
+  var range: AddressRange { AddressRange(base: base, size: size) }
+
+  /// Who answers where memory does not.
+  var target: RegionTarget? {
+    switch backing {
+    case .device(let device, let index), .romDevice(_, let device, let index):
+      RegionTarget(device: device, index: index)
+    case .ram, .rom: nil
+    }
+  }
 
   /// The memory behind it, and the byte of it that `base` shows; nil for devices.
   var memory: (RAMRegion, offset: Int)? {
@@ -71,6 +81,11 @@ public final class AddressSpace {
   public private(set) var regions: [Region] = []
   /// The flattened map: disjoint stretches in ascending order, each of one region.
   private let table = SegmentTable()
+  /// What ``table`` holds: the stretches, and by number of region who answers there.
+  private var segments: [Segment] = []
+  private var targets: [RegionTarget?] = []
+  /// What overlays hide.
+  private var overlays: [AddressRange] = []
 
   /// Called after guest memory changed through this address space, for each address that shows it: address and byte
   /// count.
@@ -101,13 +116,41 @@ public final class AddressSpace {
     }
     let region = Region(
       name: name, base: base, size: size, backing: backing, isOverlay: overlay, readsDirectly: readsDirectly)
-    for other in regions where other.isOverlay == overlay && other.base <= region.last && base <= other.last {
+    let position = self.position(of: base, overlay)
+    // Regions of one level lie one behind another, so that only the neighbours can be in the way.
+    let before = regions[..<position].last { $0.isOverlay == overlay }.flatMap { $0.last >= base ? $0 : nil }
+    let after = regions[position...].first { $0.isOverlay == overlay }.flatMap { $0.base <= region.last ? $0 : nil }
+    if let other = before ?? after {
       throw .overlap(new: name, existing: other.name, at: max(base, other.base))
     }
-    let position = regions.firstIndex { ($0.base, $0.isOverlay ? 1 : 0) > (base, overlay ? 1 : 0) }
-    regions.insert(region, at: position ?? regions.count)
-    flatten()
+    regions.insert(region, at: position)
+    let isPlain = !overlay && region.memory == nil && !overlays.contains { $0.overlaps(region.range) }
+    if isPlain { insertSegment(of: position) } else { flatten() }
     didChangeLayout?(region)
+  }
+
+  /// Where a region that begins there has its place in ``regions``.
+  private func position(of base: UInt64, _ overlay: Bool) -> Int {
+    var low = 0
+    var high = regions.count
+    while low < high {
+      let middle = (low + high) / 2
+      if (regions[middle].base, regions[middle].isOverlay ? 1 : 0) > (base, overlay ? 1 : 0) {
+        high = middle
+      } else {
+        low = middle + 1
+      }
+    }
+    return low
+  }
+
+  /// Adds to the flattened map a new region of which nothing is hidden.
+  private func insertSegment(of region: Int) {
+    for index in segments.indices where segments[index].region >= region { segments[index].region += 1 }
+    let new = segment(region, regions[region].base, regions[region].last)
+    segments.insert(new, at: segments.firstIndex { $0.first > new.first } ?? segments.count)
+    targets.insert(regions[region].target, at: region)
+    table.replace(with: segments, targets: targets)
   }
 
   /// Removes the region of this name and base; returns whether there was one.
@@ -132,18 +175,23 @@ public final class AddressSpace {
   }
 
   private func flatten() {
-    let shown = regions.compactMap { $0.memory.map { ObjectIdentifier($0.0) } }
+    var shown: [ObjectIdentifier: Int] = [:]
+    for region in regions { if let (memory, _) = region.memory { shown[ObjectIdentifier(memory), default: 0] += 1 } }
     for index in regions.indices {
-      let memory = regions[index].memory.map { ObjectIdentifier($0.0) }
-      regions[index].isShared = memory.map { memory in shown.count { $0 == memory } > 1 } ?? false
+      regions[index].isShared = regions[index].memory.map { shown[ObjectIdentifier($0.0), default: 0] > 1 } ?? false
     }
-    var segments: [Segment] = []
+    segments.removeAll(keepingCapacity: true)
     let overlays = regions.indices.filter { regions[$0].isOverlay }
+    self.overlays = overlays.map { regions[$0].range }
+    // Overlays that end before the region do not matter to later ones either.
+    var next = 0
     for index in regions.indices where !regions[index].isOverlay {
       var base = regions[index].base
       let last = regions[index].last
       var isCovered = false
-      for overlay in overlays where regions[overlay].base <= last && regions[overlay].last >= base {
+      while next < overlays.count, regions[overlays[next]].last < base { next += 1 }
+      for overlay in overlays[next...] {
+        if regions[overlay].base > last { break }
         if regions[overlay].base > base { segments.append(segment(index, base, regions[overlay].base - 1)) }
         if regions[overlay].last >= last {
           isCovered = true
@@ -155,13 +203,7 @@ public final class AddressSpace {
     }
     for overlay in overlays { segments.append(segment(overlay, regions[overlay].base, regions[overlay].last)) }
     segments.sort { $0.first < $1.first }
-    let targets = regions.map { region -> RegionTarget? in
-      switch region.backing {
-      case .device(let device, let index), .romDevice(_, let device, let index):
-        RegionTarget(device: device, index: index)
-      case .ram, .rom: nil
-      }
-    }
+    targets = regions.map(\.target)
     table.replace(with: segments, targets: targets)
   }
 

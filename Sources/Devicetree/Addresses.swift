@@ -24,20 +24,33 @@ extension Devicetree {
     }
     for level in stride(from: chain.count - 2, to: 0, by: -1) {
       let bus = chain[level]
-      guard let property = bus.property("ranges") else { return [] }
-      guard !property.bytes.isEmpty else { continue }
+      guard bus.has("ranges") else { return [] }
       let busPath = self.path(Array(indices.prefix(level)))
-      let map = try entries(
-        property, at: busPath, fields: [.address(of: bus), .address(of: chain[level - 1]), .size(of: bus)])
+      guard let windows = try windows(of: bus, below: chain[level - 1], at: busPath) else { continue }
       for index in ranges.indices {
         let range = ranges[index]
-        guard let window = map.first(where: { range.base >= $0[0] && range.base - $0[0] < $0[2] }) else {
+        guard let window = windows.first(where: { range.base >= $0.child && range.base - $0.child < $0.size }) else {
           throw .property(node: path, property: "reg", reason: "address \(range.base) is not in 'ranges' of \(busPath)")
         }
-        ranges[index] = Range(base: range.base - window[0] &+ window[1], size: range.size)
+        ranges[index] = Range(base: range.base - window.child &+ window.parent, size: range.size)
       }
     }
     return ranges
+  }
+
+  /// How a bus maps its children's addresses; nil: as they are. Read once for all of them.
+  private func windows(
+    of bus: Node, below parent: Node, at path: String
+  ) throws(DevicetreeError) -> [TreeIndex.Window]? {
+    guard let property = bus.property("ranges"), !property.bytes.isEmpty else { return nil }
+    if let known = lazyIndex.windows(of: path) { return known }
+    let fields: [CellField] = [.address(of: bus), .address(of: parent), .size(of: bus)]
+    var windows: [TreeIndex.Window] = []
+    for entry in try entries(property, at: path, fields: fields) {
+      windows.append(TreeIndex.Window(child: entry[0], parent: entry[1], size: entry[2]))
+    }
+    lazyIndex.keep(windows, of: path)
+    return windows
   }
 
   /// The interrupts of a node, from `interrupts-extended` or else `interrupts`; empty when it has none.

@@ -1,4 +1,4 @@
-/// Flattened devicetree blobs (`.dtb`), read and written with libfdt.
+/// Flattened devicetree blobs (`.dtb`), read with libfdt.
 ///
 /// Source: Devicetree Specification v0.4, chapter 5 (flattened format).
 import CFDT
@@ -14,48 +14,6 @@ extension Devicetree {
       result = unsafe BlobReader(buffer, name: name).read()
     }
     self = try result.get()
-  }
-
-  /// The tree as a blob of version 17, with `padding` spare bytes at its end for a guest that edits it in place.
-  public func blob(padding: Int = 0) throws(DevicetreeError) -> [UInt8] {
-    var capacity = 4096
-    while capacity <= 64 << 20 {
-      var bytes = [UInt8](repeating: 0, count: capacity)
-      let status = unsafe bytes.withUnsafeMutableBytes { unsafe write(into: $0) }
-      if status == 0 {
-        let size = bytes[4..<8].reduce(0) { $0 << 8 | Int($1) }
-        bytes.removeLast(capacity - size)
-        bytes += [UInt8](repeating: 0, count: max(0, padding))
-        bytes.replaceSubrange(4..<8, with: UInt32(truncatingIfNeeded: bytes.count).bigEndianBytes)
-        bytes.replaceSubrange(28..<32, with: bootCPU.bigEndianBytes)
-        return bytes
-      }
-      guard status == -FDT_ERR_NOSPACE else { throw .cannotWrite(reason: fdtMessage(status)) }
-      capacity *= 2
-    }
-    throw .cannotWrite(reason: "it is larger than 64 MiB")
-  }
-
-  /// Writes with libfdt's sequential interface; returns 0 or a libfdt error.
-  private func write(into buffer: UnsafeMutableRawBufferPointer) -> Int32 {
-    guard let fdt = buffer.baseAddress else { return -FDT_ERR_NOSPACE }
-    var status = unsafe fdt_create(fdt, Int32(buffer.count))
-    for range in reservations where status == 0 {
-      status = unsafe fdt_add_reservemap_entry(fdt, range.base, range.size)
-    }
-    if status == 0 { status = unsafe fdt_finish_reservemap(fdt) }
-    if status == 0 { status = unsafe write(root, to: fdt) }
-    if status == 0 { status = unsafe fdt_finish(fdt) }
-    return status
-  }
-
-  private func write(_ node: Node, to fdt: UnsafeMutableRawPointer) -> Int32 {
-    var status = unsafe fdt_begin_node(fdt, node.name)
-    for property in node.properties where status == 0 {
-      status = unsafe fdt_property(fdt, property.name, property.bytes, Int32(property.bytes.count))
-    }
-    for child in node.children where status == 0 { status = unsafe write(child, to: fdt) }
-    return status == 0 ? unsafe fdt_end_node(fdt) : status
   }
 }
 
@@ -87,6 +45,7 @@ private struct BlobReader {
     guard let fdt = unsafe buffer.baseAddress, unsafe buffer.count >= 40 else {
       throw .blob(name: name, reason: "\(unsafe buffer.count) bytes are too few for a header")
     }
+    if let reason = oversizedName { throw .blob(name: name, reason: reason) }
     let status = unsafe fdt_check_full(fdt, buffer.count)
     guard status == 0 else { throw .blob(name: name, reason: fdtMessage(status)) }
     var reservations: [Devicetree.Range] = []
@@ -97,6 +56,22 @@ private struct BlobReader {
     }
     let bootCPU = (28..<32).reduce(UInt32(0)) { $0 << 8 | UInt32(unsafe buffer[$1]) }
     return Devicetree(root: try unsafe nodes(fdt), reservations: reservations, bootCPU: bootCPU)
+  }
+
+  /// Bytes of a property's name; the specification has 31.
+  private static var longestName: Int { 1024 }
+
+  /// What is wrong with the strings block: libfdt looks for the end of each property's name anew.
+  private var oversizedName: String? {
+    func field(_ offset: Int) -> Int { (offset..<offset + 4).reduce(0) { $0 << 8 | Int(unsafe buffer[$1]) } }
+    let (start, size, whole) = (field(12), field(32), unsafe buffer.count)
+    guard start <= whole, size <= whole - start else { return nil }
+    var length = 0
+    for position in start..<start + size {
+      length = unsafe buffer[position] == 0 ? 0 : length + 1
+      if length > Self.longestName { return "a property's name has more than \(Self.longestName) bytes" }
+    }
+    return nil
   }
 
   /// Walks the nodes in order, keeping the path of unfinished ones.

@@ -1,7 +1,7 @@
 /// A devicetree as a value: look up by path, alias or phandle, and edit.
 
 /// A whole tree, as a `.dtb` blob holds it.
-public struct Devicetree: Sendable, Equatable {
+public struct Devicetree: Sendable {
   /// A stretch of physical addresses.
   public struct Range: Sendable, Equatable {
     public let base: UInt64
@@ -13,7 +13,8 @@ public struct Devicetree: Sendable, Equatable {
     }
   }
 
-  public var root: Node
+  public var root: Node { didSet { lazyIndex = LazyIndex() } }
+  private(set) var lazyIndex = LazyIndex()
   /// Memory the guest must leave alone (the blob's memory reservation block).
   public var reservations: [Range]
   /// The CPU the boot starts on (`boot_cpuid_phys` of the header).
@@ -38,39 +39,21 @@ public struct Devicetree: Sendable, Equatable {
     return self.path(indices)
   }
 
+  private var index: TreeIndex { lazyIndex.of(root) }
+
   /// Paths of all nodes, parents before their children.
-  public var paths: [String] {
-    var list: [String] = []
-    visit { indices, _ in list.append(self.path(indices)) }
-    return list
-  }
+  public var paths: [String] { index.paths }
 
   /// The path of the node with this phandle.
-  public func path(phandle: UInt32) -> String? {
-    var found: String?
-    visit { indices, node in
-      if found == nil, node.phandle == phandle { found = self.path(indices) }
-    }
-    return found
-  }
+  public func path(phandle: UInt32) -> String? { index.phandles[phandle] }
 
   /// Paths of the nodes that list any of these strings in `compatible`.
   public func paths(compatible: Set<String>) -> [String] {
-    var list: [String] = []
-    visit { indices, node in
-      if !compatible.isDisjoint(with: node.compatible) { list.append(self.path(indices)) }
-    }
-    return list
+    paths.filter { path in self[path].map { !compatible.isDisjoint(with: $0.compatible) } ?? false }
   }
 
   /// A phandle that no node has.
-  public var unusedPhandle: UInt32 {
-    var highest: UInt32 = 0
-    visit { _, node in
-      if let phandle = node.phandle, phandle < 0xffff_fff0 { highest = max(highest, phandle) }
-    }
-    return highest + 1
-  }
+  public var unusedPhandle: UInt32 { index.highestPhandle + 1 }
 
   // MARK: Editing
 
@@ -97,6 +80,17 @@ public struct Devicetree: Sendable, Equatable {
     Self.update(&root, indices.dropLast()) { $0.children.remove(at: last) }
   }
 
+  /// Edits every node in place, parents before their children, which keep their names.
+  public mutating func updateAll(_ edit: (_ path: String, inout Node) -> Void) {
+    func walk(_ node: inout Node, _ path: String) {
+      edit(path.isEmpty ? "/" : path, &node)
+      for position in node.children.indices {
+        walk(&node.children[position], path + "/" + node.children[position].name)
+      }
+    }
+    walk(&root, "")
+  }
+
   private static func update(_ node: inout Node, _ indices: ArraySlice<Int>, _ edit: (inout Node) -> Void) {
     guard let first = indices.first else { return edit(&node) }
     update(&node.children[first], indices.dropFirst(), edit)
@@ -114,6 +108,7 @@ public struct Devicetree: Sendable, Equatable {
       else { return nil }
       path = (target + path.dropFirst(alias.count))[...]
     }
+    if let place = index.places[String(path)] { return place }
     var indices: [Int] = []
     var node = root
     for component in path.split(separator: "/") {
@@ -140,12 +135,11 @@ public struct Devicetree: Sendable, Equatable {
     for index in indices { chain.append(chain[chain.count - 1].children[index]) }
     return chain
   }
+}
 
-  private func visit(_ body: ([Int], Node) -> Void) {
-    func walk(_ node: Node, _ indices: [Int]) {
-      body(indices, node)
-      for (index, child) in node.children.enumerated() { walk(child, indices + [index]) }
-    }
-    walk(root, [])
+/// Trees are equal by what they hold.
+extension Devicetree: Equatable {
+  public static func == (one: Devicetree, other: Devicetree) -> Bool {
+    one.root == other.root && one.reservations == other.reservations && one.bootCPU == other.bootCPU
   }
 }

@@ -1,17 +1,15 @@
 /// Devicetree files: blobs as they are, sources through the `dtc` program.
-import Foundation
+import Glibc
 
 extension Devicetree {
+  /// Bytes of a file, and of what `dtc` makes of one.
+  static let largestFile = 64 << 20
+
   /// Reads a `.dtb` blob or compiles a `.dts` source with `dtc`. What the file is, its first bytes and its name tell.
   public init(contentsOf path: String) throws(DevicetreeError) {
-    let data: Data
-    do {
-      data = try Data(contentsOf: URL(fileURLWithPath: path))
-    } catch {
-      throw .file(path: path, reason: (error as NSError).localizedFailureReason ?? error.localizedDescription)
-    }
-    if data.starts(with: [0xd0, 0x0d, 0xfe, 0xed]) || path.hasSuffix(".dtb") {
-      try self.init(blob: [UInt8](data), name: path)
+    let bytes = try Self.read(path)
+    if bytes.starts(with: [0xd0, 0x0d, 0xfe, 0xed]) || path.hasSuffix(".dtb") {
+      try self.init(blob: bytes, name: path)
     } else {
       try self.init(source: path)
     }
@@ -20,39 +18,47 @@ extension Devicetree {
   /// Compiles a source file; `/include/` is looked up beside the file and in `includeDirectories`.
   public init(source path: String, includeDirectories: [String] = []) throws(DevicetreeError) {
     guard let compiler = Self.findProgram("dtc") else { throw .compilerMissing(path: path) }
-    let process = Process()
-    let messages = Pipe()
-    let output = URL(fileURLWithPath: NSTemporaryDirectory())
-      .appendingPathComponent("martlet-\(UUID().uuidString).dtb")
-    defer { try? FileManager.default.removeItem(at: output) }
-    process.executableURL = URL(fileURLWithPath: compiler)
-    process.arguments =
-      ["-q", "-I", "dts", "-O", "dtb", "-o", output.path] + includeDirectories.flatMap { ["-i", $0] } + [path]
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = messages
-    let text: String
-    do {
-      try process.run()
-      text = String(decoding: messages.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    } catch {
-      throw .source(path: path, message: "cannot start \(compiler): \(error.localizedDescription)")
+    let run = CompilerRun(
+      [compiler, "-q", "-I", "dts", "-O", "dtb", "-o", "-"] + includeDirectories.flatMap { ["-i", $0] } + [path],
+      mostOutput: Self.largestFile)
+    if let problem = run.problem { throw .source(path: path, message: "\(compiler): \(problem)") }
+    guard run.status == 0 else {
+      throw .source(path: path, message: run.messages.isEmpty ? "dtc gives no reason" : run.messages)
     }
-    process.waitUntilExit()
-    let message = text.trimmingCharacters(in: .whitespacesAndNewlines)
-    guard process.terminationReason == .exit, process.terminationStatus == 0 else {
-      throw .source(path: path, message: message.isEmpty ? "dtc gives no reason" : message)
+    guard !run.output.isEmpty else { throw .source(path: path, message: "dtc wrote no blob. \(run.messages)") }
+    try self.init(blob: run.output, name: path)
+  }
+
+  private static func read(_ path: String) throws(DevicetreeError) -> [UInt8] {
+    func failure(_ reason: String) -> DevicetreeError { .file(path: path, reason: reason) }
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw failure(reason(errno)) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else { throw failure(reason(errno)) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw failure("it is no regular file") }
+    guard status.st_size <= largestFile else {
+      throw failure("\(status.st_size) bytes are more than the \(largestFile) a devicetree may have")
     }
-    guard let blob = try? Data(contentsOf: output) else {
-      throw .source(path: path, message: "dtc wrote no blob. \(message)")
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 1 << 16)
+    while bytes.count <= largestFile {
+      let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw failure(reason(errno)) }
+      if count == 0 { break }
+      bytes += chunk.prefix(count)
     }
-    try self.init(blob: [UInt8](blob), name: path)
+    return bytes
+  }
+
+  private static func reason(_ number: Int32) -> String {
+    unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
   }
 
   /// The first executable file of this name in `PATH`.
   private static func findProgram(_ name: String) -> String? {
-    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
-    return path.split(separator: ":").map { "\($0)/\(name)" }
-      .first { FileManager.default.isExecutableFile(atPath: $0) }
+    let path = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
+    return path.split(separator: ":").map { "\($0)/\(name)" }.first { unsafe access($0, X_OK) == 0 }
   }
 }

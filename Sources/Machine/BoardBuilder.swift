@@ -44,6 +44,8 @@ struct BoardBuilder {
   var images: BootImages
   let names: RegisterDescription?
   var notes: [String] = []
+  /// Of the board as it is described.
+  private let boardCPUCount: Int
 
   init(
     _ configuration: MachineConfiguration, _ registry: Registry, _ log: @escaping (LogItem, String) -> Void
@@ -52,6 +54,7 @@ struct BoardBuilder {
     self.registry = registry
     self.log = log
     tree = try Devicetree(contentsOf: configuration.board)
+    boardCPUCount = tree.cpuPaths.count
     images = try BootImages(configuration, tree)
     names = if let path = configuration.svd { try RegisterDescription(path: path) } else { nil }
     if let names, let path = configuration.svd { notes += names.notes(path) }
@@ -172,11 +175,17 @@ struct BoardBuilder {
         "board \(configuration.board): no guest for a CPU compatible with \(cpu.compatible.joined(separator: ", "))")
     }
     let guest = try entry.make(configuration.cpuModel, cpu, configuration.semihosting)
+    if guest.bootProtocol == .vectorTable, let wanted = configuration.cpuCount, wanted != boardCPUCount {
+      throw MachineError.badInput(
+        "-smp \(wanted): the board has \(boardCPUCount) CPU\(boardCPUCount == 1 ? "" : "s") (\(guest.architecture)), as a"
+          + " microcontroller is made; leave -smp out")
+    }
     for image in images.all { try check(image, entry, guest) }
-    for path in tree.cpuPaths {
-      let properties = entry.describe(guest)
-      try tree.update(path) { node in
-        for (name, value) in properties { node.set(name, .strings([value])) }
+    let properties = entry.describe(guest)
+    let cpus = Set(tree.cpuPaths)
+    try tree.update("/cpus") { node in
+      for position in node.children.indices where cpus.contains("/cpus/" + node.children[position].name) {
+        for (name, value) in properties { node.children[position].set(name, .strings([value])) }
       }
     }
     return (guest, entry.firmware)

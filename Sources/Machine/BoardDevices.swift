@@ -65,28 +65,27 @@ extension BoardBuilder {
 
   /// The nodes to make devices of with their models: those that have one, then those that only answer at addresses.
   private func chosenModels() throws -> [(path: String, model: any Device.Type)] {
-    let paths = orderedPaths()
-    var absorbed: Set<String> = []
-    for model in registry.devices where paths.contains(where: { serves(model, $0) }) {
-      absorbed.formUnion(model.absorbs)
+    // A model's place in the registry by each of its strings: the first model that serves a node has it.
+    var places: [String: Int] = [:]
+    for (place, model) in registry.devices.enumerated() {
+      for name in model.compatible where places[name] == nil { places[name] = place }
     }
+    let nodes = orderedPaths().compactMap { path in
+      tree[path].map { (path: path, node: $0, place: $0.compatible.compactMap { places[$0] }.min()) }
+    }
+    let absorbed = Set(Set(nodes.compactMap(\.place)).flatMap { registry.devices[$0].absorbs })
     var modelled: [(path: String, model: any Device.Type)] = []
     var others: [(path: String, model: any Device.Type)] = []
-    for path in paths {
-      guard let node = tree[path], node.isEnabled, !node.compatible.isEmpty,
-        absorbed.isDisjoint(with: node.compatible)
-      else { continue }
-      if let model = registry.devices.first(where: { serves($0, path) }) {
-        modelled.append((path, model))
+    for (path, node, place) in nodes {
+      let names = node.compatible
+      guard node.isEnabled, !names.isEmpty, absorbed.isDisjoint(with: names) else { continue }
+      if let place {
+        modelled.append((path, registry.devices[place]))
       } else if let fallback = registry.fallback, let view = try TreeView(tree, path), !view.regions.isEmpty {
         others.append((path, fallback))
       }
     }
     return modelled + others
-  }
-
-  private func serves(_ model: any Device.Type, _ path: String) -> Bool {
-    !Set(model.compatible).isDisjoint(with: tree[path]?.compatible ?? [])
   }
 
   /// All paths, that of the console first.
@@ -102,14 +101,15 @@ extension BoardBuilder {
   /// Sets the `reg` of nodes that `martlet,region-symbols` puts at symbols of the loaded images, for the device and for
   /// the guest: one entry of 8 bytes a symbol. If any symbol is missing, the node stays where it is.
   mutating func placeAtSymbols() throws {
-    for path in tree.paths {
-      guard let names = tree[path]?.strings("martlet,region-symbols") else { continue }
-      let found = names.compactMap { name in images.symbols.first { $0.name == name } }
-      guard found.count == names.count else { continue }
-      let cells = found.flatMap {
-        tree.rootCells($0.address, "#address-cells", 2) + tree.rootCells(8, "#size-cells", 1)
-      }
-      try tree.update(path) { $0.set("reg", .cells(cells)) }
+    var places: [String: UInt64] = [:]
+    for symbol in images.symbols where places[symbol.name] == nil { places[symbol.name] = symbol.address }
+    let size = tree.rootCells(8, "#size-cells", 1)
+    let root = tree
+    tree.updateAll { _, node in
+      guard let names = node.strings("martlet,region-symbols") else { return }
+      let found = names.compactMap { places[$0] }
+      guard found.count == names.count else { return }
+      node.set("reg", .cells(found.flatMap { root.rootCells($0, "#address-cells", 2) + size }))
     }
   }
 

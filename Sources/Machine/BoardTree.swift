@@ -16,44 +16,52 @@ extension Devicetree {
   var memoryPaths: [String] {
     let main = root.children.filter { $0.string("device_type") == "memory" || $0.name.hasPrefix("memory@") }
       .map { "/" + $0.name }
+    let known = Set(main)
     return main
       + paths.filter { path in
-        guard !main.contains(path), let node = self[path] else { return false }
+        guard !known.contains(path), let node = self[path] else { return false }
         return node.isEnabled && node.compatible.contains("mmio-sram")
       }
   }
 
   /// Makes `count` CPUs out of the first one, and gives each the interrupts that the first one gets.
   mutating func setCPUCount(_ count: Int) throws(DevicetreeError) {
-    let paths = cpuPaths
-    guard let first = paths.first, let template = self[first] else { return }
-    for path in paths.dropFirst() { try remove(path) }
+    let paths = Set(cpuPaths)
+    guard let first = cpuPaths.first, let template = self[first] else { return }
     var phandles: [UInt32] = [template.children.first?.phandle ?? 0]
+    var next = unusedPhandle
+    func fresh() -> UInt32 {
+      defer { next &+= 1 }
+      return next
+    }
+    var cpus: [Node] = []
     for number in 1..<max(1, count) {
       var cpu = template
       cpu.name = "cpu@" + String(number, radix: 16)
       cpu.set("reg", .cells([UInt32(number)]))
-      if cpu.has("phandle") { cpu.set("phandle", .cells([unusedPhandle])) }
-      try add(cpu, to: "/cpus")
-      let path = "/cpus/" + cpu.name
-      for child in cpu.children where child.has("phandle") {
-        let phandle = unusedPhandle
+      if cpu.has("phandle") { cpu.set("phandle", .cells([fresh()])) }
+      for position in cpu.children.indices where cpu.children[position].has("phandle") {
+        let phandle = fresh()
         phandles.append(phandle)
-        try update(path + "/" + child.name) { $0.set("phandle", .cells([phandle])) }
+        cpu.children[position].set("phandle", .cells([phandle]))
       }
+      cpus.append(cpu)
     }
-    try spreadInterrupts(from: phandles)
+    try update("/cpus") { node in
+      node.children.removeAll { paths.contains("/cpus/" + $0.name) && "/cpus/" + $0.name != first }
+      node.children += cpus
+    }
+    spreadInterrupts(from: phandles)
   }
 
   /// Repeats the `interrupts-extended` entries of the first CPU's controller for the other CPUs' controllers.
-  private mutating func spreadInterrupts(from phandles: [UInt32]) throws(DevicetreeError) {
-    for path in paths {
-      guard let cells = self[path]?.cells("interrupts-extended"), cells.count % 2 == 0 else { continue }
-      let pairs = stride(from: 0, to: cells.count, by: 2).map { (cells[$0], cells[$0 + 1]) }
-      let own = pairs.filter { $0.0 == phandles[0] }
-      guard !own.isEmpty, phandles[0] != 0 else { continue }
-      let spread = phandles.flatMap { phandle in own.flatMap { [phandle, $0.1] } }
-      try update(path) { $0.set("interrupts-extended", .cells(spread)) }
+  private mutating func spreadInterrupts(from phandles: [UInt32]) {
+    guard phandles[0] != 0 else { return }
+    updateAll { _, node in
+      guard let cells = node.cells("interrupts-extended"), cells.count % 2 == 0 else { return }
+      let own = stride(from: 0, to: cells.count, by: 2).filter { cells[$0] == phandles[0] }.map { cells[$0 + 1] }
+      guard !own.isEmpty else { return }
+      node.set("interrupts-extended", .cells(phandles.flatMap { phandle in own.flatMap { [phandle, $0] } }))
     }
   }
 

@@ -26,14 +26,14 @@ public enum InputChange: Sendable {
 extension Machine {
   /// Lets the input of an earlier run take effect at the same points of this one. Before the first ``resume(_:)``.
   public func setReplay(_ inputs: [RecordedInput]) {
-    replay = inputs.sorted { $0.ticks < $1.ticks }
+    replay = inputs.enumerated().sorted { ($0.element.ticks, $0.offset) > ($1.element.ticks, $1.offset) }.map(\.element)
   }
 
   /// Hands over what is due; at the start of a round, where all vCPUs have reached the same time.
   func applyInput() {
     let now = engine.vcpus.map(\.ticks).min() ?? 0
-    while let next = replay.first, next.ticks <= now {
-      replay.removeFirst()
+    while let next = replay.last, next.ticks <= now {
+      replay.removeLast()
       deliver(next)
     }
     for (path, bytes) in pendingInput { deliver(RecordedInput(ticks: now, device: path, bytes: bytes)) }

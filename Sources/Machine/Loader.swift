@@ -37,4 +37,16 @@ public struct Image: Sendable {
   /// Of an ELF file for Arm that has them.
   public var attributes: BuildAttributes?
   public init() {}
+
+  /// Adds bytes: to the last segment if they follow it, else as a new one.
+  mutating func append(_ data: ArraySlice<UInt8>, at address: UInt64) {
+    guard !data.isEmpty else { return }
+    let last = segments.count - 1
+    if last >= 0, segments[last].address &+ segments[last].memorySize == address {
+      segments[last].bytes += data
+      segments[last].memorySize += UInt64(data.count)
+    } else {
+      segments.append(Segment(address: address, bytes: Array(data)))
+    }
+  }
 }

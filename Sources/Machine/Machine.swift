@@ -39,7 +39,8 @@ public final class Machine: @unchecked Sendable {
   lazy var semihosting = Semihosting(configuration)
   public internal(set) var interruptLines: [IRQLine] = []
 
-  /// Input from the host that has taken effect, and that which is still to come (replay or not yet applied).
+  /// Input from the host that has taken effect, and that which is still to come: in a replay (the last one first), or
+  /// not yet applied.
   public internal(set) var recorded: [RecordedInput] = []
   var replay: [RecordedInput] = []
   let door = Door()

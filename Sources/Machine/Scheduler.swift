@@ -39,7 +39,7 @@ extension Machine {
     let isIdle = engine.vcpus.allSatisfy(isAtRest)
     if isIdle { roundTarget = .max }
     limitRound()
-    if let next = replay.first { roundTarget = min(roundTarget, max(next.ticks, start)) }
+    if let next = replay.last { roundTarget = min(roundTarget, max(next.ticks, start)) }
     isRoundOver = isIdle && !idle(from: start)
   }
 

@@ -33,7 +33,7 @@ struct SemihostingConvention {
 
 /// What was typed for calls that read the console.
 struct SemihostingConsole: Sendable {
-  var input: [UInt8] = []
+  var input = ByteQueue()
   var hasEnded = false
   /// The guest has read the console by a call: what is typed is for its calls alone.
   var isRead = false
@@ -181,7 +181,7 @@ final class Semihosting {
     console.hasEnded = bytes.isEmpty
     console.input += bytes
     if !console.isRead, console.input.count > Self.mostEarlyInput {
-      console.input.removeFirst(console.input.count - Self.mostEarlyInput)
+      _ = console.input.take(console.input.count - Self.mostEarlyInput)
     }
     return console.isRead
   }
@@ -189,9 +189,7 @@ final class Semihosting {
   /// Takes up to so many characters; from now on the console's are for the guest's calls.
   private func typed(_ count: Int) -> [UInt8] {
     console.isRead = true
-    let bytes = Array(console.input.prefix(count))
-    console.input.removeFirst(bytes.count)
-    return bytes
+    return console.input.take(count)
   }
 
   /// - Returns: how many bytes were not read: what is there is given at once.

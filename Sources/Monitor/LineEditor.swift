@@ -1,5 +1,6 @@
 // Owns GNU readline: a line being typed, fed byte by byte by whoever owns the terminal.
 
+import Bus
 import Glibc
 import Synchronization
 
@@ -15,7 +16,7 @@ enum LineEditor {
 
   /// What the C callbacks, which carry no context, need.
   private struct Shared: Sendable {
-    var input: [UInt8] = []
+    var input = ByteQueue()
     var events: [Event] = []
     var complete: (@Sendable (String, Int) -> Completions)?
     var isShown = false
@@ -99,7 +100,7 @@ enum LineEditor {
   private static func note(_ event: Event) { shared.withLock { $0.events.append(event) } }
 
   private static func nextByte() -> CInt {
-    let byte = shared.withLock { $0.input.isEmpty ? nil : $0.input.removeFirst() }
+    let byte = shared.withLock { $0.input.popFirst() }
     if let byte { return CInt(byte) }
     // Readline wants more of a key sequence than has come: wait for it.
     var ready = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)

@@ -30,7 +30,15 @@ enum Attachments {
     return DebugServer(machine, address: address, options: options)
   }
 
-  static func start(_ server: DebugServer) throws(Failure) {
+  /// - Parameter isAwaited: the guest does not run before a debugger lets it, which the user is told.
+  static func start(_ server: DebugServer, isAwaited: Bool) throws(Failure) {
     do throws(DebugServerError) { try server.start() } catch { throw .usage("-gdb: \(error)") }
+    guard isAwaited, let address = server.address else { return }
+    let target: String
+    switch address {
+    case .tcp(let host, let port): target = host == "localhost" ? ":\(port)" : "\(host):\(port)"
+    case .unix(let path): target = path
+    }
+    Log.note("waiting for GDB at \(address) (-S); in GDB: target extended-remote \(target)")
   }
 }

@@ -11,12 +11,13 @@ enum Demo {
         code: .internalError,
         message: "the demo firmware was not found among the boards; set MARTLET_BOARDS to the folder of boards")
     }
-    let extra = try ArgumentVector.normalize(words)
+    let vector = try ArgumentVector(words)
+    let extra = vector.words
     var flags = ["-M", "virt", "--kernel", firmware]
     if !extra.contains("--gdb"), !extra.contains("-s") {
       if let port = freePort() { flags += ["--gdb", "tcp::\(port)"] }
     }
-    let plan = try Plan(Martlet.parse(flags + extra))
+    let plan = try Plan(Martlet.parse(flags + extra), notes: vector.notes)
     if !extra.contains("--dry-run") { try introduce(plan, firmware) }
     return try Martlet.run(plan, extra)
   }

@@ -89,8 +89,9 @@ extension Ending {
   }
 
   /// The exit code, and what to say about it.
-  func conclusion(_ plan: Plan) -> (code: Int32, message: String?) {
-    let missing = plan.expect.map { "the guest never printed '\($0)'" }
+  /// - Parameter missing: the text of `--expect` that is still awaited.
+  func conclusion(_ plan: Plan, missing: String?) -> (code: Int32, message: String?) {
+    let missing = missing.map { "the guest never printed '\($0)'" }
     func code(_ code: ExitCode) -> Int32 { code.rawValue }
     switch self {
     case .exited(let guestCode):

@@ -21,9 +21,9 @@ enum Martlet {
       try StandardOutput.show(Completion.script(for: words.dropFirst().first))
       return ExitCode.success.rawValue
     }
-    let words = try ArgumentVector.normalize(words)
-    guard try !show(listingFor: words) else { return ExitCode.success.rawValue }
-    return try run(Plan(parse(words)), words)
+    let vector = try ArgumentVector(words)
+    guard try !show(listingFor: vector.words) else { return ExitCode.success.rawValue }
+    return try run(Plan(parse(vector.words), notes: vector.notes), vector.words)
   }
 
   /// Runs what the flags come to, or with `--dry-run` shows it.
@@ -52,6 +52,8 @@ enum Martlet {
     for (flag, word) in zip(words, words.dropFirst()) where word == "help" || word == "?" {
       switch flag {
       case "-M", "--machine": try StandardOutput.show(Listings.boards())
+      case "--device": try StandardOutput.show(Listings.devices(Parts.registry))
+      case "--serial", "--chardev", "--gdb": try StandardOutput.show(Listings.ports)
       case "--cpu": try StandardOutput.show(Listings.models(Parts.registry))
       case "-d": try StandardOutput.show(Listings.logItems)
       default: continue

@@ -18,10 +18,13 @@ struct Plan {
   /// `tcp:HOST:PORT` or `unix:PATH`.
   var gdb: Port?
   var startStopped = false
+  /// Stand still when the guest has switched the machine off.
+  var noShutdown = false
   var logItems: Set<LogItem> = [.unimp]
   var logFile: String?
   var timeout: Double?
-  var expect: String?
+  /// Texts that consoles print, one after another.
+  var expect: [String] = []
   var exitCodeFromGuest = false
   var record: String?
   var replay: String?
@@ -37,23 +40,26 @@ struct Plan {
   /// Things the user should know before the run.
   var notes: [String] = []
 
-  init(_ options: Options) throws(Failure) {
-    configuration = MachineConfiguration(board: try Self.board(options))
+  /// - Parameter notes: what there is to say about flags that do nothing.
+  init(_ options: Options, notes: [String]) throws(Failure) {
+    self.notes = notes
+    configuration = MachineConfiguration(board: try Self.board(options, &self.notes))
     try setMachine(options)
     try setConnections(options)
     try setRun(options)
-    try noteIgnored(options)
   }
 
   // MARK: Board
 
-  private static func board(_ options: Options) throws(Failure) -> String {
-    if let tree = options.dtb { return try readable(tree, of: "-dtb") }
-    guard let text = options.machine else {
+  private static func board(_ options: Options, _ notes: inout [String]) throws(Failure) -> String {
+    let chosen: String? = if let text = options.machine { try MachineName.chosen(text).name } else { nil }
+    if let tree = options.dtb {
+      if let chosen { notes.append("-M \(chosen) gives way to -dtb: the board is what the tree describes") }
+      return try readable(tree, of: "-dtb")
+    }
+    guard let machine = chosen.map(MachineName.board) else {
       throw .usage("no board is chosen; add '-M virt', see '-M help' for the others")
     }
-    let words = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    let machine = MachineName.board(words[0])
     if machine.contains("/") || machine.hasSuffix(".dts") || machine.hasSuffix(".dtb") {
       return try readable(machine, of: "-M")
     }
@@ -69,17 +75,11 @@ struct Plan {
 
   /// Takes the properties behind the board's name.
   private mutating func setBoardProperties(_ options: Options) throws(Failure) {
-    for word in (options.machine ?? "").split(separator: ",", omittingEmptySubsequences: false).dropFirst() {
-      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      let value = String(parts.count > 1 ? parts[1] : "")
-      switch parts[0] {
-      case "flash-size": configuration.flashSize = try Value.size(value, of: "-M flash-size")
-      case "irq-priority-bits": configuration.priorityBits = try Value.number(value, of: "-M irq-priority-bits")
-      default:
-        throw .usage(
-          "-M: '\(word)' is not implemented; there are flash-size=SIZE and irq-priority-bits=N, and -m for the memory;"
-            + " the rest of a board is changed in its devicetree")
-      }
+    guard let text = options.machine else { return }
+    let properties = try MachineName.chosen(text).properties
+    if let value = properties["flash-size"] { configuration.flashSize = try Value.size(value, of: "-M flash-size") }
+    if let value = properties["irq-priority-bits"] {
+      configuration.priorityBits = try Value.number(value, of: "-M irq-priority-bits")
     }
   }
 
@@ -149,8 +149,8 @@ struct Plan {
   }
 
   private mutating func setSemihosting(_ options: Options) throws(Failure) {
-    configuration.semihosting = options.semihosting || options.semihostingConfig != nil
-    for word in (options.semihostingConfig ?? "").split(separator: ",") {
+    configuration.semihosting = options.semihosting || !options.semihostingConfig.isEmpty
+    for word in options.semihostingConfig.flatMap({ $0.split(separator: ",", omittingEmptySubsequences: false) }) {
       let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let value = parts.count > 1 ? parts[1] : ""
       switch parts[0] {
@@ -186,14 +186,16 @@ struct Plan {
     let backends = try Value.characterBackends(options.chardev)
     for text in options.serial { serial.append(try Value.port(text, of: "-serial", backends: backends)) }
     for text in options.mon {
-      let name = text.split(separator: ",").first { !$0.contains("=") || $0.hasPrefix("chardev=") }
-      let backend = "chardev:" + (name.map { $0.hasPrefix("chardev=") ? $0.dropFirst(8) : $0 } ?? "")
-      let port = try Value.port(backend, of: "-mon", backends: backends)
+      let list = try PropertyList(text, of: "-mon", first: "chardev", known: ["mode", "pretty"])
+      guard list["mode"] ?? "readline" == "readline" else {
+        throw .usage("-mon: '\(text)': there is no QMP; use mode=readline")
+      }
+      let port = try Value.port("chardev:" + list.first, of: "-mon", backends: backends)
       // A shared terminal has the monitor behind its escape keys already.
       if case .terminal(shared: true) = port { continue }
-      monitor = port
+      try setMonitor(port)
     }
-    if let text = options.monitor { monitor = try Value.port(text, of: "-monitor") }
+    if let text = options.monitor { try setMonitor(Value.port(text, of: "-monitor", backends: backends)) }
     let asksForNone = options.nodefaults && !options.nographic
     switch (options.serial.isEmpty, options.monitor == nil) {
     case (true, true): if !asksForNone { serial = [.terminal(shared: true)] }
@@ -209,6 +211,7 @@ struct Plan {
     if case .file(let path) = monitor {
       throw .usage("-monitor: file:\(path) cannot give commands; use --monitor-script")
     }
+    if let text = options.gdb, options.gdbShort { throw .usage("-gdb \(text) and -s both say where; give one of them") }
     if let text = options.gdb, text != "none" {
       gdb = try Value.port(text, of: "-gdb")
     } else if options.gdbShort {
@@ -218,22 +221,23 @@ struct Plan {
     case nil, .tcp, .unix: break
     default: throw .usage("-gdb: '\(options.gdb ?? "")' is not implemented; use tcp::PORT or unix:PATH")
     }
-    if let display = options.display, display != "none" {
-      throw .usage("-display: '\(display)' is not implemented: there are no displays; use none")
-    }
+  }
+
+  private mutating func setMonitor(_ port: Port) throws(Failure) {
+    guard monitor == .none else { throw .usage("-monitor and -mon choose several places; there is one monitor") }
+    monitor = port
   }
 
   // MARK: The run
 
   private mutating func setRun(_ options: Options) throws(Failure) {
     startStopped = options.startStopped
+    noShutdown = options.noShutdown
     if let text = options.logItems { logItems = try Listings.items(text) }
     logFile = options.logFile
     if let text = options.timeout { timeout = try Value.seconds(text, of: "--timeout") }
-    if let text = options.expect {
-      guard !text.isEmpty else { throw .usage("--expect: the text is empty") }
-      expect = text
-    }
+    guard !options.expect.contains("") else { throw .usage("--expect: the text is empty") }
+    expect = options.expect
     exitCodeFromGuest = options.exitCodeFromGuest
     itm = options.itm
     record = options.record
@@ -280,20 +284,6 @@ struct Plan {
     return hasUser && replay == nil ? 1 : nil
   }
 
-  private mutating func noteIgnored(_ options: Options) throws(Failure) {
-    if options.icount != nil { notes.append("-icount is ignored: Martlet always counts instructions") }
-    if options.rtc != nil { notes.append("-rtc is ignored: clocks of the guest show virtual time") }
-    if options.accel != nil { notes.append("-accel is ignored: choose with --host jit or --host interpreter") }
-    for (flag, values) in [
-      ("-net", options.net), ("-nic", options.nic), ("-vga", options.vga.map { [$0] } ?? []),
-      ("-parallel", options.parallel.map { [$0] } ?? []),
-    ] {
-      if let value = values.first(where: { $0 != "none" }) {
-        throw .usage("\(flag): '\(value)' is not implemented; use none")
-      }
-    }
-  }
-
   /// What `--dry-run` prints, one choice a line.
   var summary: [String] {
     let set = configuration
@@ -319,7 +309,7 @@ struct Plan {
     lines.append("log \(logItems.map(\.rawValue).sorted().joined(separator: ","))")
     add("itm", itm)
     add("timeout", timeout)
-    add("expect", expect)
+    for text in expect { lines.append("expect \(text)") }
     add("instructions", set.instructionLimit)
     add("realtime", set.realtime)
     if set.semihosting { lines.append("semihosting \(set.semihostingArguments.joined(separator: " "))") }

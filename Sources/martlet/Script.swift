@@ -5,18 +5,42 @@ import Machine
 import Monitor
 import Synchronization
 
-/// Monitor commands of a file.
+/// Monitor commands of a file, or of a pipe: all that comes through it up to its end.
 struct Script {
   private let path: String
   private let flag: String
   private let lines: [Substring]
 
-  init(_ path: String, of flag: String) throws(Failure) {
-    let bytes: [UInt8]
-    do throws(MachineError) { bytes = try HostFile.read(path) } catch { throw .usage("\(flag): \(error)") }
+  /// More is no script.
+  private static let largest = 64 << 20
+
+  /// - Throws: a usage failure for what cannot be read. Without lines if the run ends meanwhile.
+  init(_ path: String, of flag: String, _ loop: EventLoop, until deadline: Double?, isAfterEnd: Bool) throws(Failure) {
     self.path = path
     self.flag = flag
-    lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+    let descriptor = Self.isStandardInput(path) ? dup(0) : unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw .usage("\(flag): \(path): \(HostFile.reason(errno)); check the path") }
+    defer { close(descriptor) }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
+      throw .usage("\(flag): \(path): this is a folder; give a file of commands")
+    }
+    var bytes: [UInt8] = []
+    var isWhole = false
+    loop.watch(descriptor) {
+      let piece = Descriptors.read(descriptor)
+      bytes += piece
+      isWhole = piece.isEmpty || bytes.count > Self.largest
+    }
+    loop.run(until: deadline, isAfterEnd: isAfterEnd) { !isWhole }
+    loop.forget(descriptor)
+    guard bytes.count <= Self.largest else { throw .usage("\(flag): \(path): more than \(Self.largest) bytes") }
+    let text = isWhole ? String(decoding: bytes, as: UTF8.self) : ""
+    lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+  }
+
+  static func isStandardInput(_ path: String) -> Bool {
+    ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].contains(path)
   }
 
   /// Carries out the lines up to an error, `quit`, or the end of the run. After the end of the run only `deadline` ends

@@ -10,10 +10,13 @@ import SVD
 final class Session {
   private let plan: Plan
   private let verdict: Verdict
+  private let loading: LoadingWatch
   private let loop: EventLoop
   private let machine: Machine
   private let outputs: Outputs
+  private let expectation: Expectation
   private let lines: [SerialLine]
+  private let unconnected: [UnconnectedLine]
   /// The host's own console: the serial line at the terminal, or one that belongs to no device.
   private let hostLine: SerialLine
   private let connections: Connections
@@ -21,25 +24,35 @@ final class Session {
   private var console: TerminalConsole?
   private let start = EventLoop.now
 
+  /// Serial devices of the largest board.
+  private static let mostUnconnected = 32
+
   init(_ plan: Plan) throws(Failure) {
     self.plan = plan
     let verdict = try Verdict()
     self.verdict = verdict
     // First of all: threads inherit the mask.
-    Terminal.catchSignals { verdict.reach(.signal($0)) }
+    loading = LoadingWatch(timeout: plan.timeout)
+    Terminal.catchSignals { [loading] number in
+      if !loading.hear(number) { verdict.reach(.signal(number)) }
+    }
     loop = EventLoop(verdict)
     outputs = Outputs(verdict)
     connections = Connections(loop, outputs)
-    lines = plan.serial.map { _ in SerialLine(expected: plan.expect, verdict) }
+    unconnected = (0..<Self.mostUnconnected).map { _ in UnconnectedLine() }
+    let expectation = Expectation(plan.expect, verdict)
+    self.expectation = expectation
+    lines = plan.serial.map { _ in SerialLine(expectation) }
     let atTerminal = plan.serial.firstIndex(where: \.isTerminal)
-    hostLine = if let atTerminal { lines[atTerminal] } else { SerialLine(expected: plan.expect, verdict) }
+    hostLine = if let atTerminal { lines[atTerminal] } else { SerialLine(expectation) }
     hostLine.connect(outputs.standard)
     let log = try Log.sink(plan.logItems, file: plan.logFile, outputs)
     let inputs = if let path = plan.replay { try InputRecord.load(path) } else { [RecordedInput]() }
     do throws(MachineError) {
       // RTT shares the first line with the device that was the console.
-      let backends = plan.configuration.rtt ? lines.prefix(1) + lines : lines
-      machine = try Machine.make(plan.configuration, registry: Parts.registry, backends: backends, log: log)
+      let backends: [any CharacterBackend] = plan.configuration.rtt ? lines.prefix(1) + lines : lines
+      machine = try Machine.make(
+        plan.configuration, registry: Parts.registry, backends: backends + unconnected, log: log)
     } catch {
       switch error {
       case .badInput(let text): throw .usage(text)
@@ -85,19 +98,26 @@ final class Session {
     observe()
     let isWaiting = try connect(monitor)
     machine.start()
-    if let server { try Attachments.start(server) }
+    if let server { try Attachments.start(server, isAwaited: plan.startStopped) }
     try beginFiles()
     let deadline = plan.timeout.map { start + $0 }
+    loading.end()
     loop.run(until: deadline) { isWaiting.contains { $0() } }
     if verdict.reached == nil, let path = plan.monitorScript {
-      try Script(path, of: "--monitor-script").run(monitor, loop, verdict, outputs.standard, until: deadline)
+      try runScript(path, of: "--monitor-script", monitor, until: deadline)
     }
     if verdict.reached == nil, !machine.perform({ $0.isRunning }), !plan.startStopped { machine.resume() }
     loop.run(until: deadline)
     if let path = plan.endScript {
-      let end = plan.timeout.map { EventLoop.now + $0 }
-      try Script(path, of: "--end-script").run(monitor, loop, verdict, outputs.standard, until: end)
+      try runScript(path, of: "--end-script", monitor, until: plan.timeout.map { EventLoop.now + $0 })
     }
+  }
+
+  private func runScript(
+    _ path: String, of flag: String, _ monitor: Monitor, until deadline: Double?
+  ) throws(Failure) {
+    let script = try Script(path, of: flag, loop, until: deadline, isAfterEnd: verdict.reached != nil)
+    try script.run(monitor, loop, verdict, outputs.standard, until: deadline)
   }
 
   /// Begins what a run leaves behind, now that nothing else can keep it from running.
@@ -123,10 +143,13 @@ final class Session {
   private func observe() {
     let limit = plan.configuration.instructionLimit
     let staysForGDB = plan.gdb != nil
+    let staysStopped = plan.noShutdown
     let observer: @Sendable (StopEvent) -> Void = { [verdict, server, unowned machine] event in
       switch event {
       case .exited, .reset:
-        if server?.mayRestart == true {
+        if staysStopped {
+          Log.note("the guest has switched the machine off; it stands still to be looked at (-no-shutdown)")
+        } else if server?.mayRestart == true {
           Log.note("the guest has ended; GDB, which started it, may do so again; Martlet ends when GDB leaves")
         } else if let ending = Ending(event) {
           verdict.reach(ending)
@@ -155,6 +178,12 @@ final class Session {
     if paths.isEmpty { paths = [machine.consolePath] }
     if plan.serial.count > paths.count, plan.serial.contains(where: { $0 != .none }) {
       Log.note("the board has \(paths.count) serial devices; the connections after those go nowhere")
+    }
+    // Without any -serial the user has said that nothing is wanted.
+    if !plan.serial.isEmpty {
+      for (line, index) in zip(unconnected, plan.serial.count..<max(plan.serial.count, paths.count)) {
+        line.watch("serial \(index) (\(paths[index]))")
+      }
     }
     var conditions: [() -> Bool] = []
     for (index, port) in plan.serial.enumerated() {
@@ -194,7 +223,7 @@ final class Session {
       machine.semihostingConsole = HostConsole(output: lines[shared], path: path)
       return { false }
     }
-    let line = port.isTerminal ? hostLine : SerialLine(expected: plan.expect, verdict)
+    let line = port.isTerminal ? hostLine : SerialLine(expectation)
     machine.semihostingConsole = HostConsole(output: line)
     // What nobody can type is at its end.
     if port.isTerminal ? plan.monitor.isTerminal : !port.hasInput { inject([], to: HostConsole.ownPath) }
@@ -216,11 +245,12 @@ final class Session {
     } else if !plan.monitor.isTerminal {
       return
     }
+    let readsScript = [plan.monitorScript, plan.endScript].contains { $0.map(Script.isStandardInput) ?? false }
     let prompt = terminalPrompt(monitor, isWanted: plan.monitor.isTerminal || isShared)
     let console = TerminalConsole(
       serial: plan.monitor.isTerminal ? nil : { [self] in inject($0, to: path) }, hostLine, prompt: prompt,
       isShared: isShared, loop, outputs.standard, verdict)
-    console.start()
+    console.start(readsInput: !readsScript)
     self.console = console
   }
 
@@ -234,7 +264,7 @@ final class Session {
   }
 
   private func serveMonitor(_ monitor: Monitor) throws(Failure) -> () -> Bool {
-    let line = SerialLine(expected: nil, isGuests: false, verdict)
+    let line = SerialLine(nil, isGuests: false)
     let console = MonitorConsole(
       monitor, prompts: { line.write($0) }, output: { line.writeInTime($0) },
       quit: { [verdict] in verdict.reach(.quit) })
@@ -253,7 +283,7 @@ final class Session {
     connections.end()
     for (name, count) in lost { Log.note("\(name): \(count) bytes were not read") }
     if case .signal(let number) = ending { Terminal.die(of: number) }
-    var (code, message) = ending.conclusion(plan)
+    var (code, message) = ending.conclusion(plan, missing: expectation.missing)
     if let failure = verdict.outputFailure { (code, message) = (ExitCode.outputFailed.rawValue, failure) }
     if let message { Log.note(message) }
     return code == ExitCode.success.rawValue && !lost.isEmpty && ending != .quit ? ExitCode.outputFailed.rawValue : code

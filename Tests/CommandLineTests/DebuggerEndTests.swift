@@ -6,12 +6,17 @@ import Testing
 
 @Suite(.enabled(if: Program.path != nil, Program.missing))
 struct DebuggerEndTests {
-  private func serve(_ words: [UInt32], _ flags: String...) throws -> (server: Server, port: Int) {
+  private func serve(
+    _ words: [UInt32], timeout: Int = 50, _ flags: String...
+  ) throws -> (server: Server, port: Int) {
     let port = try Server.freePort()
     let image = try Program.file(Guest.bytes(words))
     return (
       try Server(
-        ["-M", "virt", "-m", "16M", "-bios", image, "-nographic", "-S", "-gdb", "tcp::\(port)", "--timeout", "50"]
+        [
+          "-M", "virt", "-m", "16M", "-bios", image, "-nographic", "-S", "-gdb", "tcp::\(port)", "--timeout",
+          "\(timeout)",
+        ]
           + flags), port
     )
   }
@@ -37,7 +42,7 @@ struct DebuggerEndTests {
   }
 
   @Test func aRunThatTakesTooLongIsHeard() throws {
-    let (server, port) = try serve(Guest.loop, "--timeout", "1")
+    let (server, port) = try serve(Guest.loop, timeout: 1)
     let debugger = try RawDebugger(port)
     debugger.send("c")
     #expect(debugger.rest().contains("$X09#"))

@@ -5,9 +5,11 @@ import Testing
 
 @Suite(.enabled(if: Program.path != nil, Program.missing))
 struct OutputTests {
-  static let board = ["-M", "virt", "-m", "16M", "--timeout", "50"]
+  static let board = ["-M", "virt", "-m", "16M"]
 
-  func image(_ words: [UInt32]) throws -> [String] { Self.board + ["-bios", try Program.file(Guest.bytes(words))] }
+  func image(_ words: [UInt32], timeout: Int = 50) throws -> [String] {
+    Self.board + ["--timeout", "\(timeout)", "-bios", try Program.file(Guest.bytes(words))]
+  }
 
   /// Prints `x` so many times, then ends.
   static func flood(_ count: UInt32) -> [UInt32] {
@@ -56,10 +58,12 @@ struct OutputTests {
   }
 
   /// A guest that prints without end into a pipe that nobody reads.
-  private func stalled(_ flags: [String], input: String = "", _ body: (Int32) throws -> Void) throws -> Int32 {
+  private func stalled(
+    _ flags: [String] = [], timeout: Int = 50, input: String = "", _ body: (Int32) throws -> Void
+  ) throws -> Int32 {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: Program.path ?? "")
-    process.arguments = try image(Self.flood(.max >> 1 & 0xFFFF_F000)) + ["-nographic"] + flags
+    process.arguments = try image(Self.flood(.max >> 1 & 0xFFFF_F000), timeout: timeout) + ["-nographic"] + flags
     let pipes = (input: Pipe(), output: Pipe())
     (process.standardInput, process.standardOutput, process.standardError) = (pipes.input, pipes.output, pipes.output)
     try process.run()
@@ -83,10 +87,10 @@ struct OutputTests {
   }
 
   @Test func aStalledReaderDoesNotStopTheEnd() throws {
-    #expect(try stalled(["--timeout", "2"]) { _ in } == 3)
-    #expect(try stalled([], input: "\u{1}x") { _ in } == 0)
-    #expect(try stalled([], input: "\u{1}cinfo registers\nquit\n") { _ in } == 0)
-    #expect(try stalled([]) { kill($0, SIGTERM) } == SIGTERM)
+    #expect(try stalled(timeout: 2) { _ in } == 3)
+    #expect(try stalled(input: "\u{1}x") { _ in } == 0)
+    #expect(try stalled(input: "\u{1}cinfo registers\nquit\n") { _ in } == 0)
+    #expect(try stalled { kill($0, SIGTERM) } == SIGTERM)
   }
 
   @Test func aStalledReaderDoesNotStopGDB() throws {

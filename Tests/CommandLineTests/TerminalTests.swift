@@ -51,6 +51,19 @@ private final class Session {
     return true
   }
 
+  /// Whether keys go to the program one by one, once that is as wanted or 10 seconds have passed.
+  func isRaw(wanted: Bool) -> Bool {
+    var mode = termios()
+    for _ in 0..<100 {
+      let isRaw = unsafe tcgetattr(master.fileDescriptor, &mode) == 0 && mode.c_lflag & tcflag_t(ICANON) == 0
+      if isRaw == wanted { return isRaw }
+      usleep(100_000)
+    }
+    return !wanted
+  }
+
+  func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+
   func exitCode() -> Int32 {
     process.waitUntilExit()
     return process.terminationStatus
@@ -72,6 +85,22 @@ struct TerminalTests {
     #expect(!session.text.contains("two"))
     try session.type("\u{1}c")
     #expect(session.awaits("\r\ntwo"), "\(session.text)")
+    try session.type("\u{1}x")
+    #expect(session.exitCode() == 0)
+  }
+
+  /// Stopped, it leaves the terminal as it was; going on, it takes it again.
+  @Test func theTerminalIsTakenAgainAfterAStop() throws {
+    let image = try Program.file(Guest.bytes(Guest.say("up") + Guest.loop))
+    let session = try Session(["-M", "virt", "-m", "16M", "-bios", image, "-nographic", "--timeout", "50"])
+    #expect(session.isRaw(wanted: true))
+    for signal in [SIGTSTP, SIGSTOP, SIGTSTP] {
+      session.send(signal)
+      if signal == SIGTSTP { #expect(!session.isRaw(wanted: false)) }
+      usleep(200_000)
+      session.send(SIGCONT)
+      #expect(session.isRaw(wanted: true))
+    }
     try session.type("\u{1}x")
     #expect(session.exitCode() == 0)
   }

@@ -159,7 +159,7 @@ func anySequenceOfBytesLeavesTheSessionServing(seed: Int) throws {
   var random = SplitMix(seed: UInt64(seed))
   let conversation = Conversation(.init(packetSize: 512, runLengthEncoding: seed.isMultiple(of: 2)))
   if seed.isMultiple(of: 3) { #expect(conversation.send("QStartNoAckMode") == ["OK"]) }
-  for _ in 0..<2000 {
+  for _ in 0..<Mutations.count(128_000) / 64 {
     let input = distorted(&random)
     #expect(conversation.send(input) != nil, "malformed output after \(input)")
     act(conversation, &random)

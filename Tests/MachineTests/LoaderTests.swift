@@ -1,7 +1,7 @@
 // Owns the tests of image formats: good files, each kind of broken one, and random corruption.
 
-import Foundation
 import Machine
+import TestSupport
 import Testing
 
 @Suite struct LoaderTests {
@@ -141,19 +141,15 @@ import Testing
   }
 
   @Test func corruptionNeverCrashes() {
-    var random = SystemRandomNumberGenerator()
+    var random = Mutations.random
     let sources = [
       Self.elf(bits: 64, big: false), Self.elf(bits: 32, big: true), Array(Self.hex.utf8),
       Array(UniversalHex.text.utf8),
+      Self.uf2([(0x1000, [1, 2, 3], 0, 0), (0x1003, [4, 5], 0x2000, 7)]),
     ]
-    let rounds = ProcessInfo.processInfo.environment["MUTATIONS"].flatMap { Int($0) } ?? 20_000
-    for _ in 0..<rounds {
-      var bytes = sources.randomElement(using: &random)!
-      for _ in 0..<Int.random(in: 1...6, using: &random) {
-        bytes[Int.random(in: 0..<bytes.count, using: &random)] =
-          Bool.random(using: &random) ? 0xFF : UInt8.random(in: 0...255, using: &random)
-      }
-      if Bool.random(using: &random) { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &random)) }
+    for _ in 0..<Mutations.count(20_000) {
+      var bytes = sources.randomElement(using: &random) ?? []
+      Mutations.damage(&bytes, &random)
       _ = try? ImageReader.read(bytes, name: "x", address: 0x1000, forceRaw: false, boards: [0x9900])
     }
   }
@@ -190,6 +186,39 @@ import Testing
   func brokenIntelHexIsRefused(text: String, expected: String) {
     let found = message(Array(text.utf8))
     #expect(found.contains(expected), "\(found)")
+  }
+
+  /// Blocks of these data at these addresses.
+  static func uf2(_ blocks: [(address: UInt32, data: [UInt8], flags: UInt32, family: UInt32)]) -> [UInt8] {
+    blocks.enumerated().flatMap { index, block in
+      let words: [UInt32] = [
+        0x0A32_4655, 0x9E5D_5157, block.flags, block.address, UInt32(block.data.count), UInt32(index),
+        UInt32(blocks.count), block.family,
+      ]
+      let header = words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * UInt32($0))) } }
+      let padding = [UInt8](repeating: 0, count: max(0, 476 - block.data.count))
+      return header + block.data + padding + [0x30, 0x6F, 0xB1, 0x0A]
+    }
+  }
+
+  @Test func uf2IsRead() throws {
+    let page = [UInt8](repeating: 7, count: 256)
+    let file = Self.uf2([
+      (0x1000, page, 0x2000, 5), (0x1100, page, 0x2000, 5), (0x1200, page, 1, 0), (0x2000, [1, 2], 0x2000, 5),
+    ])
+    let image = try #require(load(file))
+    #expect(image.segments.map(\.address) == [0x1000, 0x2000])
+    #expect(image.segments.map(\.bytes) == [page + page, [1, 2]])
+    #expect(message(Array(file.dropLast())).contains("block 3: it has only 511 of its 512 bytes"))
+    #expect(message(Self.uf2([(0xFFFF_FFFF, [1, 2], 0, 0)])).contains("beyond the end of the address space"))
+    #expect(message(Self.uf2([(0, [1], 1, 0)])).contains("without anything for flash memory"))
+    let families = Self.uf2([(0, [1], 0x2000, 5), (1, [1], 0x2000, 6)])
+    #expect(message(families).contains("block 1: it is for another family"))
+    for (place, text) in [(513, "block 1: its magic numbers"), (512 + 18, "block 1: it announces")] {
+      var broken = file
+      broken[place] = 0xEE
+      #expect(message(broken).contains(text))
+    }
   }
 
   @Test func rawBytesGoWhereTheUserSays() throws {

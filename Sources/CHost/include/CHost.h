@@ -1,5 +1,6 @@
 /// C shims Swift cannot write: signals and ucontext, icache, rounding mode.
 #pragma once
+#include "Child.h"
 #include "GuestMemory.h"
 #include "TranslatedCode.h"
 #include <stdint.h>

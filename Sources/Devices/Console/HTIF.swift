@@ -16,7 +16,7 @@ public final class HTIF: CharacterDevice {
     /// Answers that wait until the guest has taken the one in `fromHost`.
     var answers: [UInt64] = []
     /// Characters from the host that wait for the guest to ask.
-    var input: [UInt8] = []
+    var input = ByteQueue()
     /// How many characters the guest has asked for and not got.
     var wanted = 0
   }
@@ -118,9 +118,9 @@ public final class HTIF: CharacterDevice {
   }
 
   private func answerReads() {
-    while state.wanted > 0, !state.input.isEmpty {
+    while state.wanted > 0, let byte = state.input.popFirst() {
       state.wanted -= 1
-      state.answers.append(1 << 56 | 0x100 | UInt64(state.input.removeFirst()))
+      state.answers.append(1 << 56 | 0x100 | UInt64(byte))
     }
     deliver()
   }

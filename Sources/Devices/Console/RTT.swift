@@ -26,7 +26,7 @@ public final class RTT: CharacterDevice {
     /// Looks so far.
     var looks: UInt64 = 0
     /// Characters from the host that found no room yet.
-    var input: [UInt8] = []
+    var input = ByteQueue()
   }
 
   /// A ring of characters in the guest's memory.
@@ -121,7 +121,7 @@ public final class RTT: CharacterDevice {
       guard next != ring.read else { break }
       guard context.writeMemory(ring.buffer + write, size: 1, UInt64(byte)) else { break }
       write = next
-      state.input.removeFirst()
+      _ = state.input.popFirst()
     }
     _ = context.writeMemory(ring.writePlace, size: 4, write)
   }

@@ -23,13 +23,16 @@ public final class BitBand: Device {
     self.target = UInt64(target)
   }
 
-  /// The word that an alias address leads to, and the bit in it.
-  private func place(_ offset: UInt64) -> (address: UInt64, bit: UInt64) {
-    (target + offset / 128 * 4, offset / 4 % 32)
+  /// The word that an alias address leads to, and the bit in it. Nil where the board leads to single bits again, which
+  /// might go round in a circle.
+  private func place(_ offset: UInt64) -> (address: UInt64, bit: UInt64)? {
+    let address = target + offset / 128 * 4
+    guard !(context.directory.device(at: address, in: context.space) is BitBand) else { return nil }
+    return (address, offset / 4 % 32)
   }
 
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    let place = place(offset)
+    guard let place = place(offset) else { return 0 }
     context.space.willTransfer?(place.address, 4, false)
     do throws(BusError) {
       return try context.space.read(place.address, size: 4) >> place.bit & 1
@@ -40,12 +43,11 @@ public final class BitBand: Device {
   }
 
   public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? {
-    let place = place(offset)
-    return context.space.peek(place.address, size: 4).map { $0 >> place.bit & 1 }
+    place(offset).flatMap { place in context.space.peek(place.address, size: 4).map { $0 >> place.bit & 1 } }
   }
 
   public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    let place = place(offset)
+    guard let place = place(offset) else { return }
     context.space.willTransfer?(place.address, 4, true)
     do throws(BusError) {
       let word = try context.space.read(place.address, size: 4) & ~(1 << place.bit)

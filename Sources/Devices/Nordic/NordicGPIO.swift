@@ -50,7 +50,7 @@ public final class NordicGPIO: BankDevice, PinController {
     pulledUp = context.node.u32("martlet,pulled-up") ?? 0
     // The second port stands within the first one's 4 KiB, 0x300 up. Trees give parts of them in different ways.
     port = range.base & 0xFFF == 0x300 ? 1 : 0
-    regions = [AddressRange(base: range.base + 0x500, size: 0x300)]
+    regions = [AddressRange(base: range.base &+ 0x500, size: 0x300)]
   }
 
   // MARK: Pins

@@ -12,7 +12,7 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
   public struct State: NordicState, Codable, Sendable, Equatable {
     var events = NordicEvents()
     /// Characters from the host that the receiver has not taken yet.
-    var input: [UInt8] = []
+    var input = ByteQueue()
     /// What RXD and the FIFO behind it hold, oldest first.
     var receiver: [UInt8] = []
     var isReceiving = false
@@ -130,8 +130,8 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
 
   /// The next character has come in.
   public func event(_ token: UInt64) {
-    guard hasDMA, var buffer = state.filling, !state.input.isEmpty else { return }
-    buffer.write([state.input.removeFirst()], at: buffer.amount, context)
+    guard hasDMA, var buffer = state.filling, let byte = state.input.popFirst() else { return }
+    buffer.write([byte], at: buffer.amount, context)
     buffer.amount += 1
     state.filling = buffer
     raise(Event.received)
@@ -203,8 +203,7 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
     let count = min(6 - state.receiver.count, state.input.count)
     guard count > 0 else { return }
     let wasEmpty = state.receiver.isEmpty
-    state.receiver += state.input.prefix(count)
-    state.input.removeFirst(count)
+    state.receiver += state.input.take(count)
     if wasEmpty { raise(Event.received) }
   }
 

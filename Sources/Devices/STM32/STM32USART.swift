@@ -12,7 +12,7 @@ public final class STM32USART: CharacterDevice, BankDevice {
   public struct State: BankState, Codable, Sendable, Equatable {
     var bank: RegisterBank
     /// Characters from the host that the receiver has not taken yet.
-    var input: [UInt8] = []
+    var input = ByteQueue()
     var received: UInt8?
     /// TC: the last character has left.
     var isComplete = true
@@ -189,8 +189,8 @@ public final class STM32USART: CharacterDevice, BankDevice {
   }
 
   private func fillReceiver() {
-    guard receives, state.received == nil, !state.input.isEmpty else { return }
-    state.received = state.input.removeFirst()
+    guard receives, state.received == nil, let byte = state.input.popFirst() else { return }
+    state.received = byte
     awaitSilence()
   }
 

@@ -10,7 +10,7 @@ public final class CMSDKUART: CharacterDevice {
 
   public struct State: Codable, Sendable, Equatable {
     /// Characters from the host that the receiver has not taken yet.
-    var input: [UInt8] = []
+    var input = ByteQueue()
     var received: UInt8?
     /// CTRL: transmitter, receiver, their interrupts, overrun interrupts, high-speed test.
     var control: UInt32 = 0
@@ -89,8 +89,8 @@ public final class CMSDKUART: CharacterDevice {
   }
 
   private func fillReceiver() {
-    if state.control & 2 != 0, state.received == nil, !state.input.isEmpty {
-      state.received = state.input.removeFirst()
+    if state.control & 2 != 0, state.received == nil, let byte = state.input.popFirst() {
+      state.received = byte
       if state.control & 8 != 0 { state.interrupts |= 2 }
     }
     updateInterrupts()

@@ -10,7 +10,7 @@ public final class NS16550A: CharacterDevice {
 
   public struct State: Codable, Sendable, Equatable {
     /// Characters from the host that the receiver has not taken yet.
-    var input: [UInt8] = []
+    var input = ByteQueue()
     /// The receiver FIFO (one character when FIFOs are off), oldest first.
     var receiver: [UInt8] = []
     var interruptEnable: UInt8 = 0
@@ -186,8 +186,7 @@ public final class NS16550A: CharacterDevice {
     guard !isLooped else { return }
     let count = min(receiverRoom, state.input.count)
     guard count > 0 else { return }
-    state.receiver += state.input.prefix(count)
-    state.input.removeFirst(count)
+    state.receiver += state.input.take(count)
   }
 
   /// CTS, DSR, RI, DCD in bits 4 to 7: a ready partner, or the own outputs in loopback mode.

@@ -11,7 +11,7 @@ public final class PL011: CharacterDevice {
 
   public struct State: Codable, Sendable, Equatable {
     /// Characters from the host that the receiver has not taken yet.
-    var input: [UInt8] = []
+    var input = ByteQueue()
     var receiver: [UInt8] = []
     var integerDivisor: UInt32 = 0
     var fractionalDivisor: UInt32 = 0
@@ -139,8 +139,7 @@ public final class PL011: CharacterDevice {
   private func fillReceiver() {
     let count = isReceiving ? min(capacity - state.receiver.count, state.input.count) : 0
     if count > 0 {
-      state.receiver += state.input.prefix(count)
-      state.input.removeFirst(count)
+      state.receiver += state.input.take(count)
       if state.receiver.count >= trigger { state.raw |= Interrupt.receive }
       awaitTimeout()
     }

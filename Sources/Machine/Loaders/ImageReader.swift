@@ -2,7 +2,7 @@
 
 import Bus
 
-/// Reads image files: ELF, Intel HEX, or anything else as raw bytes.
+/// Reads image files: ELF, Intel HEX, UF2, or anything else as raw bytes.
 public enum ImageReader {
   /// Reads a file and finds out what it is.
   ///
@@ -28,8 +28,9 @@ public enum ImageReader {
         return try IntelHexReader(bytes, name: name, boards: boards).read()
       }
     }
+    if !forceRaw, UF2Reader.recognizes(bytes) { return try UF2Reader(bytes, name: name).read() }
     guard let address else {
-      let what = forceRaw ? "a file taken as raw bytes" : "neither ELF nor Intel HEX, and a raw binary"
+      let what = forceRaw ? "a file taken as raw bytes" : "neither ELF, Intel HEX nor UF2, and a raw binary"
       throw .badInput("\(name): \(what) needs an address; give it as '-device loader,file=\(name),addr=0x…'")
     }
     guard !AddressRange(base: address, size: UInt64(bytes.count)).isCut else {

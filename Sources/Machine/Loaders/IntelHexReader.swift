@@ -121,19 +121,8 @@ struct IntelHexReader {
     // A segment ends at 64 KiB and goes on at its start, the address space likewise.
     let end: UInt64 = isSegmented ? 0x1_0000 : 1 << 32 - UInt64(base)
     let room = Int(end - min(end, UInt64(offset)))
-    append(data.prefix(room), at: UInt64(base) + UInt64(offset))
-    append(data.dropFirst(room), at: isSegmented ? UInt64(base) : 0)
-  }
-
-  private mutating func append(_ data: ArraySlice<UInt8>, at address: UInt64) {
-    guard !data.isEmpty else { return }
-    let last = image.segments.count - 1
-    if last >= 0, image.segments[last].address + image.segments[last].memorySize == address {
-      image.segments[last].bytes += data
-      image.segments[last].memorySize += UInt64(data.count)
-    } else {
-      image.segments.append(Image.Segment(address: address, bytes: Array(data)))
-    }
+    image.append(data.prefix(room), at: UInt64(base) + UInt64(offset))
+    image.append(data.dropFirst(room), at: isSegmented ? UInt64(base) : 0)
   }
 
   private func failure(_ line: Int, _ text: String) -> MachineError {

@@ -52,7 +52,7 @@ private struct DeviceView {
     fields.append(Field("model", .text("\(type(of: device))")))
     for (index, region) in device.regions.enumerated() where region.size > 0 {
       let name = device.regions.count == 1 ? "region" : "region \(index)"
-      fields.append(Field(name, .text("\(region.base.hex0x())-\((region.base + region.size - 1).hex0x())")))
+      fields.append(Field(name, .text("\(region.base.hex0x())-\(region.last.hex0x())")))
     }
     let wires = device.context.interrupts
     for (index, output) in wires.enumerated() {

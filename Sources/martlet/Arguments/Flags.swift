@@ -3,54 +3,85 @@
 /// A flag with one spelling: `word` after one or two dashes.
 struct FlagWord {
   var word: String
-  var takesValue: Bool
+  var takesValue = true
+  /// May be given several times: all count.
+  var isRepeatable = false
 
-  /// Every flag but the one-letter ones.
+  /// Every flag that does something here.
   static let all: [FlagWord] =
     [
-      "machine", "cpu", "smp", "m", "bios", "kernel", "initrd", "append", "dtb", "device", "gdb", "serial", "monitor",
-      "display", "semihosting-config", "icount", "accel", "name", "net", "nic", "vga", "parallel", "host", "timeout",
-      "expect", "interrupts", "realtime", "no-pass", "tiers", "record", "replay", "monitor-script", "end-script",
-      "jitdump",
-      "max-instructions", "itm", "svd", "export-svd", "pidfile", "drive", "sd", "chardev", "mon", "rtc", "M", "d", "D",
-    ].map { FlagWord(word: $0, takesValue: true) }
+      "machine", "cpu", "smp", "m", "bios", "kernel", "initrd", "append", "dtb", "gdb", "monitor", "host", "timeout",
+      "interrupts", "realtime", "tiers", "record", "replay", "monitor-script", "end-script", "jitdump",
+      "max-instructions", "itm", "svd", "export-svd", "pidfile", "M", "d", "D",
+    ].map { FlagWord(word: $0) }
+    + ["device", "drive", "sd", "serial", "chardev", "mon", "semihosting-config", "no-pass", "expect"].map {
+      FlagWord(word: $0, isRepeatable: true)
+    }
     + [
-      "nographic", "semihosting", "no-reboot", "nodefaults", "no-user-config", "exit-code-from-guest", "count-blocks",
+      "nographic", "semihosting", "no-reboot", "no-shutdown", "nodefaults", "exit-code-from-guest", "count-blocks",
       "dry-run", "perf-map", "rtt", "force", "help", "version", "s", "S", "h",
     ].map { FlagWord(word: $0, takesValue: false) }
+
+  /// Flags whose value may be nothing.
+  static let emptyValues: Set = ["append", "expect"]
+  /// Two words for one flag.
+  static let synonyms = ["M": "machine", "h": "help"]
 }
 
-/// Rewrites single-dash long flags (`-machine virt`) as the parser wants them (`--machine virt`).
-enum ArgumentVector {
-  /// - Throws: a usage failure for an unknown flag, naming it and its nearest neighbour, for a missing value, and for a
-  ///   word that belongs to no flag.
-  static func normalize(_ words: [String]) throws(Failure) -> [String] {
-    var result: [String] = []
+/// An argument vector as the parser wants it, and what there is to say about the flags that it leaves out.
+struct ArgumentVector {
+  private(set) var words: [String] = []
+  private(set) var notes: [String] = []
+  private var given: [String: String] = [:]
+
+  /// Rewrites single-dash long flags (`-machine virt`) as the parser wants them (`--machine virt`).
+  ///
+  /// - Throws: a usage failure for an unknown flag, naming it and its nearest neighbour, for a missing or empty value, for
+  ///   a second value where there can be one, and for a word that belongs to no flag.
+  init(_ typed: [String]) throws(Failure) {
     var index = 0
-    while index < words.count {
-      let typed = words[index]
+    while index < typed.count {
+      let flag = typed[index]
       index += 1
-      guard typed.hasPrefix("-"), typed.count > 1 else {
-        throw .usage("'\(typed)' belongs to no flag; images are given with -bios, -kernel or -device loader,file=…")
+      guard flag.hasPrefix("-"), flag.count > 1 else {
+        throw .usage("'\(flag)' belongs to no flag; images are given with -bios, -kernel or -device loader,file=…")
       }
-      let bare = String(typed.drop { $0 == "-" })
+      let bare = String(flag.drop { $0 == "-" })
       let equals = bare.firstIndex(of: "=")
       let word = equals.map { String(bare[..<$0]) } ?? bare
-      guard let flag = FlagWord.all.first(where: { $0.word == word }) else {
-        let hint = nearest(word).map { "; did you mean '-\($0)'?" } ?? ";"
-        throw .usage("unknown flag '\(typed)'\(hint) see 'martlet -help'")
+      var value = equals.map { String(bare[bare.index(after: $0)...]) }
+      let own = FlagWord.all.first { $0.word == word }
+      let foreign = ForeignFlag.all[word]
+      guard let takesValue = own?.takesValue ?? foreign?.takesValue else {
+        let hint = Self.nearest(word).map { "; did you mean '-\($0)'?" } ?? ";"
+        throw .usage("unknown flag '\(flag)'\(hint) see 'martlet -help'")
       }
-      result.append((word.count == 1 ? "-" : "--") + word)
-      if let equals {
-        guard flag.takesValue else { throw .usage("flag '-\(word)' takes no value; remove '\(bare[equals...])'") }
-        result.append(String(bare[bare.index(after: equals)...]))
-      } else if flag.takesValue {
-        guard index < words.count else { throw .usage("flag '\(typed)' needs a value; see 'martlet -help'") }
-        result.append(words[index])
+      if takesValue, value == nil, index < typed.count {
+        value = typed[index]
         index += 1
       }
+      if let value, !takesValue { throw .usage("flag '-\(word)' takes no value; remove '=\(value)'") }
+      if takesValue, value == nil { throw .usage("flag '\(flag)' needs a value; see 'martlet -help'") }
+      if value == "", !FlagWord.emptyValues.contains(word) {
+        throw .usage("flag '\(flag)' has an empty value; see 'martlet -help'")
+      }
+      if let own {
+        try add(own, value)
+      } else if let note = try foreign?.note(word, value) {
+        notes.append(note)
+      }
     }
-    return result
+  }
+
+  private mutating func add(_ flag: FlagWord, _ value: String?) throws(Failure) {
+    let name = FlagWord.synonyms[flag.word] ?? flag.word
+    if let value, !flag.isRepeatable {
+      if let other = given.updateValue(value, forKey: name), other != value {
+        throw .usage("-\(flag.word) is given twice: '\(other)' and '\(value)'; give it once")
+      }
+    }
+    words.append((flag.word.count == 1 ? "-" : "--") + flag.word)
+    if let value { words.append(value) }
   }
 
   /// The word of `candidates` that is nearest to `word`, if one is near.

@@ -8,6 +8,36 @@ enum MachineName {
     "olimex-stm32-h405": "stm32f4_disco", "stm32f4-discovery": "stm32f4_disco",
   ]
 
+  /// What of a machine's properties may be said because it is so.
+  private static let given: [String: Set<String>] = [
+    "accel": ["tcg"], "usb": ["off"], "graphics": ["off"], "acpi": ["off"], "aia": ["none"], "aclint": ["off"],
+    "dump-guest-core": ["on", "off"], "mem-merge": ["on", "off"],
+  ]
+
+  /// Those that change the board.
+  private static let own: Set = ["flash-size", "irq-priority-bits"]
+
+  /// The machine of `virt`, `type=virt` and `virt,accel=tcg`, and the properties that change it.
+  static func chosen(_ text: String) throws(Failure) -> (name: String, properties: [String: String]) {
+    var words = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    guard let place = words.firstIndex(where: { $0.hasPrefix("type=") || !$0.contains("=") }) else {
+      throw .usage("-M: '\(text)' names no machine; write '-M virt', see '-M help'")
+    }
+    let name = words.remove(at: place)
+    var properties: [String: String] = [:]
+    for word in words {
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      if parts.count == 2, own.contains(parts[0]), properties[parts[0]] == nil {
+        properties[parts[0]] = parts[1]
+      } else if parts.count != 2 || given[parts[0]]?.contains(parts[1]) != true {
+        throw .usage(
+          "-M: '\(word)' is not implemented; there are flash-size=SIZE and irq-priority-bits=N, and -m for the memory;"
+            + " the rest of a board is changed in its devicetree")
+      }
+    }
+    return (name.hasPrefix("type=") ? String(name.dropFirst(5)) : name, properties)
+  }
+
   /// Our name of a machine; the same word if there is no other.
   static func board(_ word: String) -> String { boards[word] ?? word }
 }

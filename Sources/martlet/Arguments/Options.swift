@@ -74,8 +74,6 @@ struct Options: ParsableCommand {
   var monitor: String?
   @Flag(help: "Serial console and monitor on the terminal; the default.")
   var nographic = false
-  @Option(parsing: .unconditional, help: "none: there are no displays.")
-  var display: String?
 
   @Option(name: .customShort("d"), parsing: .unconditional, help: "Log these items, separated by commas; -d help.")
   var logItems: String?
@@ -87,9 +85,9 @@ struct Options: ParsableCommand {
   @Flag(help: "Channel 0 of SEGGER RTT is the console; a UART that was it writes there too.")
   var rtt = false
   @Option(
-    parsing: .unconditional,
+    parsing: .unconditionalSingleValue,
     help: "enable=on|off,target=native|gdb|auto,root=DIR,chardev=NAME,arg=WORD…: semihosting in detail.")
-  var semihostingConfig: String?
+  var semihostingConfig: [String] = []
 
   @Option(
     parsing: .unconditional,
@@ -101,13 +99,17 @@ struct Options: ParsableCommand {
 
   @Flag(help: "End when the guest resets the machine.")
   var noReboot = false
+  @Flag(help: "Stand still, to be looked at, when the guest has switched the machine off.")
+  var noShutdown = false
 
   @Option(parsing: .unconditional, help: "jit or interpreter.")
   var host: String?
   @Option(parsing: .unconditional, help: "End with exit code 3 after so many seconds.")
   var timeout: String?
-  @Option(parsing: .unconditional, help: "End with exit code 0 once a console prints this.")
-  var expect: String?
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: "End with exit code 0 once a console has printed this; of several, all, one after another.")
+  var expect: [String] = []
   @Flag(help: "Give the exit code with which the guest switches itself off.")
   var exitCodeFromGuest = false
   @Option(
@@ -138,11 +140,11 @@ struct Options: ParsableCommand {
   var record: String?
   @Option(parsing: .unconditional, help: "Give the guest the input of a recorded file instead.")
   var replay: String?
-  @Option(parsing: .unconditional, help: "Run the monitor commands of a file before the guest starts.")
+  @Option(parsing: .unconditional, help: "Run the monitor commands of a file, a pipe or - before the guest starts.")
   var monitorScript: String?
   @Option(parsing: .unconditional, help: "Run the monitor commands of a file when the run ends.")
   var endScript: String?
-  @Option(parsing: .unconditional, help: "End after so many instructions.")
+  @Option(parsing: .unconditional, help: "End with exit code 7 after so many instructions.")
   var maxInstructions: String?
   @Flag(help: "Show what the flags come to, and run nothing.")
   var dryRun = false
@@ -160,15 +162,6 @@ struct Options: ParsableCommand {
   @Option(parsing: .unconditionalSingleValue, help: "chardev=NAME: connect the monitor.")
   var mon: [String] = []
 
-  // Accepted for the sake of existing scripts.
-  @Option(parsing: .unconditional, help: .hidden) var icount: String?
-  @Option(parsing: .unconditional, help: .hidden) var rtc: String?
-  @Option(parsing: .unconditional, help: .hidden) var accel: String?
-  @Option(parsing: .unconditional, help: .hidden) var name: String?
-  @Option(parsing: .unconditionalSingleValue, help: .hidden) var net: [String] = []
-  @Option(parsing: .unconditionalSingleValue, help: .hidden) var nic: [String] = []
-  @Option(parsing: .unconditional, help: .hidden) var vga: String?
-  @Option(parsing: .unconditional, help: .hidden) var parallel: String?
-  @Flag(help: .hidden) var nodefaults = false
-  @Flag(help: .hidden) var noUserConfig = false
+  @Flag(help: "No console unless -serial or -nographic asks for one.")
+  var nodefaults = false
 }

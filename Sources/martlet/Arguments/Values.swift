@@ -66,13 +66,33 @@ enum Value {
     return count << shift
   }
 
-  /// `4`, `cpus=4`; topology words after it are ignored, since they change nothing here.
+  /// `4`, `cpus=4`; words of a topology must multiply to it, or say it: they change nothing else here.
   static func cpuCount(_ text: String) throws(Failure) -> Int {
-    let words = text.split(separator: ",", omittingEmptySubsequences: false)
-    let word = words.first { $0.hasPrefix("cpus=") }?.dropFirst(5) ?? words[0]
-    let count = try number(word, of: "-smp")
-    guard (1...512).contains(count) else { throw .usage("-smp: \(count) CPUs; choose 1 to 512") }
-    return Int(count)
+    let levels = ["drawers", "books", "sockets", "dies", "clusters", "cores", "threads"]
+    var product: UInt64?
+    var count: UInt64?
+    var most: UInt64?
+    for (index, word) in text.split(separator: ",", omittingEmptySubsequences: false).enumerated() {
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      let number = try number(parts[parts.count - 1], of: "-smp")
+      guard (1...512).contains(number) else { throw .usage("-smp: \(number) CPUs; choose 1 to 512") }
+      switch parts.count == 1 && index == 0 ? "cpus" : parts[0] {
+      case "cpus": count = number
+      case "maxcpus": most = number
+      case let level where parts.count == 2 && levels.contains(level):
+        product = (product ?? 1).multipliedReportingOverflow(by: number).partialValue
+      default:
+        throw .usage(
+          "-smp: '\(word)' is not understood; there are: cpus, maxcpus, \(levels.joined(separator: ", "))")
+      }
+    }
+    guard let result = count ?? product ?? most, (1...512).contains(result) else {
+      throw .usage("-smp: '\(text)' says no number of CPUs from 1 to 512")
+    }
+    guard product == nil || product == most ?? result, result <= most ?? result else {
+      throw .usage("-smp: '\(text)' is at odds with itself: \(result) CPUs; write '-smp \(result)'")
+    }
+    return Int(result)
   }
 
   static func seconds(_ text: String, of flag: String) throws(Failure) -> Double {
@@ -131,24 +151,30 @@ enum Value {
   static func characterBackends(_ texts: [String]) throws(Failure) -> [String: Port] {
     var ports: [String: Port] = [:]
     for text in texts {
-      let words = text.split(separator: ",").map(String.init)
-      var properties: [String: String] = [:]
-      for word in words.dropFirst() {
-        let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
-        properties[parts[0]] = parts.count > 1 ? parts[1] : "on"
+      let list = try PropertyList(
+        text, of: "-chardev", first: "backend",
+        known: ["id", "path", "host", "port", "server", "wait", "mux", "signal", "nodelay", "telnet", "append"])
+      guard let id = list["id"] else { throw .usage("-chardev: '\(text)' lacks its name; add id=NAME") }
+      for key in ["telnet", "append"] where try list.isOn(key, otherwise: false) {
+        throw .usage("-chardev: '\(key)' in '\(text)' is not implemented; leave it out")
       }
-      guard let id = properties["id"] else { throw .usage("-chardev: '\(text)' lacks its name; add id=NAME") }
-      let path = properties["path"] ?? ""
-      let options = (properties["server"] == "on" ? ",server" : "") + (properties["wait"] == "off" ? ",nowait" : "")
+      let path = list["path"] ?? ""
+      let options =
+        try (list.isOn("server", otherwise: false) ? ",server" : "")
+        + (list.isOn("wait", otherwise: true) ? "" : ",nowait")
       let port: String =
-        switch words[0] {
-        case "stdio": properties["mux"] == "on" ? "mon:stdio" : "stdio"
-        case "file", "pipe": words[0] + ":" + path
-        case "socket" where path.isEmpty: "tcp:\(properties["host"] ?? ""):\(properties["port"] ?? "")\(options)"
+        switch list.first {
+        case "stdio": try list.isOn("mux", otherwise: false) ? "mon:stdio" : "stdio"
+        case "file", "pipe": list.first + ":" + path
+        case "socket" where path.isEmpty: "tcp:\(list["host"] ?? ""):\(list["port"] ?? "")\(options)"
         case "socket": "unix:\(path)\(options)"
-        default: words[0]
+        case "pty", "null": list.first
+        default:
+          throw .usage("-chardev: '\(list.first)' does not exist; there are: stdio, pty, null, pipe, file, socket")
         }
-      ports[id] = try Value.port(port, of: "-chardev")
+      guard ports.updateValue(try Value.port(port, of: "-chardev"), forKey: id) == nil else {
+        throw .usage("-chardev: two are called '\(id)'; give each a name of its own")
+      }
     }
     return ports
   }
@@ -188,39 +214,22 @@ enum Value {
 
   /// `loader,file=F,addr=A,cpu-num=N,force-raw=on`
   static func loader(_ text: String) throws(Failure) -> ImageFile {
-    let words = text.split(separator: ",", omittingEmptySubsequences: false)
-    guard words[0] == "loader" else {
-      throw .usage(
-        "-device: '\(words[0])' cannot be added; a board's devices are those of its devicetree, and only 'loader' is"
-          + " understood here")
-    }
-    var file: ImageFile?
-    var address: UInt64?
-    var forceRaw = false
-    var setsEntry = false
-    for word in words.dropFirst() {
-      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      let value = parts.count > 1 ? parts[1] : ""
-      switch parts[0] {
-      case "file": file = ImageFile(path: String(value))
-      case "addr": address = try number(value, of: "-device loader,addr")
-      case "cpu-num":
-        guard try number(value, of: "-device loader,cpu-num") == 0 else {
-          throw .usage(
-            "-device loader: cpu-num=\(value) is not implemented; all CPUs start at one address: use cpu-num=0")
-        }
-        setsEntry = true
-      case "force-raw": forceRaw = try isOn(value, of: "-device loader,force-raw")
-      default:
-        throw .usage("-device loader: '\(parts[0])' is not understood; there are: file, addr, cpu-num, force-raw")
-      }
-    }
-    guard var file, !file.path.isEmpty else {
+    let name = text.prefix { $0 != "," }
+    guard name == "loader" || name == "driver=loader" else { throw unknownDevice(name) }
+    let list = try PropertyList(text, of: "-device", first: "driver", known: ["file", "addr", "cpu-num", "force-raw"])
+    guard let path = list["file"], !path.isEmpty, path != "on" else {
       throw .usage("-device loader: file=… is missing; write loader,file=F,addr=0x…")
     }
-    file.address = address
-    file.forceRaw = forceRaw
-    file.setsEntry = setsEntry
+    var file = ImageFile(path: path)
+    if let value = list["addr"] { file.address = try number(value, of: "-device loader,addr") }
+    if let value = list["cpu-num"] {
+      guard try number(value, of: "-device loader,cpu-num") == 0 else {
+        throw .usage(
+          "-device loader: cpu-num=\(value) is not implemented; all CPUs start at one address: use cpu-num=0")
+      }
+      file.setsEntry = true
+    }
+    file.forceRaw = try list.isOn("force-raw", otherwise: false)
     return file
   }
 
@@ -250,6 +259,12 @@ enum Value {
     }
     guard !drive.path.isEmpty else { throw .usage("-drive: file=… is missing; write if=sd,file=F") }
     return drive
+  }
+
+  private static func unknownDevice(_ name: Substring) -> Failure {
+    .usage(
+      "-device: '\(name)' cannot be added; a board's devices are those of its devicetree, and only 'loader' is"
+        + " understood here; see '-device help'")
   }
 
   static func isOn(_ text: Substring, of flag: String) throws(Failure) -> Bool {

@@ -8,18 +8,17 @@ final class SerialLine: CharacterBackend, Sendable {
   private struct State {
     var output: Output?
     var relay: (@Sendable ([UInt8]) -> Void)?
-    var search: TextSearch?
   }
-  private let state: Mutex<State>
-  private let verdict: Verdict
+  private let state = Mutex(State())
+  /// Whether texts are looked for here, and as which console.
+  private let expectation: (texts: Expectation, console: Int)?
   /// Whether the guest is what prints here.
   let isGuests: Bool
 
-  /// - Parameter expected: ends the run once the device has printed it.
-  init(expected: String?, isGuests: Bool = true, _ verdict: Verdict) {
-    self.verdict = verdict
+  /// - Parameter expectation: told of what the device prints.
+  init(_ expectation: Expectation?, isGuests: Bool = true) {
+    self.expectation = expectation.map { ($0, $0.addConsole()) }
     self.isGuests = isGuests
-    state = Mutex(State(search: expected.map { TextSearch($0) }))
   }
 
   /// Lets characters go to an output, or nowhere.
@@ -35,42 +34,22 @@ final class SerialLine: CharacterBackend, Sendable {
       return nil
     }
     output?.write(bytes)
-    let isFound = state.withLock { $0.search?.feed(bytes) ?? false }
-    if isFound { verdict.reach(.expected) }
+    if let (texts, console) = expectation { texts.see(bytes, on: console) }
   }
 
   /// Writes text of Martlet's own, and waits for a slow reader; not on threads that others wait for.
   func writeInTime(_ bytes: [UInt8]) { state.withLock { $0.output }?.writeInTime(bytes) }
 }
 
-/// Looks for a text in a stream of bytes (Knuth, Morris, Pratt).
-struct TextSearch {
-  private let text: [UInt8]
-  /// For each prefix of the text, the length of its longest proper suffix that is a prefix too.
-  private let borders: [Int]
-  private var matched = 0
+/// A serial device to which nothing is connected: says so once the guest sends something.
+final class UnconnectedLine: CharacterBackend, Sendable {
+  private let label = Mutex<String?>(nil)
 
-  init(_ text: String) {
-    let text = Array(text.utf8)
-    var borders = [Int](repeating: 0, count: max(1, text.count))
-    var length = 0
-    for index in text.indices.dropFirst() {
-      while length > 0, text[index] != text[length] { length = borders[length - 1] }
-      if text[index] == text[length] { length += 1 }
-      borders[index] = length
-    }
-    self.text = text
-    self.borders = borders
-  }
+  /// Lets the guest's first character be noted, under this name of the device.
+  func watch(_ name: String) { label.withLock { $0 = name } }
 
-  /// Returns whether the text is complete with one of these bytes.
-  mutating func feed(_ bytes: [UInt8]) -> Bool {
-    for byte in bytes {
-      if matched == text.count { return true }
-      while matched > 0, byte != text[matched] { matched = borders[matched - 1] }
-      if byte == text[matched] { matched += 1 }
-      if matched == text.count { return true }
-    }
-    return false
+  func write(_ bytes: [UInt8]) {
+    guard let name = label.withLock({ $0.take() }) else { return }
+    Log.note("\(name) sends, and is connected to nothing; give it a -serial of its own ('-serial help')")
   }
 }

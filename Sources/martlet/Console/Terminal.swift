@@ -6,6 +6,8 @@ import Glibc
 @safe enum Terminal {
   /// The mode at the start; of use once `isRaw` is true.
   private nonisolated(unsafe) static let saved = UnsafeMutablePointer<termios>.allocate(capacity: 1)
+  /// The mode while the guest has it.
+  private nonisolated(unsafe) static let raw = UnsafeMutablePointer<termios>.allocate(capacity: 1)
   private nonisolated(unsafe) static let isRaw = {
     let flag = UnsafeMutablePointer<Bool>.allocate(capacity: 1)
     unsafe flag.initialize(to: false)
@@ -28,6 +30,7 @@ import Glibc
     if !keepsSignals { mode.c_lflag &= ~tcflag_t(ISIG) }
     // VINTR is the first of the special characters; 0 is none (_POSIX_VDISABLE).
     if exceptInterrupt { mode.c_cc.0 = 0 }
+    unsafe raw.pointee = mode
     unsafe isRaw.pointee = true
     unsafe tcsetattr(0, TCSANOW, &mode)
     atexit { Terminal.restore() }
@@ -45,7 +48,22 @@ import Glibc
     if unsafe isRaw.pointee { unsafe tcsetattr(0, TCSANOW, saved) }
   }
 
-  /// Passes signals that end the program to `body`, on a thread of their own; a second one ends it at once.
+  /// Stops the program, as Ctrl-Z does, with the terminal as it was.
+  private static func suspend() {
+    restore()
+    kill(getpid(), SIGSTOP)
+  }
+
+  /// Takes the terminal again when the program goes on in the foreground.
+  private static func resume() {
+    let foreground = tcgetpgrp(0)
+    // A terminal that controls nobody has no foreground.
+    guard unsafe isRaw.pointee, foreground < 0 || foreground == getpgrp() else { return }
+    unsafe tcsetattr(0, TCSANOW, raw)
+  }
+
+  /// Passes signals that end the program, and SIGALRM, to `body`, on a thread of their own; a second one ends it at once.
+  /// Stopping and going on is dealt with here.
   ///
   /// To be called before any other thread is started, so that all inherit the mask.
   static func catchSignals(_ body: @escaping @Sendable (Int32) -> Void) {
@@ -62,9 +80,15 @@ import Glibc
         while true {
           var number: Int32 = 0
           unsafe sigwait([Terminal.mask], &number)
-          if isSecond { Terminal.die(of: number) }
-          isSecond = true
-          body(number)
+          switch number {
+          case SIGTSTP: Terminal.suspend()
+          case SIGCONT: Terminal.resume()
+          case SIGALRM: body(number)
+          default:
+            if isSecond { Terminal.die(of: number) }
+            isSecond = true
+            body(number)
+          }
         }
       }, Unmanaged.passRetained(box).toOpaque())
     pthread_detach(thread)
@@ -82,7 +106,7 @@ import Glibc
   private static var mask: sigset_t {
     var set = sigset_t()
     unsafe sigemptyset(&set)
-    for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { unsafe sigaddset(&set, number) }
+    for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGTSTP, SIGCONT] { unsafe sigaddset(&set, number) }
     return set
   }
 

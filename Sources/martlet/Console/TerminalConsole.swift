@@ -45,8 +45,13 @@ final class TerminalConsole {
     keys = isShared ? EscapeKeys() : nil
   }
 
-  func start() {
+  /// - Parameter readsInput: what is typed is for this console, and for no script.
+  func start(readsInput: Bool) {
     let hasPrompt = if case .terminal = prompt { true } else { false }
+    guard readsInput else {
+      serial?([])
+      return
+    }
     Terminal.enterRaw(keepsSignals: keys == nil, exceptInterrupt: hasPrompt)
     if focus == .monitor { enterMonitor() }
     loop.watch(0) { [self] in

@@ -6,8 +6,44 @@ import Machine
 
 enum Listings {
   static func boards() throws(Failure) -> String {
-    let names = try Self.boardNames().map { "  " + $0 }.joined(separator: "\n")
-    return "Boards (or the path of a .dts or .dtb of your own):\n\(names)"
+    let names = try Self.boardNames()
+    let rows = names.map { ($0, Boards.description($0) ?? "") }
+    return "Boards (or the path of a .dts or .dtb of your own):\n" + table(rows)
+  }
+
+  /// What `-device` takes, and the models that nodes of a devicetree select.
+  static func devices(_ registry: Registry) -> String {
+    let rows = registry.devices.map { ("\($0)", $0.compatible.joined(separator: ", ")) }.sorted { $0.0 < $1.0 }
+    return """
+      Devices that -device adds:
+        loader,file=FILE[,addr=ADDRESS][,cpu-num=0][,force-raw=on]   a file in memory
+
+      All others are nodes of the board's devicetree. Models, and the 'compatible' strings that select them (a node
+      without a model answers as registers that keep what is written, and says so in the log):
+      \(table(rows))
+      """
+  }
+
+  /// Where a serial line may lead.
+  static let ports = """
+    Connections (-serial, -monitor; -gdb takes tcp: and unix:):
+      stdio                              the terminal
+      mon:stdio                          the terminal, with the monitor behind Ctrl-A c
+      pty                                a pseudo-terminal, whose path is said
+      tcp:HOST:PORT[,server[,nowait]]    a TCP connection, to or from there
+      unix:PATH[,server[,nowait]]        a Unix socket
+      pipe:PATH                          the named pipes PATH.in and PATH.out, or PATH both ways
+      file:PATH                          a file for what is sent
+      chardev:NAME                       what -chardev KIND,id=NAME,… describes (stdio, pty, null, pipe, file, socket)
+      none                               nowhere
+    """
+
+  /// Two columns.
+  private static func table(_ rows: [(String, String)]) -> String {
+    let width = rows.map(\.0.count).max() ?? 0
+    return rows.map { name, text in
+      "  " + name + (text.isEmpty ? "" : String(repeating: " ", count: width - name.count + 2) + text)
+    }.joined(separator: "\n")
   }
 
   /// - Throws: a failure if there are none: what was shipped with the program is not where it should be.
@@ -20,18 +56,11 @@ enum Listings {
   }
 
   static func models(_ registry: Registry) -> String {
-    let models = registry.guests.flatMap(\.models)
-    let width = models.map(\.name.count).max() ?? 0
-    return "CPU models:\n"
-      + models.map { "  " + $0.name + String(repeating: " ", count: width - $0.name.count + 2) + $0.description }
-      .joined(separator: "\n")
+    "CPU models:\n" + table(registry.guests.flatMap(\.models).map { ($0.name, $0.description) })
   }
 
   static var logItems: String {
-    "Log items (-d ITEM,…):\n"
-      + LogItem.allCases.map { item in
-        "  " + item.rawValue + String(repeating: " ", count: 14 - item.rawValue.count) + describe(item)
-      }.joined(separator: "\n")
+    "Log items (-d ITEM,…):\n" + table(LogItem.allCases.map { ($0.rawValue, describe($0)) })
   }
 
   private static func describe(_ item: LogItem) -> String {
@@ -50,7 +79,7 @@ enum Listings {
   /// The items of `-d`.
   static func items(_ text: String) throws(Failure) -> Set<LogItem> {
     var items: Set<LogItem> = []
-    for word in text.split(separator: ",") {
+    for word in text.split(separator: ",", omittingEmptySubsequences: false) {
       guard let item = LogItem(rawValue: String(word)) else {
         let names = LogItem.allCases.map(\.rawValue)
         let hint = ArgumentVector.nearest(String(word), among: names).map { "; did you mean '\($0)'?" } ?? ";"

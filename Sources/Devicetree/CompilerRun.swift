@@ -1,0 +1,67 @@
+/// One run of the devicetree compiler, on a file that may ask anything of it: with limits, and never longer than ours.
+import CHost
+import Glibc
+
+struct CompilerRun {
+  private(set) var output: [UInt8] = []
+  /// What it said on standard error.
+  private(set) var messages = ""
+  /// Its exit code; of one that a signal ended, 128 and the signal's number.
+  private(set) var status: Int32 = -1
+  /// Why there is no result, if that is not the compiler's own doing.
+  private(set) var problem: String?
+
+  /// Seconds; the largest trees of Linux take less than one.
+  private static let mostSeconds: Int32 = 20
+  /// Bytes.
+  private static let mostMemory: UInt64 = 1 << 30
+  private static let mostMessages = 1 << 16
+
+  /// Runs a program to its end, and reads what it writes.
+  /// - Parameter arguments: its path first.
+  init(_ arguments: [String], mostOutput: Int) {
+    var child = chost_child()
+    var words: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
+    defer { unsafe words.forEach { unsafe free($0) } }
+    let failure = unsafe chost_child_start(&child, &words, Self.mostMemory, UInt32(Self.mostSeconds))
+    guard failure == 0 else {
+      problem = unsafe strerror(-failure).map { unsafe String(cString: $0) } ?? "it cannot be started"
+      return
+    }
+    var said: [UInt8] = []
+    let end = Self.now + Double(Self.mostSeconds)
+    var polls = [child.output, child.messages].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+    var chunk = [UInt8](repeating: 0, count: 1 << 16)
+    while polls.contains(where: { $0.fd >= 0 }), problem == nil {
+      let rest = end - Self.now
+      guard rest > 0 else {
+        problem = "it takes more than \(Self.mostSeconds) s"
+        break
+      }
+      guard unsafe poll(&polls, 2, Int32(rest * 1000) + 1) > 0 else { continue }
+      for index in polls.indices where polls[index].revents != 0 {
+        let count = unsafe read(polls[index].fd, &chunk, chunk.count)
+        if count <= 0 {
+          if count == 0 || errno != EINTR { polls[index].fd = -1 }
+        } else if index == 0 {
+          output += chunk.prefix(count)
+          if output.count > mostOutput { problem = "it makes more than \(mostOutput) bytes" }
+        } else if said.count < Self.mostMessages {
+          said += chunk.prefix(count)
+        }
+      }
+    }
+    if problem != nil { kill(child.process, SIGKILL) }
+    status = unsafe chost_child_end(&child)
+    // Its processor time is limited too.
+    if status == 128 + SIGXCPU { problem = "it takes more than \(Self.mostSeconds) s" }
+    messages = String(decoding: said, as: UTF8.self)
+    while messages.last?.isWhitespace == true { messages.removeLast() }
+  }
+
+  private static var now: Double {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+}
