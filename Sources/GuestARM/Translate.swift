@@ -76,6 +76,16 @@ extension ARMGuest {
   private func fetch(
     _ code: CodeBytes, _ offset: Int, first: Bool, _ translator: inout Translator, _ pc: UInt64
   ) -> (UInt32, Int)? {
+    guard offset + 2 <= code.count else {
+      // Memory of an odd size ends with half an instruction.
+      guard first else {
+        translator.stop(before: pc)
+        return nil
+      }
+      translator.begin(pc: pc, length: 2)
+      translator.raise(accessFault(.execute, pc &+ 1))
+      return nil
+    }
     let half = UInt32(code.load(offset, as: UInt16.self))
     if half < 0xE800 { return (half, 2) }
     if offset + 4 <= code.count { return (half << 16 | UInt32(code.load(offset + 2, as: UInt16.self)), 4) }

@@ -76,6 +76,17 @@ extension RISCVGuest {
   private func fetchLast(
     _ code: CodeBytes, _ offset: Int, first: Bool, _ translator: inout Translator, _ pc: UInt64
   ) -> (UInt32, Int)? {
+    guard offset + 2 <= code.count else {
+      // Memory of an odd size ends with half an instruction.
+      guard first else {
+        translator.stop(before: pc)
+        return nil
+      }
+      let exception = accessFault(.execute, pc &+ 1)
+      translator.begin(pc: pc, length: 2)
+      translator.raise(exception.cause, value: exception.value)
+      return nil
+    }
     let half = UInt32(code.load(offset, as: UInt16.self))
     if half & 3 != 3 { return (half, 2) }
     guard first else {

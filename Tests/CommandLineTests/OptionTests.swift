@@ -143,7 +143,7 @@ struct OptionTests {
   @Test func theMachineStandsStillAfterItsEnd() throws {
     let image = try Program.file(Guest.bytes(Guest.say("bye") + Guest.finish(0x7_3333)))
     let ended = try Program.shell(
-      "(sleep 1; printf '\\001cinfo registers\\nquit\\n') | \"$0\" \"$@\"",
+      "(sleep 4; printf '\\001cinfo registers\\nquit\\n') | \"$0\" \"$@\"",
       ["-M", "virt", "-m", "16M", "-bios", image, "-nographic", "-no-shutdown", "--timeout", "20"])
     #expect(ended.code == 0, "\(ended.errors)")
     #expect(ended.errors.contains("(-no-shutdown)") && ended.output.contains("t6"), "\(ended.errors)\(ended.output)")
@@ -199,7 +199,7 @@ struct OptionTests {
   /// The line that says that GDB may come, and that editors wait for.
   @Test func theWaitForGDBIsSaid() throws {
     let image = try Program.file(Guest.bytes(Guest.loop))
-    let flags = ["-M", "virt", "-m", "16M", "-bios", image, "-nographic", "-S", "-gdb", "tcp::0", "--timeout", "1"]
+    let flags = ["-M", "virt", "-m", "16M", "-bios", image, "-nographic", "-S", "-gdb", "tcp::0", "--timeout", "5"]
     let waiting = try Program.run(flags)
     #expect(waiting.code == 3)
     let line = try #require(waiting.errors.split(separator: "\n").first { $0.contains("waiting for GDB") })

@@ -15,7 +15,7 @@ import Testing
   ]
 
   /// Boards to make of each.
-  private static let rounds = max(1, Mutations.count(600) / boards.count)
+  private static let rounds = max(1, Mutations.count(300) / boards.count)
 
   /// Numbers at the edges of what a cell may be.
   private static let edges: [UInt32] = [0, 1, 2, 3, 7, 31, 32, 33, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFE, 0xFFFF_FFFF]
@@ -51,6 +51,41 @@ import Testing
         node.set(place.property, .bytes(bytes))
       }
     }
+  }
+
+  private static let oddBoards = [
+    """
+    chosen { martlet,reset-vector = <0>; };
+    cpus { #address-cells = <1>; #size-cells = <0>; cpu@0 { compatible = "arm,cortex-m3"; reg = <0>; }; };
+    memory@0 { compatible = "mmio-sram"; reg = <0 0x1001>; };
+    nvic: nvic@e000e100 { compatible = "arm,v7m-nvic"; reg = <0xe000e100 0xc00>; #interrupt-cells = <2>; };
+    """,
+    """
+    cpus { #address-cells = <1>; #size-cells = <0>; cpu@0 { compatible = "riscv"; reg = <0>; riscv,isa = "rv64imac"; }; };
+    memory@0 { device_type = "memory"; reg = <0 0x4000001>; };
+    """,
+  ]
+
+  /// Memory may end in the middle of an instruction, where code runs into its end.
+  @Test(arguments: [0, 1], hosts) func memoryOfAnOddSizeEnds(index: Int, host: String) throws {
+    let text = "/dts-v1/; / { #address-cells = <1>; #size-cells = <1>; \(Self.oddBoards[index]) };"
+    let board = try TemporaryFile(Array(text.utf8), suffix: ".dts")
+    // A table of vectors and NOPs, or NOPs alone; and half of another.
+    let vectors: [UInt32] = index == 0 ? [0x800] + [UInt32](repeating: 0x41, count: 15) : []
+    let words = vectors + [UInt32](repeating: index == 0 ? 0xBF00_BF00 : 0x0001_0001, count: 0x400 - vectors.count)
+    let bytes: [UInt8] = words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * UInt32($0))) } }
+    let image = try TemporaryFile(bytes + [0])
+    var configuration = MachineConfiguration(board: board.path)
+    configuration.host = host
+    if index == 0 {
+      configuration.kernel = image.path
+    } else {
+      configuration.loads = [ImageFile(path: image.path, address: 0x3FF_F000, setsEntry: true)]
+    }
+    let machine = try Machine.make(configuration, registry: registry, backends: [], log: { _, _ in })
+    _ = machine.run(ticks: 100_000)
+    // Back at the first instruction of the handler, or behind it.
+    #expect(machine.engine.vcpus[0].state.pc < 0x1000)
   }
 
   @Test(arguments: boards.indices) func changedBoardsAreMadeOrRefused(index: Int) throws {

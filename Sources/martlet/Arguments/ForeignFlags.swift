@@ -54,7 +54,8 @@ struct ForeignFlag {
     add(
       ["blockdev", "hda", "hdb", "hdc", "hdd", "cdrom", "fda", "fdb", "mtdblock", "pflash"],
       ForeignFlag(
-        refusal: "there are no disks but -drive if=sd,file=FILE; put the data into memory with -initrd, or into memory or flash memory with"
+        refusal:
+          "there are no disks but -drive if=sd,file=FILE; put the data into memory with -initrd, or into memory or flash memory with"
           + " -device loader,file=FILE,addr=ADDRESS,force-raw=on"))
     add(["fsdev", "virtfs"], ForeignFlag(refusal: "files of the host are reached by -semihosting-config root=FOLDER"))
     add(["object", "fw_cfg", "smbios", "acpitable"], ForeignFlag(refusal: "no device here takes it; leave it out"))
