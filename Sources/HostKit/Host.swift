@@ -208,6 +208,10 @@ public protocol Host: AnyObject, SendableMetatype {
   ///   `pendingRetired` was, store the current instruction's PC to `pc`, and leave. Other helpers are called without any
   ///   of this. A helper may change `StateOffset.dataBase`, `softTLB` and `jumpCache` where nothing but a look-up in the jump
   ///   cache follows.
+  /// - An `atomic` op may be made in line wherever a store may be (`loadReserved`: a load), without locks: nobody else looks at
+  ///   memory meanwhile. `loadReserved` then sets `StateOffset.reservedAddress`, `reservedValue` and `reservedSize`;
+  ///   `storeConditional` stores if all three are as it finds them, sets the size to 0, and gives 0. If they are not, it
+  ///   takes the slow path.
   /// - An `exit` or `exitIf` that is `.unchainable`, or leads to another page than the block's in a block compiled for
   ///   `DataPath.tlb`, goes through the jump cache as `exitIndirect` does. It takes an exit number all the same; linking
   ///   it does nothing.

@@ -3,6 +3,7 @@
 import GuestKit
 import GuestRISCV
 import IR
+import TestSupport
 import Testing
 
 @Suite struct PMPTests {
@@ -19,6 +20,47 @@ import Testing
     hart["priv"] = 1
     #expect(hart.cause(0x8000_0000, .write) == nil)
     #expect(hart.guest.memoryMode(hart.guest.translationFlags(hart.cpu)) == .window)
+  }
+
+  /// What is kept of the entries, so that not all have to be matched each time, changes nothing.
+  @Test(arguments: 0..<40 as Range<UInt64>) func randomEntriesDecideAsTheManualSays(seed: UInt64) throws {
+    var random = SplitMix(seed: seed)
+    let hart = try TestHart()
+    let base: UInt64 = 0x8000_0000 >> 2
+    var entries: [(first: UInt64, end: UInt64, rights: UInt64)] = []
+    var (configuration, previous): (UInt64, UInt64) = (0, 0)
+    for number in 0..<8 {
+      let address = random.next() & 7 == 0 ? (1 << 54) - 1 : base + random.next() & 0x3FFF | (random.next() & 1) * 0xFF
+      let (kind, rights) = (random.next() & 3, [0, 1, 3, 4, 5, 7, 7, 7][Int(random.next() & 7)] as UInt64)
+      hart["pmpaddr\(number)"] = address
+      configuration |= (kind << 3 | rights) << UInt64(8 * number)
+      let span: UInt64 = 8 << UInt64((~address).trailingZeroBitCount)
+      switch kind {
+      case 1: entries.append((previous << 2, address << 2, rights))
+      case 2: entries.append((address << 2, address << 2 + 4, rights))
+      case 3: entries.append((address << 2 & ~(span - 1), address << 2 & ~(span - 1) + span, rights))
+      default: break
+      }
+      previous = address
+    }
+    hart["pmpcfg0"] = configuration
+    hart["priv"] = 1
+    let edges: [UInt64] = entries.map(\.first) + entries.map(\.end) + [0x8000_0000, 0x8000_8000, 1 << 40]
+    let distances: [Int64] = [-9, -8, -4, -1, 0, 4, 8, 0x1000]
+    let kinds: [(AccessKind, UInt64)] = [(.read, 1), (.write, 2), (.execute, 4)]
+    for edge in edges where edge < 1 << 55 {
+      for distance in distances {
+        let address: UInt64 = (edge &+ UInt64(bitPattern: distance)) & ~3
+        guard address < 1 << 55 else { continue }
+        let size: UInt64 = address & 4 == 0 ? 8 : 4
+        let match = entries.first { $0.first < address + size && address < $0.end }
+        let isWhole = match.map { $0.first <= address && address + size <= $0.end } ?? false
+        for (kind, bit) in kinds {
+          let isAllowed = isWhole && match.map { $0.rights & bit != 0 } ?? false
+          #expect((hart.cause(address, kind, size: Int(size)) == nil) == isAllowed, "\(address) \(kind)")
+        }
+      }
+    }
   }
 
   @Test func lowestEntryDecidesAndMustCoverTheAccess() throws {
