@@ -15,6 +15,8 @@ import IR
     @inline(__always)
     get { unsafe owner._withUnsafeGuaranteedRef { $0 } }
   }
+  /// The engine's, for page walks: asked without counting references.
+  private let memory: Unmanaged<AddressSpace>
   let stateSize: Int
   /// How the platform's counter follows from the vCPU's time. A copy: guests that poll the time read it very often.
   var timebase = Timebase(nil, nanosecondsPerTick: 1)
@@ -116,6 +118,7 @@ import IR
   init(number: Int, engine: Engine) {
     self.number = number
     unsafe owner = Unmanaged.passUnretained(engine)
+    unsafe memory = .passUnretained(engine.space)
     stateSize = engine.guest.registerFile.stateSize
     state = .allocate(size: stateSize)
     emptyMode = ModeContext(flags: 0, space: TranslationSpace(), memoryMode: engine.guest.memoryMode(0))
@@ -196,7 +199,7 @@ import IR
   public override func setComparators(_ comparators: [Comparator]) { engine.setComparators(comparators) }
 
   public override func readPhysical(_ address: UInt64, size: Int) -> UInt64? {
-    engine.space.readMemory(address, size: size) ?? (try? engine.space.read(address, size: size))
+    unsafe memory._withUnsafeGuaranteedRef { $0.readMemory(address, size: size) ?? (try? $0.read(address, size: size)) }
   }
 
   public override func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool {

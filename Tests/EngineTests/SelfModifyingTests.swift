@@ -80,6 +80,14 @@ struct Case: CustomTestStringConvertible, Sendable {
       Code.stop, Code.addi(10, 0, 7),
     ], expected: 7)
 
+  /// The same by an atomic swap, which looks its line up as a guided store does.
+  private static let guidedSwap: Case = {
+    var test = guided
+    test.testDescription = "the next instruction, by a guided swap"
+    test.program[4] = Code.amoswapw(12, 5, 9)
+    return test
+  }()
+
   /// A store goes a thousand times into the line before the code, and then reaches with two bytes over its end: the first
   /// instruction, which has counted once in x10, counts in x12.
   private static let intoNextLine = Case(
@@ -114,7 +122,8 @@ struct Case: CustomTestStringConvertible, Sendable {
     ]), offset: 0xFEC, expected: 99 * 100 / 2)
 
   private static let cases = [
-    nextInstruction, behindFence, itself, loop, chained, guided, intoNextLine, swap, conditional, acrossPages,
+    nextInstruction, behindFence, itself, loop, chained, guided, guidedSwap, intoNextLine, swap, conditional,
+    acrossPages,
   ]
 
   @Test(arguments: cases, 0..<3) func storesAreSeenAtOnce(_ test: Case, _ host: Int) throws {
