@@ -35,12 +35,12 @@ extension Engine {
     if isWrite {
       guard !found.isShared, !store.hasCode(physical, count: Int(size)) else { return nil }
       if !straddlers.isEmpty, physical & 0xFFF < 16, straddlers[physical & ~0xFFF] != nil { return nil }
-      if isGuarded { noteStoreBesideCode(vcpu, physical) }
+      if isGuarded, givesUpBlock(storingBesideCode: vcpu, physical) { return leaveToRunAlone(vcpu) }
     }
     if isWatched {
       // Code that compares finds the page in its TLB then.
       if vcpu.memoryMode == .tlb, !isGuarded, !vcpu.mode.comparesIn(address, isWrite: isWrite) { return nil }
-      noteAccessBesideWatch(vcpu)
+      if givesUpBlock(accessingBesideWatch: vcpu) { return leaveToRunAlone(vcpu) }
     }
     guard let bytes = unsafe UnsafeMutableRawPointer(bitPattern: found.memory &+ UInt(physical &- found.first)) else {
       return nil

@@ -21,7 +21,8 @@ let slowAccessEntry: HelperFunction = { state, address, value, third, descriptor
 enum AccessFailure: Error {
   case exception(GuestException)
   case watch(WatchHit)
-  /// The store would change the block it is in, or have an interrupt taken behind it: it must run in a block of its own.
+  /// It must run in a block of its own: a store that would change the block it is in, or have an interrupt taken behind it;
+  /// an access whose block was given up to be compiled anew.
   case mustRunAlone
 }
 
@@ -51,13 +52,19 @@ extension Engine {
       case .watch(let hit):
         vcpu.watchHit = hit
         vcpu.state.exitReason = .watchpoint
-      case .mustRunAlone:
-        vcpu.runsNextAlone = true
-        vcpu.state.exitReason = .step
+      case .mustRunAlone: return leaveToRunAlone(vcpu)
       }
       vcpu.state.accessOutcome = .left
       return 0
     }
+  }
+
+  /// Leaves an access undone, for a block of one instruction to make it again.
+  func leaveToRunAlone(_ vcpu: VCPU) -> UInt64 {
+    vcpu.runsNextAlone = true
+    vcpu.state.exitReason = .step
+    vcpu.state.accessOutcome = .left
+    return 0
   }
 
   /// Makes a plain load or store in a page that the window denies, where an access like it was allowed before: next to what
@@ -264,7 +271,11 @@ extension Engine {
   ) throws(AccessFailure) {
     if overwritesRunningBlock(vcpu, physical, size) { throw .mustRunAlone }
     let page = physical & ~0xFFF
-    if store.hasCode(inPage: page), !store.hasCode(physical, count: size) { noteStoreBesideCode(vcpu, physical) }
+    if store.hasCode(inPage: page), !store.hasCode(physical, count: size),
+      givesUpBlock(storingBesideCode: vcpu, physical)
+    {
+      throw .mustRunAlone
+    }
     if unsafe space.hostMemory(at: physical, count: size) == nil {
       if guest.storeDecidesInterrupts(physical) {
         if !vcpu.isStepping, vcpu.opSession == nil { throw .mustRunAlone }

@@ -48,29 +48,40 @@ struct StoresBesideCode: ~Copyable {
 }
 
 extension Engine {
-  /// A store hit a page that holds code, but none of it.
+  /// A store is about to hit a page that holds code, but none of it.
+  ///
+  /// - Returns: whether the block that makes it was given up, to be compiled anew. It must not run on: what it stored to
+  ///   its own code would go unseen.
   @inline(__always)
-  func noteStoreBesideCode(_ vcpu: VCPU, _ physical: UInt64) {
+  func givesUpBlock(storingBesideCode vcpu: VCPU, _ physical: UInt64) -> Bool {
     guard host.guidesStores, vcpu.memoryMode != .tlb, vcpu.mode.windowBase == base(of: window), !vcpu.isStepping,
       vcpu.opSession == nil
-    else { return }
+    else { return false }
     let pc: UInt64 = vcpu.state.load(StateOffset.currentPC)
     switch besideCode.note(pc) {
-    case .wait: break
-    case .guide: guideStores(at: pc)
-    case .isGuided: learnLines(physical, vcpu)
+    case .wait: return false
+    case .guide: return guideStores(at: pc)
+    case .isGuided:
+      learnLines(physical, vcpu)
+      return false
     }
   }
 
-  private func guideStores(at pc: UInt64) {
+  /// Has an instruction compiled anew, as a guided store; returns whether it was part of a block.
+  private func guideStores(at pc: UInt64) -> Bool {
     if besideCode.guide == nil {
       do throws(MemoryError) {
         besideCode.guide = try GuideMap(space)
         for vcpu in vcpus { publishGuide(vcpu) }
-      } catch { return log.write(.guestErrors, "guide of stores: \(error)") }
+      } catch {
+        log.write(.guestErrors, "guide of stores: \(error)")
+        return false
+      }
     }
     host.guideStores(at: pc)
-    for id in store.overlapping(pc..<pc + 1) { invalidate(id) }
+    let blocks = store.overlapping(pc..<pc + 1)
+    for id in blocks { invalidate(id) }
+    return !blocks.isEmpty
   }
 
   /// Lets a vCPU's code use the guide if it runs in the window that the guide stands for.

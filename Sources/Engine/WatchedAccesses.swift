@@ -78,25 +78,31 @@ final class WatchedAccesses {
 }
 
 extension Engine {
-  /// An access to a watched page has hit nothing.
+  /// An access to a watched page is about to be made, and hits nothing.
+  ///
+  /// - Returns: whether the block that makes it was given up, to be compiled anew, and must not run on.
   @inline(__always)
-  func noteAccessBesideWatch(_ vcpu: VCPU) {
-    guard host.watchedRangeLimit > 0, !vcpu.isStepping, vcpu.opSession == nil else { return }
+  func givesUpBlock(accessingBesideWatch vcpu: VCPU) -> Bool {
+    guard host.watchedRangeLimit > 0, !vcpu.isStepping, vcpu.opSession == nil else { return false }
     let pc: UInt64 = vcpu.state.load(StateOffset.currentPC)
-    if watchedAccesses.note(pc) { compareWithWatchpoints(vcpu, at: pc) }
+    return watchedAccesses.note(pc) && compareWithWatchpoints(vcpu, at: pc)
   }
 
-  private func compareWithWatchpoints(_ vcpu: VCPU, at pc: UInt64) {
-    guard let physical = try? physicalPC(vcpu, pc).address else { return }
+  /// Has an instruction compiled anew, to compare with what is watched; returns whether it was part of a block.
+  private func compareWithWatchpoints(_ vcpu: VCPU, at pc: UInt64) -> Bool {
+    guard let physical = try? physicalPC(vcpu, pc).address else { return false }
     if vcpu.mode.memoryMode != .tlb {
       do throws(MemoryError) { try makeTwin(of: vcpu.mode.windowBase) } catch {
-        return log.write(.guestErrors, "window without watchpoints: \(error)")
+        log.write(.guestErrors, "window without watchpoints: \(error)")
+        return false
       }
       publishWatchGuide(vcpu)
     }
     watchedAccesses.insert(pc, physical: physical)
     host.compareWithWatchpoints(at: pc)
-    for id in store.overlapping(physical..<physical + 1) { invalidate(id) }
+    let blocks = store.overlapping(physical..<physical + 1)
+    for id in blocks { invalidate(id) }
+    return !blocks.isEmpty
   }
 
   /// Tells code that compares what is watched.
