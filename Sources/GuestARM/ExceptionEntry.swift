@@ -83,6 +83,7 @@ extension Core {
     }
     system.activate(number)
     cpu.pc = target ^ 1
+    if cpu.pc >= system.features.lowestExceptionReturn { system.state.startsNowhere = true }
     system.noteEntry(number)
   }
 

@@ -11,11 +11,15 @@ extension ARMGuest {
   }
 
   /// A jump to an EXC_RETURN value in Handler mode: the return is part of the instruction that jumps. Or the end of a step
-  /// by DebugMonitor.
+  /// by DebugMonitor. A vector that is such a value (erased flash) is no jump: nothing can be fetched there.
   public func pendingTransition(_ cpu: VCPUState) -> GuestException? {
     let pc = cpu.pc
     let core = Core(cpu)
-    if pc >= model.features.lowestExceptionReturn, core.isHandler, core[.lockup] == 0, core.system != nil {
+    if pc >= model.features.lowestExceptionReturn, core.isHandler, core[.lockup] == 0, let system = core.system {
+      guard !system.state.startsNowhere else {
+        system.state.startsNowhere = false
+        return GuestException(cause: Cause(.memManage, .instructionAccess).rawValue, value: pc)
+      }
       return GuestException(cause: Cause.exceptionReturn.rawValue, value: pc)
     }
     return core.configuration.contains(.steps) ? core.system?.completedStep(core) : nil

@@ -52,6 +52,8 @@ public final class SystemControl: Device, IRQSink, EventInput, CoreDevice, Trace
     var lastFault: UInt64 = 0
     var lastFaultAddress: UInt32 = 0
     var notedFault: UInt64 = 0
+    /// The handler that has just begun is where nothing can be executed.
+    var startsNowhere = false
     /// The address of the vector that could not be read.
     var unreadVector: UInt32 = 0
   }

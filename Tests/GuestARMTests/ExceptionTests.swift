@@ -335,6 +335,42 @@ import Testing
     #expect(text.contains("a fault in its HardFault handler: UsageFault (UNDEFINSTR)"), "\(text)")
   }
 
+  /// Vectors of erased flash lead where nothing can be fetched: they are no exception returns, but fault, and in HardFault's
+  /// place lock up.
+  @Test(arguments: hosts, [true, false]) func vectorsOfErasedFlashFault(host: String, hasHandler: Bool) throws {
+    var ending: RunOutcome?
+    let found = try notes(
+      """
+        ldr r0, =0x20001000
+        movs r1, 0
+        mvns r1, r1
+        movs r2, 64
+      1:
+        str r1, [r0]
+        adds r0, 4
+        subs r2, 1
+        bne 1b
+        \(hasHandler ? "set 0x2000100C, hard + 1" : "")
+        set 0xE000ED08, 0x20001000
+        set 0xE000E100, 1
+        set 0xE000E200, 1
+        isb
+        b end
+      hard:
+        ldr r0, =0xE000ED28
+        ldr r1, [r0]
+        note r1
+        b end
+      """, host: host
+    ) { ending = $0 }
+    if hasHandler { return #expect(found == [1], "IACCVIOL: \(hexadecimal(found))") }
+    guard case .lockedUp(let text) = try #require(ending) else {
+      Issue.record("ended by \(String(describing: ending))")
+      return
+    }
+    #expect(text.contains("a fault in its HardFault handler: MemManage (IACCVIOL)"), "\(text)")
+  }
+
   /// Threads on the process stack return to it; PendSV switches; MSP stays with handlers.
   @Test(arguments: hosts) func threadsHaveAStackOfTheirOwn(host: String) throws {
     let found = try notes(
