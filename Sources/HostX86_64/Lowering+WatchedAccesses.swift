@@ -19,7 +19,8 @@ enum WatchGuide {
   static var base: Int { 0 }
   static func first(_ index: Int) -> Int { 8 + 40 * index }
   static func span(_ index: Int, _ extent: Int) -> Int { first(index) + 8 + 8 * extent }
-  static var size: Int { 8 + 40 * count }
+  /// A multiple of what loop heads are aligned to, so that code lies as it would without.
+  static var size: Int { 192 }
   /// What no guest accesses; the slow path would find it unwatched.
   static var nothing: ClosedRange<UInt64> { 1 << 63...1 << 63 }
 }

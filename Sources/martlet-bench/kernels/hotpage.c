@@ -4,7 +4,8 @@
 
 #define SIZE 64
 
-__attribute__((aligned(4096))) uint64_t hot_page[4096 / sizeof(uint64_t)];
+// Not zero, or the start-up code would clear it.
+__attribute__((aligned(4096))) uint64_t hot_page[4096 / sizeof(uint64_t)] = {1};
 
 __attribute__((noinline, used)) void never_called(void) { hot_page[0]++; }
 
