@@ -218,7 +218,8 @@ public final class X86_64Host: Host {
     for index in lines.indices {
       let offset = UInt32(truncatingIfNeeded: lines[index].address &- cache.base) &- block.entry.offset
       while op + 1 < marks.count, marks[op + 1] <= offset { op += 1 }
-      lines[index].op = op < 0 || op >= marks.count - 1 ? nil : op
+      // What comes before the first op aligns it.
+      lines[index].op = op >= marks.count - 1 ? nil : max(op, 0)
     }
     return lines
   }

@@ -84,8 +84,9 @@ import Testing
     }
     let machine = try Machine.make(configuration, registry: registry, backends: [], log: { _, _ in })
     _ = machine.run(ticks: 100_000)
-    // Back at the first instruction of the handler, or behind it.
-    #expect(machine.engine.vcpus[0].state.pc < 0x1000)
+    // In the handler, or locked up as that runs into the end too (Armv7-M ARM B1.5.15).
+    let pc = machine.engine.vcpus[0].state.pc
+    #expect(pc < 0x1000 || index == 0 && pc == 0xFFFF_FFFE, "\(String(pc, radix: 16))")
   }
 
   @Test(arguments: boards.indices) func changedBoardsAreMadeOrRefused(index: Int) throws {
