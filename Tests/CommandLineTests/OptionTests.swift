@@ -9,9 +9,6 @@ struct OptionTests {
   private static let base = ["-M", "virt", "-bios", "/bin/sh"]
 
   @Test(arguments: [
-    (["-m", "1G", "-m", "2G"], "-m is given twice: '1G' and '2G'"),
-    (["-machine", "spike"], "-machine is given twice: 'virt' and 'spike'"),
-    (["--timeout", "1", "-timeout=2"], "-timeout is given twice"),
     (["-s", "-gdb", "tcp::1"], "-gdb tcp::1 and -s both say where"),
     (["-kernel", ""], "flag '-kernel' has an empty value"), (["-m="], "flag '-m=' has an empty value"),
     (["--expect", ""], "--expect: the text is empty"),
@@ -58,6 +55,17 @@ struct OptionTests {
       #expect(run.code == 0 && run.errors.isEmpty, "\(run.errors)")
     }
     if let expected { #expect(run.output.split(separator: "\n").contains { $0 == expected }, "\(run.output)") }
+  }
+
+  @Test(arguments: [
+    (["-m", "1G", "-m", "2G"], "-m is given twice: '2G' counts, not '1G'", "memory 2147483648"),
+    (["-machine", "spike"], "-machine is given twice: 'spike' counts, not 'virt'", "spike.dts"),
+    (["--timeout", "1", "-timeout=2"], "-timeout is given twice: '2' counts, not '1'", ""),
+  ])
+  func theLastCounts(arguments: [String], note: String, expected: String) throws {
+    let run = try Program.run(Self.base + arguments + ["--dry-run"])
+    #expect(run.code == 0 && run.errors.contains(note), "\(run.errors)")
+    #expect(expected.isEmpty || run.output.contains(expected), "\(run.output)")
   }
 
   // MARK: QEMU's command lines

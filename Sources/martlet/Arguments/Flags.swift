@@ -36,8 +36,8 @@ struct ArgumentVector {
 
   /// Rewrites single-dash long flags (`-machine virt`) as the parser wants them (`--machine virt`).
   ///
-  /// - Throws: a usage failure for an unknown flag, naming it and its nearest neighbour, for a missing or empty value, for
-  ///   a second value where there can be one, and for a word that belongs to no flag.
+  /// - Throws: a usage failure for an unknown flag, naming it and its nearest neighbour, for a missing or empty value,
+  ///   and for a word that belongs to no flag.
   init(_ typed: [String]) throws(Failure) {
     var index = 0
     while index < typed.count {
@@ -66,19 +66,18 @@ struct ArgumentVector {
         throw .usage("flag '\(flag)' has an empty value; see 'martlet -help'")
       }
       if let own {
-        try add(own, value)
+        add(own, value)
       } else if let note = try foreign?.note(word, value) {
         notes.append(note)
       }
     }
   }
 
-  private mutating func add(_ flag: FlagWord, _ value: String?) throws(Failure) {
+  /// Of what can have one value only the last counts, so that scripts may add to a command line; it is said.
+  private mutating func add(_ flag: FlagWord, _ value: String?) {
     let name = FlagWord.synonyms[flag.word] ?? flag.word
-    if let value, !flag.isRepeatable {
-      if let other = given.updateValue(value, forKey: name), other != value {
-        throw .usage("-\(flag.word) is given twice: '\(other)' and '\(value)'; give it once")
-      }
+    if let value, !flag.isRepeatable, let other = given.updateValue(value, forKey: name), other != value {
+      notes.append("-\(flag.word) is given twice: '\(value)' counts, not '\(other)'")
     }
     words.append((flag.word.count == 1 ? "-" : "--") + flag.word)
     if let value { words.append(value) }
