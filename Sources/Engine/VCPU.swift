@@ -247,15 +247,20 @@ import IR
   }
 
   /// Switches jump cache and TLB to those of the current translation flags and address space.
-  func enterMode() {
-    flags = engine.guest.translationFlags(state)
+  func enterMode() { unsafe owner._withUnsafeGuaranteedRef { enterMode(of: $0) } }
+
+  /// The engine is handed on: asked for at each use, it would be counted each time, which is most of a change of mode.
+  private func enterMode(of engine: Engine) {
+    let guest = engine.guest
+    flags = guest.translationFlags(state)
     let flags = flags & ~engine.codeFlags
-    let space = engine.guest.translationSpace(state)
+    let space = guest.translationSpace(state)
     if mode.flags != flags || mode.space != space || modes.isEmpty {
-      mode = context(flags, space)
+      mode = context(flags, space, guest)
       engine.interpreter?.forgetReturns()
     }
-    publish(mode)
+    let mode = mode
+    unsafe engine.host.publish(jumpCache: UInt(bitPattern: mode.jumpCache), state)
     if mode.windowGeneration != engine.windowGeneration {
       unsafe mode.windowBase = UInt(bitPattern: engine.window(for: self).base)
       // Making one window may have ended another.
@@ -269,7 +274,7 @@ import IR
   }
 
   /// The context of flags and an address space, found or made.
-  private func context(_ flags: TranslationFlags, _ space: TranslationSpace) -> ModeContext {
+  private func context(_ flags: TranslationFlags, _ space: TranslationSpace, _ guest: any Guest) -> ModeContext {
     for index in modes.indices {
       let known = modes[index]
       guard known.flags == flags, known.space == space else { continue }
@@ -278,7 +283,7 @@ import IR
       return known
     }
     if modes.count == Self.modeLimit { modes.removeLast() }
-    let made = ModeContext(flags: flags, space: space, memoryMode: engine.guest.memoryMode(flags))
+    let made = ModeContext(flags: flags, space: space, memoryMode: guest.memoryMode(flags))
     modes.append(made)
     return made
   }
