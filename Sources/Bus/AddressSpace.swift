@@ -49,7 +49,7 @@ public struct Region {
   var target: RegionTarget? {
     switch backing {
     case .device(let device, let index), .romDevice(_, let device, let index):
-      RegionTarget(device: device, index: index)
+      RegionTarget(device, index: index)
     case .ram, .rom: nil
     }
   }
@@ -82,7 +82,7 @@ public final class AddressSpace {
   /// The flattened map: disjoint stretches in ascending order, each of one region.
   private let table = SegmentTable()
   /// What ``table`` holds: the stretches, and by number of region who answers there.
-  private var segments: [Segment] = []
+  private var segments: [SegmentRow] = []
   private var targets: [RegionTarget?] = []
   /// What overlays hide.
   private var overlays: [AddressRange] = []
@@ -208,14 +208,14 @@ public final class AddressSpace {
   }
 
   /// The stretch `first...last` of region number `index`.
-  private func segment(_ index: Int, _ first: UInt64, _ last: UInt64) -> Segment {
+  private func segment(_ index: Int, _ first: UInt64, _ last: UInt64) -> SegmentRow {
     let region = regions[index]
     var (memory, isWritable): (UInt, Bool) = (0, false)
     if region.readsDirectly, let (shown, offset) = region.memory {
       memory = unsafe UInt(bitPattern: shown.alias + offset) &+ UInt(first - region.base)
       if case .ram = region.backing { isWritable = true }
     }
-    return Segment(
+    return SegmentRow(
       first: first, last: last, memory: memory, region: index, base: region.base, isWritable: isWritable,
       isShared: region.isShared)
   }
@@ -318,8 +318,8 @@ public final class AddressSpace {
     if let bytes = unsafe UnsafeMutableRawPointer(bitPattern: found.memory) {
       return unsafe HostBytes.load(bytes + Int(address &- found.first), size: size)
     }
-    guard let target = table.target(found) else { throw .unmapped(address) }
-    return unsafe target.device.read(region: target.index, offset: address &- found.base, size: size)
+    guard let value = readDevice(found, address, size: size) else { throw .unmapped(address) }
+    return value
   }
 
   /// Writes the low `size` (1, 2, 4, 8) bytes of `value`, little endian. An access may straddle regions.
@@ -335,28 +335,27 @@ public final class AddressSpace {
       unsafe HostBytes.store(value, bytes + Int(address &- found.first), size: size)
       return found.isShared ? noteWrite(address, size) : didWriteMemory?(address, size) ?? ()
     }
-    guard let target = table.target(found) else { throw .readOnly(address) }
     let offset = address &- found.base
-    if found.memory != 0, unsafe target.device.refusesWrite(region: target.index, offset: offset, size: size) {
+    if found.memory != 0, table.ask(found, { $0.refusesWrite(region: $1, offset: offset, size: size) }) == true {
       throw .refused(address)
     }
-    unsafe target.device.write(
-      region: target.index, offset: offset, size: size, value: value & .mask(8 * size))
+    guard writeDevice(found, address, size: size, value) else { throw .readOnly(address) }
   }
 
   /// Reads a device's register, where a stretch is one that a device answers; nil where it is not.
   public func readDevice(_ found: Segment, _ address: UInt64, size: Int) -> UInt64? {
-    guard found.memory == 0, let target = table.target(found) else { return nil }
-    return unsafe target.device.read(region: target.index, offset: address &- found.base, size: size)
+    guard found.memory == 0 else { return nil }
+    return table.ask(found) { $0.read(region: $1, offset: address &- found.base, size: size) }
   }
 
   /// Writes the low `size` bytes of `value` to a device's register.
   /// - Returns: whether a device answers writes there.
   public func writeDevice(_ found: Segment, _ address: UInt64, size: Int, _ value: UInt64) -> Bool {
-    guard !found.isWritable, let target = table.target(found) else { return false }
-    unsafe target.device.write(
-      region: target.index, offset: address &- found.base, size: size, value: value & .mask(8 * size))
-    return true
+    guard !found.isWritable else { return false }
+    let answer: Void? = table.ask(found) {
+      $0.write(region: $1, offset: address &- found.base, size: size, value: value & .mask(8 * size))
+    }
+    return answer != nil
   }
 
   /// As `read` without side effects; nil where a device cannot answer without them.

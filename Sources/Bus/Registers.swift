@@ -62,6 +62,8 @@ public final class Register: Sendable, Equatable {
   public let fields: [Field]
   public let count: Int
   public let stride: UInt64
+  /// The bits that the hardware has and the model has not.
+  public let unimplemented: UInt64
 
   public init(
     _ name: String, _ offset: UInt64, width: Int = 4, _ access: Access = .readWrite, reset: UInt64 = 0,
@@ -76,6 +78,9 @@ public final class Register: Sendable, Equatable {
     self.fields = fields
     self.count = count
     self.stride = stride ?? UInt64(width)
+    unimplemented = fields.reduce(0) {
+      $1.kind == .unimplemented ? $0 | UInt64(0).replacingBits($1.bits, with: .max) : $0
+    }
   }
 
   /// A readable and writable register with these fields.
@@ -104,6 +109,11 @@ public final class RegisterMap: Sendable {
   public let registers: [Register]
   /// What accesses are compared with, by number.
   private let spans: [Span]
+  /// By offset in units of `1 << granule` bytes, the number of the first register there, or how many registers there are.
+  private let starts: [UInt16]
+  private let granule: UInt64
+  /// Offsets behind the table are looked for from the first register on.
+  private static let longestTable: UInt64 = 0x1000
 
   private struct Span: Sendable {
     var first, end, stride, width: UInt64
@@ -120,6 +130,17 @@ public final class RegisterMap: Sendable {
         width: UInt64(register.width), isReadable: register.access != .writeOnly,
         isWritable: register.access != .readOnly)
     }
+    granule = spans.allSatisfy { $0.end <= 0x100 } ? 0 : 2
+    var starts: [UInt16] = []
+    for (number, span) in spans.enumerated() where span.first < span.end {
+      let last = min((span.end - 1) >> granule, Self.longestTable - 1)
+      guard span.first >> granule <= last else { continue }
+      if starts.count <= Int(last) {
+        starts += repeatElement(UInt16(clamping: spans.count), count: Int(last) + 1 - starts.count)
+      }
+      for unit in Int(span.first >> granule)...Int(last) { starts[unit] = min(starts[unit], UInt16(clamping: number)) }
+    }
+    self.starts = starts
   }
 
   /// A register found by its offset.
@@ -146,13 +167,24 @@ public final class RegisterMap: Sendable {
   /// The first register in the list that contains the byte at `offset` and permits the access; registers that share an
   /// offset (read one, write another) are told apart by their access.
   public func match(_ offset: UInt64, isWrite: Bool) -> Match? {
-    for number in spans.indices {
+    find(offset, isWrite: isWrite).map {
+      Match(register: registers[$0.number], number: $0.number, index: $0.index, byte: $0.byte)
+    }
+  }
+
+  /// Whether a register permits the access.
+  public func contains(_ offset: UInt64, isWrite: Bool) -> Bool { find(offset, isWrite: isWrite) != nil }
+
+  private func find(_ offset: UInt64, isWrite: Bool) -> (number: Int, index: Int, byte: Int)? {
+    let unit = offset >> granule
+    var number = unit < UInt64(starts.count) ? Int(starts[Int(unit)]) : 0
+    while number < spans.count {
+      defer { number += 1 }
       let span = spans[number]
       guard span.first <= offset, offset < span.end, isWrite ? span.isWritable : span.isReadable else { continue }
       var (index, byte) = (UInt64(0), offset &- span.first)
       if byte >= span.stride { (index, byte) = byte.quotientAndRemainder(dividingBy: span.stride) }
-      guard byte < span.width else { continue }
-      return Match(register: registers[number], number: number, index: Int(index), byte: Int(byte))
+      if byte < span.width { return (number, Int(index), Int(byte)) }
     }
     return nil
   }
@@ -166,6 +198,7 @@ public struct UnimplementedLog {
 
   /// Names the unimplemented fields of `register` that `value` sets.
   public mutating func write(_ value: UInt64, to match: RegisterMap.Match, of context: DeviceContext) {
+    guard value & match.register.unimplemented != 0 else { return }
     for field in match.register.fields where field.kind == .unimplemented && value.bits(field.bits) != 0 {
       once("\(match.register.name(at: match.index)).\(field.name) is not implemented", context)
     }

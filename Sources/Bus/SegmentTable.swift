@@ -1,28 +1,45 @@
 /// The flattened map of an address space as hot code looks it up: flat, and without counting references.
 
-/// A stretch of guest physical addresses that one region answers.
-public struct Segment: BitwiseCopyable {
-  public var first: UInt64
-  public var last: UInt64
-  /// Host address of the byte at `first`, where reads come from memory; 0 where a device answers them.
-  public var memory: UInt
+/// What is known of a stretch of guest physical addresses that one region answers.
+@usableFromInline
+struct SegmentRow: BitwiseCopyable {
+  @usableFromInline var first: UInt64
+  @usableFromInline var last: UInt64
+  @usableFromInline var memory: UInt
   /// Index of the region.
-  public var region: Int
+  var region: Int
   /// Where the region starts.
-  public var base: UInt64
+  var base: UInt64
+  @usableFromInline var isWritable: Bool
+  @usableFromInline var isShared: Bool
+}
+
+/// A stretch of guest physical addresses that one region answers, until the layout changes. A reference into the table:
+/// copies of its rows would be what an access to a device costs most.
+@safe public struct Segment: BitwiseCopyable {
+  @usableFromInline let row: UnsafePointer<SegmentRow>
+
+  init(_ row: UnsafePointer<SegmentRow>) { unsafe self.row = unsafe row }
+
+  @inlinable public var first: UInt64 { unsafe row.pointee.first }
+  @inlinable public var last: UInt64 { unsafe row.pointee.last }
+  /// Host address of the byte at `first`, where reads come from memory; 0 where a device answers them.
+  @inlinable public var memory: UInt { unsafe row.pointee.memory }
   /// Whether writes go to memory.
-  public var isWritable: Bool
+  @inlinable public var isWritable: Bool { unsafe row.pointee.isWritable }
   /// Whether another region shows the same memory.
-  public var isShared: Bool
+  @inlinable public var isShared: Bool { unsafe row.pointee.isShared }
+  var region: Int { unsafe row.pointee.region }
+  var base: UInt64 { unsafe row.pointee.base }
 }
 
 /// Disjoint stretches in ascending order, in memory of their own: looking one up takes no check for overlapping accesses.
 @safe
 struct SegmentTable: ~Copyable {
   @safe private struct Storage {
-    var segments = unsafe UnsafeMutableBufferPointer<Segment>(start: nil, count: 0)
+    var segments = unsafe UnsafeMutableBufferPointer<SegmentRow>(start: nil, count: 0)
     /// By number of region.
-    var targets = unsafe UnsafeMutableBufferPointer<RegionTarget?>(start: nil, count: 0)
+    var targets = unsafe UnsafeMutableBufferPointer<Unmanaged<RegionTarget>?>(start: nil, count: 0)
     /// The stretch found last.
     var latest = 0
   }
@@ -45,22 +62,25 @@ struct SegmentTable: ~Copyable {
   }
 
   /// Holds these stretches in place of those before.
-  /// - Parameter targets: by number of region.
-  func replace(with segments: [Segment], targets: [RegionTarget?]) {
+  /// - Parameter targets: by number of region; the caller keeps them.
+  func replace(with segments: [SegmentRow], targets: [RegionTarget?]) {
     free()
     var new = Storage()
     unsafe new.segments = .allocate(capacity: segments.count)
     unsafe new.targets = .allocate(capacity: targets.count)
     _ = unsafe new.segments.initialize(from: segments)
-    _ = unsafe new.targets.initialize(from: targets)
+    _ = unsafe new.targets.initialize(from: targets.map { unsafe $0.map { unsafe Unmanaged.passUnretained($0) } })
     unsafe storage.pointee = new
   }
 
-  /// Who answers where reads, or writes, are not those of memory; nil for memory.
+  /// Lets who answers where reads, or writes, are not those of memory do so.
+  /// - Returns: nil for memory, where nobody was asked.
   @inline(__always)
-  func target(_ segment: Segment) -> RegionTarget? { unsafe storage.pointee.targets[segment.region] }
+  func ask<T>(_ segment: Segment, _ body: (any MMIOTarget, _ index: Int) -> T) -> T? {
+    unsafe storage.pointee.targets[segment.region]?._withUnsafeGuaranteedRef { body($0.device, $0.index) }
+  }
 
-  var all: [Segment] { unsafe Array(storage.pointee.segments) }
+  var all: [SegmentRow] { unsafe Array(storage.pointee.segments) }
 
   /// The stretch that contains `address`.
   @inline(__always)
@@ -69,8 +89,8 @@ struct SegmentTable: ~Copyable {
       storage.pointee.segments.baseAddress, storage.pointee.segments.count, storage.pointee.latest
     )
     guard let base = unsafe base, count > 0 else { return nil }
-    let known = unsafe base[latest]
-    if known.first <= address, address <= known.last { return known }
+    let known = unsafe UnsafePointer(base + latest)
+    if unsafe known.pointee.first <= address, unsafe address <= known.pointee.last { return unsafe Segment(known) }
     var (low, high) = (0, count)
     while low < high {
       let middle = (low &+ high) / 2
@@ -78,14 +98,19 @@ struct SegmentTable: ~Copyable {
     }
     guard low < count, unsafe base[low].first <= address else { return nil }
     unsafe storage.pointee.latest = low
-    return unsafe base[low]
+    return unsafe Segment(base + low)
   }
 }
 
-/// Who answers the accesses to a region that is not plain memory. The region keeps the device.
-struct RegionTarget {
-  unowned(unsafe) var device: any MMIOTarget
-  var index: Int
+/// Who answers the accesses to a region that is not plain memory. Constant, so that calls of the device count no references.
+final class RegionTarget {
+  let device: any MMIOTarget
+  let index: Int
+
+  init(_ device: any MMIOTarget, index: Int) {
+    self.device = device
+    self.index = index
+  }
 }
 
 /// Numbers in host memory as guests see them, for those who have bounded the address.

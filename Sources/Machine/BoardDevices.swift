@@ -142,7 +142,9 @@ extension BoardBuilder {
 
 /// An input of an interrupt controller: high while any of its wires is.
 private final class SharedInput {
-  private struct Wire { weak var line: IRQLine? }
+  /// Unowned, for the line holds the input, and not weak, which would slow down all use of it. The machine has all lines.
+  private struct Wire { unowned let line: IRQLine }
+
   private let sink: any IRQSink
   private let number: Int
   private var wires: [Wire] = []
@@ -156,7 +158,7 @@ private final class SharedInput {
     let index = wires.count
     wires.append(Wire(line: line))
     line.connect { [self] level in
-      let isHeld = wires.indices.contains { $0 != index && wires[$0].line?.level == true }
+      let isHeld = wires.indices.contains { $0 != index && wires[$0].line.level }
       if !isHeld { sink.setLevel(number, level) }
     }
   }

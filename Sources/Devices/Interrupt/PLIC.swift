@@ -20,6 +20,12 @@ public final class PLIC: Device, IRQSink {
     var threshold: [UInt32]
   }
 
+  private enum Offset {
+    static let priority: UInt64 = 0
+    static let threshold: UInt64 = 0x20_0000
+    static let claim: UInt64 = 0x20_0004
+  }
+
   public let context: DeviceContext
   public var state: State
   public let registers: [RegisterMap]
@@ -56,9 +62,9 @@ public final class PLIC: Device, IRQSink {
 
   private static func declare(sources: Int, words: Int, contexts: Int) -> [Register] {
     [
-      Register("claim", 0x20_0004, sideEffectOnRead: true, count: contexts, stride: 0x1000),
-      Register("threshold", 0x20_0000, count: contexts, stride: 0x1000),
-      Register("priority", 0, count: sources + 1),
+      Register("claim", Offset.claim, sideEffectOnRead: true, count: contexts, stride: 0x1000),
+      Register("threshold", Offset.threshold, count: contexts, stride: 0x1000),
+      Register("priority", Offset.priority, count: sources + 1),
       Register("pending", 0x1000, .readOnly, count: words),
     ]
       + (0..<contexts).map { Register("enable\($0)", 0x2000 + 0x80 * UInt64($0), count: words) }
@@ -70,10 +76,10 @@ public final class PLIC: Device, IRQSink {
     if let target = enableTarget(offset) { return UInt64(state.enable[target.context][target.word]) }
     guard let match = registers[0].match(offset, isWrite: false) else { return unknown(offset, isWrite: false) }
     let value: UInt32 =
-      switch match.register.name {
-      case "claim": claim(match.index)
-      case "threshold": state.threshold[match.index]
-      case "priority": state.priority[match.index]
+      switch match.register.offset {
+      case Offset.claim: claim(match.index)
+      case Offset.threshold: state.threshold[match.index]
+      case Offset.priority: state.priority[match.index]
       default: state.pending[match.index]
       }
     return match.extract(UInt64(value), size: size)
@@ -87,9 +93,9 @@ public final class PLIC: Device, IRQSink {
     if let target = enableTarget(offset) {
       state.enable[target.context][target.word] = value & valid(target.word)
     } else if let match = registers[0].match(offset, isWrite: true) {
-      switch match.register.name {
-      case "claim": complete(match.index, source: Int(value))
-      case "threshold": state.threshold[match.index] = min(value, maximumPriority)
+      switch match.register.offset {
+      case Offset.claim: complete(match.index, source: Int(value))
+      case Offset.threshold: state.threshold[match.index] = min(value, maximumPriority)
       default: if match.index > 0 { state.priority[match.index] = min(value, maximumPriority) }
       }
     } else {

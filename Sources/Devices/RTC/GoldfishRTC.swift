@@ -20,18 +20,27 @@ public final class GoldfishRTC: Device {
     var isEnabled = false
   }
 
+  private enum Offset {
+    static let timeLow: UInt64 = 0x00
+    static let timeHigh: UInt64 = 0x04
+    static let alarmLow: UInt64 = 0x08
+    static let alarmHigh: UInt64 = 0x0C
+    static let irqEnabled: UInt64 = 0x10
+    static let clearAlarm: UInt64 = 0x14
+  }
+
   public static let defaultEpoch: UInt64 = 1_767_225_600
 
   public let context: DeviceContext
   public var state: State
   public let registers = [
     RegisterMap([
-      Register("TIME_LOW", 0x00, sideEffectOnRead: true),
-      Register("TIME_HIGH", 0x04),
-      Register("ALARM_LOW", 0x08),
-      Register("ALARM_HIGH", 0x0c),
-      Register("IRQ_ENABLED", 0x10, [.field("ENABLE", 0)]),
-      Register("CLEAR_ALARM", 0x14, .writeOnly),
+      Register("TIME_LOW", Offset.timeLow, sideEffectOnRead: true),
+      Register("TIME_HIGH", Offset.timeHigh),
+      Register("ALARM_LOW", Offset.alarmLow),
+      Register("ALARM_HIGH", Offset.alarmHigh),
+      Register("IRQ_ENABLED", Offset.irqEnabled, [.field("ENABLE", 0)]),
+      Register("CLEAR_ALARM", Offset.clearAlarm, .writeOnly),
       Register("ALARM_STATUS", 0x18, .readOnly, [.field("ARMED", 0)]),
       Register("CLEAR_INTERRUPT", 0x1c, .writeOnly),
     ])
@@ -58,14 +67,14 @@ public final class GoldfishRTC: Device {
       return 0
     }
     let value: UInt64
-    switch match.register.name {
-    case "TIME_LOW":
+    switch match.register.offset {
+    case Offset.timeLow:
       state.latchedHigh = UInt32(now >> 32)
       value = now & .mask(32)
-    case "TIME_HIGH": value = UInt64(state.latchedHigh)
-    case "ALARM_LOW": value = state.alarm & .mask(32)
-    case "ALARM_HIGH": value = state.alarm >> 32
-    case "IRQ_ENABLED": value = state.isEnabled ? 1 : 0
+    case Offset.timeHigh: value = UInt64(state.latchedHigh)
+    case Offset.alarmLow: value = state.alarm & .mask(32)
+    case Offset.alarmHigh: value = state.alarm >> 32
+    case Offset.irqEnabled: value = state.isEnabled ? 1 : 0
     default: value = state.isArmed ? 1 : 0
     }
     return match.extract(value, size: size)
@@ -75,16 +84,16 @@ public final class GoldfishRTC: Device {
     guard size >= 4, let match = registers[0].match(offset, isWrite: true) else {
       return unimplemented.unknown(offset: offset, isWrite: true, of: context)
     }
-    switch match.register.name {
-    case "TIME_LOW": setTime(now.replacingBits(0..<32, with: value))
-    case "TIME_HIGH": setTime(now.replacingBits(32..<64, with: value))
-    case "ALARM_HIGH": state.alarmHigh = UInt32(truncatingIfNeeded: value)
-    case "ALARM_LOW":
+    switch match.register.offset {
+    case Offset.timeLow: setTime(now.replacingBits(0..<32, with: value))
+    case Offset.timeHigh: setTime(now.replacingBits(32..<64, with: value))
+    case Offset.alarmHigh: state.alarmHigh = UInt32(truncatingIfNeeded: value)
+    case Offset.alarmLow:
       state.alarm = UInt64(state.alarmHigh) << 32 | value & .mask(32)
       state.isArmed = true
       updateAlarm()
-    case "IRQ_ENABLED": state.isEnabled = value & 1 != 0
-    case "CLEAR_ALARM":
+    case Offset.irqEnabled: state.isEnabled = value & 1 != 0
+    case Offset.clearAlarm:
       state.isArmed = false
       updateAlarm()
     default: state.isPending = false

@@ -15,6 +15,11 @@ public final class CLINT: Device {
     var offset: UInt64 = 0
   }
 
+  private enum Offset {
+    static let msip: UInt64 = 0
+    static let mtimecmp: UInt64 = 0x4000
+  }
+
   public let context: DeviceContext
   public var state: State { didSet { if state.offset != oldValue.offset { showTime() } } }
   public let registers: [RegisterMap]
@@ -50,8 +55,8 @@ public final class CLINT: Device {
       softwarePending: Array(repeating: false, count: harts.count), compare: Array(repeating: .max, count: harts.count))
     registers = [
       RegisterMap([
-        Register("msip", 0, count: harts.count, [.field("MSIP", 0), .reserved(1..<32)]),
-        Register("mtimecmp", 0x4000, width: 8, reset: .max, count: harts.count),
+        Register("msip", Offset.msip, count: harts.count, [.field("MSIP", 0), .reserved(1..<32)]),
+        Register("mtimecmp", Offset.mtimecmp, width: 8, reset: .max, count: harts.count),
         Register("mtime", 0xbff8, width: 8),
       ])
     ]
@@ -74,9 +79,9 @@ public final class CLINT: Device {
   }
 
   private func value(_ match: RegisterMap.Match) -> UInt64 {
-    switch match.register.name {
-    case "msip": state.softwarePending[match.index] ? 1 : 0
-    case "mtimecmp": state.compare[match.index]
+    switch match.register.offset {
+    case Offset.msip: state.softwarePending[match.index] ? 1 : 0
+    case Offset.mtimecmp: state.compare[match.index]
     default: time
     }
   }
@@ -86,11 +91,11 @@ public final class CLINT: Device {
       return unimplemented.unknown(offset: offset, isWrite: true, of: context)
     }
     let value = match.insert(value, size: size, into: self.value(match))
-    switch match.register.name {
-    case "msip":
+    switch match.register.offset {
+    case Offset.msip:
       state.softwarePending[match.index] = value & 1 != 0
       software[match.index]?.set(value & 1 != 0)
-    case "mtimecmp":
+    case Offset.mtimecmp:
       state.compare[match.index] = value
       updateTimer(match.index)
     default:

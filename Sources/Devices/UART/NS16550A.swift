@@ -27,6 +27,19 @@ public final class NS16550A: CharacterDevice {
     var modemDelta: UInt8 = 0
   }
 
+  /// Offsets in units of the stride.
+  private enum Port {
+    static let data: UInt64 = 0
+    static let interruptEnable: UInt64 = 1
+    /// IIR reads, FCR is written.
+    static let interruptID: UInt64 = 2
+    static let lineControl: UInt64 = 3
+    static let modemControl: UInt64 = 4
+    static let lineStatus: UInt64 = 5
+    static let modemStatus: UInt64 = 6
+    static let scratch: UInt64 = 7
+  }
+
   public let context: DeviceContext
   public var state = State()
   public let registers: [RegisterMap]
@@ -83,39 +96,40 @@ public final class NS16550A: CharacterDevice {
   // MARK: Accesses
 
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    guard let match = registers[0].match(offset, isWrite: false), let value = value(of: match.register.name) else {
+    guard registers[0].contains(offset, isWrite: false) else {
       unimplemented.unknown(offset: offset, isWrite: false, of: context)
       return 0
     }
-    switch match.register.name {
-    case "RBR" where !dividerAccess:
+    let port = offset >> shift
+    let value = UInt64(value(of: port))
+    switch port {
+    case Port.data where !dividerAccess:
       if !state.receiver.isEmpty { state.receiver.removeFirst() }
       fillReceiver()
-    case "IIR": if interruptID == 0b0010 { state.transmitterEmptied = false }
-    case "LSR": state.overrun = false
-    case "MSR": state.modemDelta = 0
-    default: return UInt64(value)
+    case Port.interruptID: if interruptID == 0b0010 { state.transmitterEmptied = false }
+    case Port.lineStatus: state.overrun = false
+    case Port.modemStatus: state.modemDelta = 0
+    default: return value
     }
     updateInterrupt()
-    return UInt64(value)
+    return value
   }
 
   public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? {
-    registers[0].match(offset, isWrite: false).flatMap { value(of: $0.register.name) }.map(UInt64.init)
+    registers[0].contains(offset, isWrite: false) ? UInt64(value(of: offset >> shift)) : nil
   }
 
   /// What a read of the register shows, without its side effects.
-  private func value(of register: String) -> UInt8? {
-    switch register {
-    case "RBR": dividerAccess ? UInt8(truncatingIfNeeded: state.divisor) : state.receiver.first ?? 0
-    case "IER": dividerAccess ? UInt8(state.divisor >> 8) : state.interruptEnable
-    case "IIR": interruptID | (fifosEnabled ? 0xc0 : 0)
-    case "LCR": state.lineControl
-    case "MCR": state.modemControl
-    case "LSR": (state.receiver.isEmpty ? 0 : 1) | (state.overrun ? 2 : 0) | 0x60
-    case "MSR": modemLines | state.modemDelta
-    case "SCR": state.scratch
-    default: nil
+  private func value(of port: UInt64) -> UInt8 {
+    switch port {
+    case Port.data: dividerAccess ? UInt8(truncatingIfNeeded: state.divisor) : state.receiver.first ?? 0
+    case Port.interruptEnable: dividerAccess ? UInt8(state.divisor >> 8) : state.interruptEnable
+    case Port.interruptID: interruptID | (fifosEnabled ? 0xc0 : 0)
+    case Port.lineControl: state.lineControl
+    case Port.modemControl: state.modemControl
+    case Port.lineStatus: (state.receiver.isEmpty ? 0 : 1) | (state.overrun ? 2 : 0) | 0x60
+    case Port.modemStatus: modemLines | state.modemDelta
+    default: state.scratch
     }
   }
 
@@ -124,24 +138,25 @@ public final class NS16550A: CharacterDevice {
       return unimplemented.unknown(offset: offset, isWrite: true, of: context)
     }
     let byte = UInt8(truncatingIfNeeded: value)
-    switch match.register.name {
-    case "THR" where dividerAccess: state.divisor = state.divisor & 0xff00 | UInt16(byte)
-    case "IER" where dividerAccess: state.divisor = state.divisor & 0x00ff | UInt16(byte) << 8
-    case "THR": transmit(byte)
-    case "IER":
+    let port = offset >> shift
+    switch port {
+    case Port.data where dividerAccess: state.divisor = state.divisor & 0xff00 | UInt16(byte)
+    case Port.interruptEnable where dividerAccess: state.divisor = state.divisor & 0x00ff | UInt16(byte) << 8
+    case Port.data: transmit(byte)
+    case Port.interruptEnable:
       // Switching the interrupt on while the transmitter is empty raises it (section 8.7, figure of the THRE logic).
       if byte & 2 != 0, state.interruptEnable & 2 == 0 { state.transmitterEmptied = true }
       state.interruptEnable = byte & 0x0f
-    case "FCR": setFIFOControl(byte)
-    case "LCR": state.lineControl = byte
-    case "MCR":
+    case Port.interruptID: setFIFOControl(byte)
+    case Port.lineControl: state.lineControl = byte
+    case Port.modemControl:
       let before = modemLines
       state.modemControl = byte & 0x1f
       noteModemChange(from: before)
       fillReceiver()
-    default: state.scratch = byte
+    default: return state.scratch = byte
     }
-    if !(dividerAccess && offset <= 1 << shift) { unimplemented.write(UInt64(byte), to: match, of: context) }
+    if port > Port.interruptEnable || !dividerAccess { unimplemented.write(UInt64(byte), to: match, of: context) }
     updateInterrupt()
   }
 
