@@ -4,18 +4,18 @@ import GuestKit
 import HostKit
 import IR
 
-/// The blocks of a code cache. Knows which are chained to which, not how a host jumps.
+/// The blocks of both tiers. Knows which are chained to which, not how a host jumps.
 public struct BlockStore: ~Copyable {
   private var blocks = RawList<TranslationBlock>(reserving: 1 << 17)
-  public private(set) var exits: [BlockExit] = []
+  private var exits = ExitTable()
+  /// How many exits of packed code are chained.
+  private(set) var packedChainCount = 0
   private var index = BlockIndex()
   private var pages = CodePages()
   /// How often a physical PC's block was thrown away.
   private var invalidated: [UInt64: UInt32] = [:]
 
   init() {
-    // Room for most programs: growing copies everything.
-    exits.reserveCapacity(1 << 15)
     clear()
   }
 
@@ -34,7 +34,9 @@ public struct BlockStore: ~Copyable {
   public var valid: [BlockID] {
     (1..<UInt32(blocks.count)).filter { blocks[Int($0)].isValid && !blocks[Int($0)].isEntry }
   }
-  public var nextExit: UInt32 { UInt32(exits.count) }
+  /// A way out of a block, by number.
+  public func exit(_ number: UInt32) -> BlockExit { exits[number] }
+  public var exitNumbers: Range<UInt32> { 1..<UInt32(exits.count) }
 
   func find(_ key: BlockKey) -> BlockID { index.find(key.pc, key.flags) { blocks[Int($0)].key == key } }
 
@@ -50,31 +52,23 @@ public struct BlockStore: ~Copyable {
   @inline(__always)
   func hasCode(_ physical: UInt64, count: Int) -> Bool { pages.hasCode(physical, count: count) }
 
-  /// Adds a block, the chainable exits among the ops it was compiled from, numbered from `block.firstExit`, and its
-  /// entries at labels.
-  mutating func insert(_ block: TranslationBlock, _ ir: BlockView, labels: [CodeAddress]) -> BlockID {
-    let id = insert(block)
-    for index in 0..<ir.opCount where ir.ops[index].opcode == .exit || ir.ops[index].opcode == .exitIf {
-      let op = ir.ops[index]
-      let mayChain = block.key.variant == .normal && !op.exitFlags.contains(.unchainable)
-      exits.append(
-        BlockExit(
-          source: id, target: UInt64(bitPattern: op.imm), change: op.exitFlags.change, linked: 0, mayChain: mayChain,
-          nextIncoming: 0))
-    }
-    if !labels.isEmpty { insertEntries(into: id, ir, labels) }
+  /// Adds a compiled block with what its host told of it: its exits, and its entries at the labels of the IR.
+  mutating func insert(_ block: TranslationBlock, _ ir: BlockView, _ outline: BlockOutline) -> BlockID {
+    let id = insert(block, outline.exits)
+    if !outline.labels.isEmpty { insertEntries(into: id, ir, outline.labels) }
     return id
   }
 
-  /// Adds a block of packed code, and its entries at labels.
-  mutating func insert(_ block: TranslationBlock, _ code: PackedCode) -> BlockID {
-    let id = insert(block)
+  /// Adds a block of packed code, likewise.
+  mutating func insert(_ block: TranslationBlock, _ code: PackedCode, _ outline: BlockOutline) -> BlockID {
+    let id = insert(block, outline.exits)
     guard code.labelCount > 0 else { return id }
     blocks[Int(id)].entryCount = UInt16(code.labelCount)
     var entry = blocks[Int(id)]
     entry.container = id
     entry.firstIncoming = 0
     entry.entryCount = 0
+    entry.exitCount = 0
     for number in 0..<code.labelCount {
       let label = code.labels[number]
       let isLast = number &+ 1 == code.labelCount
@@ -82,7 +76,7 @@ public struct BlockStore: ~Copyable {
       let instructions = isLast ? code.instructionCount : code.labels[number &+ 1].instruction
       entry.key.pc = block.key.pc &+ UInt64(label.offset)
       entry.key.physicalPC = block.key.physicalPC &+ UInt64(label.offset)
-      entry.compiled = CompiledBlock(entry: code.entry(of: number, in: block.compiled), size: 0, exitCount: 0)
+      entry.compiled = CompiledBlock(entry: outline.labels[number], size: 0)
       entry.guestSize = UInt16(truncatingIfNeeded: end &- label.offset)
       entry.instructionCount = UInt16(truncatingIfNeeded: instructions &- label.instruction)
       append(entry: entry)
@@ -90,9 +84,12 @@ public struct BlockStore: ~Copyable {
     return id
   }
 
-  private mutating func insert(_ block: TranslationBlock) -> BlockID {
+  private mutating func insert(_ block: TranslationBlock, _ sites: [ChainSite]) -> BlockID {
     let id = BlockID(blocks.count)
     var block = block
+    block.firstExit = UInt32(exits.count)
+    block.exitCount = UInt16(sites.count)
+    exits.append(sites, of: id, isPacked: block.tier == .interpreted, mayChain: block.key.variant == .normal)
     index.insert(block.key.pc, block.key.flags, id)
     let page = block.key.physicalPC & ~0xFFF
     block.nextInPage = pages.first(page)
@@ -108,6 +105,7 @@ public struct BlockStore: ~Copyable {
     entry.container = container
     entry.firstIncoming = 0
     entry.entryCount = 0
+    entry.exitCount = 0
     let start = entry.key
     var number = 0
     for index in 0..<ir.opCount {
@@ -122,7 +120,7 @@ public struct BlockStore: ~Copyable {
         let offset = UInt64(bitPattern: op.imm) &- start.pc
         entry.key.pc = start.pc &+ offset
         entry.key.physicalPC = start.physicalPC &+ offset
-        entry.compiled = CompiledBlock(entry: labels[number], size: 0, exitCount: 0)
+        entry.compiled = CompiledBlock(entry: labels[number], size: 0)
         entry.guestSize = 0
         entry.instructionCount = 0
         number += 1
@@ -173,29 +171,38 @@ public struct BlockStore: ~Copyable {
     return blocks[Int(id)].heat
   }
 
-  mutating func link(exit: UInt32, to target: BlockID) {
-    exits[Int(exit)].linked = target
-    exits[Int(exit)].nextIncoming = blocks[Int(target)].firstIncoming
+  /// The exit that the host of a tier calls `site`; 0 for none.
+  @inline(__always)
+  func exit(at site: UInt32, of tier: Tier) -> UInt32 { exits.find(site, isPacked: tier == .interpreted) }
+
+  private func isPacked(_ exit: UInt32) -> Bool { blocks[Int(exits[exit].source)].tier == .interpreted }
+
+  /// Notes that an exit is chained. The host must chain it too.
+  mutating func chain(_ exit: UInt32, to target: BlockID) {
+    exits[exit].chained = target
+    exits[exit].nextIncoming = blocks[Int(target)].firstIncoming
     blocks[Int(target)].firstIncoming = exit
+    if isPacked(exit) { packedChainCount += 1 }
   }
 
-  /// Takes an exit off its target's list. The host must unlink it too.
-  mutating func unlink(exit: UInt32) {
-    let target = exits[Int(exit)].linked
+  /// Takes an exit off its target's list. The host must unchain it too.
+  mutating func unchain(_ exit: UInt32) {
+    let target = exits[exit].chained
     guard target != 0 else { return }
-    exits[Int(exit)].linked = 0
-    let next = exits[Int(exit)].nextIncoming
+    exits[exit].chained = 0
+    if isPacked(exit) { packedChainCount -= 1 }
+    let next = exits[exit].nextIncoming
     var current = blocks[Int(target)].firstIncoming
     if current == exit {
       blocks[Int(target)].firstIncoming = next
       return
     }
     while current != 0 {
-      if exits[Int(current)].nextIncoming == exit {
-        exits[Int(current)].nextIncoming = next
+      if exits[current].nextIncoming == exit {
+        exits[current].nextIncoming = next
         return
       }
-      current = exits[Int(current)].nextIncoming
+      current = exits[current].nextIncoming
     }
   }
 
@@ -206,24 +213,24 @@ public struct BlockStore: ~Copyable {
       var exit = blocks[Int(entry)].firstIncoming
       while exit != 0 {
         list.append(exit)
-        exit = exits[Int(exit)].nextIncoming
+        exit = exits[exit].nextIncoming
       }
     }
     return list
   }
 
   /// The block that an exit is chained to; 0 for none.
-  public func target(of exit: UInt32) -> BlockID { container(of: exits[Int(exit)].linked) }
+  public func target(of exit: UInt32) -> BlockID { container(of: exits[exit].chained) }
 
   /// The translation flags of the code that an exit leads to.
   func flags(behind exit: UInt32) -> TranslationFlags {
-    blocks[Int(exits[Int(exit)].source)].key.flags ^ TranslationFlags(exits[Int(exit)].change)
+    blocks[Int(exits[exit].source)].key.flags ^ TranslationFlags(exits[exit].change)
   }
 
-  /// The exits of a block, linked or not.
+  /// The exits of a block, chained or not.
   public func outgoing(_ id: BlockID) -> Range<UInt32> {
     let block = blocks[Int(id)]
-    return block.firstExit..<block.firstExit + UInt32(block.compiled.exitCount)
+    return block.firstExit..<block.firstExit + UInt32(block.exitCount)
   }
 
   /// Valid blocks whose code overlaps the physical range, which lies in one page.
@@ -249,7 +256,7 @@ public struct BlockStore: ~Copyable {
   /// Counts that the code at the physical PC of `id` has to be translated anew.
   mutating func noteInvalidation(of id: BlockID) { invalidated[blocks[Int(id)].key.physicalPC, default: 0] += 1 }
 
-  /// Removes a block and its entries from all lists. Its exits and those into it must have been unlinked.
+  /// Removes a block and its entries from all lists. Its exits and those into it must have been unchained.
   mutating func remove(_ id: BlockID) {
     for id in parts(id) {
       blocks[Int(id)].isValid = false
@@ -275,10 +282,9 @@ public struct BlockStore: ~Copyable {
     blocks.append(
       TranslationBlock(
         key: none, guestSize: 0, instructionCount: 0, irOpCount: 0,
-        compiled: CompiledBlock(entry: CodeAddress(0), size: 0, exitCount: 0), firstExit: 0, isValid: false,
-        tier: .quick, secondPage: .max))
-    exits.removeAll(keepingCapacity: true)
-    exits.append(BlockExit(source: 0, target: 0, linked: 0, mayChain: false, nextIncoming: 0))
+        compiled: CompiledBlock(entry: CodeAddress(0), size: 0), isValid: false, tier: .quick, secondPage: .max))
+    exits.removeAll()
+    packedChainCount = 0
     index.removeAll()
     pages.removeAll()
   }

@@ -1,18 +1,9 @@
-// Owns chains once they are made, whether they are a host's links or connections of packed code: what is chained to what
-// (made on demand), cutting and forbidding.
+// Owns chains: making, cutting and forbidding them, and the list of what is chained to what (made on demand).
 
 import HostKit
 
 /// A way from a block that leads, or may lead, straight into another.
 public struct Chain: Sendable {
-  /// How it is cut.
-  enum Site: Sendable {
-    /// A chainable exit, by number.
-    case exit(UInt32)
-    /// A place in packed code.
-    case packed(UInt32)
-  }
-
   public var source: BlockID
   /// The block at the other end; 0 if it is not chained.
   public var target: BlockID
@@ -24,7 +15,8 @@ public struct Chain: Sendable {
   public var mayChain: Bool
   /// Forbidden by the user.
   public var isForbidden: Bool
-  let site: Site
+  /// The number of the exit.
+  let exit: UInt32
 
   public var isChained: Bool { target != 0 }
 }
@@ -61,79 +53,89 @@ extension Engine {
   /// What is chained to what now.
   public func chains() -> ChainMap {
     var map = ChainMap()
-    let blocks = store.valid
-    var interpreted: [UInt32: BlockID] = [:]
-    for id in blocks where store[id].tier == .interpreted {
-      for part in store.parts(id) { interpreted[store[part].compiled.entry.offset] = id }
-    }
-    for id in blocks {
-      let block = store[id]
-      func append(_ site: Chain.Site, to target: BlockID, at pc: UInt64, isReturn: Bool = false, mayChain: Bool) {
+    for id in store.valid {
+      for number in store.outgoing(id) {
+        let exit = store.exit(number)
+        let edge = ChainEdge(source: store[id].key.pc, target: exit.target)
         map.append(
           Chain(
-            source: id, target: target, targetPC: pc, isReturn: isReturn, mayChain: mayChain,
-            isForbidden: forbiddenChains.contains(ChainEdge(source: block.key.pc, target: pc)), site: site))
-      }
-      guard block.tier == .interpreted, let interpreter else {
-        for number in store.outgoing(id) {
-          let exit = store.exits[Int(number)]
-          append(.exit(number), to: store.target(of: number), at: exit.target, mayChain: exit.mayChain)
-        }
-        continue
-      }
-      for exit in interpreter.exits(of: block.compiled) {
-        let target = exit.entry.flatMap { interpreted[$0.offset] } ?? 0
-        append(
-          .packed(exit.site), to: target, at: exit.target, isReturn: exit.isReturn, mayChain: exit.mayConnect)
+            source: id, target: exit.staysInside ? id : store.target(of: number), targetPC: exit.target, isReturn: exit.isReturn,
+            mayChain: exit.mayChain, isForbidden: forbiddenChains.contains(edge), exit: number))
       }
     }
     return map
   }
 
-  /// How many chains there are, without those within interpreted blocks.
-  public var chainCount: Int { store.exits.count { $0.linked != 0 } + (interpreter?.connectionCount ?? 0) }
+  /// How many chains there are.
+  public var chainCount: Int { store.exitNumbers.count { store.exit($0).chained != 0 } }
+
+  /// Lets an exit of valid code go on at a block of the same tier, if nothing speaks against it.
+  func chain(_ vcpu: VCPU, _ number: UInt32, to id: BlockID) {
+    let (exit, block) = (store.exit(number), store[id])
+    guard exit.mayChain, exit.chained == 0, exit.target == block.key.pc, block.key.variant == .normal,
+      store[exit.source].isValid, (store[exit.source].tier == .interpreted) == (block.tier == .interpreted),
+      store.flags(behind: number) == block.key.flags,
+      block.secondPage == .max || vcpu.mode.memoryMode != .tlb && block.tier != .interpreted,
+      block.tier != .interpreted || kicks == nil && !log.isOn(.exec),
+      forbiddenChains.isEmpty
+        || !forbiddenChains.contains(ChainEdge(source: store[exit.source].key.pc, target: exit.target))
+    else { return }
+    chain(number, to: id)
+    statistics.chainsMade &+= 1
+  }
+
+  /// Chains an exit to a block, or an entry into one.
+  func chain(_ number: UInt32, to id: BlockID) {
+    let (site, entry) = (store.exit(number).site, store[id].compiled.entry)
+    if store[id].tier == .interpreted { interpreter?.chain(site, to: entry) } else { host.chain(site, to: entry) }
+    store.chain(number, to: id)
+  }
 
   /// Cuts a chain.
   /// - Returns: whether there was anything to cut: interpreted blocks cannot be cut within.
   @discardableResult
-  public func cut(_ chain: Chain) -> Bool {
-    switch chain.site {
-    case .exit(let number): unchain(exit: number)
-    case .packed(let site): interpreter?.disconnect(site) ?? false
-    }
-  }
+  public func cut(_ chain: Chain) -> Bool { unchain(exit: chain.exit) }
 
-  /// Cuts the host's chains into and out of a block.
+  /// Cuts the chains into and out of a block.
   func unchain(_ id: BlockID) {
     for exit in store.incoming(id) { unchain(exit: exit) }
     for exit in store.outgoing(id) { unchain(exit: exit) }
   }
 
-  /// Cuts one chain of the host.
+  /// Cuts one chain.
   /// - Returns: whether there was one.
   @discardableResult
-  func unchain(exit: UInt32) -> Bool {
-    guard store.exits[Int(exit)].linked != 0 else { return false }
-    host.unlink(exit: exit)
-    store.unlink(exit: exit)
+  func unchain(exit number: UInt32) -> Bool {
+    let exit = store.exit(number)
+    guard exit.chained != 0 else { return false }
+    let source = store[exit.source]
+    if source.tier == .interpreted {
+      interpreter?.unchain(exit.site, of: source.compiled)
+    } else {
+      host.unchain(exit.site, of: source.compiled)
+    }
+    store.unchain(number)
     return true
   }
 
   /// Cuts all chains; returns how many there were.
   @discardableResult
-  public func unchainAll() -> Int {
-    var count = disconnectInterpreted()
-    for exit in 1..<UInt32(max(1, store.exits.count)) where unchain(exit: exit) { count += 1 }
-    return count
+  public func unchainAll() -> Int { store.exitNumbers.count { unchain(exit: $0) } }
+
+  /// Lets interpreted code leave at every exit.
+  func unchainInterpreted() {
+    guard store.packedChainCount > 0 else { return }
+    for number in store.exitNumbers where store[store.exit(number).source].tier == .interpreted {
+      unchain(exit: number)
+    }
   }
 
   /// Forbids or allows chaining from the block at one PC to another.
   public func setForbidden(_ edge: ChainEdge, _ isForbidden: Bool) {
     if isForbidden { forbiddenChains.insert(edge) } else { forbiddenChains.remove(edge) }
     guard isForbidden else { return }
-    disconnectInterpreted()
     for id in store.valid where store[id].key.pc == edge.source {
-      for exit in store.outgoing(id) where store.exits[Int(exit)].target == edge.target { unchain(exit: exit) }
+      for number in store.outgoing(id) where store.exit(number).target == edge.target { unchain(exit: number) }
     }
   }
 }

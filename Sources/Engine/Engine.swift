@@ -41,8 +41,8 @@ public struct EngineOptions: Sendable {
 @safe public final class Engine {
   public let guest: any Guest
   public let host: any Host
-  /// Executes code that has not run often, where there is such a host.
-  let interpreter: (any PackedHost)?
+  /// Executes code that has not run often, where there is one.
+  let interpreter: (any PackedTier)?
   public let space: AddressSpace
   public let clock: VirtualClock
   public let events: EventQueue
@@ -77,7 +77,7 @@ public struct EngineOptions: Sendable {
   private let storeCell = RawCell(BlockStore())
   private let statisticsCell = RawCell(EngineStatistics())
   private let builderCell: RawCell<Builder>
-  private let labelsCell = RawCell([CodeAddress]())
+  private let outlineCell = RawCell(BlockOutline())
   private let besideCodeCell = RawCell(StoresBesideCode())
   private let observersCell = RawCell([any TranslationObserver]())
   let window: MemoryWindow
@@ -109,12 +109,12 @@ public struct EngineOptions: Sendable {
     _modify { yield &builderCell.value }
   }
   let codeSource = RawCell(CodeSource())
-  /// Where the labels of the block compiled last may be entered.
-  var labels: [CodeAddress] {
+  /// What was told of the block that was translated last.
+  var outline: BlockOutline {
     @inline(__always)
-    _read { yield labelsCell.value }
+    _read { yield outlineCell.value }
     @inline(__always)
-    _modify { yield &labelsCell.value }
+    _modify { yield &outlineCell.value }
   }
   /// Exits that may not be chained by order of the user: (source PC, target PC).
   public internal(set) var forbiddenChains: Set<ChainEdge> = []
@@ -153,7 +153,7 @@ public struct EngineOptions: Sendable {
   private(set) var kicks: Kicks?
 
   public init<H: Host>(
-    guest: any Guest, host hostType: H.Type, interpreter interpreterType: (any PackedHost.Type)? = nil,
+    guest: any Guest, host hostType: H.Type, interpreter interpreterType: (any PackedTier.Type)? = nil,
     space: AddressSpace,
     clock: VirtualClock,
     events: EventQueue, vcpuCount: Int, options: EngineOptions = EngineOptions()
@@ -176,9 +176,8 @@ public struct EngineOptions: Sendable {
     hostConfiguration = configuration
     do throws(HostError) {
       host = try H(configuration)
-      var others = configuration
-      others.entryLimit = options.interpretedRuns
-      interpreter = options.tiers == .adaptive ? try interpreterType?.init(others) : nil
+      interpreter =
+        options.tiers == .adaptive ? try interpreterType?.init(configuration, entries: options.interpretedRuns) : nil
     } catch { throw .host(error) }
     do {
       window = try MemoryWindow()

@@ -54,13 +54,13 @@ extension Engine {
       addCounters(&view.compiled)
     }
     view.id = id
-    view.pinned = host(of: block.tier).pinnedRegisters(of: block.compiled)
     view.region = regions[id]
     view.executions = executions(id)
     let path = dataPath(block.key.flags)
-    if block.tier == .interpreted {
-      view.host = try aligned(host(of: block.tier).listing(block.compiled, of: nil, dataPath: path), block, decoded)
+    if block.tier == .interpreted, let interpreter {
+      view.host = try aligned(interpreter.listing(block.compiled), block, decoded)
     } else {
+      view.pinned = host.pinnedRegisters(of: block.compiled)
       view.host = host.listing(block.compiled, of: view.compiled, dataPath: path)
     }
     let chains = chains()

@@ -38,7 +38,6 @@ extension Engine {
     unchain(id)
     for entry in store.parts(id) {
       let pc = store[entry].key.pc
-      if store[entry].tier == .interpreted { interpreter?.close(store[entry].compiled.entry) }
       for vcpu in vcpus { for mode in vcpu.modes { mode.forgetJump(to: pc) } }
     }
     store.remove(id)

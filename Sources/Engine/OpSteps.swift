@@ -111,7 +111,7 @@ extension Engine {
     vcpu.opSession = nil
     account(vcpu)
     switch vcpu.state.exitReason {
-    case .unlinked, .indirectMiss: return nil
+    case .unchained, .indirectMiss: return nil
     case let reason: return handle(vcpu, reason)
     }
   }

@@ -34,11 +34,9 @@ extension Engine {
     else { return }
     let incoming = parts.flatMap { store.incoming($0) }
     for part in parts { remove(part) }
-    for exit in incoming where store[store.exits[Int(exit)].source].isValid {
-      let entry = store.entry(better, at: store.exits[Int(exit)].target)
-      guard entry != 0 else { continue }
-      host.link(exit: exit, to: store[entry].compiled.entry)
-      store.link(exit: exit, to: entry)
+    for exit in incoming where store[store.exit(exit).source].isValid {
+      let entry = store.entry(better, at: store.exit(exit).target)
+      if entry != 0 { chain(exit, to: entry) }
     }
   }
 
@@ -84,7 +82,7 @@ extension Engine {
     for id in blocks {
       ranges += regions[id]?.shape.ranges ?? [store[id].key.pc..<store[id].key.pc &+ UInt64(store[id].guestSize)]
       for entry in store.parts(id) { labels.insert(store[entry].key.pc) }
-      for exit in store.outgoing(id) { labels.insert(store.exits[Int(exit)].target) }
+      for exit in store.outgoing(id) { labels.insert(store.exit(exit).target) }
     }
     return RegionShape(ranges, labels: labels)
   }

@@ -1,4 +1,4 @@
-// Owns the loop a vCPU runs in: enter translated code, see why it came back, do what is due.
+// Owns the loop a vCPU runs in: have blocks run, see why they came back, do what is due.
 
 import Bus
 import GuestKit
@@ -47,7 +47,6 @@ extension Engine {
     }
     forgetWatchedAccesses()
     if let outcome = passWatchpoint(vcpu) { return outcome }
-    var source: UInt32 = 0
     while true {
       // A jump that a kick has turned back ends here too, perhaps one into another mode.
       if let kicks, kicks.pending.isRaised {
@@ -59,7 +58,6 @@ extension Engine {
       }
       if vcpu.mayInterrupt {
         if let outcome = atInterruptPoint(vcpu) { return outcome }
-        source = 0
       }
       let pc = vcpu.state.pc
       if debug.isBreakpoint(pc), vcpu.passedBreakpoint != pc {
@@ -67,12 +65,12 @@ extension Engine {
         if let outcome = matchInstruction(vcpu) { return outcome }
         continue
       }
+      // A breakpoint that execution goes on from is stepped over, so that no block contains it.
+      let isAlone = debug.isBreakpoint(pc) || vcpu.runsNextAlone
       let id: BlockID
       do throws(TranslationFailure) {
-        // A breakpoint that execution goes on from is stepped over, so that no block contains it.
-        id = try block(vcpu, at: pc, debug.isBreakpoint(pc) || vcpu.runsNextAlone ? .step : .normal)
+        id = try block(vcpu, at: pc, isAlone ? .step : .normal)
       } catch {
-        source = 0
         guard case .guest(let exception) = error else { return .failed("translating \(hex(pc)): \(error)") }
         if let outcome = take(vcpu, exception) { return outcome }
         continue
@@ -80,21 +78,9 @@ extension Engine {
       vcpu.passedBreakpoint = nil
       vcpu.runsNextAlone = false
       if vcpu.passedWatchpoint != nil { vcpu.passedWatchpoint = nil }
-      if source != 0 { chain(vcpu, source, to: id) }
-      source = 0
-      let exit = enter(vcpu, id)
+      if isAlone { enterAlone(vcpu, id) } else { dispatch(vcpu, from: id) }
       switch vcpu.state.exitReason {
-      case .unlinked:
-        source = exit
-        if options.countsExecutions, source != 0 {
-          note(\.unchained, at: store[store.exits[Int(source)].source].key.pc)
-        }
-        if flagsFollowCode { vcpu.enterMode() }
-      case .indirectMiss:
-        if flagsFollowCode { vcpu.enterMode() }
-        statistics.indirectMisses &+= 1
-        note(\.jumpMisses, at: vcpu.state.pc)
-        source = .max
+      case .unchained, .indirectMiss: if flagsFollowCode { vcpu.enterMode() }
       case .budget:
         _ = handle(vcpu, .budget)
         if kicks == nil { sample(vcpu) }
@@ -128,13 +114,13 @@ extension Engine {
       vcpu.passedBreakpoint = nil
       vcpu.passedWatchpoint = nil
       vcpu.runsNextAlone = false
-      enter(vcpu, id)
+      enterAlone(vcpu, id)
     } catch {
       guard case .guest(let exception) = error else { return .failed("translating \(hex(vcpu.state.pc)): \(error)") }
       return take(vcpu, exception)
     }
     switch vcpu.state.exitReason {
-    case .unlinked, .indirectMiss: break
+    case .unchained, .indirectMiss: break
     case let reason: if let outcome = handle(vcpu, reason) { return outcome }
     }
     while let transition = guest.pendingTransition(vcpu.state) {
@@ -203,27 +189,6 @@ extension Engine {
     return true
   }
 
-  /// - Returns: the exit that compiled code was left by; 0 for none.
-  @discardableResult
-  private func enter(_ vcpu: VCPU, _ id: BlockID) -> UInt32 {
-    let state = vcpu.state
-    let isStep = store[id].key.variant == .step
-    vcpu.isStepping = isStep
-    if isStep { vcpu.publish(vcpu.emptyMode) }
-    prepare(vcpu)
-    if log.isOn(.exec) {
-      disconnectInterpreted()
-      log.write(.exec, "hart \(vcpu.number): \(hex(state.pc))")
-    }
-    statistics.entries &+= 1
-    note(\.entries, at: state.pc)
-    var exit: UInt32 = 0
-    if isStep { host.run(store[id].compiled.entry, state) } else { exit = runThrough(vcpu, from: id) }
-    account(vcpu)
-    if isStep { vcpu.publish(vcpu.mode) }
-    return exit
-  }
-
   /// Makes a vCPU's header ready for translated code: the budget up to the deadline (none if the vCPU was kicked),
   /// nothing pending.
   func prepare(_ vcpu: VCPU) {
@@ -258,30 +223,6 @@ extension Engine {
       vcpu.decidedInterrupts = false
       vcpu.mayInterrupt = true
     }
-  }
-
-  /// Chains the exit that led here, or enters the PC in the jump cache where an exit cannot be chained.
-  private func chain(_ vcpu: VCPU, _ exit: UInt32, to id: BlockID) {
-    let block = store[id]
-    guard block.isValid, block.tier != .interpreted, block.key.variant == .normal, block.key.flags == vcpu.flags
-    else {
-      return
-    }
-    guard exit != .max, store.exits.indices.contains(Int(exit)), store.exits[Int(exit)].mayChain else {
-      if block.secondPage == .max || vcpu.mode.memoryMode != .tlb, block.key.flags & codeFlags == 0 {
-        vcpu.mode.setJump(to: block.key.pc, target: host.jumpTarget(block.compiled.entry))
-      }
-      return
-    }
-    let from = store.exits[Int(exit)]
-    guard from.linked == 0, from.target == block.key.pc, store[from.source].isValid,
-      store.flags(behind: exit) == block.key.flags,
-      block.secondPage == .max || vcpu.mode.memoryMode != .tlb,
-      !forbiddenChains.contains(ChainEdge(source: store[from.source].key.pc, target: from.target))
-    else { return }
-    host.link(exit: exit, to: block.compiled.entry)
-    store.link(exit: exit, to: id)
-    statistics.chainsMade &+= 1
   }
 
   /// - Returns: what ends the run, if anything.
@@ -322,7 +263,7 @@ extension Engine {
     case .step:
       // An instruction was abandoned, perhaps in the midst of a block.
       if flagsFollowCode { vcpu.enterMode() }
-    case .unlinked, .indirectMiss, nil: break
+    case .unchained, .indirectMiss, nil: break
     }
     return nil
   }

@@ -105,8 +105,8 @@ extension Engine {
   ) throws(TranslationFailure) -> BlockID {
     let compiled = try compile(block, dataPath(key.flags), tier)
     let id = store.insert(
-      record(vcpu, key, tier, extent, compiled, opCount: block.opCount), block, labels: labels)
-    if !labels.isEmpty { chainWithin(id) }
+      record(vcpu, key, tier, extent, compiled, opCount: block.opCount), block, outline)
+    if !outline.labels.isEmpty { chainWithin(id) }
     guardCode(of: id)
     return id
   }
@@ -189,8 +189,7 @@ extension Engine {
 
   private func compile(_ block: BlockView, _ path: DataPath, _ tier: Tier) throws(TranslationFailure) -> CompiledBlock {
     func attempt() throws(HostError) -> CompiledBlock {
-      try host.compile(
-        block, dataPath: path, isHot: tier == .thorough, firstExit: store.nextExit, labels: &labels)
+      try host.compile(block, dataPath: path, isHot: tier == .thorough, &outline)
     }
     do throws(HostError) {
       do throws(HostError) {
@@ -215,7 +214,7 @@ extension Engine {
     return TranslationBlock(
       key: key, guestSize: UInt16(min(max(extent.size, 1), room)),
       instructionCount: UInt16(clamping: extent.instructions),
-      irOpCount: UInt32(opCount), compiled: compiled, firstExit: store.nextExit, isValid: true, tier: tier,
+      irOpCount: UInt32(opCount), compiled: compiled, isValid: true, tier: tier,
       secondPage: second)
   }
 
@@ -232,7 +231,7 @@ extension Engine {
   /// Chains the exits of a block that lead to its own entries.
   private func chainWithin(_ id: BlockID) {
     for number in store.outgoing(id) {
-      let exit = store.exits[Int(number)]
+      let exit = store.exit(number)
       guard exit.mayChain else { continue }
       let entry = store.entry(id, at: exit.target)
       guard entry != 0, store[entry].key.flags == store.flags(behind: number),
@@ -240,8 +239,7 @@ extension Engine {
       else {
         continue
       }
-      host.link(exit: number, to: store[entry].compiled.entry)
-      store.link(exit: number, to: entry)
+      chain(number, to: entry)
     }
   }
 

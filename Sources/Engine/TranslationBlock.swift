@@ -37,7 +37,9 @@ public struct TranslationBlock: Sendable, BitwiseCopyable {
   public var guestSize: UInt16
   public var instructionCount: UInt16
   public var irOpCount: UInt32
-  public var firstExit: UInt32
+  /// Its exits are numbered from here.
+  public internal(set) var firstExit: UInt32 = 0
+  public internal(set) var exitCount: UInt16 = 0
   public var compiled: CompiledBlock
   /// Physical address of the second page, if its only instruction straddles two; else `.max`.
   /// ``unreachablePage`` if fetching from there raised: the block does nothing but raise that, once.
@@ -64,7 +66,7 @@ public struct TranslationBlock: Sendable, BitwiseCopyable {
 
   init(
     key: BlockKey, guestSize: UInt16, instructionCount: UInt16, irOpCount: UInt32, compiled: CompiledBlock,
-    firstExit: UInt32, isValid: Bool, tier: Tier, secondPage: UInt64
+    isValid: Bool, tier: Tier, secondPage: UInt64
   ) {
     self.key = key
     self.isValid = isValid
@@ -72,7 +74,6 @@ public struct TranslationBlock: Sendable, BitwiseCopyable {
     self.guestSize = guestSize
     self.instructionCount = instructionCount
     self.irOpCount = irOpCount
-    self.firstExit = firstExit
     self.compiled = compiled
     self.secondPage = secondPage
     firstIncoming = 0
@@ -89,16 +90,4 @@ public struct TranslationBlock: Sendable, BitwiseCopyable {
 
   /// Physical addresses of the guest code, as far as it lies in the first page.
   public var physicalRange: Range<UInt64> { key.physicalPC..<key.physicalPC + UInt64(guestSize) }
-}
-
-/// A chainable exit of a block.
-public struct BlockExit: Sendable {
-  public var source: BlockID
-  public var target: UInt64
-  /// What the low byte of the translation flags there differs by from the block's.
-  var change: UInt8 = 0
-  /// The block or entry it is chained to; 0 when it is not.
-  public var linked: BlockID
-  public var mayChain: Bool
-  var nextIncoming: UInt32
 }

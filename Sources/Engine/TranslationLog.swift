@@ -9,7 +9,7 @@ extension Engine {
   public var hostName: String { type(of: host).name }
 
   /// The name of the host that executes what was translated at a tier.
-  public func hostName(of tier: Tier) -> String { type(of: host(of: tier)).name }
+  public func hostName(of tier: Tier) -> String { tier == .interpreted ? "interpreter" : type(of: host).name }
 
   /// IR text with the guest's register and helper names; a register goes by its first alias (`a0`), as in assembly.
   public var printer: Printer {
@@ -36,7 +36,10 @@ extension Engine {
     if log.isOn(.outAsm) {
       let compiled = store[id].compiled
       log.write(.outAsm, header + ", \(compiled.size) host bytes")
-      for line in host(of: store[id].tier).listing(compiled, of: nil, dataPath: dataPath(store[id].key.flags)) {
+      let lines =
+        store[id].tier == .interpreted
+        ? interpreter?.listing(compiled) ?? [] : host.listing(compiled, of: nil, dataPath: dataPath(store[id].key.flags))
+      for line in lines {
         log.write(.outAsm, "  \(hex(line.address)):  \(line.text)")
       }
     }

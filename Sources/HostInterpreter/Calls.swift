@@ -3,7 +3,7 @@
 import HostKit
 import IR
 
-extension InterpreterHost {
+extension Interpreter {
   /// Makes an access by the slow path; its result is at ``IR/Place/scratch``.
   ///
   /// - Parameter pc: that of the current instruction.

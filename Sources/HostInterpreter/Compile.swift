@@ -1,43 +1,24 @@
-// Owns the way from IR, and from packed code, to the interpreter's code cache.
+// Owns the way from IR to the interpreter's code cache.
 
 import HostKit
 import IR
 
 extension InterpreterHost {
-  public func adopt(_ block: PackedCode) throws(HostError) -> CompiledBlock {
-    guard block.limit == .none else { throw .unsupported(block.limit.description) }
-    guard used &+ block.opCount <= code.capacity else { throw .codeCacheFull }
-    for index in 0..<block.opCount { code[used &+ index] = block.ops[index] }
-    let entry = used &+ 1
-    used &+= block.opCount
-    return CompiledBlock(
-      entry: CodeAddress(UInt32(truncatingIfNeeded: entry)),
-      size: (block.opCount &- 1) &* MemoryLayout<PackedOp>.stride, exitCount: block.exitCount)
-  }
-
   /// - Parameter starts: takes the place in the code of each op.
   func compile(
-    _ block: BlockView, dataPath: DataPath, firstExit: UInt32, labels: inout [CodeAddress], starts: inout [Int]?
+    _ block: BlockView, dataPath: DataPath, _ outline: inout BlockOutline, starts: inout [Int]?
   ) throws(HostError) -> CompiledBlock {
     guard block.opCount > 0, block.ops[block.opCount &- 1].opcode.endsBlock else {
       throw .unsupported("a block without an end")
     }
     if block.valueCount > Place.valueLimit { throw .unsupported(PackedLimit.values.description) }
     packer.value.restart(
-      pc: block.pc, isPaged: dataPath == .tlb, usesTLB: dataPath != .slow,
-      firstExit: configuration.entryLimit == nil ? firstExit : nil)
+      pc: block.pc, isPaged: dataPath == .tlb, usesTLB: dataPath != .slow, fuses: false)
     for index in 0..<block.opCount {
-      starts?.append(used &+ packer.value.opCount)
+      starts?.append(interpreter.used &+ packer.value.opCount)
       try pack(block.ops[index], block)
     }
-    let code = packer.value.code
-    let compiled = try adopt(code)
-    labels.removeAll(keepingCapacity: true)
-    for index in 0..<code.labelCount { labels.append(code.entry(of: index, in: compiled)) }
-    if configuration.entryLimit == nil {
-      for exit in 0..<compiled.exitCount { links[Int(firstExit) &+ exit] = 0 }
-    }
-    return compiled
+    return try interpreter.adopt(packer.value.code, &outline)
   }
 
   private func pack(_ op: Op, _ block: BlockView) throws(HostError) {
@@ -59,7 +40,7 @@ extension InterpreterHost {
         op.opcode, op.type, op.access, address: source, a, displacement: op.imm, b, c,
         kind: op.extra, to: result)
     case .call:
-      guard Int(op.aux) < helpers.capacity else { throw .unsupported("helper \(op.aux)") }
+      guard Int(op.aux) < interpreter.helpers.capacity else { throw .unsupported("helper \(op.aux)") }
       packer.value.call(op.aux, op.type, a, b, c, immediate: op.imm, to: result)
     case .exit, .exitIf: packer.value.exit(op.opcode, a, to: target, op.exitFlags, retired: op.extra)
     case .exitIndirect: packer.value.exitIndirect(op.type, a, op.exitFlags, retired: op.extra)
@@ -67,14 +48,14 @@ extension InterpreterHost {
     case .raise: packer.value.raise(op.imm, a, retired: op.extra)
     default:
       guard op.opcode.isFloat else { return packer.value.compute(op.opcode, op.type, aux: op.aux, a, b, c, to: result) }
-      guard configuration.floatEnvironment != nil else { throw .unsupported("floating point for this guest") }
+      guard interpreter.configuration.floatEnvironment != nil else { throw .unsupported("floating point for this guest") }
       packer.value.float(op.opcode, op.type, aux: op.aux, source: source, a, b, c, to: result)
     }
   }
 
   /// The offset of the guest register that an op names.
   private func offset(_ op: Op) throws(HostError) -> Int {
-    let registers = configuration.registers
+    let registers = interpreter.configuration.registers
     guard registers.indices.contains(Int(op.imm)) else { throw .unsupported("guest register \(op.imm)") }
     let slot = registers[Int(op.imm)]
     guard slot.type.bits == op.type.bits else {

@@ -1,99 +1,48 @@
-// Owns the interpreter as a host: its code cache, and the ways in and out.
+// Owns the interpreter as a host.
 
 import HostKit
 import IR
 
-/// The reference host: executes IR as the op table says.
-///
-/// A ``HostKit/CodeAddress`` is an index into one array of ops, so the jump cache and links hold such indices. Ordinary
-/// loads and stores go through the softmmu TLB in every mode, all others through the slow path.
+/// The reference host: executes IR as the op table says, op by op.
 public final class InterpreterHost: Host {
   public static var name: String { "interpreter" }
+  public static var isInterpreter: Bool { true }
 
-  public let configuration: HostConfiguration
-  let code: RawTable<PackedOp>
-  /// The entry each exit is linked to, by exit number; 0 for none.
-  let links: RawTable<UInt32>
-  /// Writes the blocks that come as IR.
+  let interpreter: Interpreter
+  /// Writes the blocks.
   let packer = RawCell(Packer())
-  /// Where the exits are that were connected, and where they led.
-  let connections = RawCell(RawList<Connection>(reserving: 1 << 10))
-  let returns = ReturnStack()
-  let helpers: RawTable<HelperEntry>
-  let families = Families()
-  /// The first place that is free.
-  var used: Int {
-    @inline(__always)
-    _read { yield usedCell.value }
-    @inline(__always)
-    _modify { yield &usedCell.value }
-  }
-  private let usedCell = RawCell(1)
 
-  public init(_ configuration: HostConfiguration) throws(HostError) {
-    guard configuration.interrupts.isDeterministic || configuration.entryLimit != nil else {
+  public convenience init(_ configuration: HostConfiguration) throws(HostError) {
+    try self.init(configuration, usesJumpCache: true)
+  }
+
+  init(_ configuration: HostConfiguration, usesJumpCache: Bool) throws(HostError) {
+    guard configuration.interrupts.isDeterministic else {
       throw .unsupported("--interrupts \(configuration.interrupts): the interpreter counts instructions; use budget")
     }
-    self.configuration = configuration
-    let capacity = max(2, configuration.codeCacheSize / MemoryLayout<PackedOp>.stride)
-    code = RawTable(capacity: capacity)
-    links = RawTable(capacity: configuration.entryLimit != nil ? 1 : capacity)
-    // Where nothing returns to.
-    code[0] = PackedOp(returnTo: .max)
-    helpers = RawTable(copying: configuration.helpers.map { unsafe HelperEntry(function: $0.function, $0.effects) })
+    interpreter = Interpreter(configuration, entryLimit: nil, usesJumpCache: usesJumpCache)
   }
 
-  deinit {
-    code.deallocate()
-    links.deallocate()
-    packer.value.deallocate()
-    connections.value.deallocate()
-    returns.deallocate()
-    helpers.deallocate()
-    families.deallocate()
-  }
+  deinit { packer.value.deallocate() }
 
   public func compile(
-    _ block: BlockView, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
+    _ block: BlockView, dataPath: DataPath, isHot: Bool, _ outline: inout BlockOutline
   ) throws(HostError) -> CompiledBlock {
     var starts: [Int]?
-    return try compile(block, dataPath: dataPath, firstExit: firstExit, labels: &labels, starts: &starts)
+    return try compile(block, dataPath: dataPath, &outline, starts: &starts)
   }
 
-  public func run(_ entry: CodeAddress, _ cpu: VCPUState) {
-    var machine = Machine(self, entry: entry, cpu: cpu, followsLinks: true)
-    while machine.step() {}
-  }
+  public func run(_ entry: CodeAddress, _ cpu: VCPUState) { interpreter.run(entry, cpu) }
 
-  public func link(exit: UInt32, to entry: CodeAddress) { links[Int(exit)] = entry.offset }
+  public func chain(_ site: UInt32, to entry: CodeAddress) { interpreter.chain(site, to: entry) }
 
-  public func unlink(exit: UInt32) { links[Int(exit)] = 0 }
+  public func unchain(_ site: UInt32, of block: CompiledBlock) { interpreter.unchain(site, of: block) }
 
   public func jumpTarget(_ entry: CodeAddress) -> UInt64 { UInt64(entry.offset) }
 
-  public func reset() {
-    used = 1
-    connections.value.removeAll()
-    returns.clear()
-  }
+  public func reset() { interpreter.reset() }
 
-  public var codeBytesUsed: Int { (used - 1) * MemoryLayout<PackedOp>.stride }
+  public var codeBytesUsed: Int { interpreter.codeBytesUsed }
 
   public var pinnedRegisters: [(register: Int, hostRegister: String)] { [] }
-}
-
-/// A helper without its name, for quick calls.
-@safe struct HelperEntry: BitwiseCopyable {
-  private let address: UInt
-  /// See ``IR/Effects/callsOut``.
-  let callsOut: Bool
-  let mayRaise: Bool
-
-  init(function: @escaping HelperFunction, _ effects: Effects) {
-    address = unsafe unsafeBitCast(function, to: UInt.self)
-    callsOut = !effects.isDisjoint(with: .callsOut)
-    mayRaise = effects.contains(.mayRaise)
-  }
-
-  var function: HelperFunction { unsafe unsafeBitCast(address, to: HelperFunction.self) }
 }

@@ -3,45 +3,23 @@
 import HostKit
 import IR
 
-extension InterpreterHost {
-  public func listing(_ block: CompiledBlock, of ir: Block?, dataPath: DataPath) -> [HostLine] {
-    let first = Int(block.entry.offset)
-    let sources = ir.map { self.sources($0, dataPath) } ?? [:]
-    return places(of: block).map {
-      HostLine(address: UInt64($0), bytes: [], text: text(code[$0]), op: sources[$0 - first])
-    }
-  }
+extension Interpreter {
+  public func listing(_ block: CompiledBlock) -> [HostLine] { listing(block, sources: [:]) }
 
-  /// Where the ops of a block are; between them are words.
-  func places(of block: CompiledBlock) -> [Int] {
+  /// - Parameter sources: which op of the IR the code of each place comes from, from the first place on.
+  func listing(_ block: CompiledBlock, sources: [Int: Int]) -> [HostLine] {
     let first = Int(block.entry.offset)
     let end = first + block.size / MemoryLayout<PackedOp>.stride
-    var places: [Int] = []
+    var lines: [HostLine] = []
     var index = first
     while index < end {
-      places.append(index)
       let op = code[index]
+      lines.append(HostLine(address: UInt64(index), bytes: [], text: text(op), op: sources[index - first]))
       index += op.hasWord ? 2 : 1
       // Whatever follows a call is entered, so there is a word before it.
-      if configuration.entryLimit != nil, op.isCall { index += 1 }
+      if entryLimit != nil, op.isCall { index += 1 }
     }
-    return places
-  }
-
-  /// Which op of `ir` each place of its code comes from, from the first on.
-  private func sources(_ ir: Block, _ dataPath: DataPath) -> [Int: Int] {
-    var configuration = configuration
-    configuration.codeCacheSize = (2 * ir.ops.count + 4) * MemoryLayout<PackedOp>.stride
-    var starts: [Int]? = []
-    var labels: [CodeAddress] = []
-    guard let host = try? InterpreterHost(configuration),
-      let compiled = try? ir.withView({ (view) throws(HostError) in
-        try host.compile(view, dataPath: dataPath, firstExit: 0, labels: &labels, starts: &starts)
-      })
-    else { return [:] }
-    // Of those that begin at one place the last one has code.
-    return Dictionary(
-      (starts ?? []).enumerated().map { ($1 - Int(compiled.entry.offset), $0) }, uniquingKeysWith: { $1 })
+    return lines
   }
 
   /// `add.i64 r5, %1, 3 -> r5`: what an op of the code does to which places.
@@ -60,7 +38,7 @@ extension InterpreterHost {
         text += " \(instruction.condition.name)"
         operands.append(place(instruction.b))
       }
-      if let entry = instruction.connection {
+      if let entry = instruction.chainedEntry {
         operands.append("[\(entry)]")
         break
       }
@@ -96,5 +74,26 @@ extension InterpreterHost {
     if place.isValue { return "%\(place.rawValue & 0x7FFF)" }
     let offset = Int(place.rawValue) * 8
     return configuration.registers.firstIndex { $0.offset == offset }.map { "r\($0)" } ?? "state+\(offset)"
+  }
+}
+
+extension InterpreterHost {
+  public func listing(_ block: CompiledBlock, of ir: Block?, dataPath: DataPath) -> [HostLine] {
+    interpreter.listing(block, sources: ir.map { sources($0, dataPath) } ?? [:])
+  }
+
+  private func sources(_ ir: Block, _ dataPath: DataPath) -> [Int: Int] {
+    var configuration = interpreter.configuration
+    configuration.codeCacheSize = (2 * ir.ops.count + 4) * MemoryLayout<PackedOp>.stride
+    var starts: [Int]? = []
+    var outline = BlockOutline()
+    guard let host = try? InterpreterHost(configuration),
+      let compiled = try? ir.withView({ (view) throws(HostError) in
+        try host.compile(view, dataPath: dataPath, &outline, starts: &starts)
+      })
+    else { return [:] }
+    // Of those that begin at one place the last one has code.
+    return Dictionary(
+      (starts ?? []).enumerated().map { ($1 - Int(compiled.entry.offset), $0) }, uniquingKeysWith: { $1 })
   }
 }

@@ -8,14 +8,12 @@ import IR
 /// All that changes is in four words, and nothing that is not inlined gets at them, so they live in registers of the host.
 /// Hence `@inline(always)`: of what is only asked to be inlined the compiler leaves the last parts out of so large a function.
 @safe struct Machine {
-  private let host: Unmanaged<InterpreterHost>
+  private let interpreter: Unmanaged<Interpreter>
   private let code: UnsafeMutablePointer<PackedOp>
   let cpu: VCPUState
   private(set) var softTLB: UnsafePointer<UInt64>?
-  /// Whether linked exits and jump-cache hits go on in the next block.
-  private let followsLinks: Bool
-  /// Whether exits may be connected; they have no numbers then.
-  private let isConnected: Bool
+  private let usesJumpCache: Bool
+  private let countsEntries: Bool
   private let entryLimit: UInt32
   private let returns: ReturnStack
   private let combinations: UnsafeMutablePointer<Combination>
@@ -28,25 +26,25 @@ import IR
   /// That of the block.
   private var pc: UInt64
 
-  /// - Parameter host: outlives the machine.
+  /// - Parameter interpreter: outlives the machine.
   @inline(always)
-  init(_ host: InterpreterHost, entry: CodeAddress, cpu: VCPUState, followsLinks: Bool) {
-    unsafe self.host = .passUnretained(host)
-    unsafe code = host.code.memory
+  init(_ interpreter: Interpreter, entry: CodeAddress, cpu: VCPUState) {
+    unsafe self.interpreter = .passUnretained(interpreter)
+    unsafe code = interpreter.code.memory
     self.cpu = cpu
     unsafe softTLB = cpu.load(StateOffset.softTLB, as: UnsafePointer<UInt64>?.self)
-    self.followsLinks = followsLinks
-    isConnected = host.configuration.entryLimit != nil
-    entryLimit = host.configuration.entryLimit ?? 0
-    returns = host.returns
-    unsafe combinations = host.families.combinations.memory
-    unsafe shifts = host.families.shifts.memory
-    unsafe masks = host.families.masks.memory
+    usesJumpCache = interpreter.usesJumpCache
+    countsEntries = interpreter.entryLimit != nil
+    entryLimit = interpreter.entryLimit ?? 0
+    returns = interpreter.returns
+    unsafe combinations = interpreter.families.combinations.memory
+    unsafe shifts = interpreter.families.shifts.memory
+    unsafe masks = interpreter.families.masks.memory
     position = Int(entry.offset)
     unsafe pc = code[position &- 1].word
     budget = cpu.budget
     cpu.exitReason = nil
-    if isConnected { unsafe code[position &- 1].countEntry() }
+    if countsEntries { unsafe code[position &- 1].countEntry() }
   }
 
   @inline(always)
@@ -86,8 +84,12 @@ import IR
     let result: UInt64
     switch op.opcode {
     case .nop, .fence, .instruction: return true
-    case .retire, .label:
+    case .retire:
       budget &-= op.retired
+      return true
+    case .label:
+      budget &-= op.retired
+      position &+= 1
       return true
     case .count:
       count(at: UInt(truncatingIfNeeded: op.word))
@@ -117,7 +119,7 @@ import IR
     case .atomic:
       let address = op.hasShortAddress ? a & 0xFFFF_FFFF : a
       let operand = value(op.b)
-      guard let old = unsafe host._withUnsafeGuaranteedRef({ $0.update(op, address, operand, cpu) }) else {
+      guard let old = unsafe interpreter._withUnsafeGuaranteedRef({ $0.update(op, address, operand, cpu) }) else {
         return accessSlowly(op, address, operand, 0)
       }
       result = old
@@ -152,7 +154,7 @@ import IR
 
   @inline(always)
   private func float(_ op: PackedOp, _ a: UInt64) -> UInt64 {
-    unsafe host._withUnsafeGuaranteedRef { $0.float(op, a, value(op.b), value(op.c), cpu) }
+    unsafe interpreter._withUnsafeGuaranteedRef { $0.float(op, a, value(op.b), value(op.c), cpu) }
   }
 
   @inline(always)
@@ -188,7 +190,7 @@ import IR
   @inline(always)
   mutating func accessSlowly(_ op: PackedOp, _ address: UInt64, _ b: UInt64, _ c: UInt64) -> Bool {
     let current = pc &+ op.distance
-    let isDone = unsafe host._withUnsafeGuaranteedRef { $0.access(op, address, b, c, cpu, current, budget) }
+    let isDone = unsafe interpreter._withUnsafeGuaranteedRef { $0.access(op, address, b, c, cpu, current, budget) }
     return finish(op, isDone)
   }
 
@@ -197,7 +199,7 @@ import IR
     let current = pc &+ op.distance
     let immediate = nextWord()
     let (b, c) = (value(op.b), value(op.c))
-    let isDone = unsafe host._withUnsafeGuaranteedRef { $0.call(op, a, b, c, immediate, cpu, current, budget) }
+    let isDone = unsafe interpreter._withUnsafeGuaranteedRef { $0.call(op, a, b, c, immediate, cpu, current, budget) }
     return finish(op, isDone)
   }
 
@@ -227,86 +229,64 @@ import IR
     return !holds || exit(op, retiring: op.fusedRetired, isFar: false)
   }
 
+  /// An exit that stays in the block, may be chained, or looks its target up.
   @inline(always)
   private mutating func exit(_ op: PackedOp, retiring retired: Int64, isFar: Bool) -> Bool {
     budget &-= retired
-    if isConnected { return exitConnected(op, isFar: isFar) }
-    let target = target(op, isFar: isFar)
-    if op.flags.contains(.checksBudget) && budget <= 0 { return leave(.budget, pc: target) }
-    if op.flags.contains(.unchainable) { return lookUp(target) }
-    let next = unsafe host._withUnsafeGuaranteedRef { $0.links[Int(op.link)] }
-    guard followsLinks, next != 0 else {
-      cpu.exitSite = op.link
-      return leave(.unlinked, pc: target)
-    }
-    return enter(next)
-  }
-
-  /// An exit that stays in the block, or may be connected.
-  @inline(always)
-  private mutating func exitConnected(_ op: PackedOp, isFar: Bool) -> Bool {
-    if op.skip < PackedOp.connectedSkip {
+    if op.skip < PackedOp.chainedSkip {
       position &+= Int(op.skip) &- 1
       return true
     }
     if op.opcode == .exit, op.hasReturn { returns.push(UInt32(truncatingIfNeeded: position)) }
     let mustStop = op.flags.contains(.checksBudget) && budget <= 0
-    if let next = op.connection {
+    if let next = op.chainedEntry {
       return mustStop ? leave(.budget, pc: unsafe code[Int(next) &- 1].entryPC) : goOn(next)
     }
     let site = UInt32(truncatingIfNeeded: position &- 1)
     let target = target(op, isFar: isFar)
     if mustStop { return leave(.budget, pc: target) }
-    let mayConnect = !isFar && !op.flags.contains(.unchainable)
-    cpu.exitSite = mayConnect ? site : 0
-    return leave(mayConnect ? .unlinked : .indirectMiss, pc: target)
+    if op.flags.contains(.unchainable) {
+      cpu.exitSite = 0
+      return lookUp(target)
+    }
+    cpu.exitSite = site
+    return leave(.unchained, pc: target)
   }
 
+  /// Goes on behind the last call if it returns there, or where the jump cache leads.
   @inline(always)
   private mutating func exitIndirect(_ op: PackedOp, to target: UInt64) -> Bool {
     budget &-= op.retired
     if op.hasReturn { returns.push(UInt32(truncatingIfNeeded: position)) }
     if op.flags.contains(.checksBudget) && budget <= 0 { return leave(.budget, pc: target) }
-    return isConnected ? goBack(to: target, op.flags.contains(.isReturn)) : lookUp(target)
+    var site: UInt32 = 0
+    if op.flags.contains(.isReturn) {
+      site = unsafe returns.pop(to: target, in: code)
+      let entry = unsafe code[Int(site)].returnEntry
+      if entry != 0 { return goOn(entry) }
+    }
+    cpu.exitSite = site
+    return lookUp(target)
   }
 
   @inline(always)
   private mutating func lookUp(_ target: UInt64) -> Bool {
-    guard followsLinks, let next = cpu.jumpCacheEntry(target) else { return leave(.indirectMiss, pc: target) }
+    guard usesJumpCache, let next = cpu.jumpCacheEntry(target) else { return leave(.indirectMiss, pc: target) }
     // What was called before may have changed the mode.
     unsafe softTLB = cpu.load(StateOffset.softTLB, as: UnsafePointer<UInt64>?.self)
-    return enter(next)
+    return goOn(next)
   }
 
-  /// Goes on behind the last call, if `target` is there.
-  @inline(always)
-  private mutating func goBack(to target: UInt64, _ isReturn: Bool) -> Bool {
-    cpu.exitSite = 0
-    guard isReturn else { return leave(.indirectMiss, pc: target) }
-    let site = unsafe returns.pop(to: target, in: code)
-    let entry = unsafe code[Int(site)].returnEntry
-    if entry != 0 { return goOn(entry) }
-    cpu.exitSite = site
-    return leave(.indirectMiss, pc: target)
-  }
-
-  /// Goes on in the connected block at `entry`, unless another host is to take it over.
+  /// Goes on at `entry`, unless a host is to take that over.
   @inline(always)
   private mutating func goOn(_ entry: UInt32) -> Bool {
     position = Int(entry)
-    unsafe code[position &- 1].countEntry()
+    if countsEntries { unsafe code[position &- 1].countEntry() }
     let word = unsafe code[position &- 1]
     pc = word.word
-    if word.entries <= entryLimit { return true }
+    if !countsEntries || word.entries <= entryLimit { return true }
     cpu.exitSite = 0
-    return leave(.unlinked, pc: word.entryPC)
-  }
-
-  @inline(always)
-  private mutating func enter(_ next: UInt32) -> Bool {
-    position = Int(next)
-    unsafe pc = code[position &- 1].word
-    return true
+    return leave(.unchained, pc: word.entryPC)
   }
 
   @inline(always)

@@ -5,7 +5,7 @@ import IR
 
 extension InterpreterHost {
   /// Runs one block one IR op at a time. It never goes on in another block: every exit leaves, as ``ExitReason``
-  /// `.unlinked` or `.indirectMiss` with the guest PC to go on at (the exit number is of no use to another host).
+  /// `.unchained` or `.indirectMiss` with the guest PC to go on at (the site is of no use to another host).
   ///
   /// While a block is half done, guest registers in the state block are as of the next op.
   public final class Stepper: OpStepper {
@@ -22,16 +22,16 @@ extension InterpreterHost {
     public init(_ configuration: HostConfiguration, _ block: Block, _ cpu: VCPUState) throws(HostError) {
       var configuration = configuration
       configuration.codeCacheSize = (2 * block.ops.count + 4) * MemoryLayout<PackedOp>.stride
-      let host = try InterpreterHost(configuration)
-      var labels: [CodeAddress] = []
+      let host = try InterpreterHost(configuration, usesJumpCache: false)
+      var outline = BlockOutline()
       var starts: [Int]? = []
       let compiled = try block.withView { (view) throws(HostError) in
-        try host.compile(view, dataPath: .slow, firstExit: 0, labels: &labels, starts: &starts)
+        try host.compile(view, dataPath: .slow, &outline, starts: &starts)
       }
       self.host = host
       self.block = block
-      self.starts = (starts ?? []) + [host.used]
-      machine = Machine(host, entry: compiled.entry, cpu: cpu, followsLinks: false)
+      self.starts = (starts ?? []) + [host.interpreter.used]
+      machine = Machine(host.interpreter, entry: compiled.entry, cpu: cpu)
     }
 
     /// Index in the block of the next op.

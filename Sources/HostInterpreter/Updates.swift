@@ -4,7 +4,7 @@
 import HostKit
 import IR
 
-extension InterpreterHost {
+extension Interpreter {
   /// Makes an update where the TLB has the page, and for store-conditional, the reservation holds.
   ///
   /// - Returns: what was there, as the op gives it; 0 for store-conditional. Nil if nothing was done.

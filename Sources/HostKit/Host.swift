@@ -122,9 +122,6 @@ public struct RegisterSlot: Sendable {
   /// Bytes of code cache.
   public var codeCacheSize: Int
   public var interrupts: InterruptStrategy
-  /// Of a ``PackedHost`` that starts code off for another host: how often a block may be entered. Its exits have no
-  /// numbers, and it does not look at the jump cache.
-  public var entryLimit: UInt32?
   /// Whether a host that allocates registers checks its bookkeeping after every op: for tests, since it takes long.
   public var checksAllocation: Bool
 
@@ -144,19 +141,15 @@ public struct RegisterSlot: Sendable {
   }
 }
 
-/// A compiled block as the engine keeps it. Its chainable exits (`exit`, `exitIf`) take the numbers
-/// `firstExit ..< firstExit + exitCount`, in the order of the ops.
+/// A compiled block as the engine keeps it.
 public struct CompiledBlock: Sendable, BitwiseCopyable {
   public var entry: CodeAddress
   private var packedSize: UInt32
-  private var packedExitCount: UInt16
   /// Host bytes, cold parts included.
   public var size: Int { Int(packedSize) }
-  public var exitCount: Int { Int(packedExitCount) }
-  public init(entry: CodeAddress, size: Int, exitCount: Int) {
+  public init(entry: CodeAddress, size: Int) {
     self.entry = entry
     packedSize = UInt32(size)
-    packedExitCount = UInt16(exitCount)
   }
 }
 
@@ -178,23 +171,25 @@ public struct HostLine: Sendable {
 public protocol Host: AnyObject, SendableMetatype {
   /// `x86_64`, `interpreter`…
   static var name: String { get }
+  /// Whether it executes IR as it stands, so that no tier below it would save anything.
+  static var isInterpreter: Bool { get }
   init(_ configuration: HostConfiguration) throws(HostError)
 
-  /// Compiles `block`; its chainable exits are numbered from `firstExit`, which is above the exits of all blocks in use.
+  /// Compiles `block`.
   ///
   /// - Parameters:
   ///   - isHot: whether it is worth some time to choose the guest registers that live in host registers for this block.
-  ///   - labels: takes the entries at the block's labels, in the order of the ops.
+  ///   - outline: takes the ways in at its labels and the ways out by its `exit` and `exitIf` ops, in place of another's.
   func compile(
-    _ block: BlockView, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
+    _ block: BlockView, dataPath: DataPath, isHot: Bool, _ outline: inout BlockOutline
   ) throws(HostError) -> CompiledBlock
   /// Runs translated code from `entry` until something leaves it; the state's header says what and where.
   ///
   /// `exitReason` is cleared first. While code runs the header's `budget` and `pc` may be stale; leaving stores both.
   /// All hosts do exactly this:
   /// - `exit`, and `exitIf` when its condition holds: subtract `extra` from the budget. If the exit checks the budget
-  ///   and it is now <= 0, leave with `.budget`; else if the exit is linked, go on at the linked block; else leave with
-  ///   `.unlinked` and `exitSite`. `pc` is the target each time. An `exitIf` whose condition is false does nothing.
+  ///   and it is now <= 0, leave with `.budget`; else if the exit is chained, go on at that entry; else leave with
+  ///   `.unchained` and `exitSite`. `pc` is the target each time. An `exitIf` whose condition is false does nothing.
   /// - `exitIndirect`: subtract; check the budget likewise; then go on where the jump cache leads if its entry for
   ///   `JumpCache.index(target)` has that PC, else leave with `.indirectMiss`.
   /// - `exitWith`: subtract; leave with reason `aux` and `pc` = `imm`; the budget is not checked.
@@ -213,12 +208,13 @@ public protocol Host: AnyObject, SendableMetatype {
   ///   `storeConditional` stores if all three are as it finds them, sets the size to 0, and gives 0. If they are not, it
   ///   takes the slow path.
   /// - An `exit` or `exitIf` that is `.unchainable`, or leads to another page than the block's in a block compiled for
-  ///   `DataPath.tlb`, goes through the jump cache as `exitIndirect` does. It takes an exit number all the same; linking
-  ///   it does nothing.
+  ///   `DataPath.tlb`, goes through the jump cache as `exitIndirect` does; its ``ChainSite`` says that it cannot be chained.
   func run(_ entry: CodeAddress, _ cpu: VCPUState)
-  /// Chains exit number `exit` to `entry`, or back to its own exit stub.
-  func link(exit: UInt32, to entry: CodeAddress)
-  func unlink(exit: UInt32)
+  /// Lets a ``ChainSite`` go on at `entry` from now on.
+  func chain(_ site: UInt32, to entry: CodeAddress)
+  /// Lets it leave again.
+  /// - Parameter block: whose exit it is.
+  func unchain(_ site: UInt32, of block: CompiledBlock)
   /// Whether ``guideStores(at:)`` does anything.
   var guidesStores: Bool { get }
   /// From now on, compiles stores by the instruction at guest PC `pc`, in blocks for `DataPath.window`, as guided ones:
@@ -246,7 +242,7 @@ public protocol Host: AnyObject, SendableMetatype {
   func publish(jumpCache: UInt, _ cpu: VCPUState)
   /// `StateOffset.dataBase` has changed while code runs on `cpu`, in a call out of it.
   func dataBaseChanged(_ cpu: VCPUState)
-  /// Linked exits that a kick turns back.
+  /// Chained exits that a kick turns back.
   var loopChainCount: Int { get }
   /// What a jump-cache entry holds for `entry`.
   func jumpTarget(_ entry: CodeAddress) -> UInt64
@@ -266,15 +262,17 @@ public protocol Host: AnyObject, SendableMetatype {
 }
 
 extension Host {
-  /// Compiles a block whose labels are of no interest.
+  /// Compiles a block, and tells of its ways in and out.
   public func compile(
-    _ block: Block, dataPath: DataPath, isHot: Bool = false, firstExit: UInt32
-  ) throws(HostError) -> CompiledBlock {
-    var labels: [CodeAddress] = []
-    return try block.withView { (view) throws(HostError) in
-      try compile(view, dataPath: dataPath, isHot: isHot, firstExit: firstExit, labels: &labels)
+    _ block: Block, dataPath: DataPath, isHot: Bool = false
+  ) throws(HostError) -> (block: CompiledBlock, outline: BlockOutline) {
+    var outline = BlockOutline()
+    let compiled = try block.withView { (view) throws(HostError) in
+      try compile(view, dataPath: dataPath, isHot: isHot, &outline)
     }
+    return (compiled, outline)
   }
+  public static var isInterpreter: Bool { false }
   public func pinnedRegisters(of block: CompiledBlock) -> [(register: Int, hostRegister: String)] { pinnedRegisters }
   public var guidesStores: Bool { false }
   public func guideStores(at pc: UInt64) {}

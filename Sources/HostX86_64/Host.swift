@@ -86,13 +86,12 @@ public final class X86_64Host: Host {
   // MARK: Compiling
 
   public func compile(
-    _ block: BlockView, dataPath: DataPath, isHot: Bool, firstExit: UInt32, labels: inout [CodeAddress]
+    _ block: BlockView, dataPath: DataPath, isHot: Bool, _ outline: inout BlockOutline
   ) throws(HostError) -> CompiledBlock {
     let compiled = try unsafe lowering.lower(
-      block, dataPath, isHot: isHot, firstExit: firstExit, into: cache.free.memory, offset: cache.used)
+      block, dataPath, isHot: isHot, into: cache.free.memory, offset: cache.used)
     cache.commit(compiled.size)
-    labels.removeAll(keepingCapacity: true)
-    for index in 0..<lowering.labels.count { labels.append(CodeAddress(lowering.labels[index])) }
+    lowering.tell(&outline)
     return compiled
   }
 
@@ -176,31 +175,30 @@ public final class X86_64Host: Host {
     cpu.store(ABI.plainMXCSR, at: ABI.defaultMXCSR)
   }
 
-  public func link(exit: UInt32, to entry: CodeAddress) {
-    let site = lowering.exits[Int(exit)]
-    guard site.closesLoop, lowering.interrupts == .unchain, site.displacement != 0 else {
-      return setTarget(of: exit, site.inner == 0 ? entry.offset : site.inner)
+  public func chain(_ site: UInt32, to entry: CodeAddress) {
+    let exit = lowering.exits[Int(site)]
+    guard exit.closesLoop, lowering.interrupts == .unchain, exit.displacement != 0 else {
+      return setTarget(of: exit, exit.inner == 0 ? entry.offset : exit.inner)
     }
-    loopChains.link(
-      exit: exit, displacement: site.displacement,
-      linked: Self.displacement(from: site, to: site.inner == 0 ? entry.offset : site.inner),
-      stub: Self.displacement(from: site, to: site.stub))
+    loopChains.chain(
+      site, displacement: exit.displacement,
+      chained: Self.displacement(from: exit, to: exit.inner == 0 ? entry.offset : exit.inner),
+      stub: Self.displacement(from: exit, to: exit.stub))
   }
 
-  public func unlink(exit: UInt32) {
-    let site = lowering.exits[Int(exit)]
-    if site.closesLoop, lowering.interrupts == .unchain { return loopChains.unlink(exit: exit) }
-    setTarget(of: exit, site.stub)
+  public func unchain(_ site: UInt32, of block: CompiledBlock) {
+    let exit = lowering.exits[Int(site)]
+    if exit.closesLoop, lowering.interrupts == .unchain { return loopChains.unchain(site) }
+    setTarget(of: exit, exit.stub)
   }
 
-  private func setTarget(of exit: UInt32, _ target: UInt32) {
-    let site = lowering.exits[Int(exit)]
-    guard site.displacement != 0 else { return }
-    cache.patch(Self.displacement(from: site, to: target), at: Int(site.displacement))
+  private func setTarget(of exit: ExitCode, _ target: UInt32) {
+    guard exit.displacement != 0 else { return }
+    cache.patch(Self.displacement(from: exit, to: target), at: Int(exit.displacement))
   }
 
-  private static func displacement(from site: ExitSite, to target: UInt32) -> Int32 {
-    Int32(truncatingIfNeeded: Int(target) - Int(site.displacement) - 4)
+  private static func displacement(from exit: ExitCode, to target: UInt32) -> Int32 {
+    Int32(truncatingIfNeeded: Int(target) - Int(exit.displacement) - 4)
   }
 
   public func jumpTarget(_ entry: CodeAddress) -> UInt64 { cache.base + UInt64(entry.offset) }
@@ -229,11 +227,11 @@ public final class X86_64Host: Host {
     return (cache.base + UInt64(start), cache.bytes(start..<start + block.size))
   }
 
-  public var sharedCode: CompiledBlock? { CompiledBlock(entry: CodeAddress(0), size: permanent, exitCount: 0) }
+  public var sharedCode: CompiledBlock? { CompiledBlock(entry: CodeAddress(0), size: permanent) }
 }
 
 extension Lowering {
-  /// The number of the exit whose stub made a call that returns to `offset`.
+  /// The site of the exit whose stub made a call that returns to `offset`.
   func exit(calledFrom offset: UInt32) -> UInt32 {
     // Mostly it is an exit of one of the newest blocks.
     var (low, high) = (0, exits.count)
@@ -255,7 +253,7 @@ extension Lowering {
     floatSites.removeAll()
     hotBlocks.removeAll()
     hotMoves.removeAll()
-    exits.removeAll()
+    forgetExits()
     polls.removeAll()
   }
 
@@ -281,7 +279,7 @@ extension Lowering {
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: limit * 2 + 256, alignment: 16)
     defer { unsafe memory.deallocate() }
     let lowered = try? ir.withView { (view) throws(HostError) in
-      try unsafe lower(view, dataPath, isHot: isHot, firstExit: UInt32(oldExits), into: memory, offset: offset)
+      try unsafe lower(view, dataPath, isHot: isHot, into: memory, offset: offset)
     }
     return lowered == nil ? [] : (0..<marks.count).map { marks[$0] }
   }

@@ -30,22 +30,22 @@ final class PollPage: Sendable {
 
 /// The jumps that close loops, and the empty jump cache that replaces the real one while they are turned back.
 ///
-/// One lock makes one owner of the table: a jump that is linked while the others are turned back stays so until all are
+/// One lock makes one owner of the table: a jump that is chained while the others are turned back stays so until all are
 /// let go on, and no jump cache is published meanwhile. So no kick is lost between the look at what is due and the
 /// entry into translated code, nor by chaining anew. Displacements are aligned 4-byte words, stored at once.
 @safe
 final class LoopChains: @unchecked Sendable {
   private struct Chain {
-    var exit: UInt32
+    var site: UInt32
     /// Offset of the displacement in the code cache.
     var displacement: UInt32
-    var linked: Int32
+    var chained: Int32
     var stub: Int32
   }
 
   private struct State {
     var chains: [Chain] = []
-    var placeOfExit: [UInt32: Int] = [:]
+    var placeOfSite: [UInt32: Int] = [:]
     var areCut = false
   }
 
@@ -72,35 +72,35 @@ final class LoopChains: @unchecked Sendable {
     unsafe writable.storeBytes(of: value, toByteOffset: Int(chain.displacement), as: Int32.self)
   }
 
-  /// Links an exit: `linked` and `stub` are the displacements to the target and to the exit's own stub.
-  func link(exit: UInt32, displacement: UInt32, linked: Int32, stub: Int32) {
+  /// Chains an exit: `chained` and `stub` are the displacements to the target and to the exit's own stub.
+  func chain(_ site: UInt32, displacement: UInt32, chained: Int32, stub: Int32) {
     state.withLock { state in
-      let chain = Chain(exit: exit, displacement: displacement, linked: linked, stub: stub)
-      if let place = state.placeOfExit[exit] {
+      let chain = Chain(site: site, displacement: displacement, chained: chained, stub: stub)
+      if let place = state.placeOfSite[site] {
         state.chains[place] = chain
       } else {
-        state.placeOfExit[exit] = state.chains.count
+        state.placeOfSite[site] = state.chains.count
         state.chains.append(chain)
       }
-      patch(chain, state.areCut ? stub : linked)
+      patch(chain, state.areCut ? stub : chained)
     }
   }
 
-  func unlink(exit: UInt32) {
+  func unchain(_ site: UInt32) {
     state.withLock { state in
-      guard let place = state.placeOfExit.removeValue(forKey: exit) else { return }
+      guard let place = state.placeOfSite.removeValue(forKey: site) else { return }
       patch(state.chains[place], state.chains[place].stub)
       let last = state.chains.removeLast()
       guard place < state.chains.count else { return }
       state.chains[place] = last
-      state.placeOfExit[last.exit] = place
+      state.placeOfSite[last.site] = place
     }
   }
 
   func removeAll() {
     state.withLock { state in
       state.chains.removeAll(keepingCapacity: true)
-      state.placeOfExit.removeAll(keepingCapacity: true)
+      state.placeOfSite.removeAll(keepingCapacity: true)
     }
   }
 
@@ -116,7 +116,7 @@ final class LoopChains: @unchecked Sendable {
   /// Lets all jumps go on.
   func mend() {
     state.withLock { state in
-      if state.areCut { for chain in state.chains { patch(chain, chain.linked) } }
+      if state.areCut { for chain in state.chains { patch(chain, chain.chained) } }
       state.areCut = false
     }
   }

@@ -4,14 +4,16 @@ import HostKit
 import IR
 
 /// An exit to a known guest PC.
-struct ExitSite {
+struct ExitCode {
   /// Offset in the code cache of the jump's displacement, a multiple of 4; 0 if it is never chained.
   var displacement: UInt32 = 0
-  /// Offset of the code that leaves by this exit: a call of `Trampolines.leaveUnlinked` and, if the exit checks the
+  /// Offset of the code that leaves by this exit: a call of `Trampolines.leaveUnchained` and, if the exit checks the
   /// budget, one of `leaveBudget`. Ascending from exit to exit, so that where they were called from tells the exit.
   var stub: UInt32 = 0
   /// The guest PC it leads to.
   var pc: UInt64 = 0
+  /// See `ChainSite`.
+  var change: UInt8 = 0
   /// Whether interrupts are taken here.
   var closesLoop = false
   /// Where a chained exit to an entry of its own block goes, if that has its own assignment of registers; else 0.
@@ -26,7 +28,7 @@ struct PollSite {
 
 /// Where a block's exit goes while it is not chained, and when the budget is used up.
 struct ExitLabels {
-  var unlinked: Label
+  var unchained: Label
   var budget: Label?
   /// Number of the poll site that goes to `budget` by a fault.
   var poll: UInt32?
@@ -223,11 +225,9 @@ extension Lowering {
   }
 
   private mutating func takeNumber(_ op: Op) -> UInt32 {
-    let number = nextExit
-    nextExit += 1
-    while exits.count <= Int(number) { exits.append(ExitSite()) }
-    exits[Int(number)] = ExitSite(pc: UInt64(bitPattern: op.imm))
-    exitLabels.append(ExitLabels(unlinked: assembler.makeLabel()))
+    let number = UInt32(exits.count)
+    exits.append(ExitCode(pc: UInt64(bitPattern: op.imm), change: op.exitFlags.change))
+    exitLabels.append(ExitLabels(unchained: assembler.makeLabel()))
     return number
   }
 
@@ -247,7 +247,7 @@ extension Lowering {
       return
     }
     let staysInside = moves.isEmpty || innerEntry(at: pc) != nil
-    let unlinked = exitLabels[exitLabels.count - Int(nextExit - number)].unlinked
+    let unchained = exitLabels[exitLabels.count - (exits.count - Int(number))].unchained
     let closesLoop = flags.contains(.checksBudget)
     exits[Int(number)].closesLoop = closesLoop
     if closesLoop, staysInside, interrupts == .budget {
@@ -258,12 +258,12 @@ extension Lowering {
     if !staysInside { moveOut() }
     if closesLoop, let condition = checkInterrupts(at: number) {
       assembler.alignDisplacement(after: 2)
-      assembler.jcc(condition, unlinked)
+      assembler.jcc(condition, unchained)
       exits[Int(number)].displacement = UInt32(blockOffset + assembler.count - 4)
-      if let due = exitLabels[exitLabels.count - Int(nextExit - number)].budget { assembler.jmp(due) }
+      if let due = exitLabels[exitLabels.count - (exits.count - Int(number))].budget { assembler.jmp(due) }
     } else {
       assembler.alignDisplacement(after: 1)
-      assembler.jmp(unlinked)
+      assembler.jmp(unchained)
       exits[Int(number)].displacement = UInt32(blockOffset + assembler.count - 4)
     }
   }
@@ -272,7 +272,7 @@ extension Lowering {
   /// - Returns: the condition under which it does not, if there is one to look at.
   private mutating func checkInterrupts(at number: UInt32) -> ConditionCode? {
     guard interrupts != .unchain else { return nil }
-    let index = exitLabels.count - Int(nextExit - number)
+    let index = exitLabels.count - (exits.count - Int(number))
     exitLabels[index].budget = assembler.makeLabel()
     switch interrupts {
     case .unchain: return nil
@@ -381,15 +381,34 @@ extension Lowering {
       exits[Int(firstExit) + index].stub = UInt32(blockOffset + assembler.count)
       guard exits[Int(firstExit) + index].displacement != 0 else { continue }
       let staysInside = !moves.isEmpty && innerEntry(at: exits[Int(firstExit) + index].pc) != nil
-      assembler.bind(exitLabels[index].unlinked)
+      assembler.bind(exitLabels[index].unchained)
       if staysInside { moveOut() }
-      assembler.call(toAddress: trampoline(trampolines.leaveUnlinked))
+      assembler.call(toAddress: trampoline(trampolines.leaveUnchained))
       if let label = exitLabels[index].budget {
         assembler.bind(label)
         if let poll = exitLabels[index].poll { polls[Int(poll)].resume = UInt32(blockOffset + assembler.count) }
         if staysInside { moveOut() }
         assembler.call(toAddress: trampoline(trampolines.leaveBudget))
       }
+    }
+  }
+
+  /// Forgets all exits. The first of the table stands for none.
+  mutating func forgetExits() {
+    exits.removeAll()
+    exits.append(ExitCode())
+  }
+
+  /// Tells of the ways in and out of the block that was lowered last.
+  mutating func tell(_ outline: inout BlockOutline) {
+    outline.removeAll()
+    for index in 0..<labels.count { outline.labels.append(CodeAddress(labels[index])) }
+    for index in Int(firstExit)..<exits.count {
+      let exit = exits[index]
+      outline.exits.append(
+        ChainSite(
+          site: UInt32(truncatingIfNeeded: index), change: exit.change, mayChain: exit.displacement != 0,
+          target: exit.pc))
     }
   }
 }

@@ -85,7 +85,6 @@ struct Lowering {
   /// Of these, the ones before the current instruction.
   var retiredBefore: UInt32 { begun == 0 ? 0 : begun - 1 }
   var firstExit: UInt32 = 0
-  var nextExit: UInt32 = 0
   /// Of the block's exits, in order.
   var exitLabels: RawList<ExitLabels>
   /// Offsets in the code cache of the entries at the block's labels, in order.
@@ -104,7 +103,7 @@ struct Lowering {
   /// Whether any block compiled has values of floating-point type.
   var usesFloat = false
   /// By exit number.
-  var exits: RawList<ExitSite>
+  var exits: RawList<ExitCode>
   /// Reads of the poll page, in the order of their offsets.
   var polls: RawList<PollSite>
   /// While a block is lowered for a listing: for each op its offset in the block's code, and behind the last one that
@@ -158,6 +157,7 @@ struct Lowering {
     sites = RawList(reserving: 1 << 21)
     floatSites = RawList(reserving: 1 << 16)
     exits = RawList(reserving: 1 << 21)
+    exits.append(ExitCode())
     polls = RawList(reserving: 1 << 12)
     marks = RawList(reserving: 1 << 12)
   }
@@ -199,7 +199,7 @@ struct Lowering {
 
   /// Assembles `block` at the start of `memory`, which is byte `offset` of the code cache.
   mutating func lower(
-    _ block: BlockView, _ dataPath: DataPath, isHot: Bool, firstExit: UInt32,
+    _ block: BlockView, _ dataPath: DataPath, isHot: Bool,
     into memory: UnsafeMutableRawBufferPointer, offset: Int
   ) throws(HostError) -> CompiledBlock {
     guard memory.count > 64 else { throw .codeCacheFull }
@@ -210,7 +210,7 @@ struct Lowering {
       throw .unsupported("a block of over \(checks.plans.capacity) ops")
     }
     unsafe assembler.restart(memory, runningAt: cacheBase + UInt64(offset))
-    begin(block, dataPath, firstExit: firstExit, offset: offset)
+    begin(block, dataPath, offset: offset)
     defer { ops = noOps }
     let (oldSites, oldFloatSites, oldPolls) = (sites.count, floatSites.count, polls.count)
     self.isHot = isHot
@@ -233,24 +233,22 @@ struct Lowering {
       sites.truncate(to: oldSites)
       floatSites.truncate(to: oldFloatSites)
       polls.truncate(to: oldPolls)
+      exits.truncate(to: Int(firstExit))
       if hotBlocks.count > 0, hotBlocks[hotBlocks.count - 1].start == UInt32(offset) {
         hotBlocks.truncate(to: hotBlocks.count - 1)
       }
       throw failure
     }
-    return CompiledBlock(
-      entry: CodeAddress(UInt32(offset)), size: assembler.count, exitCount: Int(nextExit - firstExit))
+    return CompiledBlock(entry: CodeAddress(UInt32(offset)), size: assembler.count)
   }
 
-  private mutating func begin(_ block: BlockView, _ dataPath: DataPath, firstExit: UInt32, offset: Int) {
+  private mutating func begin(_ block: BlockView, _ dataPath: DataPath, offset: Int) {
     self.dataPath = dataPath
     blockOffset = offset
     ops = block.ops
     opCount = block.opCount
-    self.firstExit = firstExit
-    nextExit = firstExit
+    firstExit = UInt32(exits.count)
     exitLabels.removeAll()
-    if exits.count > Int(firstExit) { exits.truncate(to: Int(firstExit)) }
     blockPC = block.pc
     currentPC = block.pc
     begun = 0

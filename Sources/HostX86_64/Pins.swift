@@ -196,7 +196,7 @@ extension Lowering {
       leave = blockOffset + assembler.count
       moveOut()
       assembler.jmp(toAddress: trampoline(trampolines.leave))
-      for index in Int(firstExit)..<Int(nextExit) {
+      for index in Int(firstExit)..<exits.count {
         if let entry = innerEntry(at: exits[index].pc) { exits[index].inner = entry.offset }
       }
     }

@@ -12,7 +12,7 @@ struct Trampolines {
   private(set) var leave = 0
   /// Called by an exit that is not chained: leave, with the return address, as an offset in the code cache, as the
   /// exit site.
-  private(set) var leaveUnlinked = 0
+  private(set) var leaveUnchained = 0
   /// Likewise with the budget used up.
   private(set) var leaveBudget = 0
   /// Leave for the PC in `rax`, which the jump cache does not know.
@@ -85,7 +85,7 @@ struct Trampolines {
       assembler.alu(.sub, .dword, .rax, base)
       assembler.store(.dword, site, .rax)
     }
-    leaveUnlinked = leaving(.unlinked, &assembler, recordCaller)
+    leaveUnchained = leaving(.unchained, &assembler, recordCaller)
     leaveBudget = leaving(.budget, &assembler, recordCaller)
     leaveMiss = leaving(.indirectMiss, &assembler) { $0.store(.qword, pc, .rax) }
     leaveBudgetIndirect = leaving(.budget, &assembler) { $0.store(.qword, pc, .rax) }

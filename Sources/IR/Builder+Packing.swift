@@ -59,11 +59,11 @@
 // MARK: Registers and constants
 
 extension Builder {
-  /// Begins a block of packed code. See ``Packer/restart(pc:isPaged:usesTLB:firstExit:)``.
+  /// Begins a block of packed code. See ``Packer/restart(pc:isPaged:usesTLB:fuses:)``.
   public mutating func restartPacked(pc: UInt64, isPaged: Bool) {
     restart(pc: pc, packs: true)
     packing.restart()
-    packer.restart(pc: pc, isPaged: isPaged, usesTLB: true, firstExit: nil)
+    packer.restart(pc: pc, isPaged: isPaged, usesTLB: true, fuses: true)
   }
 
   /// Where the ops of each guest instruction begin in packed code: recorded once it is not nil.
@@ -189,8 +189,8 @@ extension Builder {
     }
     for index in 0..<packing.writes.capacity where Int(packing.writes[index]) > birth { packing.writes[index] &+= 1 }
     if packing.allWritten > birth { packing.allWritten &+= 1 }
-    for number in 0..<packer.openExits.count where Int(packer.openExits[number]) >= birth {
-      packer.openExits[number] &+= 1
+    for number in 0..<packer.exits.count where Int(packer.exits[number].position) >= birth {
+      packer.exits[number].position &+= 1
     }
     return own
   }

@@ -194,8 +194,8 @@ public struct ExitFlags: OptionSet, Sendable, BitwiseCopyable {
 
 /// Why translated code came back to the engine. In `VCPUState.exitReason`, and in `aux` of `exit.with`.
 public enum ExitReason: UInt32, Sendable, CaseIterable {
-  /// A chainable exit that is not linked yet; `exitSite` names it, `pc` is its target.
-  case unlinked = 1
+  /// A chainable exit that is not chained; `exitSite` names it, `pc` is its target.
+  case unchained = 1
   /// No jump-cache entry for `pc`.
   case indirectMiss
   /// The instruction budget is used up at an exit that checks it; `pc` is where to go on.
@@ -221,7 +221,7 @@ public enum ExitReason: UInt32, Sendable, CaseIterable {
 
   public var name: String {
     switch self {
-    case .unlinked: "unlinked"
+    case .unchained: "unchained"
     case .indirectMiss: "indirect.miss"
     case .budget: "budget"
     case .exception: "exception"

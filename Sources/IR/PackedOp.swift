@@ -105,15 +105,10 @@ public struct PackedOp: BitwiseCopyable, Sendable {
   }
   @inlinable public static func fits(target: Int64) -> Bool { Int64(Int32(truncatingIfNeeded: target)) == target }
 
-  /// The exit's number, in the place of result and `c`.
-  @inlinable public var link: UInt32 {
-    get { UInt32(truncatingIfNeeded: tail) }
-    set { tail = tail & ~0xFFFF_FFFF | UInt64(newValue) }
-  }
-  /// Words to the label of the block that the exit leads to, in the place of `c`; ``connectedSkip`` if it leads to the
-  /// entry of a block, more if it leaves.
+  /// Words to the label of the block that the exit leads to, in the place of `c`; ``chainedSkip`` if it leads to the entry
+  /// of a block, more if it leaves.
   @inlinable public var skip: UInt16 { c.rawValue }
-  @inlinable public static var connectedSkip: UInt16 { 0xFFFE }
+  @inlinable public static var chainedSkip: UInt16 { 0xFFFE }
   @inlinable public var flags: ExitFlags { ExitFlags(rawValue: aux & 0xF) }
 
   /// Whether it is an unconditional call.
@@ -122,13 +117,16 @@ public struct PackedOp: BitwiseCopyable, Sendable {
   /// Makes an exit skip so many words.
   @inlinable mutating func stay(skipping words: Int) { c = Place(rawValue: UInt16(truncatingIfNeeded: words)) }
 
-  /// The entry that a connected exit leads to. Without it, the exit leaves for its ``target``.
-  @inlinable public var connection: UInt32? {
-    get { skip == Self.connectedSkip ? upper : nil }
-    set {
-      c = Place(rawValue: newValue == nil ? 0xFFFF : Self.connectedSkip)
-      if let newValue { upper = newValue }
-    }
+  /// The entry that a chained exit leads to.
+  @inlinable public var chainedEntry: UInt32? { skip == Self.chainedSkip ? upper : nil }
+  @inlinable public mutating func chain(to entry: UInt32) {
+    c = Place(rawValue: Self.chainedSkip)
+    upper = entry
+  }
+  /// Lets the exit leave again, for `offset` bytes from the block's PC unless its target is in a word of its own.
+  @inlinable public mutating func unchain(leavingFor offset: Int64) {
+    c = .none
+    if !hasTargetWord { target = offset }
   }
 
   /// Whether the target is in a word of its own: in `aux`, of an exit that is not fused.
@@ -141,10 +139,10 @@ public struct PackedOp: BitwiseCopyable, Sendable {
   @inlinable mutating func addReturn() { aux |= 0x4000 }
 
   /// Whether a word follows: the immediate of a `call`, the cause of a `raise`, a large constant, a far target, a
-  /// return.
+  /// return, what lies before an entry.
   @inlinable public var hasWord: Bool {
     switch opcode {
-    case .call, .raise, .const: true
+    case .call, .raise, .const, .label: true
     case .exit, .exitIf, .exitWith: hasTargetWord || opcode == .exit && hasReturn
     case .exitIndirect: hasReturn
     default: false
@@ -165,20 +163,16 @@ public struct PackedOp: BitwiseCopyable, Sendable {
 
   /// What lies behind a call: where it returns to.
   @inlinable public init(returnTo pc: UInt64) {
-    head = 0
+    head = Self.returnMark
     tail = pc
   }
+  /// In the high half of a word behind a call; no exit that may be chained has it there.
+  @inlinable static var returnMark: UInt64 { 0xFFFF_FFFF << 32 }
+  @inlinable public var isReturnWord: Bool { head & Self.returnMark == Self.returnMark }
   /// The entry at the return's target; 0 for none.
   @inlinable public var returnEntry: UInt32 {
     get { UInt32(truncatingIfNeeded: head) }
-    set { head = UInt64(newValue) }
-  }
-
-  /// An exit to an entry's own PC, in the place of its first op: the block is no more.
-  @inlinable public static func tombstone(after entry: PackedOp) -> PackedOp {
-    var op = PackedOp(.exit, aux: ExitFlags.unchainable.rawValue, b: Place(rawValue: 0))
-    op.target = Int64(truncatingIfNeeded: entry.head >> 32)
-    return op
+    set { head = Self.returnMark | UInt64(newValue) }
   }
 
   /// An `exit.if` that makes the comparison it depends on itself: ``fuse(_:retired:)``.

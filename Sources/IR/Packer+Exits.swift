@@ -55,30 +55,25 @@ extension Packer {
   public mutating func exit(
     _ opcode: Opcode, _ condition: Place = .none, to target: UInt64, _ flags: ExitFlags, retired: UInt32
   ) {
+    let change = flags.change
     let flags = flagsOfExit(to: target, flags)
     let offset = Int64(bitPattern: target &- pc)
     let isFar = !PackedOp.fits(target: offset)
     let owed = Int32(truncatingIfNeeded: retired &+ carried)
-    if !isFar, nextExit == nil, opcode == .exitIf, last >= 0, ops[last].opcode == .compare,
+    if !isFar, fuses, opcode == .exitIf, last >= 0, ops[last].opcode == .compare,
       ops[last].result == condition,
       ops[last].b != .immediate, PackedOp.canFuse(retired: owed)
     {
       let comparison = ops[last]
       let holds = Condition(rawValue: comparison.aux) ?? .equal
       ops[last] = fused(comparison.a, holds, comparison.b, comparison.type, condition, offset, flags, owed)
-      noteOpen(last, offset, flags)
+      noteExit(last, target, flags, change)
       last = -1
       return
     }
     var op = PackedOp(opcode, aux: flags.rawValue, a: condition, b: count(retired))
     if isFar { op.makeFar() } else { op.target = offset }
-    if let number = nextExit {
-      op.link = number
-      nextExit = number &+ 1
-      exitCount &+= 1
-    } else if !isFar {
-      noteOpen(ops.count, offset, flags)
-    }
+    noteExit(ops.count, target, flags, change, isFar: isFar)
     if opcode == .exit {
       finish(op, flags)
     } else {
@@ -90,7 +85,7 @@ extension Packer {
 
   @inline(__always)
   private func flagsOfExit(to target: UInt64, _ flags: ExitFlags) -> ExitFlags {
-    // Who connects an exit looks at the flags that it leads to.
+    // Who chains an exit looks at the flags that it leads to.
     let flags = ExitFlags(rawValue: flags.rawValue & 0xF)
     return isPaged && (target ^ pc) & ~0xFFF != 0 ? flags.union(.unchainable) : flags
   }
@@ -100,11 +95,12 @@ extension Packer {
   mutating func exitIf(
     _ a: Place, _ condition: Condition, _ b: Place, _ type: Type, to target: UInt64, _ flags: ExitFlags, retired: UInt32
   ) -> Bool {
+    let change = flags.change
     let flags = flagsOfExit(to: target, flags)
     let offset = Int64(bitPattern: target &- pc)
     let owed = Int32(truncatingIfNeeded: retired &+ carried)
-    guard nextExit == nil, PackedOp.fits(target: offset), PackedOp.canFuse(retired: owed) else { return false }
-    noteOpen(ops.count, offset, flags)
+    guard fuses, PackedOp.fits(target: offset), PackedOp.canFuse(retired: owed) else { return false }
+    noteExit(ops.count, target, flags, change)
     put(fused(a, condition, b, type, .scratch, offset, flags, owed))
     last = -1
     return true
@@ -122,10 +118,16 @@ extension Packer {
     return op
   }
 
-  private mutating func noteOpen(_ index: Int, _ offset: Int64, _ flags: ExitFlags) {
-    if offset > Int64(bitPattern: distance), flags.isDisjoint(with: [.checksBudget, .isCall]) {
-      openExits.append(Int32(truncatingIfNeeded: index))
-    }
+  @inline(__always)
+  private mutating func noteExit(
+    _ index: Int, _ target: UInt64, _ flags: ExitFlags, _ change: UInt8, isFar: Bool = false
+  ) {
+    let isAhead = Int64(bitPattern: target &- pc) > Int64(bitPattern: distance)
+    exits.append(
+      PackedExit(
+        position: UInt32(truncatingIfNeeded: index), change: change, isReturn: false,
+        mayChain: !flags.contains(.unchainable),
+        isOpen: fuses && !isFar && isAhead && flags.isDisjoint(with: [.checksBudget, .isCall]), target: target))
   }
 
   public mutating func exitIndirect(_ type: Type, _ target: Place, _ flags: ExitFlags, retired: UInt32) {
@@ -138,9 +140,13 @@ extension Packer {
     var op = op
     let next = pc &+ end
     callsHere = flags.contains(.isCall)
-    if callsHere, nextExit == nil, !op.isFar, !isPaged || (next ^ pc) & ~0xFFF == 0 { op.addReturn() }
+    if callsHere, fuses, !op.isFar, !isPaged || (next ^ pc) & ~0xFFF == 0 { op.addReturn() }
     leave(op)
-    if op.hasReturn { put(PackedOp(returnTo: next)) }
+    guard op.hasReturn else { return }
+    exits.append(
+      PackedExit(
+        position: UInt32(truncatingIfNeeded: ops.count), change: 0, isReturn: true, mayChain: true, target: next))
+    put(PackedOp(returnTo: next))
   }
 
   public mutating func exitWith(_ reason: UInt16, to target: UInt64, retired: UInt32) {

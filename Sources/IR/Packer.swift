@@ -1,7 +1,7 @@
 // Owns the writing of packed code: the ops of one block, one after the other, and where it may be entered.
 
-/// An entry into packed code at a label: at every one if exits are numbered, else at those behind a call, where returns come
-/// in. All others only the block's own exits lead to.
+/// An entry into packed code at a label: at every one of code that is not fused, else at those behind a call, where returns
+/// come in. All others only the block's own exits lead to.
 public struct PackedLabel: BitwiseCopyable, Sendable {
   /// Index of the op to go on at.
   public var position: UInt32
@@ -10,6 +10,21 @@ public struct PackedLabel: BitwiseCopyable, Sendable {
   public var endBefore: UInt32
   /// Guest instructions before it.
   public var instruction: UInt32
+}
+
+/// A way out of packed code to a known PC: an exit, or the word behind a call.
+public struct PackedExit: BitwiseCopyable, Sendable {
+  /// Index of the op or word.
+  public internal(set) var position: UInt32
+  /// What the low byte of the translation flags there differs by from the block's.
+  public var change: UInt8
+  public var isReturn: Bool
+  public var mayChain: Bool
+  /// Whether it leads ahead and may turn out to stay in the block.
+  var isOpen = false
+  /// Whether it leads on within the block.
+  public internal(set) var staysInside = false
+  public var target: UInt64
 }
 
 /// What packed code has no form for.
@@ -41,8 +56,8 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   @usableFromInline var distance: UInt64 = 0
   @usableFromInline var end: UInt64 = 0
   @usableFromInline var instructions: UInt32 = 0
-  /// Exits that lead ahead and may turn out to stay in the block.
-  @usableFromInline var openExits = RawList<Int32>(reserving: 16)
+  /// In the order of the code.
+  @usableFromInline var exits = RawList<PackedExit>(reserving: 16)
   /// The last op, if its result may be written elsewhere instead.
   @usableFromInline var last = -1
   @usableFromInline var endsHere = false
@@ -52,16 +67,15 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   public var starts: [Int]?
   @usableFromInline var isPaged = false
   @usableFromInline var usesTLB = true
-  /// The number of the next exit; nil if exits have none: see ``restart(pc:isPaged:usesTLB:firstExit:)``.
-  @usableFromInline var nextExit: UInt32?
-  public internal(set) var exitCount = 0
+  /// See ``restart(pc:isPaged:usesTLB:fuses:)``.
+  @usableFromInline var fuses = true
 
   public init() {}
 
   public func deallocate() {
     ops.deallocate()
     labelList.deallocate()
-    openExits.deallocate()
+    exits.deallocate()
   }
 
   /// Begins another block.
@@ -69,17 +83,16 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   /// - Parameters:
   ///   - isPaged: code that an exit to another page leads to may become other code.
   ///   - usesTLB: whether loads and stores go through the softmmu TLB where they can.
-  ///   - firstExit: the number of its first exit. If nil, exits to labels further on stay in the block, the others can be
-  ///     connected to entries.
-  public mutating func restart(pc: UInt64, isPaged: Bool, usesTLB: Bool, firstExit: UInt32?) {
+  ///   - fuses: whether branches take in the comparison before them, exits to labels further on stay in the block, and calls
+  ///     remember where they return to. If not, each op of the IR is executed by itself.
+  public mutating func restart(pc: UInt64, isPaged: Bool, usesTLB: Bool, fuses: Bool) {
     self.pc = pc
     self.isPaged = isPaged
     self.usesTLB = usesTLB
-    nextExit = firstExit
-    exitCount = 0
+    self.fuses = fuses
     ops.removeAll()
     labelList.removeAll()
-    openExits.removeAll()
+    exits.removeAll()
     limit = .none
     begun = 0
     carried = 0
@@ -96,7 +109,7 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   public var code: PackedCode {
     PackedCode(
       pc: pc, ops: ops.elements, opCount: ops.count, labels: labelList.elements, labelCount: labelList.count,
-      instructionCount: instructions, size: end, exitCount: exitCount, limit: limit)
+      exits: exits.elements, exitCount: exits.count, instructionCount: instructions, size: end, limit: limit)
   }
 
   public var opCount: Int { ops.count }
@@ -128,11 +141,10 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
 
   public mutating func label(pc: UInt64, retired: UInt32) {
     let offset = pc &- self.pc
-    if nextExit != nil {
+    if !fuses {
       // Those who jump to a label have retired their instructions themselves, so they come in behind it.
-      var op = PackedOp(.label, b: count(retired))
-      op.word = self.pc
-      put(op)
+      put(PackedOp(.label, b: count(retired)))
+      put(PackedOp(entryOf: self.pc, offset: offset))
       enter(at: offset)
     } else if callsHere {
       carried = 0
@@ -145,7 +157,7 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
     endsHere = false
     callsHere = false
     begun = 0
-    resolveExits(to: Int64(bitPattern: offset))
+    if fuses { resolveExits(to: pc) }
   }
 
   private mutating func enter(at offset: UInt64) {
@@ -156,15 +168,17 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   }
 
   /// Lets exits so far that lead here stay in the block. What is carried here was carried there, or was skipped.
-  private mutating func resolveExits(to target: Int64) {
-    for number in 0..<openExits.count where ops[Int(openExits[number])].target == target {
-      let index = Int(openExits[number])
+  private mutating func resolveExits(to target: UInt64) {
+    for number in 0..<exits.count where exits[number].isOpen && exits[number].target == target {
+      let index = Int(exits[number].position)
       let skip = ops.count &- index
       let op = ops[index]
       let retired = Int32(truncatingIfNeeded: op.isFused ? op.fusedRetired : op.retired) &- Int32(bitPattern: carried)
-      guard skip < PackedOp.connectedSkip, !op.isFused || PackedOp.canFuse(retired: retired) else { continue }
+      guard skip < PackedOp.chainedSkip, !op.isFused || PackedOp.canFuse(retired: retired) else { continue }
       ops[index].stay(skipping: skip)
       ops[index].retire(retired)
+      exits[number].isOpen = false
+      exits[number].staysInside = true
     }
   }
 
@@ -258,9 +272,10 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   public let opCount: Int
   public let labels: RawTable<PackedLabel>
   public let labelCount: Int
+  public let exits: RawTable<PackedExit>
+  public let exitCount: Int
   public let instructionCount: UInt32
   /// Bytes of guest code.
   public let size: UInt64
-  public let exitCount: Int
   public let limit: PackedLimit
 }

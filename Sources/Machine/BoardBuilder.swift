@@ -255,7 +255,7 @@ struct BoardBuilder {
       throw MachineError.badInput("no host back end is called '\(wanted)'; there are: \(names)")
     }
     // What interprets everything needs no tier before it.
-    let interpreter = registry.interpreter.flatMap { $0 == host.type ? nil : $0 }
+    let interpreter = host.type.isInterpreter ? nil : registry.interpreter
     do throws(EngineError) {
       return try Engine.make(
         host.type, interpreter, guest, space, clock, events, tree.cpuPaths.count, configuration.engine)
@@ -266,7 +266,7 @@ struct BoardBuilder {
 extension Engine {
   /// Opens the existential of a host type.
   static func make(
-    _ type: any Host.Type, _ interpreter: (any PackedHost.Type)?, _ guest: any Guest, _ space: AddressSpace,
+    _ type: any Host.Type, _ interpreter: (any PackedTier.Type)?, _ guest: any Guest, _ space: AddressSpace,
     _ clock: VirtualClock,
     _ events: EventQueue,
     _ count: Int, _ options: EngineOptions

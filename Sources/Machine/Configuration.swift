@@ -46,13 +46,13 @@ public struct Registry: Sendable {
   /// The model for nodes that no device serves.
   public var fallback: (any Device.Type)?
   /// Runs code that has not run often, before the chosen host compiles it.
-  public var interpreter: (any PackedHost.Type)?
+  public var interpreter: (any PackedTier.Type)?
   /// Walks blocks one IR op at a time for the monitor.
   public var opStepper: OpStepperFactory?
 
   public init(
     guests: [GuestEntry], hosts: [(name: String, type: any Host.Type)], devices: [any Device.Type],
-    fallback: (any Device.Type)?, interpreter: (any PackedHost.Type)? = nil, opStepper: OpStepperFactory? = nil
+    fallback: (any Device.Type)?, interpreter: (any PackedTier.Type)? = nil, opStepper: OpStepperFactory? = nil
   ) {
     self.guests = guests
     self.hosts = hosts

@@ -36,7 +36,7 @@ public final class Machine: @unchecked Sendable {
   public var semihostingConsole: HostConsole?
   /// Told of each input before the guest gets it, on the machine's thread.
   public var inputObserver: (@Sendable (InputChange) -> Void)?
-  lazy var semihosting = Semihosting(configuration)
+  lazy var semihosting = Semihosting(configuration, guest)
   public internal(set) var interruptLines: [IRQLine] = []
 
   /// Input from the host that has taken effect, and that which is still to come: in a replay (the last one first), or

@@ -84,18 +84,21 @@ final class Semihosting {
   static let epoch: Int64 = 1_767_225_600
 
   let arguments: String
+  /// Nil for a guest without the registers.
+  let convention: SemihostingConvention?
   var files: SemihostingFiles
   var lastError: Int32 = 0
   var console = SemihostingConsole()
 
-  init(_ configuration: MachineConfiguration) {
+  init(_ configuration: MachineConfiguration, _ guest: any Guest) {
+    convention = SemihostingConvention(guest)
     arguments = configuration.semihostingArguments.joined(separator: " ")
     files = SemihostingFiles(root: configuration.semihostingRoot)
   }
 
-  /// Serves the call the vCPU stands at, and moves its PC behind it. A tick of time passes.
+  /// Serves the call the vCPU stands at, and moves its PC behind it. A tick of time passes, or ``clockTicks``.
   func call(_ vcpu: VCPU, machine: Machine) -> Outcome {
-    guard let convention = SemihostingConvention(machine.guest) else { return .exit(1) }
+    guard let convention else { return .exit(1) }
     let memory = SemihostingMemory(vcpu, machine)
     let number = machine.guest.readRegister(vcpu.state, convention.operation)
     let parameter = machine.guest.readRegister(vcpu.state, convention.parameter) & memory.addressMask
@@ -108,12 +111,20 @@ final class Semihosting {
     if case .error(let number) = reply { lastError = number }
     let value: Int64 = if case .value(let value) = reply { value } else { -1 }
     finish(vcpu, value, machine: machine)
+    if Self.clocks.contains(number & 0xFFFF_FFFF) {
+      machine.engine.idle(vcpu, until: vcpu.ticks &+ Self.clockTicks)
+    }
     return .goOn
   }
 
+  /// Operations that tell the time, and the ticks that each takes: guests that wait make them over and over (`sleep` of
+  /// newlib), and no debug probe is as quick as an instruction.
+  private static let clocks: Set<UInt64> = [0x10, 0x11, 0x30]
+  private static let clockTicks: UInt64 = 100
+
   /// Gives the guest its result, and lets it go on behind the calling instruction.
   func finish(_ vcpu: VCPU, _ value: Int64, machine: Machine) {
-    guard let convention = SemihostingConvention(machine.guest) else { return }
+    guard let convention else { return }
     let mask: UInt64 = machine.guest.addressBits == 64 ? .max : 0xFFFF_FFFF
     machine.guest.writeRegister(vcpu.state, convention.operation, UInt64(bitPattern: value) & mask)
     vcpu.state.pc &+= convention.instructionSize

@@ -91,9 +91,13 @@ struct SemihostingMemory {
   /// Logs once that the guest wanted something that does not exist here.
   func noteMissing(_ what: String) { machine.engine.log.writeOnce(.unimp, "semihosting: not implemented: \(what)") }
 
-  /// The largest stretch of the memory around the boot entry that no image was loaded to.
+  /// The largest stretch of the largest memory that no image was loaded to; of memories of one size, that with the boot entry
+  /// or else the first.
   func largestGap() -> Range<UInt64> {
-    guard let region = machine.space.region(at: machine.boot.entry), case .ram = region.backing else { return 0..<0 }
+    let memories = machine.space.regions.filter { if case .ram = $0.backing { true } else { false } }
+    let size = memories.map(\.size).max()
+    let largest = memories.filter { $0.size == size }
+    guard let region = largest.first(where: { $0.base <= machine.boot.entry && machine.boot.entry <= $0.last }) ?? largest.first else { return 0..<0 }
     // Of a region at the end of all addresses the last 16 bytes are left out, so that the end is a number.
     let end = region.base + min(region.size, .max - region.base) & ~0xF
     var best: Range<UInt64> = region.base..<region.base

@@ -146,7 +146,7 @@ extension Machine {
   /// Begins an operation at the debugger's. Returns whether the vCPU waits now, or has its result already.
   func startRemote(_ vcpu: VCPU) -> Bool {
     guard configuration.semihostingTarget != .native, fileCallHandler != nil,
-      let convention = SemihostingConvention(guest)
+      let convention = semihosting.convention
     else { return false }
     let memory = SemihostingMemory(vcpu, self)
     let number = guest.readRegister(vcpu.state, convention.operation)

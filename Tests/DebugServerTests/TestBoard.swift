@@ -74,7 +74,7 @@ private func registry() -> Registry {
   return Registry(
     guests: [riscv, arm], hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
     devices: standardDevices + [SystemControl.self], fallback: LoggedRegisterFile.self,
-    interpreter: InterpreterHost.self)
+    interpreter: Interpreter.self)
 }
 
 /// A file that is gone with its owner.

@@ -45,7 +45,7 @@ private struct AtomicRig {
   private let memory: RAMRegion
   private let device = AddingDevice()
 
-  init(_ host: any Host.Type, _ interpreter: (any PackedHost.Type)?, _ tiers: TierPolicy) throws {
+  init(_ host: any Host.Type, _ interpreter: (any PackedTier.Type)?, _ tiers: TierPolicy) throws {
     memory = try RAMRegion(name: "ram", size: 1 << 20)
     let space = AddressSpace()
     try space.map("ram", at: Self.base, size: 1 << 20, .ram(memory, offset: 0))
@@ -191,15 +191,15 @@ private struct AtomicProgram {
 }
 
 @Suite struct AtomicPlacesTests {
-  private static let hosts: [(any Host.Type, (any PackedHost.Type)?, TierPolicy)] = [
+  private static let hosts: [(any Host.Type, (any PackedTier.Type)?, TierPolicy)] = [
     (X86_64Host.self, nil, .quick), (X86_64Host.self, nil, .thorough),
-    (X86_64Host.self, InterpreterHost.self, .adaptive),
+    (X86_64Host.self, Interpreter.self, .adaptive),
   ]
 
   @Test(arguments: 0..<20 as Range<UInt64>) func eachHostDoesTheSame(seed: UInt64) throws {
     for protection in Protection.allCases {
       func outcome(
-        _ host: any Host.Type, _ interpreter: (any PackedHost.Type)?, _ tiers: TierPolicy
+        _ host: any Host.Type, _ interpreter: (any PackedTier.Type)?, _ tiers: TierPolicy
       ) throws -> AtomicRig.Outcome {
         var program = AtomicProgram(seed: seed)
         let rig = try AtomicRig(host, interpreter, tiers)

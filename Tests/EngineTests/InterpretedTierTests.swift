@@ -18,7 +18,7 @@ import Testing
     options.tiers = .adaptive
     options.interpretedRuns = 20
     change(&options)
-    return try Rig(X86_64Host.self, interpreter: InterpreterHost.self, program, options: options)
+    return try Rig(X86_64Host.self, interpreter: Interpreter.self, program, options: options)
   }
 
   private func tiers(_ rig: Rig) -> [Tier] { rig.engine.store.valid.map { rig.engine.store[$0].tier } }

@@ -28,7 +28,7 @@ enum ModeSetup: String, CaseIterable, Sendable {
         options: options)
     }
     return try Engine(
-      guest: guest, host: X86_64Host.self, interpreter: InterpreterHost.self, space: space, clock: clock,
+      guest: guest, host: X86_64Host.self, interpreter: Interpreter.self, space: space, clock: clock,
       events: events, vcpuCount: 1, options: options)
   }
 }

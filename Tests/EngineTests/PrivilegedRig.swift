@@ -32,7 +32,7 @@ struct PrivilegedRig {
     var options = EngineOptions()
     options.tiers = tiers
     engine = try Engine(
-      guest: RISCVGuest(model: "rv64"), host: X86_64Host.self, interpreter: InterpreterHost.self, space: space,
+      guest: RISCVGuest(model: "rv64"), host: X86_64Host.self, interpreter: Interpreter.self, space: space,
       clock: VirtualClock(), events: EventQueue(), vcpuCount: harts, options: options)
     try put([Code.stop], at: Self.handler)
   }

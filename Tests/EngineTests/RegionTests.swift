@@ -81,7 +81,7 @@ private struct LoopProgram {
   private static let end: UInt64 = 600_000
 
   private func outcome(
-    _ host: any Host.Type, interpreter: (any PackedHost.Type)? = nil, _ program: [UInt32], _ tiers: TierPolicy
+    _ host: any Host.Type, interpreter: (any PackedTier.Type)? = nil, _ program: [UInt32], _ tiers: TierPolicy
   ) throws -> (Rig.Outcome, Rig) {
     var options = EngineOptions()
     options.tiers = tiers
@@ -104,7 +104,7 @@ private struct LoopProgram {
       #expect(found == expected, "seed \(seed), tiers \(tiers)")
     }
     #expect(try outcome(InterpreterHost.self, program, .adaptive).0 == expected, "seed \(seed), interpreter")
-    let (found, rig) = try outcome(X86_64Host.self, interpreter: InterpreterHost.self, program, .adaptive)
+    let (found, rig) = try outcome(X86_64Host.self, interpreter: Interpreter.self, program, .adaptive)
     #expect(found == expected, "seed \(seed), three tiers")
     #expect(rig.engine.statistics.interpreted.blocks > 0 && rig.engine.statistics.quick.blocks > 0)
   }

@@ -75,7 +75,7 @@ struct SelfModifyingProgram {
   private static let end: UInt64 = 8_000
 
   private func run(
-    _ program: SelfModifyingProgram, _ host: any HostKit.Host.Type, _ interpreter: (any PackedHost.Type)? = nil,
+    _ program: SelfModifyingProgram, _ host: any HostKit.Host.Type, _ interpreter: (any PackedTier.Type)? = nil,
     _ tiers: TierPolicy = .quick, maximum: Int? = nil, looks: UInt64? = nil
   ) throws -> Rig.Outcome {
     var options = EngineOptions()
@@ -110,8 +110,8 @@ struct SelfModifyingProgram {
         "quick": try run(program, X86_64Host.self),
         "one by one": try run(program, X86_64Host.self, maximum: 1),
         "thorough": try run(program, X86_64Host.self, nil, .thorough),
-        "three tiers": try run(program, X86_64Host.self, InterpreterHost.self, .adaptive),
-        "looked at": try run(program, X86_64Host.self, InterpreterHost.self, .adaptive, looks: seed),
+        "three tiers": try run(program, X86_64Host.self, Interpreter.self, .adaptive),
+        "looked at": try run(program, X86_64Host.self, Interpreter.self, .adaptive, looks: seed),
       ]
       for (name, outcome) in found { #expect(outcome == expected, "seed \(seed), \(name)") }
     }

@@ -64,7 +64,7 @@ struct Rig {
   ///   - program: instructions, put at `base + offset`, where the hart starts.
   ///   - isMirrored: whether the RAM is at ``mirror`` too.
   init(
-    _ host: any Host.Type, interpreter: (any PackedHost.Type)? = nil, _ program: [UInt32], offset: UInt64 = 0,
+    _ host: any Host.Type, interpreter: (any PackedTier.Type)? = nil, _ program: [UInt32], offset: UInt64 = 0,
     options: EngineOptions = EngineOptions(),
     isMirrored: Bool = false
   ) throws {

@@ -19,8 +19,8 @@ struct Case: CustomTestStringConvertible, Sendable {
 
 @Suite struct SelfModifyingTests {
   /// What compiles code, and what runs it before that.
-  private static let hosts: [(any Host.Type, interpreter: (any PackedHost.Type)?)] = [
-    (X86_64Host.self, nil), (InterpreterHost.self, nil), (X86_64Host.self, InterpreterHost.self),
+  private static let hosts: [(any Host.Type, interpreter: (any PackedTier.Type)?)] = [
+    (X86_64Host.self, nil), (InterpreterHost.self, nil), (X86_64Host.self, Interpreter.self),
   ]
 
   private func rig(

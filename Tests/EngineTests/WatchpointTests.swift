@@ -7,8 +7,8 @@ import HostX86_64
 import Testing
 
 @Suite struct WatchpointTests {
-  static let hosts: [(any Host.Type, interpreter: (any PackedHost.Type)?)] = [
-    (X86_64Host.self, nil), (InterpreterHost.self, nil), (X86_64Host.self, InterpreterHost.self),
+  static let hosts: [(any Host.Type, interpreter: (any PackedTier.Type)?)] = [
+    (X86_64Host.self, nil), (InterpreterHost.self, nil), (X86_64Host.self, Interpreter.self),
   ]
 
   private static let base = Rig.base

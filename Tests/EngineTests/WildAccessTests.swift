@@ -7,8 +7,8 @@ import HostX86_64
 import Testing
 
 @Suite struct WildAccessTests {
-  private static let hosts: [(any Host.Type, interpreter: (any PackedHost.Type)?)] = [
-    (X86_64Host.self, nil), (InterpreterHost.self, nil), (X86_64Host.self, InterpreterHost.self),
+  private static let hosts: [(any Host.Type, interpreter: (any PackedTier.Type)?)] = [
+    (X86_64Host.self, nil), (InterpreterHost.self, nil), (X86_64Host.self, Interpreter.self),
   ]
 
   /// A load that reaches beyond the last address once went to that address of the host.

@@ -86,7 +86,7 @@ private func verified(_ file: FileCase) throws -> [Block] {
 }
 
 /// Runs the first block on every host, as it is and optimised, and prints what changed. Exits lead to the other blocks of
-/// the file unless a directive `links: none` stands there; indirect ones likewise through the jump cache.
+/// the file unless a directive `chains: none` stands there; indirect ones likewise through the jump cache.
 ///
 /// Directives: `budget: 5`, `set: x1 = 5`, `memory: 0x100 = 01 02 ff`.
 @Sendable private func runBlocks(_ file: FileCase) throws -> String {
@@ -98,11 +98,11 @@ private func verified(_ file: FileCase) throws -> [Block] {
       var blocks = blocks
       if optimizes { for index in blocks.indices { optimizer.run(&blocks[index]) } }
       let cpu = try startState(file)
-      try run(blocks, on: setup, cpu, linked: file.directives("links") != ["none"])
-      // With paging, exits to another page are never linked, and so miss in the jump cache instead.
+      try run(blocks, on: setup, cpu, chained: file.directives("chains") != ["none"])
+      // With paging, exits to another page are never chained, and so miss in the jump cache instead.
       let outcome =
-        setup.dataPath == .tlb && first?.hasPrefix("unlinked") == true
-        ? cpu.outcome.replacingOccurrences(of: "indirect.miss", with: "unlinked") : cpu.outcome
+        setup.dataPath == .tlb && first?.hasPrefix("unchained") == true
+        ? cpu.outcome.replacingOccurrences(of: "indirect.miss", with: "unchained") : cpu.outcome
       let result = outcome + "\n" + cpu.changes(since: try startState(file))
       #expect(result == first ?? result, "\(setup), \(optimizes ? "optimised" : "as it is")")
       first = first ?? result
@@ -111,21 +111,17 @@ private func verified(_ file: FileCase) throws -> [Block] {
   return try #require(first)
 }
 
-private func run(_ blocks: [Block], on setup: HostSetup, _ cpu: TestCPU, linked: Bool) throws {
+private func run(_ blocks: [Block], on setup: HostSetup, _ cpu: TestCPU, chained: Bool) throws {
   let host = try setup.type.init(TestGuest.configuration)
-  var firstExit: UInt32 = 0
   var entries: [UInt64: CodeAddress] = [:]
-  var exits: [(number: UInt32, target: UInt64)] = []
+  var exits: [ChainSite] = []
   for block in blocks {
-    let compiled = try host.compile(block, dataPath: setup.dataPath, firstExit: firstExit)
+    let (compiled, outline) = try host.compile(block, dataPath: setup.dataPath)
     entries[block.pc] = compiled.entry
-    for op in block.ops where op.opcode == .exit || op.opcode == .exitIf {
-      if !op.exitFlags.contains(.unchainable) { exits.append((firstExit, UInt64(bitPattern: op.imm))) }
-      firstExit += 1
-    }
+    exits += outline.exits.filter(\.mayChain)
   }
-  if linked {
-    for (number, target) in exits { if let entry = entries[target] { host.link(exit: number, to: entry) } }
+  if chained {
+    for exit in exits { if let entry = entries[exit.target] { host.chain(exit.site, to: entry) } }
     for (pc, entry) in entries { cpu.cache(pc, host.jumpTarget(entry)) }
   }
   cpu.reachData(by: setup.dataPath)

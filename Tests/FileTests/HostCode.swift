@@ -41,7 +41,7 @@ import Testing
   var text = isHot ? "" : "pinned \(listing.pins)\n"
   var exit: UInt32 = 0
   for block in blocks {
-    let compiled = try listing.host.compile(block, dataPath: path, isHot: isHot, firstExit: exit)
+    let (compiled, _) = try listing.host.compile(block, dataPath: path, isHot: isHot)
     if isHot { text += "pinned \(listing.pins(of: compiled))\n" }
     let host = listing.lines(compiled, of: block, path)
     text += "\nblock \(hex(block.pc)), \(compiled.size) bytes\n"

@@ -96,7 +96,7 @@ import Testing
   ) throws {
     cpu.randomise(seed)
     host.reset()
-    let compiled = try host.compile(block, dataPath: dataPath, firstExit: 0)
+    let (compiled, _) = try host.compile(block, dataPath: dataPath)
     cpu.reachData(by: dataPath)
     host.run(compiled.entry, cpu.state)
   }

@@ -100,7 +100,7 @@ struct CodeSetup: Sendable, CustomStringConvertible {
   ) throws {
     randomise(cpu, guest, seed)
     host.reset()
-    let compiled = try host.compile(block, dataPath: dataPath, firstExit: 0)
+    let (compiled, _) = try host.compile(block, dataPath: dataPath)
     cpu.reachData(by: dataPath)
     host.run(compiled.entry, cpu.state)
   }

@@ -22,7 +22,7 @@ import Testing
   /// Runs a program up to its end; the outputs and the scratch memory.
   /// - Parameter body: does so.
   func run<P: DifferentialProgram, H: HostKit.Host>(
-    _ program: P, _ guest: ARMGuest, _ host: H.Type, interpreter: (any PackedHost.Type)? = nil, passes: Bool,
+    _ program: P, _ guest: ARMGuest, _ host: H.Type, interpreter: (any PackedTier.Type)? = nil, passes: Bool,
     _ body: (Engine, VCPU) throws -> RunOutcome = { $0.run($1, until: 100_000_000) }
   ) throws
     -> [UInt8]
@@ -105,7 +105,7 @@ import Testing
       let expected = try run(program, guest, InterpreterHost.self, passes: false)
       return try disagreement(expected, run(program, guest, X86_64Host.self, passes: true), program)
         ?? disagreement(
-          expected, run(program, guest, X86_64Host.self, interpreter: InterpreterHost.self, passes: true), program)
+          expected, run(program, guest, X86_64Host.self, interpreter: Interpreter.self, passes: true), program)
     }
   }
 

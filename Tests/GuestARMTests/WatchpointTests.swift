@@ -167,7 +167,7 @@ import Testing
           address: UInt64(Place.scratch) + place, length: 1 + random.next() >> 40 % 100, onRead: isRead,
           onWrite: true, stopsBehind: isBehind)
       }
-      func stops<H: Host>(_ host: H.Type, _ interpreter: (any PackedHost.Type)? = nil, passes: Bool) throws -> [Stop] {
+      func stops<H: Host>(_ host: H.Type, _ interpreter: (any PackedTier.Type)? = nil, passes: Bool) throws -> [Stop] {
         var stops: [Stop] = []
         let left = try tests.run(program, guest, host, interpreter: interpreter, passes: passes) { engine, cpu in
           for point in points { engine.insert(point) }
@@ -183,7 +183,7 @@ import Testing
       let expected = try stops(InterpreterHost.self, passes: false)
       found += expected.count
       for theirs in [
-        try stops(X86_64Host.self, passes: true), try stops(X86_64Host.self, InterpreterHost.self, passes: true),
+        try stops(X86_64Host.self, passes: true), try stops(X86_64Host.self, Interpreter.self, passes: true),
       ] {
         let first = zip(theirs, expected).first { $0 != $1 }
         #expect(theirs == expected, "\(points): \(first.map { "\($0.0.pc) \($0.1.pc)" } ?? "another number")")

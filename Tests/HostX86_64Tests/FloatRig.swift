@@ -90,7 +90,7 @@ final class FloatRig {
     builder.instruction(pc: 0x1000, length: 4)
     build(&builder)
     builder.exit(with: .step, pc: 0x1004)
-    return try host.compile(builder.block, dataPath: .slow, firstExit: 0).entry
+    return try host.compile(builder.block, dataPath: .slow).block.entry
   }
 
   func run(_ entry: CodeAddress) {

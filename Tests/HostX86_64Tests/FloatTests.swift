@@ -321,7 +321,7 @@ struct FloatPlacement: Sendable {
     rig.flags = 0
     rig.run(entry)
     let canonical: UInt64 = 0x7FF8_0000_0000_0000
-    #expect(rig.cpu.exitReason == (byFault ? .exception : .unlinked))
+    #expect(rig.cpu.exitReason == (byFault ? .exception : .unchained))
     #expect(rig[0] == payload && rig[1] == canonical && rig[12] == canonical && rig[2] == canonical)
     #expect(rig[3] == 0xFFFF_FFFF_7FC0_0000 && rig[7] == 77)
     #expect(rig.flags == 16)

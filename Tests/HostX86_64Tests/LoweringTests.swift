@@ -29,7 +29,7 @@ import Testing
       let block = generator.builder.block
       var random = generator.random
       if rig.host.codeBytesUsed > 3 << 20 { rig.host.reset() }
-      let compiled = try rig.host.compile(block, dataPath: setting.path, firstExit: 0)
+      let (compiled, _) = try rig.host.compile(block, dataPath: setting.path)
       // Twice: redirected device accesses are then made without a fault.
       for _ in 0..<2 {
         let registers = (0..<Rig.registerCount).map { _ in
@@ -75,25 +75,27 @@ import Testing
 
   @Test func exitsAreChainedAndUnchained() throws {
     let rig = try Rig(.i64)
-    let first = try rig.host.compile(increment(3, pc: 0x100, to: 0x200), dataPath: .window, firstExit: 7)
-    let second = try rig.host.compile(increment(10, pc: 0x200, to: 0x100), dataPath: .window, firstExit: 8)
-    #expect(first.exitCount == 1 && second.exitCount == 1)
+    let (first, forth) = try rig.host.compile(increment(3, pc: 0x100, to: 0x200), dataPath: .window)
+    let (second, back) = try rig.host.compile(increment(10, pc: 0x200, to: 0x100), dataPath: .window)
+    #expect(forth.exits.map(\.target) == [0x200] && back.exits.map(\.target) == [0x100])
+    let (there, home) = (forth.exits[0].site, back.exits[0].site)
+    #expect(there != 0 && there < home)
     rig.host.run(first.entry, rig.cpu)
-    #expect(rig.cpu.exitReason == .unlinked && rig.cpu.exitSite == 7 && rig.cpu.pc == 0x200)
-    rig.host.link(exit: 7, to: second.entry)
+    #expect(rig.cpu.exitReason == .unchained && rig.cpu.exitSite == there && rig.cpu.pc == 0x200)
+    rig.host.chain(there, to: second.entry)
     rig.host.run(first.entry, rig.cpu)
-    #expect(rig.cpu.exitReason == .unlinked && rig.cpu.exitSite == 8 && rig.cpu.pc == 0x100)
+    #expect(rig.cpu.exitReason == .unchained && rig.cpu.exitSite == home && rig.cpu.pc == 0x100)
     #expect(rig[3] == 2 && rig[10] == 1)
-    rig.host.unlink(exit: 7)
+    rig.host.unchain(there, of: first)
     rig.host.run(first.entry, rig.cpu)
-    #expect(rig.cpu.exitSite == 7 && rig[3] == 3 && rig[10] == 1)
+    #expect(rig.cpu.exitSite == there && rig[3] == 3 && rig[10] == 1)
   }
 
   @Test func aLoopEndsWithItsBudget() throws {
     let rig = try Rig(.i64)
-    let block = try rig.host.compile(
-      increment(4, pc: 0x100, to: 0x100, [.checksBudget]), dataPath: .window, firstExit: 0)
-    rig.host.link(exit: 0, to: block.entry)
+    let (block, outline) = try rig.host.compile(
+      increment(4, pc: 0x100, to: 0x100, [.checksBudget]), dataPath: .window)
+    rig.host.chain(outline.exits[0].site, to: block.entry)
     rig.cpu.budget = 1000
     rig.host.run(block.entry, rig.cpu)
     #expect(rig.cpu.exitReason == .budget && rig.cpu.pc == 0x100)
@@ -105,14 +107,14 @@ import Testing
     var builder = Builder(pc: 0x100)
     builder.instruction(pc: 0x100, length: 4)
     builder.exitIndirect(builder.getRegister(1, .i64), [])
-    let jump = try rig.host.compile(builder.block, dataPath: .window, firstExit: 0)
-    let target = try rig.host.compile(increment(2, pc: 0x4_0000_0006, to: 0), dataPath: .window, firstExit: 0)
+    let (jump, _) = try rig.host.compile(builder.block, dataPath: .window)
+    let (target, _) = try rig.host.compile(increment(2, pc: 0x4_0000_0006, to: 0), dataPath: .window)
     rig[1] = 0x4_0000_0006
     rig.host.run(jump.entry, rig.cpu)
     #expect(rig.cpu.exitReason == .indirectMiss && rig.cpu.pc == 0x4_0000_0006)
     rig.enterJumpCache(0x4_0000_0006, target.entry)
     rig.host.run(jump.entry, rig.cpu)
-    #expect(rig.cpu.exitReason == .unlinked && rig[2] == 1)
+    #expect(rig.cpu.exitReason == .unchained && rig[2] == 1)
   }
 
   @Test func aDeviceIsReachedWithoutFaultsAfterTheFirst() throws {
@@ -122,7 +124,7 @@ import Testing
     let base = builder.getRegister(2, .i64)
     builder.setRegister(5, builder.load(.i64, MemoryAccess(size: 4), at: base, offset: 0))
     builder.exit(with: .step, pc: 0x104)
-    let block = try rig.host.compile(builder.block, dataPath: .window, firstExit: 0)
+    let (block, _) = try rig.host.compile(builder.block, dataPath: .window)
     rig[2] = GuestMap.deviceBase
     let before = rig.host.listing(block, of: nil, dataPath: .window).map(\.text)
     for _ in 0..<3 { rig.host.run(block.entry, rig.cpu) }
@@ -140,13 +142,13 @@ import Testing
     var compiled = 0
     #expect(throws: HostError.codeCacheFull) {
       while true {
-        _ = try rig.host.compile(increment(1, pc: 0x100, to: 0x200), dataPath: .window, firstExit: 0)
+        _ = try rig.host.compile(increment(1, pc: 0x100, to: 0x200), dataPath: .window)
         compiled += 1
       }
     }
     #expect(compiled > 500)
     rig.host.reset()
-    let block = try rig.host.compile(increment(1, pc: 0x100, to: 0x200), dataPath: .window, firstExit: 0)
+    let (block, _) = try rig.host.compile(increment(1, pc: 0x100, to: 0x200), dataPath: .window)
     rig.host.run(block.entry, rig.cpu)
     #expect(rig[1] == 1)
   }
@@ -163,7 +165,7 @@ import Testing
     builder.setRegister(
       1, builder.load(.i64, MemoryAccess(size: 4, signed: true), at: builder.getRegister(2, .i64), offset: 8))
     builder.exit(to: 0x200)
-    let block = try rig.host.compile(builder.block, dataPath: .window, firstExit: 0)
+    let (block, _) = try rig.host.compile(builder.block, dataPath: .window)
     let texts = rig.host.listing(block, of: builder.block, dataPath: .window).filter { $0.op != nil }.map(\.text)
     #expect(
       texts.filter { !$0.hasPrefix("nop") && !$0.hasPrefix("j") } == [

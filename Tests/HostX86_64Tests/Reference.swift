@@ -21,7 +21,7 @@ func reference(
   reservation: Reservation, type registerType: Type, path: DataPath
 ) -> Outcome {
   var outcome = Outcome(
-    reason: .unlinked, pc: 0, budget: budget, registers: registers, device: device, reservation: reservation)
+    reason: .unchained, pc: 0, budget: budget, registers: registers, device: device, reservation: reservation)
   var values = [UInt64](repeating: 0, count: block.valueTypes.count)
   var pc = block.pc
   var begun: UInt64 = 0
@@ -84,7 +84,7 @@ func reference(
       outcome.pc = op.opcode == .exitIndirect ? a : UInt64(bitPattern: op.imm)
       outcome.reason =
         op.exitFlags.contains(.checksBudget) && outcome.budget <= 0
-        ? .budget : isIndirect ? .indirectMiss : .unlinked
+        ? .budget : isIndirect ? .indirectMiss : .unchained
       return outcome
     case .exitWith:
       outcome.budget -= Int64(op.extra)

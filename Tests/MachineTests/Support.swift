@@ -41,7 +41,7 @@ let arm = GuestEntry(
 let registry = Registry(
   guests: [riscv, arm], hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
   devices: standardDevices + [SystemControl.self], fallback: LoggedRegisterFile.self,
-  interpreter: InterpreterHost.self)
+  interpreter: Interpreter.self)
 
 /// Both host back ends.
 let hosts = ["jit", "interpreter"]

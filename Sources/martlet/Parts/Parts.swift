@@ -14,7 +14,7 @@ enum Parts {
     guests: [riscv, arm],
     hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
     devices: standardDevices + [SystemControl.self], fallback: LoggedRegisterFile.self,
-    interpreter: InterpreterHost.self,
+    interpreter: Interpreter.self,
     opStepper: { configuration, block, state throws(HostError) in
       try InterpreterHost.Stepper(configuration, block, state)
     })

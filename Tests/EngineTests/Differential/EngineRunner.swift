@@ -66,7 +66,7 @@ final class EngineRunner {
     engine =
       setup.isJIT
       ? try Engine(
-        guest: guest, host: X86_64Host.self, interpreter: setup.startsInterpreted ? InterpreterHost.self : nil,
+        guest: guest, host: X86_64Host.self, interpreter: setup.startsInterpreted ? Interpreter.self : nil,
         space: space,
         clock: clock, events: events, vcpuCount: 1,
         options: options)
