@@ -8,8 +8,8 @@ import IR
 public struct BlockStore: ~Copyable {
   private var blocks = RawList<TranslationBlock>(reserving: 1 << 17)
   private var exits = ExitTable()
-  /// How many exits of packed code are chained.
-  private(set) var packedChainCount = 0
+  /// How many exits of interpreted code are chained.
+  private(set) var interpretedChainCount = 0
   private var index = BlockIndex()
   private var pages = CodePages()
   /// How often a physical PC's block was thrown away.
@@ -54,14 +54,16 @@ public struct BlockStore: ~Copyable {
 
   /// Adds a compiled block with what its host told of it: its exits, and its entries at the labels of the IR.
   mutating func insert(_ block: TranslationBlock, _ ir: BlockView, _ outline: BlockOutline) -> BlockID {
-    let id = insert(block, outline.exits)
+    let id = insert(block)
+    blocks[Int(id)].firstExit = exits.append(outline.exits, of: id, mayChain: block.key.variant == .normal)
+    blocks[Int(id)].exitCount = UInt16(outline.exits.count)
     if !outline.labels.isEmpty { insertEntries(into: id, ir, outline.labels) }
     return id
   }
 
-  /// Adds a block of packed code, likewise.
-  mutating func insert(_ block: TranslationBlock, _ code: PackedCode, _ outline: BlockOutline) -> BlockID {
-    let id = insert(block, outline.exits)
+  /// Adds a block of packed code, and its entries at labels.
+  mutating func insert(_ block: TranslationBlock, _ code: PackedCode) -> BlockID {
+    let id = insert(block)
     guard code.labelCount > 0 else { return id }
     blocks[Int(id)].entryCount = UInt16(code.labelCount)
     var entry = blocks[Int(id)]
@@ -76,7 +78,7 @@ public struct BlockStore: ~Copyable {
       let instructions = isLast ? code.instructionCount : code.labels[number &+ 1].instruction
       entry.key.pc = block.key.pc &+ UInt64(label.offset)
       entry.key.physicalPC = block.key.physicalPC &+ UInt64(label.offset)
-      entry.compiled = CompiledBlock(entry: outline.labels[number], size: 0)
+      entry.compiled = CompiledBlock(entry: code.entry(of: number, in: block.compiled), size: 0)
       entry.guestSize = UInt16(truncatingIfNeeded: end &- label.offset)
       entry.instructionCount = UInt16(truncatingIfNeeded: instructions &- label.instruction)
       append(entry: entry)
@@ -84,12 +86,9 @@ public struct BlockStore: ~Copyable {
     return id
   }
 
-  private mutating func insert(_ block: TranslationBlock, _ sites: [ChainSite]) -> BlockID {
+  private mutating func insert(_ block: TranslationBlock) -> BlockID {
     let id = BlockID(blocks.count)
     var block = block
-    block.firstExit = UInt32(exits.count)
-    block.exitCount = UInt16(sites.count)
-    exits.append(sites, of: id, isPacked: block.tier == .interpreted, mayChain: block.key.variant == .normal)
     index.insert(block.key.pc, block.key.flags, id)
     let page = block.key.physicalPC & ~0xFFF
     block.nextInPage = pages.first(page)
@@ -171,18 +170,21 @@ public struct BlockStore: ~Copyable {
     return blocks[Int(id)].heat
   }
 
-  /// The exit that the host of a tier calls `site`; 0 for none.
-  @inline(__always)
-  func exit(at site: UInt32, of tier: Tier) -> UInt32 { exits.find(site, isPacked: tier == .interpreted) }
-
-  private func isPacked(_ exit: UInt32) -> Bool { blocks[Int(exits[exit].source)].tier == .interpreted }
+  /// The exit of compiled code that its host calls `site`; 0 for none.
+  func exit(at site: UInt32) -> UInt32 { exits.find(site) }
 
   /// Notes that an exit is chained. The host must chain it too.
   mutating func chain(_ exit: UInt32, to target: BlockID) {
     exits[exit].chained = target
-    exits[exit].nextIncoming = blocks[Int(target)].firstIncoming
+    exits[exit].next = blocks[Int(target)].firstIncoming
     blocks[Int(target)].firstIncoming = exit
-    if isPacked(exit) { packedChainCount += 1 }
+  }
+
+  /// Notes that a site of interpreted code is chained.
+  /// - Parameter before: what takes that back.
+  mutating func chain(interpreted site: UInt32, to target: BlockID, before: UInt32) {
+    interpretedChainCount += 1
+    chain(exits.append(interpreted: site, target: blocks[Int(target)].key.pc, before: before), to: target)
   }
 
   /// Takes an exit off its target's list. The host must unchain it too.
@@ -190,19 +192,26 @@ public struct BlockStore: ~Copyable {
     let target = exits[exit].chained
     guard target != 0 else { return }
     exits[exit].chained = 0
-    if isPacked(exit) { packedChainCount -= 1 }
-    let next = exits[exit].nextIncoming
+    takeOff(exit, target)
+    if exits[exit].isInterpreted {
+      interpretedChainCount -= 1
+      exits.release(exit)
+    }
+  }
+
+  private mutating func takeOff(_ exit: UInt32, _ target: BlockID) {
+    let next = exits[exit].next
     var current = blocks[Int(target)].firstIncoming
     if current == exit {
       blocks[Int(target)].firstIncoming = next
       return
     }
     while current != 0 {
-      if exits[current].nextIncoming == exit {
-        exits[current].nextIncoming = next
+      if exits[current].next == exit {
+        exits[current].next = next
         return
       }
-      current = exits[current].nextIncoming
+      current = exits[current].next
     }
   }
 
@@ -213,7 +222,7 @@ public struct BlockStore: ~Copyable {
       var exit = blocks[Int(entry)].firstIncoming
       while exit != 0 {
         list.append(exit)
-        exit = exits[exit].nextIncoming
+        exit = exits[exit].next
       }
     }
     return list
@@ -227,7 +236,7 @@ public struct BlockStore: ~Copyable {
     blocks[Int(exits[exit].source)].key.flags ^ TranslationFlags(exits[exit].change)
   }
 
-  /// The exits of a block, chained or not.
+  /// The exits of a compiled block, chained or not.
   public func outgoing(_ id: BlockID) -> Range<UInt32> {
     let block = blocks[Int(id)]
     return block.firstExit..<block.firstExit + UInt32(block.exitCount)
@@ -284,7 +293,7 @@ public struct BlockStore: ~Copyable {
         key: none, guestSize: 0, instructionCount: 0, irOpCount: 0,
         compiled: CompiledBlock(entry: CodeAddress(0), size: 0), isValid: false, tier: .quick, secondPage: .max))
     exits.removeAll()
-    packedChainCount = 0
+    interpretedChainCount = 0
     index.removeAll()
     pages.removeAll()
   }

@@ -53,30 +53,40 @@ extension Engine {
   /// What is chained to what now.
   public func chains() -> ChainMap {
     var map = ChainMap()
+    var interpreted: [UInt32: UInt32] = [:]
+    for number in store.exitNumbers where store.exit(number).isInterpreted && store.exit(number).chained != 0 {
+      interpreted[store.exit(number).site] = number
+    }
     for id in store.valid {
-      for number in store.outgoing(id) {
-        let exit = store.exit(number)
-        let edge = ChainEdge(source: store[id].key.pc, target: exit.target)
+      func append(_ number: UInt32, _ site: ChainSite) {
+        let target = site.staysInside ? id : number == 0 ? 0 : store.target(of: number)
+        let edge = ChainEdge(source: store[id].key.pc, target: site.target)
         map.append(
           Chain(
-            source: id, target: exit.staysInside ? id : store.target(of: number), targetPC: exit.target, isReturn: exit.isReturn,
-            mayChain: exit.mayChain, isForbidden: forbiddenChains.contains(edge), exit: number))
+            source: id, target: target, targetPC: site.target, isReturn: site.isReturn, mayChain: site.mayChain,
+            isForbidden: forbiddenChains.contains(edge), exit: number))
+      }
+      if store[id].tier == .interpreted, let interpreter {
+        for site in interpreter.exits(of: store[id].compiled) { append(interpreted[site.site] ?? 0, site) }
+        continue
+      }
+      for number in store.outgoing(id) {
+        let exit = store.exit(number)
+        append(number, ChainSite(site: exit.site, mayChain: exit.mayChain, target: exit.target))
       }
     }
     return map
   }
 
-  /// How many chains there are.
-  public var chainCount: Int { store.exitNumbers.count { store.exit($0).chained != 0 } }
+  /// How many chains there are between valid blocks.
+  public var chainCount: Int { chains().all.count { $0.isChained && $0.exit != 0 } }
 
-  /// Lets an exit of valid code go on at a block of the same tier, if nothing speaks against it.
+  /// Lets an exit of compiled code go on at a block that it leads to, if nothing speaks against it.
   func chain(_ vcpu: VCPU, _ number: UInt32, to id: BlockID) {
     let (exit, block) = (store.exit(number), store[id])
     guard exit.mayChain, exit.chained == 0, exit.target == block.key.pc, block.key.variant == .normal,
-      store[exit.source].isValid, (store[exit.source].tier == .interpreted) == (block.tier == .interpreted),
-      store.flags(behind: number) == block.key.flags,
-      block.secondPage == .max || vcpu.mode.memoryMode != .tlb && block.tier != .interpreted,
-      block.tier != .interpreted || kicks == nil && !log.isOn(.exec),
+      block.tier != .interpreted, store[exit.source].isValid, store.flags(behind: number) == block.key.flags,
+      block.secondPage == .max || vcpu.mode.memoryMode != .tlb,
       forbiddenChains.isEmpty
         || !forbiddenChains.contains(ChainEdge(source: store[exit.source].key.pc, target: exit.target))
     else { return }
@@ -84,19 +94,34 @@ extension Engine {
     statistics.chainsMade &+= 1
   }
 
-  /// Chains an exit to a block, or an entry into one.
+  /// Chains an exit of compiled code to a block, or an entry into one.
   func chain(_ number: UInt32, to id: BlockID) {
-    let (site, entry) = (store.exit(number).site, store[id].compiled.entry)
-    if store[id].tier == .interpreted { interpreter?.chain(site, to: entry) } else { host.chain(site, to: entry) }
+    host.chain(store.exit(number).site, to: store[id].compiled.entry)
     store.chain(number, to: id)
+  }
+
+  /// Lets interpreted code go on at a block that it leads to, if nothing speaks against it. Which block it is of is not known:
+  /// a target that is forbidden for one is left alone by all.
+  func chain(interpreted site: UInt32, to id: BlockID) {
+    guard site != 0, kicks == nil, !log.isOn(.exec), let interpreter, store[id].tier == .interpreted,
+      store[id].secondPage == .max,
+      forbiddenChains.isEmpty || !forbiddenChains.contains(where: { $0.target == store[id].key.pc })
+    else { return }
+    let before = interpreter.chain(site, to: store[id].compiled.entry)
+    store.chain(interpreted: site, to: id, before: before)
+    statistics.chainsMade &+= 1
   }
 
   /// Cuts a chain.
   /// - Returns: whether there was anything to cut: interpreted blocks cannot be cut within.
   @discardableResult
-  public func cut(_ chain: Chain) -> Bool { unchain(exit: chain.exit) }
+  public func cut(_ chain: Chain) -> Bool {
+    let exit = store.exit(chain.exit)
+    guard chain.exit != 0, exit.chained == 0 || store.target(of: chain.exit) == chain.target else { return false }
+    return unchain(exit: chain.exit)
+  }
 
-  /// Cuts the chains into and out of a block.
+  /// Cuts the chains into a block, and those out of a compiled one: nothing leads into what is interpreted then.
   func unchain(_ id: BlockID) {
     for exit in store.incoming(id) { unchain(exit: exit) }
     for exit in store.outgoing(id) { unchain(exit: exit) }
@@ -108,12 +133,7 @@ extension Engine {
   func unchain(exit number: UInt32) -> Bool {
     let exit = store.exit(number)
     guard exit.chained != 0 else { return false }
-    let source = store[exit.source]
-    if source.tier == .interpreted {
-      interpreter?.unchain(exit.site, of: source.compiled)
-    } else {
-      host.unchain(exit.site, of: source.compiled)
-    }
+    if exit.isInterpreted { interpreter?.unchain(exit.site, exit.before) } else { host.unchain(exit.site) }
     store.unchain(number)
     return true
   }
@@ -124,18 +144,16 @@ extension Engine {
 
   /// Lets interpreted code leave at every exit.
   func unchainInterpreted() {
-    guard store.packedChainCount > 0 else { return }
-    for number in store.exitNumbers where store[store.exit(number).source].tier == .interpreted {
-      unchain(exit: number)
-    }
+    guard store.interpretedChainCount > 0 else { return }
+    for number in store.exitNumbers where store.exit(number).isInterpreted { unchain(exit: number) }
   }
 
   /// Forbids or allows chaining from the block at one PC to another.
   public func setForbidden(_ edge: ChainEdge, _ isForbidden: Bool) {
     if isForbidden { forbiddenChains.insert(edge) } else { forbiddenChains.remove(edge) }
     guard isForbidden else { return }
-    for id in store.valid where store[id].key.pc == edge.source {
-      for number in store.outgoing(id) where store.exit(number).target == edge.target { unchain(exit: number) }
+    for chain in chains().all where chain.isChained && chain.targetPC == edge.target {
+      if store[chain.source].key.pc == edge.source { cut(chain) }
     }
   }
 }

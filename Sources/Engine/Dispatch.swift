@@ -19,12 +19,13 @@ extension Engine {
       enter(store[id], vcpu.state)
       let reason = vcpu.state.exitReason
       guard reason == .unchained || reason == .indirectMiss else { return }
-      let exit = exitTaken(vcpu, from: store[id].tier)
+      let isInterpreted = store[id].tier == .interpreted
+      let site = siteLeft(vcpu, isInterpreted, reason)
       if reason == .indirectMiss {
         statistics.indirectMisses &+= 1
         note(\.jumpMisses, at: vcpu.state.pc)
       } else if options.countsExecutions {
-        note(\.unchained, at: store[store.exit(exit).source].key.pc)
+        note(\.unchained, at: store[store.exit(store.exit(at: site)).source].key.pc)
       }
       if let kicks, kicks.pending.isRaised { return }
       let flushes = statistics.flushes
@@ -32,18 +33,23 @@ extension Engine {
       guard id != 0 else { return }
       // Without room for the block, all code was dropped.
       if statistics.flushes != flushes { continue }
-      if exit != 0 { chain(vcpu, exit, to: id) } else if reason == .indirectMiss { enterInJumpCache(vcpu, id) }
+      if isInterpreted || reason == .indirectMiss {
+        chain(interpreted: site, to: id)
+        if reason == .indirectMiss { enterInJumpCache(vcpu, id) }
+      } else {
+        chain(vcpu, store.exit(at: site), to: id)
+      }
     }
   }
 
-  /// The number of the exit that code of a tier was left by, or behind the call that it has returned from; 0 for none.
+  /// The site that code was left by, or that of interpreted code behind the call that compiled code has returned from; 0 for
+  /// none.
   @inline(__always)
-  private func exitTaken(_ vcpu: VCPU, from tier: Tier) -> UInt32 {
-    guard vcpu.state.exitReason == .indirectMiss else { return store.exit(at: vcpu.state.exitSite, of: tier) }
+  private func siteLeft(_ vcpu: VCPU, _ isInterpreted: Bool, _ reason: ExitReason?) -> UInt32 {
+    if reason == .unchained { return vcpu.state.exitSite }
     // Code that is not always the same flags' does not return straight away.
     guard !flagsFollowCode, let interpreter else { return 0 }
-    let isInterpreted = tier == .interpreted
-    return store.exit(at: isInterpreted ? vcpu.state.exitSite : interpreter.takeReturn(to: vcpu.state.pc), of: .interpreted)
+    return isInterpreted ? vcpu.state.exitSite : interpreter.takeReturn(to: vcpu.state.pc)
   }
 
   /// The block at `pc`; 0 if there is something to see to before, or none can be made.

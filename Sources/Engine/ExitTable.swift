@@ -1,37 +1,39 @@
-// Owns the ways out of all blocks, by number, and how a host's site leads to the number.
+// Owns the ways out of blocks, by number, and how a host's site leads to the number.
 
 import HostKit
 import IR
 
 /// A way out of a block to a known PC.
 public struct BlockExit: Sendable, BitwiseCopyable {
+  /// The block it is of; 0 if that is interpreted.
   public var source: BlockID
-  /// What the host calls it.
+  /// What its host, or the tier that interprets it, calls it.
   var site: UInt32
   public var target: UInt64
   /// The block or entry it is chained to; 0 when it is not.
   public internal(set) var chained: BlockID = 0
-  /// The next exit that is chained to the same.
-  var nextIncoming: UInt32 = 0
+  /// The next exit that is chained to the same; of a row that is free, the next of those.
+  var next: UInt32 = 0
+  /// What takes back a chain of interpreted code.
+  var before: UInt32 = 0
   /// What the low byte of the translation flags there differs by from the block's.
   var change: UInt8
   public var mayChain: Bool
-  /// Whether it is a return to behind a call, of packed code.
-  public var isReturn: Bool
-  /// Whether it leads on within the block, whatever is chained.
-  public var staysInside = false
+  public var isInterpreted: Bool
 }
 
-/// All exits, of both tiers. Number 0 stands for none.
+/// The exits of all compiled code, and those of interpreted code that are chained: most of that runs too few times for a row
+/// for each exit to pay (a tenth of the time that flat code takes). Number 0 stands for none. There is room for the exits of
+/// most programs, since growing copies everything.
 struct ExitTable: ~Copyable {
-  private var rows = RawList<BlockExit>(reserving: 1 << 17)
-  /// The numbers of exits of packed code, and of compiled code, in the order of their sites.
-  private var packed = RawList<UInt32>(reserving: 1 << 16)
-  private var compiled = RawList<UInt32>(reserving: 1 << 16)
+  private var rows = RawList<BlockExit>(reserving: 1 << 20)
+  /// The numbers of exits of compiled code, by site.
+  private var compiled = RawList<UInt32>(reserving: 1 << 20)
+  /// The first row that is free; 0 for none.
+  private var free: UInt32 = 0
 
   deinit {
     rows.deallocate()
-    packed.deallocate()
     compiled.deallocate()
   }
 
@@ -44,39 +46,48 @@ struct ExitTable: ~Copyable {
     nonmutating _modify { yield &rows[Int(number)] }
   }
 
-  /// Adds the exits of a block, which take the numbers from ``count`` on.
-  mutating func append(_ sites: [ChainSite], of source: BlockID, isPacked: Bool, mayChain: Bool) {
+  /// Adds the exits of a compiled block.
+  /// - Returns: the number of the first; the others follow.
+  mutating func append(_ sites: [ChainSite], of source: BlockID, mayChain: Bool) -> UInt32 {
+    let first = UInt32(truncatingIfNeeded: rows.count)
     for site in sites {
-      if isPacked { packed.append(UInt32(rows.count)) } else { compiled.append(UInt32(rows.count)) }
+      while compiled.count < Int(site.site) { compiled.append(0) }
+      compiled.append(UInt32(truncatingIfNeeded: rows.count))
       rows.append(
         BlockExit(
           source: source, site: site.site, target: site.target, change: site.change,
-          mayChain: mayChain && site.mayChain, isReturn: site.isReturn, staysInside: site.staysInside))
+          mayChain: mayChain && site.mayChain, isInterpreted: false))
     }
+    return first
   }
 
-  /// The exit at a site of packed code, or of compiled code; 0 for none.
-  func find(_ site: UInt32, isPacked: Bool) -> UInt32 {
-    if site == 0 { return 0 }
-    let numbers = isPacked ? packed : compiled
-    // Mostly it is an exit of one of the newest blocks.
-    var (low, high, step) = (0, numbers.count, 8)
-    while step < high, rows[Int(numbers[high - step])].site > site {
-      high -= step
-      step *= 2
+  /// The exit of compiled code at a site; 0 for none.
+  func find(_ site: UInt32) -> UInt32 { site < compiled.count ? compiled[Int(site)] : 0 }
+
+  /// Adds an exit of interpreted code.
+  mutating func append(interpreted site: UInt32, target: UInt64, before: UInt32) -> UInt32 {
+    let row = BlockExit(
+      source: 0, site: site, target: target, before: before, change: 0, mayChain: true, isInterpreted: true)
+    guard free != 0 else {
+      rows.append(row)
+      return UInt32(truncatingIfNeeded: rows.count &- 1)
     }
-    if step < high { low = high - step }
-    while low < high {
-      let middle = (low + high) / 2
-      if rows[Int(numbers[middle])].site < site { low = middle + 1 } else { high = middle }
-    }
-    return low < numbers.count && rows[Int(numbers[low])].site == site ? numbers[low] : 0
+    let number = free
+    free = rows[Int(number)].next
+    rows[Int(number)] = row
+    return number
+  }
+
+  /// Takes an exit of interpreted code off.
+  mutating func release(_ number: UInt32) {
+    rows[Int(number)].next = free
+    free = number
   }
 
   mutating func removeAll() {
     rows.removeAll()
-    packed.removeAll()
     compiled.removeAll()
-    rows.append(BlockExit(source: 0, site: 0, target: 0, change: 0, mayChain: false, isReturn: false))
+    free = 0
+    rows.append(BlockExit(source: 0, site: 0, target: 0, change: 0, mayChain: false, isInterpreted: false))
   }
 }

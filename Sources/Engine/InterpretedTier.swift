@@ -22,9 +22,9 @@ extension Engine {
     let code = builder.code
     let extent = GuestExtent(code)
     // Its cache may be full, or it cannot do this block.
-    guard let compiled = try? interpreter.adopt(code, &outline) else { return nil }
+    guard let compiled = try? interpreter.adopt(code) else { return nil }
     let id = store.insert(
-      record(vcpu, key, .interpreted, extent, compiled, opCount: code.opCount), code, outline)
+      record(vcpu, key, .interpreted, extent, compiled, opCount: code.opCount), code)
     guardCode(of: id)
     statistics.interpreted.add(
       extent, opsAfterPasses: code.opCount, hostBytes: compiled.size,

@@ -38,7 +38,8 @@ extension Engine {
       log.write(.outAsm, header + ", \(compiled.size) host bytes")
       let lines =
         store[id].tier == .interpreted
-        ? interpreter?.listing(compiled) ?? [] : host.listing(compiled, of: nil, dataPath: dataPath(store[id].key.flags))
+        ? interpreter?.listing(compiled) ?? []
+        : host.listing(compiled, of: nil, dataPath: dataPath(store[id].key.flags))
       for line in lines {
         log.write(.outAsm, "  \(hex(line.address)):  \(line.text)")
       }

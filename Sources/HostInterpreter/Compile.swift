@@ -14,11 +14,23 @@ extension InterpreterHost {
     if block.valueCount > Place.valueLimit { throw .unsupported(PackedLimit.values.description) }
     packer.value.restart(
       pc: block.pc, isPaged: dataPath == .tlb, usesTLB: dataPath != .slow, fuses: false)
+    outline.removeAll()
     for index in 0..<block.opCount {
-      starts?.append(interpreter.used &+ packer.value.opCount)
-      try pack(block.ops[index], block)
+      let (op, place) = (block.ops[index], interpreter.used &+ packer.value.opCount)
+      starts?.append(place)
+      try pack(op, block)
+      guard op.opcode == .exit || op.opcode == .exitIf else { continue }
+      let target = UInt64(bitPattern: op.imm)
+      let mayMove = dataPath == .tlb && (target ^ block.pc) & ~0xFFF != 0
+      outline.exits.append(
+        ChainSite(
+          site: UInt32(truncatingIfNeeded: place), change: op.exitFlags.change,
+          mayChain: !mayMove && !op.exitFlags.contains(.unchainable), target: target))
     }
-    return try interpreter.adopt(packer.value.code, &outline)
+    let code = packer.value.code
+    let compiled = try interpreter.adopt(code)
+    for label in 0..<code.labelCount { outline.labels.append(code.entry(of: label, in: compiled)) }
+    return compiled
   }
 
   private func pack(_ op: Op, _ block: BlockView) throws(HostError) {
@@ -48,7 +60,9 @@ extension InterpreterHost {
     case .raise: packer.value.raise(op.imm, a, retired: op.extra)
     default:
       guard op.opcode.isFloat else { return packer.value.compute(op.opcode, op.type, aux: op.aux, a, b, c, to: result) }
-      guard interpreter.configuration.floatEnvironment != nil else { throw .unsupported("floating point for this guest") }
+      guard interpreter.configuration.floatEnvironment != nil else {
+        throw .unsupported("floating point for this guest")
+      }
       packer.value.float(op.opcode, op.type, aux: op.aux, source: source, a, b, c, to: result)
     }
   }

@@ -9,6 +9,8 @@ public final class InterpreterHost: Host {
   public static var isInterpreter: Bool { true }
 
   let interpreter: Interpreter
+  /// What takes each chain back.
+  private var befores: [UInt32: UInt32] = [:]
   /// Writes the blocks.
   let packer = RawCell(Packer())
 
@@ -34,13 +36,18 @@ public final class InterpreterHost: Host {
 
   public func run(_ entry: CodeAddress, _ cpu: VCPUState) { interpreter.run(entry, cpu) }
 
-  public func chain(_ site: UInt32, to entry: CodeAddress) { interpreter.chain(site, to: entry) }
+  public func chain(_ site: UInt32, to entry: CodeAddress) { befores[site] = interpreter.chain(site, to: entry) }
 
-  public func unchain(_ site: UInt32, of block: CompiledBlock) { interpreter.unchain(site, of: block) }
+  public func unchain(_ site: UInt32) {
+    if let before = befores.removeValue(forKey: site) { interpreter.unchain(site, before) }
+  }
 
   public func jumpTarget(_ entry: CodeAddress) -> UInt64 { UInt64(entry.offset) }
 
-  public func reset() { interpreter.reset() }
+  public func reset() {
+    interpreter.reset()
+    befores.removeAll()
+  }
 
   public var codeBytesUsed: Int { interpreter.codeBytesUsed }
 

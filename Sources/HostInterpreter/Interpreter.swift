@@ -43,22 +43,13 @@ public final class Interpreter {
     families.deallocate()
   }
 
-  public func adopt(_ block: PackedCode, _ outline: inout BlockOutline) throws(HostError) -> CompiledBlock {
+  public func adopt(_ block: PackedCode) throws(HostError) -> CompiledBlock {
     guard block.limit == .none else { throw .unsupported(block.limit.description) }
     guard used &+ block.opCount <= code.capacity else { throw .codeCacheFull }
     for index in 0..<block.opCount { code[used &+ index] = block.ops[index] }
     let compiled = CompiledBlock(
       entry: CodeAddress(UInt32(truncatingIfNeeded: used &+ 1)),
       size: (block.opCount &- 1) &* MemoryLayout<PackedOp>.stride)
-    outline.removeAll()
-    for label in 0..<block.labelCount { outline.labels.append(block.entry(of: label, in: compiled)) }
-    for index in 0..<block.exitCount {
-      let exit = block.exits[index]
-      outline.exits.append(
-        ChainSite(
-          site: UInt32(truncatingIfNeeded: used) &+ exit.position, change: exit.change, isReturn: exit.isReturn,
-          mayChain: exit.mayChain && !exit.staysInside, staysInside: exit.staysInside, target: exit.target))
-    }
     used &+= block.opCount
     return compiled
   }
@@ -68,17 +59,16 @@ public final class Interpreter {
     while machine.step() {}
   }
 
-  public func chain(_ site: UInt32, to entry: CodeAddress) {
+  public func chain(_ site: UInt32, to entry: CodeAddress) -> UInt32 {
     let place = Int(site)
-    if code[place].isReturnWord { code[place].returnEntry = entry.offset } else { code[place].chain(to: entry.offset) }
+    guard code[place].isReturnWord else { return code[place].chain(to: entry.offset) }
+    code[place].returnEntry = entry.offset
+    return 0
   }
 
-  public func unchain(_ site: UInt32, of block: CompiledBlock) {
+  public func unchain(_ site: UInt32, _ before: UInt32) {
     let place = Int(site)
-    if code[place].isReturnWord { return code[place].returnEntry = 0 }
-    guard let entry = code[place].chainedEntry else { return }
-    let pc = code[Int(block.entry.offset) &- 1].word
-    code[place].unchain(leavingFor: Int64(bitPattern: code[Int(entry) &- 1].entryPC &- pc))
+    if code[place].isReturnWord { code[place].returnEntry = 0 } else { code[place].unchain(before) }
   }
 
   public func reset() {
@@ -99,6 +89,28 @@ extension Interpreter: PackedTier {
   public func takeReturn(to pc: UInt64) -> UInt32 { unsafe returns.pop(to: pc, in: code.memory) }
 
   public func entries(_ entry: CodeAddress) -> UInt32 { code[Int(entry.offset) &- 1].entries }
+
+  public func exits(of block: CompiledBlock) -> [ChainSite] {
+    let pc = code[Int(block.entry.offset) &- 1].word
+    var exits: [ChainSite] = []
+    for place in places(of: block) {
+      let op = code[place]
+      if op.opcode == .exit || op.opcode == .exitIf {
+        let target =
+          op.chainedEntry.map { code[Int($0) &- 1].entryPC }
+          ?? (op.hasTargetWord ? code[place + 1].word : pc &+ UInt64(bitPattern: op.target))
+        let staysInside = op.skip < PackedOp.chainedSkip
+        exits.append(
+          ChainSite(
+            site: UInt32(place), mayChain: !staysInside && !op.flags.contains(.unchainable), staysInside: staysInside,
+            target: target))
+      }
+      if op.isCall, op.hasReturn {
+        exits.append(ChainSite(site: UInt32(place + 1), isReturn: true, mayChain: true, target: code[place + 1].word))
+      }
+    }
+    return exits
+  }
 
   public func isWorn(_ entry: CodeAddress) -> Bool { entries(entry) >= entryLimit ?? .max }
 }

@@ -9,17 +9,24 @@ extension Interpreter {
   /// - Parameter sources: which op of the IR the code of each place comes from, from the first place on.
   func listing(_ block: CompiledBlock, sources: [Int: Int]) -> [HostLine] {
     let first = Int(block.entry.offset)
-    let end = first + block.size / MemoryLayout<PackedOp>.stride
-    var lines: [HostLine] = []
-    var index = first
+    return places(of: block).map {
+      HostLine(address: UInt64($0), bytes: [], text: text(code[$0]), op: sources[$0 - first])
+    }
+  }
+
+  /// Where the ops of a block are; between them are words.
+  func places(of block: CompiledBlock) -> [Int] {
+    var index = Int(block.entry.offset)
+    let end = index + block.size / MemoryLayout<PackedOp>.stride
+    var places: [Int] = []
     while index < end {
+      places.append(index)
       let op = code[index]
-      lines.append(HostLine(address: UInt64(index), bytes: [], text: text(op), op: sources[index - first]))
       index += op.hasWord ? 2 : 1
       // Whatever follows a call is entered, so there is a word before it.
       if entryLimit != nil, op.isCall { index += 1 }
     }
-    return lines
+    return places
   }
 
   /// `add.i64 r5, %1, 3 -> r5`: what an op of the code does to which places.

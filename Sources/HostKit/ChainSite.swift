@@ -17,7 +17,7 @@ public struct ChainSite: Sendable, BitwiseCopyable {
   /// The guest PC it leads to.
   public var target: UInt64
 
-  public init(
+  @inlinable public init(
     site: UInt32, change: UInt8 = 0, isReturn: Bool = false, mayChain: Bool, staysInside: Bool = false, target: UInt64
   ) {
     self.site = site

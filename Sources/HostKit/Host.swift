@@ -213,8 +213,7 @@ public protocol Host: AnyObject, SendableMetatype {
   /// Lets a ``ChainSite`` go on at `entry` from now on.
   func chain(_ site: UInt32, to entry: CodeAddress)
   /// Lets it leave again.
-  /// - Parameter block: whose exit it is.
-  func unchain(_ site: UInt32, of block: CompiledBlock)
+  func unchain(_ site: UInt32)
   /// Whether ``guideStores(at:)`` does anything.
   var guidesStores: Bool { get }
   /// From now on, compiles stores by the instruction at guest PC `pc`, in blocks for `DataPath.window`, as guided ones:

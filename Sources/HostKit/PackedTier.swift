@@ -11,12 +11,17 @@ public protocol PackedTier: AnyObject, SendableMetatype {
   /// - Parameter entries: how often a block may be entered.
   init(_ configuration: HostConfiguration, entries: UInt32) throws(HostError)
   /// Takes packed code into the code cache.
-  func adopt(_ block: PackedCode, _ outline: inout BlockOutline) throws(HostError) -> CompiledBlock
+  func adopt(_ block: PackedCode) throws(HostError) -> CompiledBlock
   /// Runs code as ``Host/run(_:_:)`` does; but an indirect jump always leaves, unless it is a return that is chained.
   func run(_ entry: CodeAddress, _ cpu: VCPUState)
-  /// As a host's.
-  func chain(_ site: UInt32, to entry: CodeAddress)
-  func unchain(_ site: UInt32, of block: CompiledBlock)
+  /// Lets a site go on at `entry` from now on.
+  /// - Returns: what takes that back.
+  func chain(_ site: UInt32, to entry: CodeAddress) -> UInt32
+  /// Lets it leave again.
+  func unchain(_ site: UInt32, _ before: UInt32)
+  /// The ways out of a block, and on within it. They are looked up when somebody asks, since there is hardly a use for them
+  /// in code that runs a few times.
+  func exits(of block: CompiledBlock) -> [ChainSite]
   /// What was called before is not known to be what it would be called now. Returns lead to where they were chained only
   /// as long as code stays where it is.
   func forgetReturns()

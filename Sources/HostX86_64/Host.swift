@@ -186,7 +186,7 @@ public final class X86_64Host: Host {
       stub: Self.displacement(from: exit, to: exit.stub))
   }
 
-  public func unchain(_ site: UInt32, of block: CompiledBlock) {
+  public func unchain(_ site: UInt32) {
     let exit = lowering.exits[Int(site)]
     if exit.closesLoop, lowering.interrupts == .unchain { return loopChains.unchain(site) }
     setTarget(of: exit, exit.stub)

@@ -189,8 +189,8 @@ extension Builder {
     }
     for index in 0..<packing.writes.capacity where Int(packing.writes[index]) > birth { packing.writes[index] &+= 1 }
     if packing.allWritten > birth { packing.allWritten &+= 1 }
-    for number in 0..<packer.exits.count where Int(packer.exits[number].position) >= birth {
-      packer.exits[number].position &+= 1
+    for number in 0..<packer.openExits.count where Int(packer.openExits[number]) >= birth {
+      packer.openExits[number] &+= 1
     }
     return own
   }

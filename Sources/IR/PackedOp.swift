@@ -119,14 +119,16 @@ public struct PackedOp: BitwiseCopyable, Sendable {
 
   /// The entry that a chained exit leads to.
   @inlinable public var chainedEntry: UInt32? { skip == Self.chainedSkip ? upper : nil }
-  @inlinable public mutating func chain(to entry: UInt32) {
+  /// - Returns: what ``unchain(_:)`` needs.
+  @inlinable public mutating func chain(to entry: UInt32) -> UInt32 {
     c = Place(rawValue: Self.chainedSkip)
-    upper = entry
+    defer { upper = entry }
+    return upper
   }
-  /// Lets the exit leave again, for `offset` bytes from the block's PC unless its target is in a word of its own.
-  @inlinable public mutating func unchain(leavingFor offset: Int64) {
+  /// Lets the exit leave again.
+  @inlinable public mutating func unchain(_ before: UInt32) {
     c = .none
-    if !hasTargetWord { target = offset }
+    upper = before
   }
 
   /// Whether the target is in a word of its own: in `aux`, of an exit that is not fused.

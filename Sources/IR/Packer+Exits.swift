@@ -55,7 +55,6 @@ extension Packer {
   public mutating func exit(
     _ opcode: Opcode, _ condition: Place = .none, to target: UInt64, _ flags: ExitFlags, retired: UInt32
   ) {
-    let change = flags.change
     let flags = flagsOfExit(to: target, flags)
     let offset = Int64(bitPattern: target &- pc)
     let isFar = !PackedOp.fits(target: offset)
@@ -67,13 +66,13 @@ extension Packer {
       let comparison = ops[last]
       let holds = Condition(rawValue: comparison.aux) ?? .equal
       ops[last] = fused(comparison.a, holds, comparison.b, comparison.type, condition, offset, flags, owed)
-      noteExit(last, target, flags, change)
+      noteOpen(last, offset, flags)
       last = -1
       return
     }
     var op = PackedOp(opcode, aux: flags.rawValue, a: condition, b: count(retired))
     if isFar { op.makeFar() } else { op.target = offset }
-    noteExit(ops.count, target, flags, change, isFar: isFar)
+    if !isFar { noteOpen(ops.count, offset, flags) }
     if opcode == .exit {
       finish(op, flags)
     } else {
@@ -95,12 +94,11 @@ extension Packer {
   mutating func exitIf(
     _ a: Place, _ condition: Condition, _ b: Place, _ type: Type, to target: UInt64, _ flags: ExitFlags, retired: UInt32
   ) -> Bool {
-    let change = flags.change
     let flags = flagsOfExit(to: target, flags)
     let offset = Int64(bitPattern: target &- pc)
     let owed = Int32(truncatingIfNeeded: retired &+ carried)
     guard fuses, PackedOp.fits(target: offset), PackedOp.canFuse(retired: owed) else { return false }
-    noteExit(ops.count, target, flags, change)
+    noteOpen(ops.count, offset, flags)
     put(fused(a, condition, b, type, .scratch, offset, flags, owed))
     last = -1
     return true
@@ -118,16 +116,10 @@ extension Packer {
     return op
   }
 
-  @inline(__always)
-  private mutating func noteExit(
-    _ index: Int, _ target: UInt64, _ flags: ExitFlags, _ change: UInt8, isFar: Bool = false
-  ) {
-    let isAhead = Int64(bitPattern: target &- pc) > Int64(bitPattern: distance)
-    exits.append(
-      PackedExit(
-        position: UInt32(truncatingIfNeeded: index), change: change, isReturn: false,
-        mayChain: !flags.contains(.unchainable),
-        isOpen: fuses && !isFar && isAhead && flags.isDisjoint(with: [.checksBudget, .isCall]), target: target))
+  private mutating func noteOpen(_ index: Int, _ offset: Int64, _ flags: ExitFlags) {
+    if fuses, offset > Int64(bitPattern: distance), flags.isDisjoint(with: [.checksBudget, .isCall]) {
+      openExits.append(Int32(truncatingIfNeeded: index))
+    }
   }
 
   public mutating func exitIndirect(_ type: Type, _ target: Place, _ flags: ExitFlags, retired: UInt32) {
@@ -142,11 +134,7 @@ extension Packer {
     callsHere = flags.contains(.isCall)
     if callsHere, fuses, !op.isFar, !isPaged || (next ^ pc) & ~0xFFF == 0 { op.addReturn() }
     leave(op)
-    guard op.hasReturn else { return }
-    exits.append(
-      PackedExit(
-        position: UInt32(truncatingIfNeeded: ops.count), change: 0, isReturn: true, mayChain: true, target: next))
-    put(PackedOp(returnTo: next))
+    if op.hasReturn { put(PackedOp(returnTo: next)) }
   }
 
   public mutating func exitWith(_ reason: UInt16, to target: UInt64, retired: UInt32) {

@@ -12,21 +12,6 @@ public struct PackedLabel: BitwiseCopyable, Sendable {
   public var instruction: UInt32
 }
 
-/// A way out of packed code to a known PC: an exit, or the word behind a call.
-public struct PackedExit: BitwiseCopyable, Sendable {
-  /// Index of the op or word.
-  public internal(set) var position: UInt32
-  /// What the low byte of the translation flags there differs by from the block's.
-  public var change: UInt8
-  public var isReturn: Bool
-  public var mayChain: Bool
-  /// Whether it leads ahead and may turn out to stay in the block.
-  var isOpen = false
-  /// Whether it leads on within the block.
-  public internal(set) var staysInside = false
-  public var target: UInt64
-}
-
 /// What packed code has no form for.
 public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   case none, form, vector, distance, length, values
@@ -56,8 +41,8 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   @usableFromInline var distance: UInt64 = 0
   @usableFromInline var end: UInt64 = 0
   @usableFromInline var instructions: UInt32 = 0
-  /// In the order of the code.
-  @usableFromInline var exits = RawList<PackedExit>(reserving: 16)
+  /// Exits that lead ahead and may turn out to stay in the block.
+  @usableFromInline var openExits = RawList<Int32>(reserving: 16)
   /// The last op, if its result may be written elsewhere instead.
   @usableFromInline var last = -1
   @usableFromInline var endsHere = false
@@ -75,7 +60,7 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   public func deallocate() {
     ops.deallocate()
     labelList.deallocate()
-    exits.deallocate()
+    openExits.deallocate()
   }
 
   /// Begins another block.
@@ -92,7 +77,7 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
     self.fuses = fuses
     ops.removeAll()
     labelList.removeAll()
-    exits.removeAll()
+    openExits.removeAll()
     limit = .none
     begun = 0
     carried = 0
@@ -109,7 +94,7 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   public var code: PackedCode {
     PackedCode(
       pc: pc, ops: ops.elements, opCount: ops.count, labels: labelList.elements, labelCount: labelList.count,
-      exits: exits.elements, exitCount: exits.count, instructionCount: instructions, size: end, limit: limit)
+      instructionCount: instructions, size: end, limit: limit)
   }
 
   public var opCount: Int { ops.count }
@@ -157,7 +142,7 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
     endsHere = false
     callsHere = false
     begun = 0
-    if fuses { resolveExits(to: pc) }
+    resolveExits(to: Int64(bitPattern: offset))
   }
 
   private mutating func enter(at offset: UInt64) {
@@ -168,17 +153,15 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   }
 
   /// Lets exits so far that lead here stay in the block. What is carried here was carried there, or was skipped.
-  private mutating func resolveExits(to target: UInt64) {
-    for number in 0..<exits.count where exits[number].isOpen && exits[number].target == target {
-      let index = Int(exits[number].position)
+  private mutating func resolveExits(to target: Int64) {
+    for number in 0..<openExits.count where ops[Int(openExits[number])].target == target {
+      let index = Int(openExits[number])
       let skip = ops.count &- index
       let op = ops[index]
       let retired = Int32(truncatingIfNeeded: op.isFused ? op.fusedRetired : op.retired) &- Int32(bitPattern: carried)
       guard skip < PackedOp.chainedSkip, !op.isFused || PackedOp.canFuse(retired: retired) else { continue }
       ops[index].stay(skipping: skip)
       ops[index].retire(retired)
-      exits[number].isOpen = false
-      exits[number].staysInside = true
     }
   }
 
@@ -272,8 +255,6 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
   public let opCount: Int
   public let labels: RawTable<PackedLabel>
   public let labelCount: Int
-  public let exits: RawTable<PackedExit>
-  public let exitCount: Int
   public let instructionCount: UInt32
   /// Bytes of guest code.
   public let size: UInt64

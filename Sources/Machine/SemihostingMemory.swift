@@ -97,7 +97,10 @@ struct SemihostingMemory {
     let memories = machine.space.regions.filter { if case .ram = $0.backing { true } else { false } }
     let size = memories.map(\.size).max()
     let largest = memories.filter { $0.size == size }
-    guard let region = largest.first(where: { $0.base <= machine.boot.entry && machine.boot.entry <= $0.last }) ?? largest.first else { return 0..<0 }
+    guard
+      let region = largest.first(where: { $0.base <= machine.boot.entry && machine.boot.entry <= $0.last })
+        ?? largest.first
+    else { return 0..<0 }
     // Of a region at the end of all addresses the last 16 bytes are left out, so that the end is a number.
     let end = region.base + min(region.size, .max - region.base) & ~0xF
     var best: Range<UInt64> = region.base..<region.base

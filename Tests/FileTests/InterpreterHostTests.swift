@@ -23,7 +23,7 @@ import Testing
     host.chain(exit.site, to: second.entry)
     host.run(first.entry, cpu.state)
     #expect(cpu.state.exitReason == .wait && cpu.state.pc == 0x24 && cpu.state.budget == 997)
-    host.unchain(exit.site, of: first)
+    host.unchain(exit.site)
     host.run(first.entry, cpu.state)
     #expect(cpu.outcome == "unchained pc 0x20 budget 996")
   }

@@ -13,7 +13,6 @@ import Testing
   @Test func packedAtOnceEqualsPackedAfter() throws {
     let after = try InterpreterHost(TestGuest.configuration)
     let atOnce = try Interpreter(TestGuest.configuration, entries: .max)
-    var outline = BlockOutline()
     let (expected, result) = (TestCPU(), TestCPU())
     var builder = Builder(pc: 0, places: Self.places)
     var shorter = 0
@@ -30,7 +29,7 @@ import Testing
       Replay(seed: seed).run(source, &builder)
       result.randomise(seed)
       atOnce.reset()
-      let compiled = try atOnce.adopt(builder.code, &outline)
+      let compiled = try atOnce.adopt(builder.code)
       atOnce.run(compiled.entry, result.state)
       shorter += builder.code.opCount < block.ops.count ? 1 : 0
       // A local exit goes on where one that is not chained leaves.
@@ -56,7 +55,6 @@ import Testing
   /// An instruction that uses a register's value after the register was written.
   @Test func valuesOutliveTheirRegisters() throws {
     let host = try Interpreter(TestGuest.configuration, entries: .max)
-    var outline = BlockOutline()
     let cpu = TestCPU()
     cpu.state.store(UInt64(5), at: TestGuest.x(1))
     cpu.state.store(UInt64(7), at: TestGuest.x(2))
@@ -72,7 +70,7 @@ import Testing
     builder.setRegister(3, sum)
     builder.setRegister(4, builder.unary(.zeroExtend, half, to: .i64))
     builder.exit(to: 4)
-    host.run(try host.adopt(builder.code, &outline).entry, cpu.state)
+    host.run(try host.adopt(builder.code).entry, cpu.state)
     #expect((1...4).map { cpu.state.load(TestGuest.x($0), as: UInt64.self) } == [7, 5, 12, 7])
   }
 }

@@ -86,7 +86,7 @@ import Testing
     rig.host.run(first.entry, rig.cpu)
     #expect(rig.cpu.exitReason == .unchained && rig.cpu.exitSite == home && rig.cpu.pc == 0x100)
     #expect(rig[3] == 2 && rig[10] == 1)
-    rig.host.unchain(there, of: first)
+    rig.host.unchain(there)
     rig.host.run(first.entry, rig.cpu)
     #expect(rig.cpu.exitSite == there && rig[3] == 3 && rig[10] == 1)
   }
