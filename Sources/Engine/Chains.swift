@@ -103,7 +103,7 @@ extension Engine {
   /// Lets interpreted code go on at a block that it leads to, if nothing speaks against it. Which block it is of is not known:
   /// a target that is forbidden for one is left alone by all.
   func chain(interpreted site: UInt32, to id: BlockID) {
-    guard site != 0, kicks == nil, !log.isOn(.exec), let interpreter, store[id].tier == .interpreted,
+    guard site != 0, kicks == nil, !log.showsEntries, let interpreter, store[id].tier == .interpreted,
       store[id].secondPage == .max,
       forbiddenChains.isEmpty || !forbiddenChains.contains(where: { $0.target == store[id].key.pc })
     else { return }

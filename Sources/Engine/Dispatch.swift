@@ -12,7 +12,7 @@ extension Engine {
     vcpu.isStepping = false
     prepare(vcpu)
     defer { account(vcpu) }
-    if log.isOn(.exec) { unchainInterpreted() }
+    if log.showsEntries { unchainInterpreted() }
     var id = id
     while true {
       noteEntry(vcpu)
@@ -62,9 +62,11 @@ extension Engine {
     guard !vcpu.runsNextAlone, let page = vcpu.mode.codePage(pc & ~0xFFF),
       !debug.hasBreakpoints.value || !debug.isBreakpoint(pc)
     else { return 0 }
-    let id = store.find(BlockKey(pc: pc, physicalPC: page | pc & 0xFFF, flags: vcpu.flags, variant: .normal))
+    let key = BlockKey(pc: pc, physicalPC: page | pc & 0xFFF, flags: vcpu.flags, variant: .normal)
+    let id = store.find(key)
     if id != 0, store[id].secondPage == .max, store[id].tier != .interpreted || !isWorn(id) { return id }
-    // What makes this throw is met again by who looks after it.
+    // What makes these throw is met again by who looks after it.
+    if id == 0, let new = try? translatePacked(vcpu, key) { return new }
     return (try? block(vcpu, at: pc, .normal)) ?? 0
   }
 
@@ -101,6 +103,6 @@ extension Engine {
   private func noteEntry(_ vcpu: VCPU) {
     statistics.entries &+= 1
     if options.countsExecutions { note(\.entries, at: vcpu.state.pc) }
-    if log.isOn(.exec) { log.write(.exec, "hart \(vcpu.number): \(hex(vcpu.state.pc))") }
+    if log.showsEntries { log.write(.exec, "hart \(vcpu.number): \(hex(vcpu.state.pc))") }
   }
 }

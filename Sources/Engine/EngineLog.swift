@@ -15,9 +15,13 @@ public final class EngineLog {
     get { LogItem.allCases.filter(isOn) }
     set {
       mask = newValue.reduce(0) { $0 | Self.bit($1) }
+      showsEntries = isOn(.exec)
       showsTranslation = [.inAsm, .op, .opOpt, .outAsm].contains(where: isOn)
     }
   }
+
+  /// Whether each entry into a block is shown.
+  private(set) var showsEntries = false
 
   /// Whether an item is on that shows what is translated.
   private(set) var showsTranslation = false
