@@ -29,10 +29,7 @@ final class MachineSide: @unchecked Sendable {
   // MARK: Registers and runs
 
   func write(_ entry: RegisterLayout.Entry, _ value: UInt64, hart: Int, _ machine: Machine) {
-    let vcpu = machine.engine.vcpus[hart]
-    machine.guest.writeRegister(vcpu.state, entry.register, value)
-    // A hart that is sent elsewhere has nothing to wait for there.
-    if entry.register == layout.programCounter?.register { machine.engine.vcpuWasReset(vcpu) }
+    machine.setRegister(machine.engine.vcpus[hart], entry.register, value)
   }
 
   /// Lets the guest run, but not the harts in `held`.

@@ -102,7 +102,7 @@ struct Lowering {
   var floatSites: RawList<FloatSite>
   /// Whether any block compiled has values of floating-point type.
   var usesFloat = false
-  /// By exit number.
+  /// By site.
   var exits: RawList<ExitCode>
   /// Reads of the poll page, in the order of their offsets.
   var polls: RawList<PollSite>

@@ -69,6 +69,8 @@ final class Semihosting {
     case exit(Int32)
     /// −1, and this number as the last error.
     case error(Int32)
+    /// So many bytes that were not transferred, and this number as the last error.
+    case untransferred(UInt64, Int32)
     case waitForInput
 
     /// How many of `count` bytes are left: a word of the guest's, up to its largest.
@@ -103,13 +105,14 @@ final class Semihosting {
     let number = machine.guest.readRegister(vcpu.state, convention.operation)
     let parameter = machine.guest.readRegister(vcpu.state, convention.parameter) & memory.addressMask
     let reply = serve(Int64(number & 0xFFFF_FFFF), parameter, memory)
+    let value: Int64
     switch reply {
+    case .value(let result): value = result
+    case .untransferred(let count, let error): (value, lastError) = (Int64(truncatingIfNeeded: count), error)
+    case .error(let error): (value, lastError) = (-1, error)
     case .exit(let code): return .exit(code)
     case .waitForInput: return .waitForInput
-    case .value, .error: break
     }
-    if case .error(let number) = reply { lastError = number }
-    let value: Int64 = if case .value(let value) = reply { value } else { -1 }
     finish(vcpu, value, machine: machine)
     if Self.clocks.contains(number & 0xFFFF_FFFF) {
       machine.engine.idle(vcpu, until: vcpu.ticks &+ Self.clockTicks)

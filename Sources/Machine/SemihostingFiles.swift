@@ -139,7 +139,7 @@ struct SemihostingFiles {
   func write(
     _ handle: UInt64, from address: UInt64, count: UInt64, _ memory: SemihostingMemory
   ) throws(SemihostingFault) -> Semihosting.Reply {
-    guard let file = files[handle] else { return .error(EBADF) }
+    guard let file = files[handle] else { return .untransferred(count, EBADF) }
     let wanted = Int(min(count, UInt64(Self.maximumTransfer)))
     var done = 0
     while done < wanted {
@@ -151,9 +151,9 @@ struct SemihostingFiles {
       case .host(let descriptor):
         let written = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
         if written < 0, errno == EINTR { continue }
-        guard written > 0 else { return done > 0 ? .rest(of: count, after: UInt64(done)) : .error(errno) }
+        guard written > 0 else { return .untransferred(count - UInt64(done), errno) }
         done += written
-      case .consoleInput, .features: return .error(EBADF)
+      case .consoleInput, .features: return .untransferred(count, EBADF)
       }
     }
     return .rest(of: count, after: UInt64(done))
@@ -163,11 +163,11 @@ struct SemihostingFiles {
   mutating func read(
     _ handle: UInt64, to address: UInt64, count: UInt64, _ memory: SemihostingMemory
   ) throws(SemihostingFault) -> Semihosting.Reply {
-    guard let file = files[handle] else { return .error(EBADF) }
+    guard let file = files[handle] else { return .untransferred(count, EBADF) }
     let wanted = Int(min(count, UInt64(Self.maximumTransfer)))
     var done = 0
     switch file {
-    case .consoleOutput: return .error(EBADF)
+    case .consoleOutput: return .untransferred(count, EBADF)
     case .consoleInput: break
     case .features(let position):
       let bytes = Self.features[position...].prefix(wanted)
@@ -179,7 +179,7 @@ struct SemihostingFiles {
         var chunk = [UInt8](repeating: 0, count: min(wanted - done, 0x1000))
         let got = unsafe chunk.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
         if got < 0, errno == EINTR { continue }
-        guard got >= 0 else { return .error(errno) }
+        guard got >= 0 else { return .untransferred(count - UInt64(done), errno) }
         if got == 0 { break }
         try memory.write(Array(chunk.prefix(got)), address &+ UInt64(done))
         done += got

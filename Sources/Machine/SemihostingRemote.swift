@@ -106,7 +106,7 @@ extension Semihosting {
     case 0x06:
       let count = try block[2]
       return .call(.read(file, buffer: try block[1], count: min(count, Self.longestTransfer))) {
-        $0 < 0 ? .value(-1) : .rest(of: count, after: $0)
+        .rest(of: count, after: $0)
       }
     case 0x09: return .call(.isTerminal(file)) { .value($0) }
     case 0x0A:
@@ -202,6 +202,14 @@ extension Machine {
     remoteWait = nil
     isRunning = true
     if wait.isToStop { halt(.requested) }
+  }
+
+  /// Sets a register as debuggers do. A hart that is sent elsewhere has nothing to wait for there.
+  public func setRegister(_ vcpu: VCPU, _ number: Int, _ value: UInt64) {
+    guest.writeRegister(vcpu.state, number, value)
+    guard number == guest.registerFile.index(of: "pc") else { return }
+    engine.vcpuWasReset(vcpu)
+    inputWaiters.remove(vcpu.number)
   }
 
   /// Gives up what harts wait for in calls of semihosting: they are elsewhere now, or make the call again. A machine

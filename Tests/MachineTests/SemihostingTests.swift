@@ -22,6 +22,26 @@ import Testing
     #expect(words == [0x2100_0000, 0x2200_0000, 0x2200_0000, 0x2100_0000])
   }
 
+  /// Reading and writing without an open file leave all bytes; −1 would count as more than there are.
+  @Test(arguments: [0x2005, 0x2006] as [UInt32]) func nothingIsTransferredWithoutAFile(operation: UInt32) throws {
+    // movs r0, #operation; ldr r1, [pc, #4]; bkpt 0xab; b .; the block's address; the block: handle, address, 5 bytes.
+    let machine = try made("mps2_an386", [0x4901_0000 | operation, 0xE7FE_BEAB, 0x14, 77, 0x2000_0100, 5])
+    #expect(machine.run(ticks: 100_000) == nil)
+    #expect(machine.guest.readRegister(machine.engine.vcpus[0].state, 0) == 5)
+  }
+
+  /// A hart that waits in a call for input, and is sent elsewhere, runs there.
+  @Test func whoWaitsForInputCanBeSentElsewhere() throws {
+    // movs r0, #7; bkpt 0xab; movs r5, #9; b .
+    let machine = try made("mps2_an386", [0xBEAB_2007, 0xE7FE_2509])
+    #expect(machine.run(ticks: 100_000) == nil)
+    let vcpu = machine.engine.vcpus[0]
+    #expect(vcpu.state.pc == 0xA)
+    machine.setRegister(vcpu, try #require(machine.guest.registerFile.index(of: "pc")), 0xC)
+    #expect(machine.run(ticks: 1_000_000) == nil)
+    #expect(machine.guest.readRegister(vcpu.state, 5) == 9)
+  }
+
   /// A guest that waits by asking for the time waits as long as others, and not for a host that answers each tick.
   @Test func askingForTheTimeTakesTime() throws {
     // movs r4, #0; loop: movs r0, #0x10; bkpt 0xab; adds r4, #1; cmp r0, #1; blt loop; b .
