@@ -107,7 +107,7 @@ extension Engine {
       store[id].secondPage == .max,
       forbiddenChains.isEmpty || !forbiddenChains.contains(where: { $0.target == store[id].key.pc })
     else { return }
-    let before = interpreter.chain(site, to: store[id].compiled.entry)
+    guard let before = interpreter.chain(site, to: store[id].compiled.entry) else { return }
     store.chain(interpreted: site, to: id, before: before)
     statistics.chainsMade &+= 1
   }

@@ -59,9 +59,12 @@ public final class Interpreter {
     while machine.step() {}
   }
 
-  public func chain(_ site: UInt32, to entry: CodeAddress) -> UInt32 {
+  public func chain(_ site: UInt32, to entry: CodeAddress) -> UInt32? {
     let place = Int(site)
-    guard code[place].isReturnWord else { return code[place].chain(to: entry.offset) }
+    guard code[place].isReturnWord else {
+      return code[place].chainedEntry == nil ? code[place].chain(to: entry.offset) : nil
+    }
+    if code[place].returnEntry != 0 { return nil }
     code[place].returnEntry = entry.offset
     return 0
   }

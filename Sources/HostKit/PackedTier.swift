@@ -15,8 +15,8 @@ public protocol PackedTier: AnyObject, SendableMetatype {
   /// Runs code as ``Host/run(_:_:)`` does; but an indirect jump always leaves, unless it is a return that is chained.
   func run(_ entry: CodeAddress, _ cpu: VCPUState)
   /// Lets a site go on at `entry` from now on.
-  /// - Returns: what takes that back.
-  func chain(_ site: UInt32, to entry: CodeAddress) -> UInt32
+  /// - Returns: what takes that back; nil if it was chained already, and then nothing is done.
+  func chain(_ site: UInt32, to entry: CodeAddress) -> UInt32?
   /// Lets it leave again.
   func unchain(_ site: UInt32, _ before: UInt32)
   /// The ways out of a block, and on within it. They are looked up when somebody asks, since there is hardly a use for them

@@ -168,9 +168,11 @@ public struct PackedOp: BitwiseCopyable, Sendable {
     head = Self.returnMark
     tail = pc
   }
-  /// In the high half of a word behind a call; no exit that may be chained has it there.
-  @inlinable static var returnMark: UInt64 { 0xFFFF_FFFF << 32 }
-  @inlinable public var isReturnWord: Bool { head & Self.returnMark == Self.returnMark }
+  /// In the high half of a word behind a call: operands that no exit has.
+  @inlinable static var returnMark: UInt64 {
+    UInt64(Place.none.rawValue) << 32 | UInt64(Place.immediate.rawValue) << 48
+  }
+  @inlinable public var isReturnWord: Bool { head >> 32 == Self.returnMark >> 32 }
   /// The entry at the return's target; 0 for none.
   @inlinable public var returnEntry: UInt32 {
     get { UInt32(truncatingIfNeeded: head) }

@@ -90,8 +90,8 @@ import Testing
     #expect(!tiers(rig).contains(.quick))
   }
 
-  /// Cutting what is connected changes nothing but the way, and code that becomes other code is not gone into.
-  @Test func connectionsAreCut() throws {
+  /// Cutting what is chained changes nothing but the way, and code that becomes other code is not gone into.
+  @Test func chainsAreCut() throws {
     let rigs = try [rig(Self.calls(9)), rig(Self.calls(9)) { $0.tiers = .quick }]
     for rig in rigs {
       #expect(rig.run(40) == .deadline)
@@ -107,8 +107,26 @@ import Testing
     #expect(tiers(rigs[0]).contains(.interpreted) && !tiers(rigs[1]).contains(.interpreted))
   }
 
-  /// What is connected is listed with where it leads, and cut one by one.
-  @Test func connectionsAreListed() throws {
+  /// A branch on the zero register alone, whose operands are nothing, is chained and cut like others: forwards and back.
+  @Test func branchesWithoutOperandsAreChained() throws {
+    let beq = { Code.bne(0, 0, $0) ^ 0x1000 }
+    let program = [
+      Code.addi(5, 0, 9), beq(12), Code.nop, Code.addi(10, 10, 5), Code.addi(10, 10, 3), Code.addi(5, 5, -1),
+      Code.bne(5, 0, 8), Code.stop, beq(-20),
+    ]
+    let rigs = try [rig(program), rig(program) { $0.tiers = .quick }]
+    for rig in rigs {
+      for ticks in [10, 20, 30, 300] as [UInt64] {
+        #expect(rig.run(ticks) == .deadline)
+        #expect(rig.engine.unchainAll() > 0 || ticks == 300)
+      }
+      #expect(rig.x(10) > 9 * 3)
+    }
+    #expect(rigs[0].outcome == rigs[1].outcome)
+  }
+
+  /// What is chained is listed with where it leads, and cut one by one.
+  @Test func chainsAreListed() throws {
     let rig = try rig(Self.calls(9))
     #expect(rig.run(40) == .deadline)
     let engine = rig.engine
