@@ -38,7 +38,8 @@ extension InterpreterHost {
     let source = op.a.isNone ? Type.none : block.type(of: op.a)
     let target = UInt64(bitPattern: op.imm)
     switch op.opcode {
-    case .nop, .fence: break
+    case .nop: break
+    case .fence: packer.value.fence()
     case .instruction: packer.value.instruction(pc: target, length: Int(op.aux))
     case .label: packer.value.label(pc: target, retired: op.extra)
     case .retire: packer.value.retire(op.extra)
@@ -59,7 +60,12 @@ extension InterpreterHost {
     case .exitWith: packer.value.exitWith(op.aux, to: target, retired: op.extra)
     case .raise: packer.value.raise(op.imm, a, retired: op.extra)
     default:
-      guard op.opcode.isFloat else { return packer.value.compute(op.opcode, op.type, aux: op.aux, a, b, c, to: result) }
+      guard op.opcode.isFloat else {
+        guard op.opcode == .compare || op.opcode == .select || op.opcode.info.evaluator != nil else {
+          throw .unsupported("the op \(op.opcode.info.name)")
+        }
+        return packer.value.compute(op.opcode, op.type, aux: op.aux, a, b, c, to: result)
+      }
       guard interpreter.configuration.floatEnvironment != nil else {
         throw .unsupported("floating point for this guest")
       }

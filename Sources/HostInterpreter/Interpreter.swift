@@ -13,6 +13,8 @@ public final class Interpreter {
   let returns = ReturnStack()
   let helpers: RawTable<HelperEntry>
   let families = Families()
+  /// By opcode: what computes it, of the ops that are nothing special to the interpreter.
+  let evaluators = Opcode.makeEvaluatorTable()
   /// How often a block may be entered; nil if that is not counted.
   let entryLimit: UInt32?
   /// Whether the jump cache leads to this code.
@@ -41,6 +43,7 @@ public final class Interpreter {
     returns.deallocate()
     helpers.deallocate()
     families.deallocate()
+    evaluators.deallocate()
   }
 
   public func adopt(_ block: PackedCode) throws(HostError) -> CompiledBlock {

@@ -19,6 +19,7 @@ import IR
   private let combinations: UnsafeMutablePointer<Combination>
   private let shifts: UnsafeMutablePointer<Shift>
   private let masks: UnsafeMutablePointer<UInt64>
+  private let evaluators: UnsafeMutablePointer<Evaluator>
 
   /// The next op.
   private(set) var position: Int
@@ -40,6 +41,7 @@ import IR
     unsafe combinations = interpreter.families.combinations.memory
     unsafe shifts = interpreter.families.shifts.memory
     unsafe masks = interpreter.families.masks.memory
+    unsafe evaluators = interpreter.evaluators.memory
     position = Int(entry.offset)
     unsafe pc = code[position &- 1].word
     budget = cpu.budget
@@ -106,9 +108,6 @@ import IR
     case .shiftLeft, .shiftRight, .shiftRightArithmetic, .signExtend:
       let shift = unsafe shifts[Int(op.opcode.rawValue)]
       result = finish(op, shift.apply(a, second(op), bits))
-    case .mul, .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned, .divSigned, .divUnsigned, .remSigned,
-      .remUnsigned, .rotateLeft, .rotateRight, .countLeadingZeros, .countTrailingZeros, .populationCount, .byteSwap:
-      result = op.opcode.compute(a, second(op), bits: bits) ?? 0
     case .compare:
       let condition = Condition(rawValue: op.aux) ?? .equal
       result = condition.holds(a, second(op), bits: bits) ? 1 : 0
@@ -140,6 +139,7 @@ import IR
       cpu.exceptionCause = nextWord()
       cpu.exceptionValue = a
       return leave(.exception, pc: pc &+ op.distance)
+    default: result = unsafe evaluators[Int(op.opcode.rawValue)](a, second(op), bits, 0)
     }
     set(op.result, result)
     return true

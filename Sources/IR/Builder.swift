@@ -207,7 +207,7 @@
   }
 
   @inlinable public mutating func fence(_ ordering: Ordering) {
-    if !packs { ops.append(Op(.fence, aux: ordering.rawValue)) }
+    if packs { packer.fence() } else { ops.append(Op(.fence, aux: ordering.rawValue)) }
   }
 
   /// Calls helper number `helper`; `type` is what is kept of its 64-bit result (`i64` if it is of no interest).

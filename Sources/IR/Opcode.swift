@@ -1,7 +1,7 @@
 // Owns the IR's op table: every op's name, operands, result, effects and contract stand here and nowhere else.
 
-/// What an IR op does. Exhaustive switches over this enum in the optimiser, the interpreter and each host fail to
-/// compile until a new case is handled everywhere.
+/// What an IR op does. An op that computes its result from its operands needs a row here, with its evaluator, and code in
+/// each host; exhaustive switches over this enum fail to compile until all others are handled too.
 public enum Opcode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   // Structure
   /// No effect; passes leave it where they removed an op.
@@ -142,54 +142,7 @@ public struct Effects: OptionSet, Sendable, BitwiseCopyable {
   }
 }
 
-/// How the printer and the verifier see an op's immediate.
-public enum Immediate: UInt8, Sendable {
-  case none, number, register, address, programCounter, cause
-}
-
-/// How the type of an op's result follows from the op.
-public enum ResultRule: UInt8, Sendable {
-  case none
-  /// `type`
-  case typed
-  /// `type`, and every value operand has it too
-  case asOperands
-  /// `i1`
-  case truth
-}
-
-/// An op's line in the table.
-public struct OpInfo: Sendable {
-  public let name: StaticString
-  /// How many of `a`, `b`, `c` are used; with `optional`, the last ones may be absent.
-  public let operands: Int
-  public let optional: Bool
-  public let result: ResultRule
-  public let immediate: Immediate
-  public let effects: Effects
-
-  @inlinable init(
-    _ name: StaticString, _ operands: Int, _ result: ResultRule, _ effects: Effects = [], imm: Immediate = .none,
-    optional: Bool = false
-  ) {
-    self.name = name
-    self.operands = operands
-    self.result = result
-    self.effects = effects
-    self.immediate = imm
-    self.optional = optional
-  }
-}
-
 extension Opcode {
-  /// `info.effects` by raw value, for hot code; the caller deallocates it.
-  public static func makeEffectsTable() -> RawTable<Effects> {
-    let table = RawTable<Effects>(capacity: Int(UInt8.max) + 1)
-    table.fill([])
-    for opcode in allCases { table[Int(opcode.rawValue)] = opcode.info.effects }
-    return table
-  }
-
   /// Whether packed code has it with a sign-extended result: ``PackedOp/widening``.
   @inlinable public var mayWiden: Bool {
     switch self {
@@ -201,73 +154,104 @@ extension Opcode {
   /// Whether the effects contain `.terminates`.
   @inlinable public var endsBlock: Bool { rawValue >= Opcode.exit.rawValue }
 
-  @inlinable public var info: OpInfo {
+  public var info: OpInfo {
     switch self {
-    case .nop: .init("nop", 0, .none)
-    case .instruction: .init("instruction", 0, .none, [.keep], imm: .programCounter)
-    case .retire: .init("retire", 0, .none, [.keep])
-    case .count: .init("count", 0, .none, [.keep], imm: .number)
-    case .label: .init("label", 0, .none, [.keep, .exits], imm: .programCounter)
-    case .const: .init("const", 0, .typed, imm: .number)
-    case .copy: .init("copy", 1, .asOperands)
-    case .getRegister: .init("get", 0, .typed, [.readsRegisters], imm: .register)
-    case .setRegister: .init("set", 1, .none, [.writesRegisters], imm: .register)
-    case .add: .init("add", 2, .asOperands, [.commutes])
-    case .sub: .init("sub", 2, .asOperands)
-    case .mul: .init("mul", 2, .asOperands, [.commutes])
-    case .mulHighSigned: .init("mulh.s", 2, .asOperands, [.commutes])
-    case .mulHighUnsigned: .init("mulh.u", 2, .asOperands, [.commutes])
-    case .mulHighSignedUnsigned: .init("mulh.su", 2, .asOperands)
-    case .divSigned: .init("div.s", 2, .asOperands)
-    case .divUnsigned: .init("div.u", 2, .asOperands)
-    case .remSigned: .init("rem.s", 2, .asOperands)
-    case .remUnsigned: .init("rem.u", 2, .asOperands)
-    case .and: .init("and", 2, .asOperands, [.commutes])
-    case .or: .init("or", 2, .asOperands, [.commutes])
-    case .xor: .init("xor", 2, .asOperands, [.commutes])
-    case .andNot: .init("andnot", 2, .asOperands)
-    case .shiftLeft: .init("shl", 2, .asOperands)
-    case .shiftRight: .init("shr", 2, .asOperands)
-    case .shiftRightArithmetic: .init("sar", 2, .asOperands)
-    case .rotateLeft: .init("rotl", 2, .asOperands)
-    case .rotateRight: .init("rotr", 2, .asOperands)
-    case .countLeadingZeros: .init("clz", 1, .asOperands)
-    case .countTrailingZeros: .init("ctz", 1, .asOperands)
-    case .populationCount: .init("popcount", 1, .asOperands)
-    case .byteSwap: .init("bswap", 1, .asOperands)
-    case .compare: .init("compare", 2, .truth)
-    case .select: .init("select", 3, .typed)
-    case .signExtend: .init("sext", 1, .typed)
-    case .zeroExtend: .init("zext", 1, .typed)
-    case .truncate: .init("trunc", 1, .typed)
-    case .bitcast: .init("bitcast", 1, .typed)
-    case .load: .init("load", 1, .typed, [.readsMemory, .mayRaise], imm: .address)
-    case .store: .init("store", 2, .none, [.writesMemory, .mayRaise], imm: .address)
-    case .atomic: .init("atomic", 2, .typed, [.readsMemory, .writesMemory, .mayRaise])
-    case .compareExchange: .init("cmpxchg", 3, .typed, [.readsMemory, .writesMemory, .mayRaise])
-    case .fence: .init("fence", 0, .none, [.keep])
-    case .floatAdd: .init("fadd", 2, .asOperands, [.keep])
-    case .floatSub: .init("fsub", 2, .asOperands, [.keep])
-    case .floatMul: .init("fmul", 2, .asOperands, [.keep])
-    case .floatDiv: .init("fdiv", 2, .asOperands, [.keep])
-    case .floatSqrt: .init("fsqrt", 1, .asOperands, [.keep])
-    case .floatFused: .init("ffused", 3, .asOperands, [.keep])
-    case .floatMinimum: .init("fmin", 2, .asOperands, [.keep])
-    case .floatMaximum: .init("fmax", 2, .asOperands, [.keep])
-    case .floatCompare: .init("fcompare", 2, .truth, [.keep])
-    case .floatOrder: .init("forder", 2, .typed, [.keep])
-    case .floatToInteger: .init("ftoint", 1, .typed, [.keep])
-    case .floatFromInteger: .init("ffromint", 1, .typed, [.keep])
-    case .floatConvert: .init("fconvert", 1, .typed, [.keep])
-    case .floatSign: .init("fsign", 2, .asOperands)
-    case .floatBox: .init("fbox", 1, .typed)
-    case .floatUnbox: .init("funbox", 1, .typed)
-    case .call: .init("call", 3, .typed, [.keep], imm: .number, optional: true)
-    case .exitIf: .init("exit.if", 1, .none, [.exits], imm: .programCounter)
-    case .exit: .init("exit", 0, .none, [.exits, .terminates], imm: .programCounter)
-    case .exitIndirect: .init("exit.indirect", 1, .none, [.exits, .terminates])
-    case .exitWith: .init("exit.with", 0, .none, [.exits, .terminates], imm: .programCounter)
-    case .raise: .init("raise", 1, .none, [.mayRaise, .terminates], imm: .cause, optional: true)
+    case .nop: .init("nop", 0, .none, .none)
+    case .instruction:
+      .init(
+        "instruction", 0, .none, .none, [.keep], form: .instruction, imm: .programCounter, aux: .length, extra: .number)
+    case .retire: .init("retire", 0, .none, .none, [.keep], form: .count, extra: .retired)
+    case .count: .init("count", 0, .none, .none, [.keep], form: .number, imm: .number)
+    case .label: .init("label", 0, .none, .none, [.keep, .exits], form: .label, imm: .programCounter, extra: .retired)
+    case .const: .init("const", 0, .typed, .integerOrFloat, form: .number, imm: .number)
+    case .copy: .init("copy", 1, .asOperands, .any) { a, _, _, _ in a }
+    case .getRegister: .init("get", 0, .typed, .any, [.readsRegisters], form: .register, imm: .register)
+    case .setRegister: .init("set", 1, .none, .any, [.writesRegisters], form: .register, imm: .register)
+    case .add: .init("add", 2, .asOperands, .word, [.commutes]) { a, b, bits, _ in Arithmetic.add(a, b, bits) }
+    case .sub: .init("sub", 2, .asOperands, .word) { a, b, bits, _ in Arithmetic.sub(a, b, bits) }
+    case .mul: .init("mul", 2, .asOperands, .word, [.commutes]) { a, b, bits, _ in Arithmetic.mul(a, b, bits) }
+    case .mulHighSigned:
+      .init("mulh.s", 2, .asOperands, .word, [.commutes]) { a, b, bits, _ in Arithmetic.mulHighSigned(a, b, bits) }
+    case .mulHighUnsigned:
+      .init("mulh.u", 2, .asOperands, .word, [.commutes]) { a, b, bits, _ in Arithmetic.mulHighUnsigned(a, b, bits) }
+    case .mulHighSignedUnsigned:
+      .init("mulh.su", 2, .asOperands, .word) { a, b, bits, _ in Arithmetic.mulHighSignedUnsigned(a, b, bits) }
+    case .divSigned: .init("div.s", 2, .asOperands, .word) { a, b, bits, _ in Arithmetic.divSigned(a, b, bits) }
+    case .divUnsigned: .init("div.u", 2, .asOperands, .word) { a, b, _, _ in Arithmetic.divUnsigned(a, b) }
+    case .remSigned: .init("rem.s", 2, .asOperands, .word) { a, b, bits, _ in Arithmetic.remSigned(a, b, bits) }
+    case .remUnsigned: .init("rem.u", 2, .asOperands, .word) { a, b, _, _ in Arithmetic.remUnsigned(a, b) }
+    case .and: .init("and", 2, .asOperands, .integer, [.commutes]) { a, b, _, _ in a & b }
+    case .or: .init("or", 2, .asOperands, .integer, [.commutes]) { a, b, _, _ in a | b }
+    case .xor: .init("xor", 2, .asOperands, .integer, [.commutes]) { a, b, _, _ in a ^ b }
+    case .andNot: .init("andnot", 2, .asOperands, .integer) { a, b, _, _ in a & ~b }
+    case .shiftLeft: .init("shl", 2, .asOperands, .word) { a, b, bits, _ in Arithmetic.shiftLeft(a, b, bits) }
+    case .shiftRight: .init("shr", 2, .asOperands, .word) { a, b, bits, _ in Arithmetic.shiftRight(a, b, bits) }
+    case .shiftRightArithmetic:
+      .init("sar", 2, .asOperands, .word) { a, b, bits, _ in Arithmetic.shiftRightArithmetic(a, b, bits) }
+    case .rotateLeft: .init("rotl", 2, .asOperands, .word) { a, b, bits, _ in Arithmetic.rotateLeft(a, b, bits) }
+    case .rotateRight: .init("rotr", 2, .asOperands, .word) { a, b, bits, _ in Arithmetic.rotateRight(a, b, bits) }
+    case .countLeadingZeros:
+      .init("clz", 1, .asOperands, .word) { a, _, bits, _ in Arithmetic.countLeadingZeros(a, bits) }
+    case .countTrailingZeros:
+      .init("ctz", 1, .asOperands, .word) { a, _, bits, _ in Arithmetic.countTrailingZeros(a, bits) }
+    case .populationCount:
+      .init("popcount", 1, .asOperands, .word) { a, _, _, _ in UInt64(truncatingIfNeeded: a.nonzeroBitCount) }
+    case .byteSwap: .init("bswap", 1, .asOperands, .word) { a, _, bits, _ in Arithmetic.byteSwap(a, bits) }
+    case .compare: .init("compare", 2, .truth, .integer, aux: .condition)
+    case .select: .init("select", 3, .typed, .choice)
+    case .signExtend:
+      .init("sext", 1, .typed, .narrower) { a, _, bits, source in Arithmetic.signExtend(a, from: source, to: bits) }
+    case .zeroExtend: .init("zext", 1, .typed, .narrower) { a, _, _, _ in a }
+    case .truncate: .init("trunc", 1, .typed, .wider) { a, _, bits, _ in a & Arithmetic.mask(bits) }
+    case .bitcast: .init("bitcast", 1, .typed, .sameWidth) { a, _, _, _ in a }
+    case .load:
+      .init(
+        "load", 1, .typed, .memory, [.readsMemory, .mayRaise], form: .memory, imm: .address, aux: .access,
+        extra: .following)
+    case .store:
+      .init(
+        "store", 2, .none, .memory, [.writesMemory, .mayRaise], form: .memory, imm: .address, aux: .access,
+        extra: .following)
+    case .atomic:
+      .init(
+        "atomic", 2, .typed, .memory, [.readsMemory, .writesMemory, .mayRaise], form: .memory, aux: .access,
+        extra: .atomicKind)
+    case .compareExchange:
+      .init("cmpxchg", 3, .typed, .memory, [.readsMemory, .writesMemory, .mayRaise], form: .memory, aux: .access)
+    case .fence: .init("fence", 0, .none, .none, [.keep], aux: .ordering)
+    case .floatAdd: .init("fadd", 2, .asOperands, .float, [.keep], aux: .floatControl)
+    case .floatSub: .init("fsub", 2, .asOperands, .float, [.keep], aux: .floatControl)
+    case .floatMul: .init("fmul", 2, .asOperands, .float, [.keep], aux: .floatControl)
+    case .floatDiv: .init("fdiv", 2, .asOperands, .float, [.keep], aux: .floatControl)
+    case .floatSqrt: .init("fsqrt", 1, .asOperands, .float, [.keep], aux: .floatControl)
+    case .floatFused: .init("ffused", 3, .asOperands, .float, [.keep], aux: .floatControl)
+    case .floatMinimum: .init("fmin", 2, .asOperands, .float, [.keep], aux: .floatControl)
+    case .floatMaximum: .init("fmax", 2, .asOperands, .float, [.keep], aux: .floatControl)
+    case .floatCompare: .init("fcompare", 2, .truth, .float, [.keep], aux: .floatControl)
+    case .floatOrder: .init("forder", 2, .typed, .floatOrder, [.keep], aux: .floatControl)
+    case .floatToInteger: .init("ftoint", 1, .typed, .floatToInteger, [.keep], aux: .floatControl)
+    case .floatFromInteger: .init("ffromint", 1, .typed, .integerToFloat, [.keep], aux: .floatControl)
+    case .floatConvert: .init("fconvert", 1, .typed, .otherFloat, [.keep], aux: .floatControl)
+    case .floatSign: .init("fsign", 2, .asOperands, .float, aux: .floatControl)
+    case .floatBox: .init("fbox", 1, .typed, .floatBox, aux: .floatControl)
+    case .floatUnbox: .init("funbox", 1, .typed, .floatUnbox, aux: .floatControl)
+    case .call: .init("call", 3, .typed, .call, [.keep], form: .call, imm: .number, aux: .helper, optional: true)
+    case .exitIf:
+      .init(
+        "exit.if", 1, .none, .condition, [.exits], form: .way, imm: .programCounter, aux: .exitFlags, extra: .retired)
+    case .exit:
+      .init(
+        "exit", 0, .none, .none, [.exits, .terminates], form: .way, imm: .programCounter, aux: .exitFlags,
+        extra: .retired)
+    case .exitIndirect:
+      .init("exit.indirect", 1, .none, .target, [.exits, .terminates], form: .way, aux: .exitFlags, extra: .retired)
+    case .exitWith:
+      .init(
+        "exit.with", 0, .none, .none, [.exits, .terminates], form: .way, imm: .programCounter, aux: .exitReason,
+        extra: .retired)
+    case .raise:
+      .init(
+        "raise", 1, .none, .value, [.mayRaise, .terminates], form: .raise, imm: .cause, extra: .retired, optional: true)
     }
   }
 }

@@ -210,6 +210,11 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
     put(op)
   }
 
+  public mutating func fence() {
+    put(PackedOp(.fence))
+    last = -1
+  }
+
   public mutating func constant(_ type: Type, _ number: Int64, to result: Place) {
     let value = Int64(bitPattern: UInt64(bitPattern: number) & type.mask)
     let fits = PackedOp.fits(value)

@@ -87,72 +87,36 @@ public struct Parser: Sendable {
   private func parseOperands(
     _ reader: inout LineReader, _ op: inout Op, _ instructionNumber: inout UInt32
   ) throws(ParseError) {
-    switch op.opcode {
-    case .nop: break
+    let info = op.opcode.info
+    switch info.form {
+    case .values:
+      try aux(&reader, &op, info)
+      try values(&reader, &op, info.operands)
+    case .number: op.imm = try reader.number()
+    case .register:
+      op.imm = try register(&reader)
+      if info.operands > 0 {
+        try reader.expect(",")
+        op.a = try reader.value()
+      }
+    case .memory: try memory(&reader, &op, info)
     case .instruction:
       op.imm = try reader.number()
       op.aux = try reader.number(as: UInt16.self)
       op.extra = reader.takes("#") ? try reader.number(as: UInt32.self) : instructionNumber
       instructionNumber = op.extra &+ 1
-    case .retire: op.extra = try reader.number(as: UInt32.self)
+    case .count: op.extra = try reader.number(as: UInt32.self)
     case .label:
       op.imm = try reader.number()
       try retired(&reader, &op)
-    case .count, .const: op.imm = try reader.number()
-    case .getRegister: op.imm = try register(&reader)
-    case .setRegister:
-      op.imm = try register(&reader)
-      try reader.expect(",")
-      op.a = try reader.value()
-    case .copy, .countLeadingZeros, .countTrailingZeros, .populationCount, .byteSwap, .signExtend, .zeroExtend,
-      .truncate, .bitcast:
-      op.a = try reader.value()
-    case .add, .sub, .mul, .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned, .divSigned, .divUnsigned,
-      .remSigned, .remUnsigned, .and, .or, .xor, .andNot, .shiftLeft, .shiftRight, .shiftRightArithmetic, .rotateLeft,
-      .rotateRight:
-      (op.a, op.b) = try pair(&reader)
-    case .compare:
-      op.aux = try reader.named(Condition.allCases, \.name, "a condition").rawValue
-      (op.a, op.b) = try pair(&reader)
-    case .select:
-      op.a = try reader.value()
-      try reader.expect(",")
-      (op.b, op.c) = try pair(&reader)
-    case .load: try address(&reader, &op)
-    case .store:
-      try address(&reader, &op)
-      try reader.expect(",")
-      op.b = try reader.value()
-    case .atomic:
-      op.extra = try reader.named(AtomicKind.allCases, \.name, "an atomic operation").rawValue
-      try address(&reader, &op)
-      if reader.takes(",") { op.b = try reader.value() }
-    case .compareExchange:
-      try address(&reader, &op)
-      try reader.expect(",")
-      (op.b, op.c) = try pair(&reader)
-    case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
-      .floatCompare, .floatOrder,
-      .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
-      try float(&reader, &op)
-    case .fence: op.aux = try reader.named(Ordering.allCases, \.name, "an ordering").rawValue
     case .call: try call(&reader, &op)
-    case .exitIf:
-      op.a = try reader.value()
-      try reader.expect("->")
-      op.imm = try reader.number()
-      try exit(&reader, &op)
-    case .exit:
-      try reader.expect("->")
-      op.imm = try reader.number()
-      try exit(&reader, &op)
-    case .exitIndirect:
-      op.a = try reader.value()
-      try exit(&reader, &op)
-    case .exitWith:
-      op.aux = UInt16(try reader.named(ExitReason.allCases, \.name, "an exit reason").rawValue)
-      try reader.expect("->")
-      op.imm = try reader.number()
+    case .way:
+      if info.aux == .exitReason { try aux(&reader, &op, info) } else { try values(&reader, &op, info.operands) }
+      if info.immediate == .programCounter {
+        try reader.expect("->")
+        op.imm = try reader.number()
+      }
+      if info.aux == .exitFlags { try aux(&reader, &op, info) }
       try retired(&reader, &op)
     case .raise:
       op.imm = try reader.number()
@@ -161,26 +125,53 @@ public struct Parser: Sendable {
     }
   }
 
-  private func float(_ reader: inout LineReader, _ op: inout Op) throws(ParseError) {
-    let first = try reader.optionalValue()
-    let word = first == nil ? try reader.word("a floating-point mode") : ""
-    guard let aux = op.opcode.floatAux(word) else { throw reader.error("no floating-point mode `\(word)`") }
-    op.aux = aux
-    if let first { op.a = first } else { op.a = try reader.value() }
-    if op.opcode.info.operands > 1 {
+  /// What `aux` says.
+  private func aux(_ reader: inout LineReader, _ op: inout Op, _ info: OpInfo) throws(ParseError) {
+    switch info.aux {
+    case .none, .length, .helper: break
+    case .condition: op.aux = try reader.named(Condition.allCases, \.name, "a condition").rawValue
+    case .access: op.aux = try access(&reader, &op).rawValue
+    case .ordering: op.aux = try reader.named(Ordering.allCases, \.name, "an ordering").rawValue
+    case .exitReason: op.aux = UInt16(try reader.named(ExitReason.allCases, \.name, "an exit reason").rawValue)
+    case .exitFlags:
+      for (flag, name) in ExitFlags.names where reader.takes(name) { op.aux |= flag.rawValue }
+      if reader.takes("changing") { op.aux |= ExitFlags.changing(try reader.number(as: UInt8.self)).rawValue }
+    case .floatControl:
+      let first = try reader.optionalValue()
+      let word = first == nil ? try reader.word("a floating-point mode") : ""
+      guard let control = op.opcode.floatAux(word) else { throw reader.error("no floating-point mode `\(word)`") }
+      op.aux = control
+      if let first { op.a = first }
+    }
+  }
+
+  /// So many operands, without `a` if that is there already.
+  private func values(_ reader: inout LineReader, _ op: inout Op, _ count: Int) throws(ParseError) {
+    if count > 0, op.a.isNone { op.a = try reader.value() }
+    if count > 1 {
       try reader.expect(",")
       op.b = try reader.value()
     }
-    if op.opcode.info.operands > 2 {
+    if count > 2 {
       try reader.expect(",")
       op.c = try reader.value()
     }
   }
 
-  private func pair(_ reader: inout LineReader) throws(ParseError) -> (ValueID, ValueID) {
-    let first = try reader.value()
-    try reader.expect(",")
-    return (first, try reader.value())
+  private func memory(_ reader: inout LineReader, _ op: inout Op, _ info: OpInfo) throws(ParseError) {
+    if info.extra == .atomicKind {
+      op.extra = try reader.named(AtomicKind.allCases, \.name, "an atomic operation").rawValue
+    }
+    try aux(&reader, &op, info)
+    try address(&reader, &op)
+    if info.operands > 1, info.extra != .atomicKind || reader.takes(",") {
+      if info.extra != .atomicKind { try reader.expect(",") }
+      op.b = try reader.value()
+    }
+    if info.operands > 2 {
+      try reader.expect(",")
+      op.c = try reader.value()
+    }
   }
 
   private func register(_ reader: inout LineReader) throws(ParseError) -> Int64 {
@@ -192,7 +183,6 @@ public struct Parser: Sendable {
   }
 
   private func address(_ reader: inout LineReader, _ op: inout Op) throws(ParseError) {
-    op.aux = try access(&reader, &op).rawValue
     try reader.expect("[")
     op.a = try reader.value()
     if reader.takes("+") {
@@ -245,18 +235,7 @@ public struct Parser: Sendable {
     if reader.takes("#") { op.imm = try reader.number() }
   }
 
-  private func exit(_ reader: inout LineReader, _ op: inout Op) throws(ParseError) {
-    for (flag, name) in ExitFlags.names where reader.takes(name) { op.aux |= flag.rawValue }
-    if reader.takes("changing") { op.aux |= ExitFlags.changing(try reader.number(as: UInt8.self)).rawValue }
-    try retired(&reader, &op)
-  }
-
   private func retired(_ reader: inout LineReader, _ op: inout Op) throws(ParseError) {
     if reader.takes("retired") { op.extra = try reader.number(as: UInt32.self) }
   }
-}
-
-extension Opcode {
-  static let named: [String: Opcode] = Dictionary(
-    uniqueKeysWithValues: Opcode.allCases.map { ("\($0.info.name)", $0) })
 }

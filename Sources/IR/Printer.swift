@@ -56,37 +56,41 @@ public struct Printer: Sendable {
   }
 
   private func operands(_ op: Op) -> String {
-    switch op.opcode {
-    case .nop: ""
-    case .instruction: "\(hex(UInt64(bitPattern: op.imm))) \(op.aux)"
-    case .retire: "\(op.extra)"
-    case .label: "\(hex(UInt64(bitPattern: op.imm))) retired \(op.extra)"
-    case .count, .const: number(op.imm)
-    case .getRegister: names.register(op.imm)
-    case .setRegister: "\(names.register(op.imm)), \(value(op.a))"
-    case .add, .sub, .mul, .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned, .divSigned, .divUnsigned,
-      .remSigned, .remUnsigned, .and, .or, .xor, .andNot, .shiftLeft, .shiftRight, .shiftRightArithmetic, .rotateLeft,
-      .rotateRight, .copy, .countLeadingZeros, .countTrailingZeros, .populationCount, .byteSwap, .select, .signExtend,
-      .zeroExtend, .truncate, .bitcast:
-      values(op)
-    case .compare: "\(op.condition.name) \(values(op))"
-    case .load: "\(access(op.access))\(following(op)) \(address(op))"
-    case .store: "\(access(op.access))\(following(op)) \(address(op)), \(value(op.b))"
-    case .atomic:
-      "\(op.atomicKind.name) \(access(op.access)) \(address(op))" + (op.b.isNone ? "" : ", \(value(op.b))")
-    case .compareExchange: "\(access(op.access)) \(address(op)), \(value(op.b)), \(value(op.c))"
-    case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
-      .floatCompare, .floatOrder,
-      .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
-      [op.opcode.floatText(op.aux) ?? "?", values(op)].filter { !$0.isEmpty }.joined(separator: " ")
-    case .fence: Ordering(rawValue: op.aux)?.name ?? "?"
-    case .call: "\(names.helper(Int(op.aux)))(\(values(op)))" + (op.imm == 0 ? "" : " #\(number(op.imm))")
-    case .exitIf: "\(value(op.a)) -> \(hex(UInt64(bitPattern: op.imm)))\(exit(op))"
-    case .exit: "-> \(hex(UInt64(bitPattern: op.imm)))\(exit(op))"
-    case .exitIndirect: "\(value(op.a))\(exit(op))"
-    case .exitWith:
-      "\(ExitReason(rawValue: UInt32(op.aux))?.name ?? "?") -> \(hex(UInt64(bitPattern: op.imm))) retired \(op.extra)"
-    case .raise: number(op.imm) + (op.a.isNone ? "" : " value \(value(op.a))") + " retired \(op.extra)"
+    let info = op.opcode.info
+    let pc = hex(UInt64(bitPattern: op.imm))
+    switch info.form {
+    case .values: return [word(op, info), values(op)].filter { !$0.isEmpty }.joined(separator: " ")
+    case .number: return number(op.imm)
+    case .register: return [names.register(op.imm), values(op)].filter { !$0.isEmpty }.joined(separator: ", ")
+    case .memory:
+      let kind = info.extra == .atomicKind ? op.atomicKind.name + " " : ""
+      let following = info.extra == .following && op.extra > 0 ? ".of\(op.extra &+ 1)" : ""
+      let rest = [op.b, op.c].filter { !$0.isNone }.reduce("") { "\($0), \(value($1))" }
+      return "\(kind)\(word(op, info))\(following) \(address(op))\(rest)"
+    case .instruction: return "\(pc) \(op.aux)"
+    case .count: return "\(op.extra)"
+    case .label: return "\(pc) retired \(op.extra)"
+    case .call: return "\(word(op, info))(\(values(op)))" + (op.imm == 0 ? "" : " #\(number(op.imm))")
+    case .way:
+      let leading = info.aux == .exitReason ? word(op, info) : values(op)
+      let target = info.immediate == .programCounter ? "-> \(pc)" : ""
+      let flags = info.aux == .exitFlags ? word(op, info) : ""
+      return [leading, target, flags, "retired \(op.extra)"].filter { !$0.isEmpty }.joined(separator: " ")
+    case .raise: return number(op.imm) + (op.a.isNone ? "" : " value \(value(op.a))") + " retired \(op.extra)"
+    }
+  }
+
+  /// What `aux` says.
+  private func word(_ op: Op, _ info: OpInfo) -> String {
+    switch info.aux {
+    case .none, .length: ""
+    case .condition: op.condition.name
+    case .access: access(op.access)
+    case .ordering: Ordering(rawValue: op.aux)?.name ?? "?"
+    case .floatControl: op.opcode.floatText(op.aux) ?? "?"
+    case .helper: names.helper(Int(op.aux))
+    case .exitFlags: exit(op.exitFlags)
+    case .exitReason: ExitReason(rawValue: UInt32(op.aux))?.name ?? "?"
     }
   }
 
@@ -119,13 +123,9 @@ public struct Printer: Sendable {
       + (access.space == .current ? "" : ".\(access.space.name)")
   }
 
-  /// `.of3`: the first of three words.
-  private func following(_ op: Op) -> String { op.extra == 0 ? "" : ".of\(op.extra &+ 1)" }
-
-  private func exit(_ op: Op) -> String {
-    let flags = op.exitFlags
-    return ExitFlags.names.reduce("") { flags.contains($1.flag) ? "\($0) \($1.name)" : $0 }
-      + (flags.change == 0 ? "" : " changing \(hex(UInt64(flags.change)))") + " retired \(op.extra)"
+  private func exit(_ flags: ExitFlags) -> String {
+    let words = ExitFlags.names.filter { flags.contains($0.flag) }.map(\.name)
+    return (words + (flags.change == 0 ? [] : ["changing \(hex(UInt64(flags.change)))"])).joined(separator: " ")
   }
 }
 

@@ -121,65 +121,75 @@ private struct OpCheck {
 
   private func verifyType(_ op: Op, _ info: OpInfo) throws(VerificationError) {
     let name = info.name
+    let source = op.a.isNone ? Type.none : type(op.a)
     if info.result != .none { try require(op.type != .none, .type, "\(name) needs a type") }
-    switch op.opcode {
-    case .nop, .instruction, .retire, .count, .label, .fence, .exit, .exitWith:
-      try require(op.type == .none, .type, "\(name) has none")
-    case .const: try require(op.type.isInteger || op.type.isFloat, .type, "\(op.type.name) constant")
-    case .getRegister: break
-    case .setRegister: try operand(op.a, is: op.type)
-    case .copy: try operand(op.a, is: op.type)
-    case .and, .or, .xor, .andNot:
-      try require(op.type.isInteger, .type, "\(name).\(op.type.name)")
-      try operand(op.a, is: op.type)
-      try operand(op.b, is: op.type)
-    case .add, .sub, .mul, .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned, .divSigned, .divUnsigned,
-      .remSigned, .remUnsigned, .shiftLeft, .shiftRight, .shiftRightArithmetic, .rotateLeft, .rotateRight,
-      .countLeadingZeros, .countTrailingZeros, .populationCount, .byteSwap:
-      try require(op.type.isInteger && op.type != .i1, .type, "\(name).\(op.type.name)")
-      try operand(op.a, is: op.type)
-      try operand(op.b, is: op.type)
-    case .compare:
-      try require(op.type.isInteger, .type, "\(name).\(op.type.name)")
-      try operand(op.a, is: op.type)
-      try operand(op.b, is: op.type)
-    case .select:
+    func own(_ fits: Bool) throws(VerificationError) { try require(fits, .type, "\(name).\(op.type.name)") }
+    func first(_ fits: Bool) throws(VerificationError) {
+      try require(fits, .operandType, "\(name).\(op.type.name) of \(source.name)")
+    }
+    switch info.types {
+    case .none: try require(op.type == .none, .type, "\(name) has none")
+    case .any: try same(op)
+    case .integerOrFloat: try own(op.type.isInteger || op.type.isFloat)
+    case .integer:
+      try own(op.type.isInteger)
+      try same(op)
+    case .word:
+      try own(op.type.isInteger && op.type != .i1)
+      try same(op)
+    case .choice:
       try operand(op.a, is: .i1)
       try operand(op.b, is: op.type)
       try operand(op.c, is: op.type)
-    case .signExtend, .zeroExtend:
-      try require(op.type.isInteger, .type, "\(name).\(op.type.name)")
-      try require(
-        type(op.a).isInteger && type(op.a).bits < op.type.bits, .operandType,
-        "\(name).\(op.type.name) of \(type(op.a).name)")
-    case .truncate:
-      try require(op.type.isInteger, .type, "\(name).\(op.type.name)")
-      try require(
-        type(op.a).isInteger && type(op.a).bits > op.type.bits, .operandType,
-        "\(name).\(op.type.name) of \(type(op.a).name)")
-    case .bitcast:
-      try require(
-        type(op.a).bits == op.type.bits, .operandType, "\(name).\(op.type.name) of \(type(op.a).name)")
-    case .load, .store, .atomic, .compareExchange: try verifyAccess(op, info)
-    case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
-      .floatCompare, .floatOrder,
-      .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
-      try verifyFloat(op, info)
+    case .narrower:
+      try own(op.type.isInteger)
+      try first(source.isInteger && source.bits < op.type.bits)
+    case .wider:
+      try own(op.type.isInteger)
+      try first(source.isInteger && source.bits > op.type.bits)
+    case .sameWidth: try first(source.bits == op.type.bits)
+    case .memory: try verifyAccess(op, info)
+    case .float:
+      try own(op.type.isFloat)
+      try same(op)
+    case .floatToInteger:
+      try own(op.type == .i32 || op.type == .i64)
+      try first(source.isFloat)
+    case .integerToFloat:
+      try own(op.type.isFloat)
+      try first(source == .i32 || source == .i64)
+    case .floatOrder:
+      try own(op.type == .i32)
+      try first(source.isFloat)
+      try operand(op.b, is: source)
+    case .otherFloat:
+      try own(op.type.isFloat)
+      try first(source.isFloat && source != op.type)
+    case .floatBox:
+      try own(op.type == .f64)
+      try first(source == .f32)
+    case .floatUnbox:
+      try own(op.type == .f32)
+      try first(source == .f64)
     case .call:
-      try require(op.type != .v128, .type, "\(name).\(op.type.name)")
+      try own(op.type != .v128)
       for id in [op.a, op.b, op.c] where !id.isNone {
         try require(type(id) != .v128, .operandType, "%\(id.index) is v128")
       }
-    case .exitIf:
+    case .condition:
       try require(op.type == .none, .type, "\(name) has none")
       try operand(op.a, is: .i1)
-    case .exitIndirect:
+    case .target:
       try require(op.type == .i32 || op.type == .i64, .type, "\(name) to \(op.type.name)")
-      try operand(op.a, is: op.type)
-    case .raise:
+      try same(op)
+    case .value:
       try require(op.type == .none, .type, "\(name) has none")
-      if !op.a.isNone { try require(type(op.a).isInteger, .operandType, "value \(type(op.a).name)") }
+      if !op.a.isNone { try require(source.isInteger, .operandType, "value \(source.name)") }
     }
+  }
+
+  private func same(_ op: Op) throws(VerificationError) {
+    for id in [op.a, op.b, op.c] { try operand(id, is: op.type) }
   }
 
   private func verifyAccess(_ op: Op, _ info: OpInfo) throws(VerificationError) {
@@ -192,7 +202,7 @@ private struct OpCheck {
       ? op.type != .i1 && size <= op.type.bytes
       : (size == op.type.bytes || size < op.type.bytes && op.opcode == .store) && !op.access.signed
     try require(fits, .type, "\(info.name).\(op.type.name) of \(size) bytes")
-    if op.opcode == .atomic || op.opcode == .compareExchange {
+    if info.immediate != .address {
       try require(op.type.isInteger, .type, "\(info.name).\(op.type.name)")
       try require(op.imm == 0, .unusedField, "\(info.name) takes no displacement")
     }
@@ -202,66 +212,29 @@ private struct OpCheck {
     }
   }
 
-  private func verifyFloat(_ op: Op, _ info: OpInfo) throws(VerificationError) {
-    let source = type(op.a)
-    let (fits, takes) =
-      switch op.opcode {
-      case .floatToInteger: (op.type == .i32 || op.type == .i64, source.isFloat)
-      case .floatFromInteger: (op.type.isFloat, source == .i32 || source == .i64)
-      case .floatOrder: (op.type == .i32, source.isFloat)
-      case .floatConvert: (op.type.isFloat, source.isFloat && source != op.type)
-      case .floatBox: (op.type == .f64, source == .f32)
-      case .floatUnbox: (op.type == .f32, source == .f64)
-      default: (op.type.isFloat, source == op.type)
-      }
-    try require(fits, .type, "\(info.name).\(op.type.name)")
-    try require(takes, .operandType, "\(info.name).\(op.type.name) of \(source.name)")
-    try operand(op.b, is: op.opcode == .floatOrder ? source : op.type)
-    try operand(op.c, is: op.type)
-  }
-
   private func verifyFields(_ op: Op, _ info: OpInfo) throws(VerificationError) {
     let name = info.name
-    var usesExtra = false
-    switch op.opcode {
-    case .nop, .count, .const, .getRegister, .setRegister, .copy, .add, .sub, .mul, .mulHighSigned, .mulHighUnsigned,
-      .mulHighSignedUnsigned, .divSigned, .divUnsigned, .remSigned, .remUnsigned, .and, .or, .xor, .andNot, .shiftLeft,
-      .shiftRight, .shiftRightArithmetic, .rotateLeft, .rotateRight, .countLeadingZeros, .countTrailingZeros,
-      .populationCount, .byteSwap, .select, .signExtend, .zeroExtend, .truncate, .bitcast:
-      try require(op.aux == 0, .unusedField, "\(name) uses no aux")
-    case .compareExchange: break
-    case .load, .store:
-      try require(op.extra <= Op.mostFollowing, .encoding, "\(op.extra) words that follow")
-      usesExtra = true
-    case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
-      .floatCompare, .floatOrder,
-      .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
+    switch info.aux {
+    case .none: try require(op.aux == 0, .unusedField, "\(name) uses no aux")
+    case .access: break
+    case .length: try require(op.aux <= 16, .encoding, "an instruction of \(op.aux) bytes")
+    case .condition: try require(Condition(rawValue: op.aux) != nil, .encoding, "condition \(op.aux)")
+    case .ordering: try require(Ordering(rawValue: op.aux) != nil, .encoding, "ordering \(op.aux)")
+    case .floatControl:
       try require(op.opcode.floatText(op.aux) != nil, .encoding, "floating-point control \(op.aux)")
-    case .instruction:
-      try require(op.aux <= 16, .encoding, "an instruction of \(op.aux) bytes")
-      usesExtra = true
-    case .retire, .label:
-      try require(op.aux == 0, .unusedField, "\(name) uses no aux")
-      usesExtra = true
-    case .compare: try require(Condition(rawValue: op.aux) != nil, .encoding, "condition \(op.aux)")
-    case .atomic:
-      try require(AtomicKind(rawValue: op.extra) != nil, .encoding, "atomic operation \(op.extra)")
-      usesExtra = true
-    case .fence: try require(Ordering(rawValue: op.aux) != nil, .encoding, "ordering \(op.aux)")
-    case .call: try require(helpers.indices.contains(Int(op.aux)), .encoding, "helper \(op.aux)")
-    case .exitIf, .exit, .exitIndirect:
+    case .helper: try require(helpers.indices.contains(Int(op.aux)), .encoding, "helper \(op.aux)")
+    case .exitFlags:
       try require(op.aux & 0xF0 == 0, .encoding, "exit flags \(op.aux)")
-      let mayChange = op.opcode != .exitIndirect && !op.exitFlags.contains(.unchainable)
+      let mayChange = info.immediate == .programCounter && !op.exitFlags.contains(.unchainable)
       try require(mayChange || op.exitFlags.change == 0, .encoding, "an exit that is looked up enters no other flags")
-      usesExtra = true
-    case .exitWith:
-      try require(ExitReason(rawValue: UInt32(op.aux)) != nil, .encoding, "exit reason \(op.aux)")
-      usesExtra = true
-    case .raise:
-      try require(op.aux == 0, .unusedField, "\(name) uses no aux")
-      usesExtra = true
+    case .exitReason: try require(ExitReason(rawValue: UInt32(op.aux)) != nil, .encoding, "exit reason \(op.aux)")
     }
-    if !usesExtra { try require(op.extra == 0, .unusedField, "\(name) uses no extra") }
+    switch info.extra {
+    case .none: try require(op.extra == 0, .unusedField, "\(name) uses no extra")
+    case .number, .retired: break
+    case .following: try require(op.extra <= Op.mostFollowing, .encoding, "\(op.extra) words that follow")
+    case .atomicKind: try require(AtomicKind(rawValue: op.extra) != nil, .encoding, "atomic operation \(op.extra)")
+    }
     if info.immediate == .none { try require(op.imm == 0, .unusedField, "\(name) uses no immediate") }
     if info.immediate == .register {
       try require(registers.indices.contains(Int(op.imm)), .register, "no register \(op.imm)")

@@ -43,7 +43,7 @@ import Testing
 
   @Test func cacheFillsUpAndResets() throws {
     var configuration = TestGuest.configuration
-    configuration.codeCacheSize = 160
+    configuration.codeCacheSize = 192
     let host = try InterpreterHost(configuration)
     let block = try block("block 0\n  %0 = get.i64 x1\n  set x2, %0\n  fence seq\n  exit -> 4")
     _ = try host.compile(block, dataPath: .slow)

@@ -15,12 +15,16 @@ struct RandomBlock: ~Copyable {
   private var builder = Builder(pc: 0x1000)
   private var pool: [Type: [ValueID]] = [:]
 
-  static let binary: [Opcode] = [
-    .add, .sub, .mul, .divSigned, .divUnsigned, .remSigned,
-    .remUnsigned, .and, .or, .xor, .andNot, .shiftLeft, .shiftRight, .shiftRightArithmetic, .rotateLeft, .rotateRight,
-  ]
+  static let binary = computing(2).filter { !highProducts.contains($0) }
   static let highProducts: [Opcode] = [.mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned]
-  static let unary: [Opcode] = [.copy, .countLeadingZeros, .countTrailingZeros, .populationCount, .byteSwap]
+  static let unary = computing(1)
+  /// Ops whose operands and result have one type.
+  private static func computing(_ operands: Int) -> [Opcode] {
+    Opcode.allCases.filter {
+      let info = $0.info
+      return info.evaluator != nil && info.operands == operands && info.result == .asOperands
+    }
+  }
   static let constants: [Int64] = [
     0, 1, -1, 2, 3, 8, 31, 32, 33, 63, 64, 255, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, .min, .max,
   ]

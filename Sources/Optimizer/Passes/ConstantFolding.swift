@@ -10,22 +10,14 @@ enum ConstantFolding {
     while index < work.count {
       let op = work.ops[index]
       switch op.opcode {
-      case .nop, .instruction, .retire, .count, .label, .getRegister, .setRegister, .copy, .load, .store, .atomic,
-        .compareExchange, .fence, .call, .exit, .exitIndirect, .exitWith, .raise, .floatAdd, .floatSub, .floatMul,
-        .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum, .floatCompare, .floatOrder,
-        .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
-        break
       case .const: work.ops[index].imm = Work.canonical(UInt64(bitPattern: op.imm), op.type)
-      case .add, .sub, .mul, .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned, .divSigned, .divUnsigned,
-        .remSigned, .remUnsigned, .and, .or, .xor, .andNot, .shiftLeft, .shiftRight, .shiftRightArithmetic,
-        .rotateLeft, .rotateRight:
-        binary(&work, index, op)
       case .compare: Comparisons.simplify(&work, index, op)
       case .select: Comparisons.simplifySelect(&work, index, op)
-      case .countLeadingZeros, .countTrailingZeros, .populationCount, .byteSwap, .signExtend, .zeroExtend, .truncate,
-        .bitcast:
-        unary(&work, index, op)
       case .exitIf: exitIf(&work, index, op)
+      case .copy: break
+      default:
+        guard op.opcode.info.evaluator != nil else { break }
+        if op.b.isNone { unary(&work, index, op) } else { binary(&work, index, op) }
       }
       index &+= 1
     }
@@ -76,30 +68,7 @@ enum ConstantFolding {
   /// The result of `op` on constants, as the interpreter would compute it; nil for ops that are not functions of `a` and
   /// `b` alone.
   static func evaluate(_ op: Op, _ a: UInt64, _ b: UInt64, sourceBits: Int) -> UInt64? {
-    let bits = op.type.bits
-    return switch op.opcode {
-    case .nop, .instruction, .retire, .count, .label, .const, .getRegister, .setRegister, .select, .load, .store,
-      .atomic,
-      .compareExchange, .fence, .call, .exitIf, .exit, .exitIndirect, .exitWith, .raise, .floatAdd, .floatSub,
-      .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum, .floatCompare, .floatOrder,
-      .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
-      nil
-    case .copy, .zeroExtend, .bitcast: a
-    case .add: Arithmetic.add(a, b, bits)
-    case .sub: Arithmetic.sub(a, b, bits)
-    case .and: a & b
-    case .or: a | b
-    case .xor: a ^ b
-    case .andNot: a & ~b
-    case .shiftLeft: Arithmetic.shiftLeft(a, b, bits)
-    case .shiftRight: Arithmetic.shiftRight(a, b, bits)
-    case .shiftRightArithmetic: Arithmetic.shiftRightArithmetic(a, b, bits)
-    case .mul, .mulHighSigned, .mulHighUnsigned, .mulHighSignedUnsigned, .divSigned, .divUnsigned, .remSigned,
-      .remUnsigned, .rotateLeft, .rotateRight, .countLeadingZeros, .countTrailingZeros, .populationCount, .byteSwap:
-      op.opcode.compute(a, b, bits: bits)
-    case .compare: op.condition.holds(a, b, bits: bits) ? 1 : 0
-    case .signExtend: Arithmetic.signExtend(a, from: sourceBits, to: bits)
-    case .truncate: a & Arithmetic.mask(bits)
-    }
+    if op.opcode == .compare { return op.condition.holds(a, b, bits: op.type.bits) ? 1 : 0 }
+    return op.opcode.info.evaluator?(a, b, op.type.bits, sourceBits)
   }
 }
