@@ -1,5 +1,6 @@
 // Owns the making of random valid blocks.
 
+import HostKit
 import IR
 import TestSupport
 
@@ -7,6 +8,18 @@ extension SplitMix {
   mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
   mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
   mutating func pick<T>(_ list: [T]) -> T { list[below(list.count)] }
+}
+
+extension HostKit.Host {
+  /// Compiles a block, and chains its exits to its own labels.
+  func compileChained(_ block: Block, dataPath: DataPath) throws(HostError) -> CompiledBlock {
+    let (compiled, outline) = try compile(block, dataPath: dataPath)
+    let labels = block.ops.filter { $0.opcode == .label }.map { UInt64(bitPattern: $0.imm) }
+    for exit in outline.exits where exit.mayChain {
+      if let label = labels.firstIndex(of: exit.target) { chain(exit.site, to: outline.labels[label]) }
+    }
+    return compiled
+  }
 }
 
 /// Builds one block for the ``TestGuest``: few registers and small constants, so that values meet again often.
@@ -33,8 +46,11 @@ struct RandomBlock: ~Copyable {
   static func make(seed: UInt64) -> Block {
     var maker = RandomBlock(random: SplitMix(seed: seed))
     let count = 1 + maker.random.below(12)
-    for number in 0..<count { maker.instruction(number) }
-    maker.end(pc: 0x1000 + UInt64(4 * count))
+    for number in 0..<count {
+      if number > 0, maker.random.chance(15) { maker.label(number) }
+      maker.instruction(number)
+    }
+    maker.end(pc: Self.pc(count))
     return maker.builder.block
   }
 
@@ -58,16 +74,26 @@ struct RandomBlock: ~Copyable {
     return random.pick(Array(numbers.prefix(5)))
   }
 
+  private static func pc(_ number: Int) -> UInt64 { 0x1000 + UInt64(4 * number) }
+
+  /// Behind code that falls into it, or behind an end.
+  private mutating func label(_ number: Int) {
+    if random.chance(30) { end(pc: Self.pc(number)) }
+    builder.label(pc: Self.pc(number))
+    pool = [:]
+  }
+
   private mutating func instruction(_ number: Int) {
-    builder.instruction(pc: 0x1000 + UInt64(4 * number), length: 4)
+    builder.instruction(pc: Self.pc(number), length: 4)
     if random.chance(10) { builder.retireBeforeCurrent() }
     for _ in 0..<1 + random.below(3) { compute() }
     if random.chance(35) { memory() }
     if random.chance(12) { call() }
     for _ in 0..<random.below(3) { compute() }
     for _ in 0..<random.below(4) { write() }
-    if random.chance(15) {
-      let target = random.chance(30) ? 0x1000 : 0x2000 + UInt64(4 * number)
+    if random.chance(25) {
+      // To the top, to another page, or ahead, where perhaps there is a label.
+      let target = random.pick([0x1000, 0x2000 + UInt64(4 * number), Self.pc(number + 1 + random.below(5))])
       builder.exitIf(value(.i1), to: target, target == 0x1000 ? .checksBudget : [])
     }
   }
