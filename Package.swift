@@ -40,38 +40,38 @@ let package = Package(
     .systemLibrary(name: "CCapstone"),
     .systemLibrary(name: "CFDT"),
     module("Bits"),
-    module("SoftFloat", ["Bits"]),
+    module("SoftFloat"),
     module("GDBRemote"),
     // Floor 1
-    module("IR", ["Bits"]),
+    module("IR"),
     module("Bus", ["Bits", "CHost"]),
     module("Devicetree", ["CFDT", "CHost"]),
     // Floor 2
     module("Optimizer", ["IR"]),
-    module("GuestKit", ["IR", "Bits"]),
-    module("HostKit", ["IR", "Bits", "SoftFloat"]),
+    module("GuestKit", ["IR"]),
+    module("HostKit", ["IR", "SoftFloat"]),
     module("Devices", ["Bus", "Bits"]),
     module("SVD", ["Bus", "Bits"]),
     // Floor 3
-    module("GuestRISCV", ["GuestKit", "IR", "Bits", "SoftFloat"]),
+    module("GuestRISCV", ["GuestKit", "IR", "SoftFloat"]),
     module("GuestARM", ["GuestKit", "IR", "Bus", "Bits", "SoftFloat"]),
-    module("HostX86_64", ["HostKit", "IR", "Bits", "CHost", "CCapstone"]),
-    module("HostInterpreter", ["HostKit", "IR", "Bits"]),
-    module("Engine", ["IR", "Optimizer", "GuestKit", "HostKit", "Bus", "CHost", "Bits"]),
+    module("HostX86_64", ["HostKit", "IR", "CHost", "CCapstone"]),
+    module("HostInterpreter", ["HostKit", "IR"]),
+    module("Engine", ["IR", "Optimizer", "GuestKit", "HostKit", "Bus", "Bits"]),
     // Floor 4
     // In the boards' own folder, because SwiftPM copies only what is inside a target's folder, and no links.
     .target(
       name: "Boards", path: "boards", exclude: ["swift", "README.md"], sources: ["Boards.swift"],
       resources: [.copy("arm"), .copy("riscv")],
       swiftSettings: strict),
-    module("Machine", ["Engine", "Bus", "CHost", "Devicetree", "GuestKit", "HostKit", "SVD", "Bits"]),
+    module("Machine", ["Engine", "Bus", "CHost", "Devicetree", "GuestKit", "HostKit", "IR", "SVD", "Bits"]),
     // Floor 5
     module("Monitor", ["Machine", "Engine", "IR", "GuestKit", "HostKit", "Bus", "SVD", "CReadline", "Bits"]),
     // Floor 6
     module(
       "DebugServer",
       [
-        "Machine", "Monitor", "GDBRemote", "Engine", "GuestKit", "Bus", "IR", "Bits",
+        "Machine", "Monitor", "GDBRemote", "Engine", "GuestKit", "Bus", "IR",
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
       ]),
     // Floor 7
@@ -79,17 +79,13 @@ let package = Package(
       name: "martlet",
       dependencies: [
         "Engine", "Machine", "Monitor", "DebugServer", "Devices", "GuestARM", "GuestRISCV", "HostX86_64",
-        "HostInterpreter",
-        "SVD", "Boards",
+        "HostInterpreter", "GuestKit", "HostKit", "Optimizer", "Bus", "SVD", "Boards",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "martlet-bench",
-      dependencies: [
-        "Machine", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter", "Boards",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ],
+      dependencies: [.product(name: "ArgumentParser", package: "swift-argument-parser")],
       resources: [.copy("kernels")],
       swiftSettings: strict),
     // Tests
@@ -99,24 +95,30 @@ let package = Package(
     tests("Devicetree", []),
     tests("Bus", []),
     tests("Devices", ["Bus"]),
-    tests("SVD", ["Bus", "Bits"]),
+    tests("SVD", ["Bus"]),
     tests("HostX86_64", ["HostKit", "IR"]),
     tests("GuestRISCV", ["GuestKit", "IR"]),
     tests(
       "Engine",
-      ["IR", "Optimizer", "GuestKit", "GuestRISCV", "HostKit", "HostX86_64", "HostInterpreter", "Bus", "Bits"]),
+      ["IR", "GuestKit", "GuestRISCV", "HostKit", "HostX86_64", "HostInterpreter", "Bus"]),
     tests("GuestARM", ["GuestKit", "IR", "Engine", "Optimizer", "HostKit", "HostX86_64", "HostInterpreter", "Bus"]),
-    tests("Machine", ["Boards", "Devices", "GuestARM", "GuestRISCV", "HostX86_64", "HostInterpreter", "Devicetree"]),
-    tests("Monitor", ["Machine", "Boards", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
+    tests(
+      "Machine",
+      [
+        "Engine", "GuestKit", "HostKit", "Bus", "Boards", "Devices", "GuestARM", "GuestRISCV", "HostX86_64",
+        "HostInterpreter", "Devicetree",
+      ]),
+    tests(
+      "Monitor",
+      ["Machine", "Engine", "GuestKit", "HostKit", "Bus", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
     tests(
       "DebugServer",
-      ["Machine", "Monitor", "Bus", "Boards", "Devices", "GuestARM", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
+      ["Machine", "Monitor", "GDBRemote", "Bus", "Devices", "GuestARM", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
     .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "FileTests",
       dependencies: [
-        "IR", "Optimizer", "GuestKit", "GuestRISCV", "HostKit", "HostX86_64", "HostInterpreter", "Engine", "Bus",
-        "Bits", "TestSupport",
+        "IR", "Optimizer", "GuestKit", "GuestRISCV", "HostKit", "HostX86_64", "HostInterpreter", "TestSupport",
       ],
       exclude: ["cases"],
       swiftSettings: strict),

@@ -112,6 +112,8 @@ public final class RegisterMap: Sendable {
   /// By offset in units of `1 << granule` bytes, the number of the first register there, or how many registers there are.
   private let starts: [UInt16]
   private let granule: UInt64
+  /// By offset, of the first bytes: 1 where a register may be read, 2 where one may be written.
+  private let permissions: [UInt8]
   /// Offsets behind the table are looked for from the first register on.
   private static let longestTable: UInt64 = 0x1000
 
@@ -141,6 +143,15 @@ public final class RegisterMap: Sendable {
       for unit in Int(span.first >> granule)...Int(last) { starts[unit] = min(starts[unit], UInt16(clamping: number)) }
     }
     self.starts = starts
+    var permissions = [UInt8](repeating: 0, count: granule == 0 ? starts.count : 0)
+    for span in spans where granule == 0 {
+      for first in stride(from: span.first, to: span.end, by: Int(span.stride)) {
+        for offset in first..<min(first + min(span.width, span.stride), span.end) {
+          permissions[Int(offset)] |= (span.isReadable ? 1 : 0) | (span.isWritable ? 2 : 0)
+        }
+      }
+    }
+    self.permissions = permissions
   }
 
   /// A register found by its offset.
@@ -173,7 +184,10 @@ public final class RegisterMap: Sendable {
   }
 
   /// Whether a register permits the access.
-  public func contains(_ offset: UInt64, isWrite: Bool) -> Bool { find(offset, isWrite: isWrite) != nil }
+  public func contains(_ offset: UInt64, isWrite: Bool) -> Bool {
+    guard offset < UInt64(permissions.count) else { return find(offset, isWrite: isWrite) != nil }
+    return permissions[Int(offset)] & (isWrite ? 2 : 1) != 0
+  }
 
   private func find(_ offset: UInt64, isWrite: Bool) -> (number: Int, index: Int, byte: Int)? {
     let unit = offset >> granule

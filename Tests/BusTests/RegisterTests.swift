@@ -20,4 +20,25 @@ import Testing
     #expect(map.match(0x114, isWrite: true) == nil)
     #expect(map.match(0x120, isWrite: true) == nil)
   }
+
+  /// What is looked up in tables is what a search through the list finds, in small maps and in large ones.
+  @Test(arguments: [0, 0x4000] as [UInt64]) func lookUpsFindWhatASearchFinds(base: UInt64) {
+    let registers = [
+      Register("READ", base, width: 1, .readOnly), Register("WRITTEN", base, width: 1, .writeOnly),
+      Register("WIDE", base + 8, width: 8, count: 3), Register("SPARSE", base + 0x40, width: 2, count: 4, stride: 8),
+      Register("LATER", base + 0x10, width: 4, .readOnly), Register("LAST", base + 0xF0, count: 4),
+    ]
+    let map = RegisterMap(registers)
+    for offset in (base &- min(base, 16))..<base + 0x120 {
+      for isWrite in [false, true] {
+        let expected = registers.firstIndex { register in
+          guard offset >= register.offset, register.access != (isWrite ? .readOnly : .writeOnly) else { return false }
+          let (index, byte) = (offset - register.offset).quotientAndRemainder(dividingBy: register.stride)
+          return index < register.count && byte < register.width
+        }
+        #expect(map.match(offset, isWrite: isWrite)?.number == expected, "\(offset)")
+        #expect(map.contains(offset, isWrite: isWrite) == (expected != nil), "\(offset)")
+      }
+    }
+  }
 }

@@ -134,7 +134,7 @@ public final class NS16550A: CharacterDevice {
   }
 
   public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    guard let match = registers[0].match(offset, isWrite: true) else {
+    guard registers[0].contains(offset, isWrite: true) else {
       return unimplemented.unknown(offset: offset, isWrite: true, of: context)
     }
     let byte = UInt8(truncatingIfNeeded: value)
@@ -156,7 +156,9 @@ public final class NS16550A: CharacterDevice {
       fillReceiver()
     default: return state.scratch = byte
     }
-    if port > Port.interruptEnable || !dividerAccess { unimplemented.write(UInt64(byte), to: match, of: context) }
+    if let match = registers[0].match(offset, isWrite: true), port > Port.interruptEnable || !dividerAccess {
+      unimplemented.write(UInt64(byte), to: match, of: context)
+    }
     updateInterrupt()
   }
 
