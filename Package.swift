@@ -118,7 +118,8 @@ let package = Package(
     .testTarget(
       name: "FileTests",
       dependencies: [
-        "IR", "Optimizer", "GuestKit", "GuestRISCV", "HostKit", "HostX86_64", "HostInterpreter", "TestSupport",
+        "IR", "Optimizer", "GuestKit", "GuestARM", "GuestRISCV", "HostKit", "HostX86_64", "HostInterpreter",
+        "TestSupport",
       ],
       exclude: ["cases"],
       swiftSettings: strict),

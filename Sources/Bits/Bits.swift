@@ -1,4 +1,4 @@
-/// Small arithmetic on bit patterns that every floor needs: masks, fields, sign extension, alignment.
+// Small arithmetic on bit patterns that every floor needs: masks, fields, sign extension, alignment.
 
 /// Byte order of a multi-byte value in memory.
 public enum Endianness: Sendable, Equatable, Codable {

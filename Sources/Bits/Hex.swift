@@ -1,4 +1,4 @@
-/// Hexadecimal text without Foundation.
+// Hexadecimal text without Foundation.
 
 extension BinaryInteger {
   /// Lower-case hexadecimal digits of this value, padded with zeros to `digits`; no prefix.

@@ -1,4 +1,4 @@
-/// Stretches of the physical address space, and questions about them that no number can break.
+// Stretches of the physical address space, and questions about them that no number can break.
 
 /// `size` bytes of the guest's physical address space from `base`; of those that would lie beyond the last address, none.
 ///

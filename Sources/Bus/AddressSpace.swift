@@ -1,4 +1,5 @@
-/// The guest's physical address map: which region answers at an address, and accesses through it.
+// The guest's physical address map: which region answers at an address, and accesses through it.
+
 import Bits
 
 /// Something that answers MMIO accesses; `region` is the index of its `reg` entry.

@@ -1,4 +1,4 @@
-/// Characters that wait for somebody to take them, however many there are.
+// Characters that wait for somebody to take them, however many there are.
 
 /// Bytes in the order in which they came. Taking some costs as much as there are taken, not as many as are left.
 public struct ByteQueue: Sendable {

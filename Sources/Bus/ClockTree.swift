@@ -1,4 +1,4 @@
-/// Clocks that a clock controller changes: how fast one runs now, how often it has ticked, and who is told of a change.
+// Clocks that a clock controller changes: how fast one runs now, how often it has ticked, and who is told of a change.
 
 /// How a clock runs: it had ticked `ticks` times at `since`, and has had this frequency from then on.
 public struct ClockPhase: Codable, Sendable, Equatable {

@@ -1,4 +1,5 @@
-/// What a device model is: a class on the bus whose whole condition is one value.
+// What a device model is: a class on the bus whose whole condition is one value.
+
 import Bits
 
 /// A device model.

@@ -1,4 +1,4 @@
-/// What a device is given when it is made: its node, its wires, the time, and the host behind it.
+// What a device is given when it is made: its node, its wires, the time, and the host behind it.
 
 /// A devicetree node as devices see it.
 public protocol NodeView {

@@ -1,4 +1,5 @@
-/// Errors of the bus: accesses the guest gets wrong, and set-up the host or the board gets wrong.
+// Errors of the bus: accesses the guest gets wrong, and set-up the host or the board gets wrong.
+
 import Bits
 
 /// A guest access that no region completes.

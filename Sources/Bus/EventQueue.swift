@@ -1,4 +1,4 @@
-/// What devices have asked to be woken for, in an order that depends on nothing but time and request.
+// What devices have asked to be woken for, in an order that depends on nothing but time and request.
 
 /// A wake-up call: at `time` (ns of the virtual clock) device `device` gets `event(token)`.
 public struct Event: Codable, Sendable, Equatable {

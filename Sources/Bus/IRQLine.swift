@@ -1,4 +1,4 @@
-/// Interrupt wires between devices, interrupt controllers and CPUs.
+// Interrupt wires between devices, interrupt controllers and CPUs.
 
 /// Something with numbered interrupt inputs: an interrupt controller or a CPU.
 public protocol IRQSink: AnyObject {

@@ -1,4 +1,5 @@
-/// The flat host view of guest physical memory that translated code accesses directly.
+// The flat host view of guest physical memory that translated code accesses directly.
+
 import Bits
 import Glibc
 

@@ -1,4 +1,5 @@
-/// Guest memory (RAM or ROM): a memfd mapped read-write for the emulator itself.
+// Guest memory (RAM or ROM): a memfd mapped read-write for the emulator itself.
+
 import Bits
 import CHost
 import Glibc

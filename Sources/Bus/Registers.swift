@@ -1,4 +1,5 @@
-/// Declarations of device registers: one list drives decoding, dumps, and logs of what is not implemented.
+// Declarations of device registers: one list drives decoding, dumps, and logs of what is not implemented.
+
 import Bits
 
 /// A named group of bits in a register.

@@ -1,4 +1,4 @@
-/// Why a machine, or one device of it, is reset: what outlives the reset depends on it.
+// Why a machine, or one device of it, is reset: what outlives the reset depends on it.
 
 /// The cause of a reset, as reset controllers tell it to the software.
 public enum ResetCause: String, Codable, Sendable, CaseIterable {

@@ -1,4 +1,4 @@
-/// The flattened map of an address space as hot code looks it up: flat, and without counting references.
+// The flattened map of an address space as hot code looks it up: flat, and without counting references.
 
 /// What is known of a stretch of guest physical addresses that one region answers.
 @usableFromInline

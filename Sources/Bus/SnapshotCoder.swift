@@ -1,8 +1,8 @@
-/// A deterministic binary form of `Codable` values, without Foundation.
-///
-/// Values follow each other in declaration order, little endian, without keys: a snapshot is read by the same build of
-/// the program that wrote it. Supported are structs, arrays, strings, numbers, enums with raw values, and optional
-/// properties; anything else throws `SnapshotError.unsupported`.
+// A deterministic binary form of `Codable` values, without Foundation.
+//
+// Values follow each other in declaration order, little endian, without keys: a snapshot is read by the same build of
+// the program that wrote it. Supported are structs, arrays, strings, numbers, enums with raw values, and optional
+// properties; anything else throws `SnapshotError.unsupported`.
 
 public enum SnapshotError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The bytes end within a value.

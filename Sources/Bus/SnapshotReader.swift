@@ -1,4 +1,4 @@
-/// The reading half of the snapshot form; see `SnapshotCoder.swift`.
+// The reading half of the snapshot form; see `SnapshotCoder.swift`.
 
 final class SnapshotReader {
   private let bytes: [UInt8]

@@ -1,4 +1,4 @@
-/// Guest time: nanoseconds that pass as instructions are executed, never as the host's clock runs.
+// Guest time: nanoseconds that pass as instructions are executed, never as the host's clock runs.
 
 /// A counter that runs with the virtual clock, at its own frequency: what CPUs show as the time.
 public struct PlatformCounter: Sendable, Equatable {

@@ -1,4 +1,5 @@
-/// Serves a machine to GDB and LLDB over a socket: owns the listening socket and the thread the sessions live on.
+// Serves a machine to GDB and LLDB over a socket: owns the listening socket and the thread the sessions live on.
+
 import GDBRemote
 import Machine
 import Monitor

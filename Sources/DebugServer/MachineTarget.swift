@@ -1,4 +1,5 @@
-/// Adapts a machine to what a debugging session asks for: threads and registers here, the rest in extensions.
+// Adapts a machine to what a debugging session asks for: threads and registers here, the rest in extensions.
+
 import GDBRemote
 import GuestKit
 import Machine

@@ -1,4 +1,4 @@
-/// Owns the place of a listening Unix socket in the file system: what may be there before, and what is left behind.
+// Owns the place of a listening Unix socket in the file system: what may be there before, and what is left behind.
 
 import Glibc
 

@@ -1,4 +1,5 @@
-/// Peripherals most of whose registers hold what is written to them: the values stand in one array, by offset.
+// Peripherals most of whose registers hold what is written to them: the values stand in one array, by offset.
+
 import Bits
 import Bus
 

@@ -1,4 +1,5 @@
-/// The device models this module offers, one line each.
+// The device models this module offers, one line each.
+
 import Bus
 
 /// Every model that a `compatible` string selects. A node none of them serves gets a `LoggedRegisterFile`.

@@ -1,6 +1,6 @@
-/// Decoding of what depends on other nodes: `reg` through the parents' `ranges`, and interrupts.
-///
-/// Source: Devicetree Specification v0.4, sections 2.3.6 (`reg`), 2.3.8 (`ranges`), 2.4 (interrupts).
+// Decoding of what depends on other nodes: `reg` through the parents' `ranges`, and interrupts.
+//
+// Source: Devicetree Specification v0.4, sections 2.3.6 (`reg`), 2.3.8 (`ranges`), 2.4 (interrupts).
 
 /// An interrupt a node raises: which controller, and the specifier that controller understands.
 public struct InterruptSpecifier: Sendable, Equatable {

@@ -1,6 +1,7 @@
-/// Flattened devicetree blobs (`.dtb`), read with libfdt.
-///
-/// Source: Devicetree Specification v0.4, chapter 5 (flattened format).
+// Flattened devicetree blobs (`.dtb`), read with libfdt.
+//
+// Source: Devicetree Specification v0.4, chapter 5 (flattened format).
+
 import CFDT
 
 extension Devicetree {

@@ -1,6 +1,6 @@
-/// Flattened devicetree blobs (`.dtb`), written in one pass.
-///
-/// Source: Devicetree Specification v0.4, chapter 5 (flattened format).
+// Flattened devicetree blobs (`.dtb`), written in one pass.
+//
+// Source: Devicetree Specification v0.4, chapter 5 (flattened format).
 
 extension Devicetree {
   /// The tree as a blob of version 17, with `padding` spare bytes at its end for a guest that edits it in place.

@@ -1,4 +1,5 @@
-/// One run of the devicetree compiler, on a file that may ask anything of it: with limits, and never longer than ours.
+// One run of the devicetree compiler, on a file that may ask anything of it: with limits, and never longer than ours.
+
 import CHost
 import Glibc
 

@@ -1,4 +1,4 @@
-/// A devicetree as a value: look up by path, alias or phandle, and edit.
+// A devicetree as a value: look up by path, alias or phandle, and edit.
 
 /// A whole tree, as a `.dtb` blob holds it.
 public struct Devicetree: Sendable {

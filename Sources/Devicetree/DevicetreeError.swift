@@ -1,4 +1,4 @@
-/// What can be wrong with a devicetree, and where.
+// What can be wrong with a devicetree, and where.
 
 public enum DevicetreeError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A file that cannot be read.

@@ -1,6 +1,6 @@
-/// Nodes and properties of a devicetree as values, with typed views of property bytes.
-///
-/// Source: Devicetree Specification v0.4, section 2.2 (structure) and 2.2.4 (property values).
+// Nodes and properties of a devicetree as values, with typed views of property bytes.
+//
+// Source: Devicetree Specification v0.4, section 2.2 (structure) and 2.2.4 (property values).
 
 /// The contents of a property, as they are written.
 public enum PropertyValue: Sendable, Equatable {

@@ -1,4 +1,5 @@
-/// Devicetree files: blobs as they are, sources through the `dtc` program.
+// Devicetree files: blobs as they are, sources through the `dtc` program.
+
 import Glibc
 
 extension Devicetree {

@@ -1,4 +1,5 @@
-/// Where the nodes of a tree are, so that each question costs the same however many nodes there are.
+// Where the nodes of a tree are, so that each question costs the same however many nodes there are.
+
 import Synchronization
 
 /// The places of nodes: child positions from the root.

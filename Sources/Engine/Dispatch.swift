@@ -1,6 +1,7 @@
 // Owns the way from block to block: what is entered is run, what it leaves for is looked up, the way there is chained, until
 // there is something to see to first.
 
+import Bits
 import GuestKit
 import HostKit
 import IR
@@ -103,6 +104,6 @@ extension Engine {
   private func noteEntry(_ vcpu: VCPU) {
     statistics.entries &+= 1
     if options.countsExecutions { note(\.entries, at: vcpu.state.pc) }
-    if log.showsEntries { log.write(.exec, "hart \(vcpu.number): \(hex(vcpu.state.pc))") }
+    if log.showsEntries { log.write(.exec, "hart \(vcpu.number): \(vcpu.state.pc.hex0x())") }
   }
 }

@@ -1,5 +1,6 @@
 // Owns the views into a translation block: guest code, IR at each stage, host code, chains. Made again on demand.
 
+import Bits
 import GuestKit
 import HostKit
 import IR
@@ -148,7 +149,7 @@ extension Engine {
     guard target == end else { return last.exitFlags.contains(.isCall) ? "call" : "jump" }
     let lastInstruction = block.ops.lastIndex { $0.opcode == .instruction } ?? 0
     if block.ops[lastInstruction...].contains(where: { $0.opcode == .exitIf }) { return "conditional branch" }
-    if debug.breakpoints.contains(end) { return "breakpoint at \(hex(end))" }
+    if debug.breakpoints.contains(end) { return "breakpoint at \(end.hex0x())" }
     if block.instructionCount >= options.maximumInstructions {
       return "limit of \(options.maximumInstructions) instructions"
     }

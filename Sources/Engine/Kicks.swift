@@ -188,15 +188,3 @@ extension Engine {
     return stopProbe.latencies
   }
 }
-
-/// When a measured stop was asked for, and how long such stops took.
-final class StopProbe {
-  let requested = Atomic<UInt64>(0)
-  var latencies: [UInt64] = []
-
-  /// On the engine's thread, when a stop request has been seen.
-  func noteStop() {
-    let time = requested.exchange(0, ordering: .acquiring)
-    if time != 0 { latencies.append(monotonicNanoseconds() &- time) }
-  }
-}

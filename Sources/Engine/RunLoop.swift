@@ -1,5 +1,6 @@
 // Owns the loop a vCPU runs in: have blocks run, see why they came back, do what is due.
 
+import Bits
 import Bus
 import GuestKit
 import HostKit
@@ -71,7 +72,7 @@ extension Engine {
       do throws(TranslationFailure) {
         id = try block(vcpu, at: pc, isAlone ? .step : .normal)
       } catch {
-        guard case .guest(let exception) = error else { return .failed("translating \(hex(pc)): \(error)") }
+        guard case .guest(let exception) = error else { return .failed("translating \(pc.hex0x()): \(error)") }
         if let outcome = take(vcpu, exception) { return outcome }
         continue
       }
@@ -116,7 +117,7 @@ extension Engine {
       vcpu.runsNextAlone = false
       enterAlone(vcpu, id)
     } catch {
-      guard case .guest(let exception) = error else { return .failed("translating \(hex(vcpu.state.pc)): \(error)") }
+      guard case .guest(let exception) = error else { return .failed("translating \(vcpu.state.pc.hex0x()): \(error)") }
       return take(vcpu, exception)
     }
     switch vcpu.state.exitReason {
@@ -131,7 +132,7 @@ extension Engine {
 
   /// What to say of a vCPU that is in the architecture's own lock-up state.
   private func lockUp(_ vcpu: VCPU, at pc: UInt64) -> RunOutcome? {
-    guest.lockUp(vcpu.state).map { .lockedUp("hart \(vcpu.number) is locked up: \($0), at \(hex(pc))") }
+    guest.lockUp(vcpu.state).map { .lockedUp("hart \(vcpu.number) is locked up: \($0), at \(pc.hex0x())") }
   }
 
   private func debugStop(_ vcpu: VCPU) -> RunOutcome? { guest.takeDebugStop(vcpu.state).map { .caught($0) } }
@@ -182,7 +183,7 @@ extension Engine {
     vcpu.mayInterrupt = false
     vcpu.isKicked = false
     guard let interrupt = guest.pendingInterrupt(vcpu.state) else { return false }
-    log.write(.int, "hart \(vcpu.number): \(guest.exceptionName(interrupt.cause)) at \(hex(vcpu.state.pc))")
+    log.write(.int, "hart \(vcpu.number): \(guest.exceptionName(interrupt.cause)) at \(vcpu.state.pc.hex0x())")
     statistics.interrupts &+= 1
     guest.enterException(vcpu.state, interrupt)
     vcpu.enterMode()
@@ -274,7 +275,7 @@ extension Engine {
     statistics.exceptions &+= 1
     log.write(
       .int,
-      "hart \(vcpu.number): \(guest.exceptionName(exception.cause)) value \(hex(exception.value)) at \(hex(pc))")
+      "hart \(vcpu.number): \(guest.exceptionName(exception.cause)) value \(exception.value.hex0x()) at \(pc.hex0x())")
     guest.enterException(vcpu.state, exception)
     vcpu.enterMode()
     vcpu.ticks &+= 1
@@ -298,8 +299,8 @@ extension Engine {
     if vcpu.isKnownLockedUp { return nil }
     vcpu.isKnownLockedUp = true
     return .lockedUp(
-      "hart \(vcpu.number) is locked up: \(guest.exceptionName(exception.cause)) at \(hex(pc)), value "
-        + "\(hex(exception.value)), raised again by its own handler")
+      "hart \(vcpu.number) is locked up: \(guest.exceptionName(exception.cause)) at \(pc.hex0x()), value "
+        + "\(exception.value.hex0x()), raised again by its own handler")
   }
 
   /// Does what ``take(_:_:)`` does while translated code runs, if that cannot end the run.

@@ -1,6 +1,7 @@
 // Owns the exact memory access that all others are shortcuts of: translation, protection, watchpoints, devices,
 // atomics, and the filling of the TLB.
 
+import Bits
 import Bus
 import GuestKit
 import HostKit
@@ -261,7 +262,7 @@ extension Engine {
     do throws(BusError) {
       return try space.read(physical, size: size)
     } catch {
-      log.write(.guestErrors, "read of \(size) bytes at \(hex(physical)): \(error)")
+      log.write(.guestErrors, "read of \(size) bytes at \(physical.hex0x()): \(error)")
       throw .exception(guest.accessFault(kind, address))
     }
   }
@@ -290,7 +291,7 @@ extension Engine {
     do throws(BusError) {
       try space.write(physical, size: size, value)
     } catch {
-      log.write(.guestErrors, "write of \(size) bytes at \(hex(physical)): \(error)")
+      log.write(.guestErrors, "write of \(size) bytes at \(physical.hex0x()): \(error)")
       if case .readOnly = error { return }
       throw .exception(guest.accessFault(.write, address))
     }

@@ -1,5 +1,6 @@
 // Owns the log of translations (`-d in_asm,op,op_opt,out_asm`), and the names that IR text uses.
 
+import Bits
 import GuestKit
 import HostKit
 import IR
@@ -20,10 +21,10 @@ extension Engine {
   }
 
   func logTranslation(_ id: BlockID, _ block: Block, _ optimized: Block) {
-    let header = "block \(hex(block.pc)), flags \(hex(UInt64(store[id].key.flags)))"
+    let header = "block \(block.pc.hex0x()), flags \(UInt64(store[id].key.flags).hex0x())"
     if log.isOn(.inAsm) {
       log.write(.inAsm, header)
-      for line in guestListing(store[id], block) { log.write(.inAsm, "  \(hex(line.pc)):  \(line.text)") }
+      for line in guestListing(store[id], block) { log.write(.inAsm, "  \(line.pc.hex0x()):  \(line.text)") }
     }
     if log.isOn(.op) {
       log.write(.op, header + ", \(block.ops.count) ops")
@@ -41,7 +42,7 @@ extension Engine {
         ? interpreter?.listing(compiled) ?? []
         : host.listing(compiled, of: nil, dataPath: dataPath(store[id].key.flags))
       for line in lines {
-        log.write(.outAsm, "  \(hex(line.address)):  \(line.text)")
+        log.write(.outAsm, "  \(line.address.hex0x()):  \(line.text)")
       }
     }
   }

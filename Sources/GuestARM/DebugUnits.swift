@@ -1,6 +1,7 @@
 // Owns the Data Watchpoint and Trace unit, and the registers of the Flash Patch and Breakpoint unit (ARMv7-M manual,
 // C1.8 and C1.11; ARMv8-M manual, B15).
 
+import Bits
 import GuestKit
 import IR
 
@@ -121,8 +122,8 @@ extension SystemControl {
     guard isDebugged else { return nil }
     state.debugFaultStatus |= 1 << 2
     let what = comparator.isInstruction ? "execution" : isWrite ? "a write" : "a read"
-    let value = comparator.value.map { " of \(hex($0.bits & ((1 << UInt64(8 * $0.size)) - 1)))" } ?? ""
-    let place = comparator.length < 1 << 32 ? " at \(hex(comparator.address))" : ""
+    let value = comparator.value.map { " of \(($0.bits & ((1 << UInt64(8 * $0.size)) - 1)).hex0x())" } ?? ""
+    let place = comparator.length < 1 << 32 ? " at \(comparator.address.hex0x())" : ""
     stopReason = "DWT comparator \(comparator.number) matched \(what)\(value)\(place)"
     return nil
   }

@@ -1,5 +1,6 @@
 // Owns the assembly text of Arm instructions: UAL, as GNU objdump writes it outside of IT blocks.
 
+import Bits
 import GuestKit
 
 extension ARMGuest {
@@ -73,11 +74,11 @@ extension ARMGuest {
     case "c": return String(instruction["y"] - value)
     case "j": return (0..<instruction.i).map { "s\(instruction["v"] + $0)" }.joined(separator: ", ")
     case "k": return (0..<instruction.i / 2).map { "d\(instruction["g"] + $0)" }.joined(separator: ", ")
-    case "A": return "   @ " + hex(next & ~3 &+ UInt32(truncatingIfNeeded: instruction.i))
-    case "B": return hex(next &+ UInt32(truncatingIfNeeded: instruction.j))
-    case "T": return hex(next &+ instruction.longOffset)
+    case "A": return "   @ " + (next & ~3 &+ UInt32(truncatingIfNeeded: instruction.i)).hex0x()
+    case "B": return (next &+ UInt32(truncatingIfNeeded: instruction.j)).hex0x()
+    case "T": return (next &+ instruction.longOffset).hex0x()
     case "Z": return String(instruction.i == 0 ? 32 : instruction.i)
-    case "X": return hex(instruction.i)
+    case "X": return instruction.i.hex0x()
     case "M": return SpecialRegister.name(instruction.i)
     case "J": return instruction.i == 0 ? "" : ", #\(instruction.i)"
     case "O": return Self.barrierKinds[value & 15] ?? "#\(value)"
@@ -91,14 +92,14 @@ extension ARMGuest {
     case "Q": return indexed(instruction)
     case "V":
       let offset = instruction["u"] != 0 ? instruction.i : -instruction.i
-      return "[pc, #\(offset)]   @ " + hex(next & ~3 &+ UInt32(truncatingIfNeeded: offset))
+      return "[pc, #\(offset)]   @ " + (next & ~3 &+ UInt32(truncatingIfNeeded: offset)).hex0x()
     case "E": return String(value + 1)
     case "K": return String(instruction["e"] - instruction.i + 1)
     case "R": return instruction.i == 0 ? "" : ", ror #\(instruction.i)"
-    case "Y": return hex(next &+ UInt32(truncatingIfNeeded: instruction.i))
+    case "Y": return (next &+ UInt32(truncatingIfNeeded: instruction.i)).hex0x()
     case "L":
       let offset = UInt32(truncatingIfNeeded: instruction.i)
-      return hex(instruction["u"] != 0 ? next & ~3 &+ offset : next & ~3 &- offset)
+      return (instruction["u"] != 0 ? next & ~3 &+ offset : next & ~3 &- offset).hex0x()
     case "D": return "lsl #1"
     case "C": return Self.conditionNames[value & 15]
     case "w": return value != 0 ? "!" : ""

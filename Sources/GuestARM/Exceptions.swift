@@ -1,5 +1,6 @@
 // Owns what the engine asks about exceptions, escalation and lock-up (ARMv7-M manual, B1.5.14 and B1.5.15).
 
+import Bits
 import GuestKit
 import IR
 
@@ -133,21 +134,21 @@ extension SystemControl {
     let handler = Int(core?[.ipsr] ?? 0)
     if cause.status.contains(.vectorTable) {
       return cause.number == ExceptionNumber.reset.rawValue
-        ? "there is no vector table at \(hex(state.unreadVector)): nothing answers there"
-        : "the vector at \(hex(state.unreadVector)) cannot be read"
+        ? "there is no vector table at \(state.unreadVector.hex0x()): nothing answers there"
+        : "the vector at \(state.unreadVector.hex0x()) cannot be read"
     }
     let place = handler == 0 ? "before its first handler could be entered" : "in its \(exceptionName(handler)) handler"
     var registers = ""
     if features.contains(.main) {
-      registers = "; CFSR \(hex(state.faultStatus)), HFSR \(hex(state.hardFaultStatus))"
+      registers = "; CFSR \(state.faultStatus.hex0x()), HFSR \(state.hardFaultStatus.hex0x())"
       if state.faultStatus & FaultStatus.busAddressValid.rawValue != 0 {
-        registers += ", BFAR \(hex(state.busFaultAddress))"
+        registers += ", BFAR \(state.busFaultAddress.hex0x())"
       }
       if state.faultStatus & FaultStatus.memManageAddressValid.rawValue != 0 {
-        registers += ", MMFAR \(hex(state.memManageAddress))"
+        registers += ", MMFAR \(state.memManageAddress.hex0x())"
       }
     }
-    return "a fault \(place): \(cause.description) at \(hex(state.lastFaultAddress & ~1))\(registers)"
+    return "a fault \(place): \(cause.description) at \((state.lastFaultAddress & ~1).hex0x())\(registers)"
   }
 }
 

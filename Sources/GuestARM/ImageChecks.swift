@@ -1,5 +1,6 @@
 // Owns what is said of images that an M-profile CPU cannot run.
 
+import Bits
 import GuestKit
 import IR
 
@@ -8,20 +9,20 @@ extension ARMGuest {
   public func startProblem(_ cpu: VCPUState) -> String? {
     let core = Core(cpu)
     let table = UInt64(core.system?.state.vectorTable ?? 0)
-    let place = "the vector table at \(hex(table))"
+    let place = "the vector table at \(table.hex0x())"
     let advice = "is the image linked for this board's memory?"
     guard core[.lockup] == 0, let stack = cpu.context.readPhysical(table, size: 4),
       let entry = cpu.context.readPhysical(table &+ 4, size: 4)
-    else { return "there is no memory at \(hex(table)), where the vector table should be; \(advice)" }
+    else { return "there is no memory at \(table.hex0x()), where the vector table should be; \(advice)" }
     guard stack >= 4, isMemory(cpu, stack - 4) else {
-      return "\(place) begins with the stack pointer \(hex(stack)), below which is no memory; \(advice)"
+      return "\(place) begins with the stack pointer \(stack.hex0x()), below which is no memory; \(advice)"
     }
     guard entry & 1 != 0 else {
       return
-        "\(place) leads to \(hex(entry)) at reset, which lacks the Thumb bit (bit 0); is it the image of a Cortex-M?"
+        "\(place) leads to \(entry.hex0x()) at reset, which lacks the Thumb bit (bit 0); is it the image of a Cortex-M?"
     }
     guard isMemory(cpu, entry - 1), !SystemControl.isExecuteNever(UInt32(truncatingIfNeeded: entry)) else {
-      return "\(place) leads to \(hex(entry - 1)) at reset, where no code can be; \(advice)"
+      return "\(place) leads to \((entry - 1).hex0x()) at reset, where no code can be; \(advice)"
     }
     return nil
   }

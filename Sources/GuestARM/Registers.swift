@@ -171,5 +171,3 @@ extension ARMGuest {
   public func passBootParameters(_ cpu: VCPUState, number: Int, devicetree: UInt64, parameters: UInt64) {}
 }
 
-/// `0x` and hexadecimal digits.
-func hex(_ value: some BinaryInteger) -> String { "0x" + String(value, radix: 16) }

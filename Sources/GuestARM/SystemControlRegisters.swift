@@ -112,7 +112,7 @@ extension SystemControl {
   public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
     if (0xE400..<0xE800).contains(offset) || (0xED18..<0xED24).contains(offset) {
       guard size == 4 || isMain || isV8 else {
-        return context.log(.guestError, "a write of \(size) bytes to \(hex(offset)), whose priorities are of words")
+        return context.log(.guestError, "a write of \(size) bytes to \(offset.hex0x()), whose priorities are of words")
       }
       for byte in 0..<UInt64(size) {
         guard let number = prioritized(offset + byte) else { continue }

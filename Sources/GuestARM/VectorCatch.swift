@@ -1,5 +1,6 @@
 // Owns what stops the machine for a debugger: vector catch and BKPT (ARMv7-M manual, C1.4 and C1.6.5 "DEMCR").
 
+import Bits
 import GuestKit
 import IR
 
@@ -88,7 +89,7 @@ extension SystemControl {
     let name = exceptionName(number)
     let isForced = fault.rawValue != 0 && fault.number != number
     let cause = isForced ? ", forced by \(fault.description)" : fault.rawValue == 0 ? "" : ": \(fault.description)"
-    stopReason = "vector catch (\(found.name)): \(name)\(cause) at \(hex(state.lastFaultAddress & ~1))"
+    stopReason = "vector catch (\(found.name)): \(name)\(cause) at \((state.lastFaultAddress & ~1).hex0x())"
   }
 
   /// A reset is over: is it one to stop at?
@@ -114,7 +115,7 @@ extension SystemControl {
     passedBreakpoint = (pc, time)
     state.debugFaultStatus |= 1 << 1
     let half = core.cpu.context.readPhysical(pc & ~1, size: 2) ?? 0
-    stopReason = "bkpt \(half & 0xFF) at \(hex(pc))"
+    stopReason = "bkpt \(half & 0xFF) at \(pc.hex0x())"
     return true
   }
 }

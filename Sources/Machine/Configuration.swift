@@ -83,7 +83,7 @@ public struct ImageFile: Sendable {
 public struct MachineConfiguration: Sendable {
   /// Path of the board's `.dts` or `.dtb`.
   public var board: String
-  /// A devicetree for the guest instead of the board's (`-dtb`); devices still come from it.
+  /// What is to stand in for the board's CPU (`-cpu`).
   public var cpuModel: String?
   public var cpuCount: Int?
   public var memorySize: UInt64?

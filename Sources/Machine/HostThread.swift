@@ -1,4 +1,4 @@
-/// Owns the start of threads.
+// Owns the start of threads.
 
 import Glibc
 

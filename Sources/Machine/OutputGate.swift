@@ -1,4 +1,4 @@
-/// Owns flow control from the host: the guest is held while what it printed waits for a slow reader.
+// Owns flow control from the host: the guest is held while what it printed waits for a slow reader.
 
 import Synchronization
 

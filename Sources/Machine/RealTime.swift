@@ -1,4 +1,4 @@
-/// Owns how virtual time is held back to the user's clock. Only waiting is added: what a run does is the same without.
+// Owns how virtual time is held back to the user's clock. Only waiting is added: what a run does is the same without.
 
 import Engine
 import Glibc

@@ -1,4 +1,4 @@
-/// Owns the file of `--record` while it is written: what the guest was given and when, piece by piece.
+// Owns the file of `--record` while it is written: what the guest was given and when, piece by piece.
 
 import Glibc
 import Machine

@@ -16,6 +16,7 @@ struct FileKind: Sendable {
   /// Kinds whose results are the same everywhere.
   static let portable: [FileKind] = [
     FileKind(folder: "decode", run: decodeGuestCode),
+    FileKind(folder: "decode-thumb", run: decodeGuestCode),
     FileKind(folder: "ir", run: runText),
     FileKind(folder: "optimize", run: runPasses),
     FileKind(folder: "run", run: runBlocks),

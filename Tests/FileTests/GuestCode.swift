@@ -1,5 +1,6 @@
 // Owns cases that are guest machine code: reading them, translating them block by block, and the kind `decode`.
 
+import GuestARM
 import GuestKit
 import GuestRISCV
 import HostKit
@@ -9,7 +10,7 @@ import Testing
 /// The guest of a case, its state, and the code if the case is machine code.
 ///
 /// The text is halfwords and words in hexadecimal, in the order of memory; the rest of a line after `;` is a comment.
-/// Directives: `cpu: rv64`, `at: 0x80000000` (where the code is), `set: mstatus = 0x6000`.
+/// Directives: `cpu: rv64` or `cortex-m4`, `at: 0x80000000` (where the code is), `set: mstatus = 0x6000`.
 struct GuestCode {
   let guest: any Guest
   let cpu: TestCPU
@@ -17,10 +18,11 @@ struct GuestCode {
   private(set) var bytes: [UInt8] = []
 
   init(_ file: FileCase, model: String) throws {
-    guest = try RISCVGuest(model: model)
+    guest = model.hasPrefix("cortex-m") ? try ARMGuest(model: model) : try RISCVGuest(model: model)
     pc = try file.directives("at").first.map(number64) ?? 0x8000_0000
     cpu = TestCPU(guest.registerFile)
-    guest.reset(cpu.state, number: 0, pc: pc)
+    // An M-profile reset reads the vector table, and there is no memory here; its registers are 0.
+    if guest is RISCVGuest { guest.reset(cpu.state, number: 0, pc: pc) }
     for directive in file.directives("set") {
       let (name, text) = try sides(directive)
       cpu[register: try #require(guest.registerFile.index(of: name), "no register \(name)")] = try number64(text)

@@ -1,6 +1,7 @@
-/// What is particular to Arm's MPS2 boards: the FPGA's own inputs, outputs and counters, and its configuration controller.
-///
-/// Sources: Application Note AN385 (DAI 0385), sections 4.6 and 4.9; AN386; AN500.
+// What is particular to Arm's MPS2 boards: the FPGA's own inputs, outputs and counters, and its configuration controller.
+//
+// Sources: Application Note AN385 (DAI 0385), sections 4.6 and 4.9; AN386; AN500.
+
 import Bits
 import Bus
 

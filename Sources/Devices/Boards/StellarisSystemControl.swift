@@ -1,8 +1,9 @@
-/// System control of the Stellaris LM3S6965: identification, the system clock, resets, and what sleeps.
-///
-/// Source: LM3S6965 data sheet, chapter 5. The PLL is locked at once; the system clock is the CPU's and that of a node
-/// `/system-clock`, which trees have for it. The sizes in DC0 are those of the flash and the memory that
-/// `martlet,memories` refers to.
+// System control of the Stellaris LM3S6965: identification, the system clock, resets, and what sleeps.
+//
+// Source: LM3S6965 data sheet, chapter 5. The PLL is locked at once; the system clock is the CPU's and that of a node
+// `/system-clock`, which trees have for it. The sizes in DC0 are those of the flash and the memory that
+// `martlet,memories` refers to.
+
 import Bits
 import Bus
 

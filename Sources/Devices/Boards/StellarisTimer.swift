@@ -1,6 +1,7 @@
-/// The general-purpose timers of the Stellaris LM3S6965.
-///
-/// Source: LM3S6965 data sheet, chapter 9.
+// The general-purpose timers of the Stellaris LM3S6965.
+//
+// Source: LM3S6965 data sheet, chapter 9.
+
 import Bits
 import Bus
 

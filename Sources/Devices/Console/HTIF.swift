@@ -1,9 +1,10 @@
-/// The host-target interface of the Spike simulator: console and exit through two 64-bit words.
-///
-/// Source: riscv-isa-sim, fesvr. The words `fromhost` and `tohost` are in the `reg` of the node: two entries in this
-/// order, or one entry with `tohost` at offset 8. They may lie over RAM, where an ELF file has its symbols of these names;
-/// without either the device is there and nobody can reach it.
-/// Implemented: exit, console read and write, and of the proxied system calls `write` and `exit`.
+// The host-target interface of the Spike simulator: console and exit through two 64-bit words.
+//
+// Source: riscv-isa-sim, fesvr. The words `fromhost` and `tohost` are in the `reg` of the node: two entries in this
+// order, or one entry with `tohost` at offset 8. They may lie over RAM, where an ELF file has its symbols of these names;
+// without either the device is there and nobody can reach it.
+// Implemented: exit, console read and write, and of the proxied system calls `write` and `exit`.
+
 import Bits
 import Bus
 

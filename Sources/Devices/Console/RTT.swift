@@ -1,13 +1,14 @@
-/// SEGGER's Real Time Transfer: a console in the guest's memory, found by its control block and looked at a thousand times
-/// a second of virtual time.
-///
-/// Source: SEGGER knowledge base, "RTT": the control block is the text `SEGGER RTT`, padded to 16 bytes, the numbers of
-/// up- and down-buffers, then their descriptors: name, buffer, size, write offset, read offset, flags. Channel 0 is the
-/// console. A board has it by a node `martlet,segger-rtt`; `martlet,address` says where the control block is, or else all
-/// RAM is searched, `martlet,pointer-size` whether pointers have 4 bytes or 8.
-///
-/// What looks like a control block need not be one: the image that `.data` is copied from has its copy, and memory may keep
-/// that of a program loaded before. So all are watched, and input goes to the one that has last sent something.
+// SEGGER's Real Time Transfer: a console in the guest's memory, found by its control block and looked at a thousand times
+// a second of virtual time.
+//
+// Source: SEGGER knowledge base, "RTT": the control block is the text `SEGGER RTT`, padded to 16 bytes, the numbers of
+// up- and down-buffers, then their descriptors: name, buffer, size, write offset, read offset, flags. Channel 0 is the
+// console. A board has it by a node `martlet,segger-rtt`; `martlet,address` says where the control block is, or else all
+// RAM is searched, `martlet,pointer-size` whether pointers have 4 bytes or 8.
+//
+// What looks like a control block need not be one: the image that `.data` is copied from has its copy, and memory may keep
+// that of a program loaded before. So all are watched, and input goes to the one that has last sent something.
+
 import Bits
 import Bus
 

@@ -1,8 +1,9 @@
-/// Solomon Systech's SSD0323, the controller of an OLED display of 128 columns in 16 greys, written to over SPI.
-///
-/// Source: SSD0323 data sheet (Solomon Systech), command table. `dc-gpios` is the pin that tells data from
-/// commands, `height` the rows of the display (64 unless given); `solomon,com-invdir` and `solomon,com-offset` say in which
-/// direction, and from which row of the memory on, the display's rows are wired to the controller.
+// Solomon Systech's SSD0323, the controller of an OLED display of 128 columns in 16 greys, written to over SPI.
+//
+// Source: SSD0323 data sheet (Solomon Systech), command table. `dc-gpios` is the pin that tells data from
+// commands, `height` the rows of the display (64 unless given); `solomon,com-invdir` and `solomon,com-offset` say in which
+// direction, and from which row of the memory on, the display's rows are wired to the controller.
+
 import Bus
 
 public final class SSD0323: SPIPeripheral {

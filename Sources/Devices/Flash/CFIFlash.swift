@@ -1,8 +1,9 @@
-/// Parallel NOR flash with the Intel command set (0x0001), one bank per `reg` entry.
-///
-/// Source: Intel StrataFlash (J3) data sheet, chapters 4 and A; JEDEC JESD68 (common flash interface). A bank is
-/// `bank-width` bytes wide and made of chips `device-width` bytes wide side by side (two x16 chips for a bank of 4). While a
-/// bank reads as an array the guest reads its memory directly. Operations take no time. Contents start as zeros.
+// Parallel NOR flash with the Intel command set (0x0001), one bank per `reg` entry.
+//
+// Source: Intel StrataFlash (J3) data sheet, chapters 4 and A; JEDEC JESD68 (common flash interface). A bank is
+// `bank-width` bytes wide and made of chips `device-width` bytes wide side by side (two x16 chips for a bank of 4). While a
+// bank reads as an array the guest reads its memory directly. Operations take no time. Contents start as zeros.
+
 import Bits
 import Bus
 

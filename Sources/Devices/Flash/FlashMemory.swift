@@ -1,8 +1,9 @@
-/// Flash memory on a microcontroller's chip: read directly, written a word at a time if its controller lets it.
-///
-/// Writing can only clear bits; erasing sets those of a block of `erase-block-size` bytes, or of one of the sectors that
-/// `martlet,sectors = <count size>, …` lists from the start. `martlet,aliases` are further addresses at which the memory
-/// appears. Also serves memory of the same kind outside of the main flash (Nordic's UICR).
+// Flash memory on a microcontroller's chip: read directly, written a word at a time if its controller lets it.
+//
+// Writing can only clear bits; erasing sets those of a block of `erase-block-size` bytes, or of one of the sectors that
+// `martlet,sectors = <count size>, …` lists from the start. `martlet,aliases` are further addresses at which the memory
+// appears. Also serves memory of the same kind outside of the main flash (Nordic's UICR).
+
 import Bits
 import Bus
 

@@ -1,6 +1,6 @@
-/// The shape of a flash bank, and the query table that tells drivers about it.
-///
-/// Source: JEDEC JESD68.01, section 2; Intel StrataFlash (J3) data sheet, tables 27 to 31.
+// The shape of a flash bank, and the query table that tells drivers about it.
+//
+// Source: JEDEC JESD68.01, section 2; Intel StrataFlash (J3) data sheet, tables 27 to 31.
 
 extension CFIFlash {
   struct Geometry {

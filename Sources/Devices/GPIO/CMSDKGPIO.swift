@@ -1,7 +1,8 @@
-/// The general-purpose pins of Arm's Cortex-M System Design Kit: 16 of them, each with an interrupt.
-///
-/// Source: Cortex-M System Design Kit Technical Reference Manual (DDI 0479), section 3.4. Pins that are not driven read
-/// low, or high where `martlet,pulled-up` says so in a mask. Interrupts come from pins the chip itself drives.
+// The general-purpose pins of Arm's Cortex-M System Design Kit: 16 of them, each with an interrupt.
+//
+// Source: Cortex-M System Design Kit Technical Reference Manual (DDI 0479), section 3.4. Pins that are not driven read
+// low, or high where `martlet,pulled-up` says so in a mask. Interrupts come from pins the chip itself drives.
+
 import Bits
 import Bus
 

@@ -1,7 +1,8 @@
-/// Arm's PL061, eight general-purpose pins each with an interrupt, with what the Stellaris adds to configure pads.
-///
-/// Sources: ARM PrimeCell General Purpose Input/Output (PL061) Technical Reference Manual (DDI 0190), chapter 3; LM3S6965
-/// data sheet, chapter 8. Pins that are not driven read low, or high where `martlet,pulled-up` says so in a mask.
+// Arm's PL061, eight general-purpose pins each with an interrupt, with what the Stellaris adds to configure pads.
+//
+// Sources: ARM PrimeCell General Purpose Input/Output (PL061) Technical Reference Manual (DDI 0190), chapter 3; LM3S6965
+// data sheet, chapter 8. Pins that are not driven read low, or high where `martlet,pulled-up` says so in a mask.
+
 import Bits
 import Bus
 

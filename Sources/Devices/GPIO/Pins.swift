@@ -1,4 +1,5 @@
-/// Pins of one device that another hangs on: chip selects, and inputs such as a display's that tells data from commands.
+// Pins of one device that another hangs on: chip selects, and inputs such as a display's that tells data from commands.
+
 import Bus
 
 /// A controller of general-purpose pins.

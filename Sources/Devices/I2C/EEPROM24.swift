@@ -1,6 +1,7 @@
-/// A serial EEPROM of the AT24 kind: `size` bytes, addressed by one or two bytes as `address-width` says.
-///
-/// Source: Microchip AT24C32 data sheet, sections 6 and 7. Writing takes no time; within a page the address wraps around.
+// A serial EEPROM of the AT24 kind: `size` bytes, addressed by one or two bytes as `address-width` says.
+//
+// Source: Microchip AT24C32 data sheet, sections 6 and 7. Writing takes no time; within a page the address wraps around.
+
 import Bus
 
 public final class EEPROM24: Device, I2CTarget {

@@ -1,4 +1,5 @@
-/// What stands on an I²C bus, as its controller sees it.
+// What stands on an I²C bus, as its controller sees it.
+
 import Bus
 
 /// A target on an I²C bus: a device of its own, whose node stands below its controller's.

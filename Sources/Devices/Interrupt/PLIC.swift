@@ -1,7 +1,8 @@
-/// The platform-level interrupt controller: prioritised external interrupts for any number of contexts.
-///
-/// Source: RISC-V Platform-Level Interrupt Controller Specification 1.0.0. Gateways are level-sensitive. The entries of
-/// `interrupts-extended` are the contexts, in order; one with specifier -1 exists but leads nowhere.
+// The platform-level interrupt controller: prioritised external interrupts for any number of contexts.
+//
+// Source: RISC-V Platform-Level Interrupt Controller Specification 1.0.0. Gateways are level-sensitive. The entries of
+// `interrupts-extended` are the contexts, in order; one with specifier -1 exists but leads nowhere.
+
 import Bits
 import Bus
 

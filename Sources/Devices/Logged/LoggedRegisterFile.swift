@@ -1,7 +1,8 @@
-/// What stands in for a node without a model: registers that remember what is written and name themselves once.
-///
-/// A guest that waits for a bit can be helped in the board: `martlet,ready = <offset mask>, …` lists bits of region 0
-/// that always read as set.
+// What stands in for a node without a model: registers that remember what is written and name themselves once.
+//
+// A guest that waits for a bit can be helped in the board: `martlet,ready = <offset mask>, …` lists bits of region 0
+// that always read as set.
+
 import Bits
 import Bus
 

@@ -1,7 +1,8 @@
-/// The bit-band alias regions of Cortex-M3 and Cortex-M4: each word is a bit of the memory or peripherals elsewhere.
-///
-/// Source: Cortex-M4 Technical Reference Manual (DDI 0439), section 3.7. `martlet,target` is the address of the first bit;
-/// a write reads, changes and writes the word there.
+// The bit-band alias regions of Cortex-M3 and Cortex-M4: each word is a bit of the memory or peripherals elsewhere.
+//
+// Source: Cortex-M4 Technical Reference Manual (DDI 0439), section 3.7. `martlet,target` is the address of the first bit;
+// a write reads, changes and writes the word there.
+
 import Bits
 import Bus
 

@@ -1,6 +1,7 @@
-/// EasyDMA of the nRF52: a buffer in memory that a peripheral reads or fills by itself.
-///
-/// Source: nRF52840 Product Specification v1.7, section 4.7 "EasyDMA". The registers are PTR, MAXCNT and AMOUNT.
+// EasyDMA of the nRF52: a buffer in memory that a peripheral reads or fills by itself.
+//
+// Source: nRF52840 Product Specification v1.7, section 4.7 "EasyDMA". The registers are PTR, MAXCNT and AMOUNT.
+
 import Bits
 import Bus
 

@@ -1,7 +1,8 @@
-/// The CLOCK and POWER peripherals, which stand at one address.
-///
-/// Sources: nRF51 Series Reference Manual v3.0, chapters 12 and 13; nRF52840 Product Specification v1.7, sections 5.3 and
-/// 5.4. Oscillators start at once; the CPU's speed does not depend on them. USB power is absent.
+// The CLOCK and POWER peripherals, which stand at one address.
+//
+// Sources: nRF51 Series Reference Manual v3.0, chapters 12 and 13; nRF52840 Product Specification v1.7, sections 5.3 and
+// 5.4. Oscillators start at once; the CPU's speed does not depend on them. USB power is absent.
+
 import Bus
 
 public final class NordicClock: NordicPeripheral {

@@ -1,6 +1,7 @@
-/// The event generator units of the nRF52: each of 16 tasks makes an event.
-///
-/// Source: nRF52840 Product Specification v1.7, section 6.8.
+// The event generator units of the nRF52: each of 16 tasks makes an event.
+//
+// Source: nRF52840 Product Specification v1.7, section 6.8.
+
 import Bus
 
 public final class NordicEGU: NordicPeripheral {

@@ -1,8 +1,9 @@
-/// The non-volatile memory controller of the nRF51 and nRF52, with the flash memory it writes and erases, and the UICR,
-/// which is a page of it.
-///
-/// Source: nRF51 Series Reference Manual v3.0, chapter 6; nRF52840 Product Specification v1.7, section 4.3. Writing and
-/// erasing take no time.
+// The non-volatile memory controller of the nRF51 and nRF52, with the flash memory it writes and erases, and the UICR,
+// which is a page of it.
+//
+// Source: nRF51 Series Reference Manual v3.0, chapter 6; nRF52840 Product Specification v1.7, section 4.3. Writing and
+// erasing take no time.
+
 import Bits
 import Bus
 

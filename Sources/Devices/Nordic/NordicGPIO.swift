@@ -1,8 +1,9 @@
-/// The general-purpose pins of the nRF51 and nRF52.
-///
-/// Sources: nRF51 Series Reference Manual v3.0, chapter 14; nRF52840 Product Specification v1.7, section 6.9. Pins that
-/// nothing drives read as their pull resistors say; `martlet,pulled-up` lists in a mask those that the board pulls up
-/// (buttons).
+// The general-purpose pins of the nRF51 and nRF52.
+//
+// Sources: nRF51 Series Reference Manual v3.0, chapter 14; nRF52840 Product Specification v1.7, section 6.9. Pins that
+// nothing drives read as their pull resistors say; `martlet,pulled-up` lists in a mask those that the board pulls up
+// (buttons).
+
 import Bits
 import Bus
 

@@ -1,7 +1,8 @@
-/// Tasks and events of pins.
-///
-/// Sources: nRF51 Series Reference Manual v3.0, chapter 15; nRF52840 Product Specification v1.7, section 6.10. A channel with
-/// tasks takes its pin over until it gives it back; events come from changes of pins that are driven by the chip itself.
+// Tasks and events of pins.
+//
+// Sources: nRF51 Series Reference Manual v3.0, chapter 15; nRF52840 Product Specification v1.7, section 6.10. A channel with
+// tasks takes its pin over until it gives it back; events come from changes of pins that are driven by the chip itself.
+
 import Bus
 
 public final class NordicGPIOTE: NordicPeripheral {

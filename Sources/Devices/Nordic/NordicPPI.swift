@@ -1,8 +1,9 @@
-/// The programmable peripheral interconnect of the nRF51 and nRF52: events of peripherals trigger tasks of others.
-///
-/// Sources: nRF51 Series Reference Manual v3.0, chapter 16; nRF52840 Product Specification v1.7, section 6.16. Channels 0 to
-/// 15 are programmable (to 19 on the nRF52), 20 to 31 pre-programmed; the nRF52's channels fork to a second task. Channel
-/// groups are switched by their tasks.
+// The programmable peripheral interconnect of the nRF51 and nRF52: events of peripherals trigger tasks of others.
+//
+// Sources: nRF51 Series Reference Manual v3.0, chapter 16; nRF52840 Product Specification v1.7, section 6.16. Channels 0 to
+// 15 are programmable (to 19 on the nRF52), 20 to 31 pre-programmed; the nRF52's channels fork to a second task. Channel
+// groups are switched by their tasks.
+
 import Bits
 import Bus
 

@@ -1,7 +1,8 @@
-/// What all peripherals of Nordic's nRF series share: tasks, events, shortcuts and the interrupt mask.
-///
-/// Source: nRF51 Series Reference Manual v3.0, chapter 10 "Peripheral interface". Tasks are at 0x000 to 0x0FC, events at
-/// 0x100 to 0x17C, SHORTS at 0x200, INTEN at 0x300 with its set and clear registers; the rest is the peripheral's own.
+// What all peripherals of Nordic's nRF series share: tasks, events, shortcuts and the interrupt mask.
+//
+// Source: nRF51 Series Reference Manual v3.0, chapter 10 "Peripheral interface". Tasks are at 0x000 to 0x0FC, events at
+// 0x100 to 0x17C, SHORTS at 0x200, INTEN at 0x300 with its set and clear registers; the rest is the peripheral's own.
+
 import Bits
 import Bus
 

@@ -1,6 +1,7 @@
-/// The real-time counter of the nRF51 and nRF52: 24 bits at 32.768 kHz over a prescaler.
-///
-/// Source: nRF51 Series Reference Manual v3.0, chapter 19.
+// The real-time counter of the nRF51 and nRF52: 24 bits at 32.768 kHz over a prescaler.
+//
+// Source: nRF51 Series Reference Manual v3.0, chapter 19.
+
 import Bus
 
 public final class NordicRTC: NordicPeripheral {

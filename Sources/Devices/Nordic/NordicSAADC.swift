@@ -1,6 +1,7 @@
-/// The analog-to-digital converter of the nRF52: every input is at 0 V.
-///
-/// Source: nRF52840 Product Specification v1.7, section 6.23. Conversions take no time.
+// The analog-to-digital converter of the nRF52: every input is at 0 V.
+//
+// Source: nRF52840 Product Specification v1.7, section 6.23. Conversions take no time.
+
 import Bus
 
 public final class NordicSAADC: NordicPeripheral {

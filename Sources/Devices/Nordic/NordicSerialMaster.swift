@@ -1,8 +1,9 @@
-/// The SPI and I²C masters with EasyDMA of the nRF52, which share their addresses: ENABLE chooses.
-///
-/// Source: nRF52840 Product Specification v1.7, sections 6.25 (SPIM) and 6.31 (TWIM). A transfer takes no time, but one that
-/// a shortcut starts behind another waits until that would be over. SPI's peripherals are those of an ``SPIBus``; where
-/// there are none its output is wired to its input, and it receives what it sends.
+// The SPI and I²C masters with EasyDMA of the nRF52, which share their addresses: ENABLE chooses.
+//
+// Source: nRF52840 Product Specification v1.7, sections 6.25 (SPIM) and 6.31 (TWIM). A transfer takes no time, but one that
+// a shortcut starts behind another waits until that would be over. SPI's peripherals are those of an ``SPIBus``; where
+// there are none its output is wired to its input, and it receives what it sends.
+
 import Bus
 
 public final class NordicSerialMaster: NordicPeripheral, PinFollower {

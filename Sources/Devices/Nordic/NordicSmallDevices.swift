@@ -1,6 +1,7 @@
-/// Small peripherals of the nRF51 and nRF52: random numbers, temperature, analog input, factory information.
-///
-/// Source: nRF51 Series Reference Manual v3.0, chapters 8 (FICR), 21 (RNG), 22 (TEMP), 31 (ADC).
+// Small peripherals of the nRF51 and nRF52: random numbers, temperature, analog input, factory information.
+//
+// Source: nRF51 Series Reference Manual v3.0, chapters 8 (FICR), 21 (RNG), 22 (TEMP), 31 (ADC).
+
 import Bits
 import Bus
 

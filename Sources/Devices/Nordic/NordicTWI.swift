@@ -1,6 +1,7 @@
-/// The two-wire master of the nRF51, on a bus where nothing answers.
-///
-/// Source: nRF51 Series Reference Manual v3.0, chapter 28. Every address is refused, so drivers find no device.
+// The two-wire master of the nRF51, on a bus where nothing answers.
+//
+// Source: nRF51 Series Reference Manual v3.0, chapter 28. Every address is refused, so drivers find no device.
+
 import Bus
 
 public final class NordicTWI: NordicPeripheral {

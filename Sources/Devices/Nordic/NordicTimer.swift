@@ -1,7 +1,8 @@
-/// The timer of the nRF51 and nRF52: 8 to 32 bits at 16 MHz over a power of two, or a counter of tasks.
-///
-/// Sources: nRF51 Series Reference Manual v3.0, chapter 18; nRF52840 Product Specification v1.7, section 6.30. MODE 1 and,
-/// on the nRF52, 2 count tasks.
+// The timer of the nRF51 and nRF52: 8 to 32 bits at 16 MHz over a power of two, or a counter of tasks.
+//
+// Sources: nRF51 Series Reference Manual v3.0, chapter 18; nRF52840 Product Specification v1.7, section 6.30. MODE 1 and,
+// on the nRF52, 2 count tasks.
+
 import Bits
 import Bus
 

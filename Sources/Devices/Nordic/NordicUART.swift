@@ -1,8 +1,9 @@
-/// The UART of the nRF51 and nRF52, and the nRF52's UART with EasyDMA at the same address: ENABLE chooses.
-///
-/// Sources: nRF51 Series Reference Manual v3.0, chapter 29; nRF52840 Product Specification v1.7, sections 6.33 and 6.34.
-/// Sent characters take no time on the line; received ones wait in `State.input` until the receiver's six places have
-/// room, or come into memory at the line's speed.
+// The UART of the nRF51 and nRF52, and the nRF52's UART with EasyDMA at the same address: ENABLE chooses.
+//
+// Sources: nRF51 Series Reference Manual v3.0, chapter 29; nRF52840 Product Specification v1.7, sections 6.33 and 6.34.
+// Sent characters take no time on the line; received ones wait in `State.input` until the receiver's six places have
+// room, or come into memory at the line's speed.
+
 import Bits
 import Bus
 

@@ -1,7 +1,8 @@
-/// The watchdog of the nRF51 and nRF52.
-///
-/// Source: nRF52840 Product Specification v1.7, section 6.36. It counts at 32.768 kHz, resets two cycles after its TIMEOUT
-/// event, and cannot be stopped; soft resets and those of a locked-up CPU leave it alone. It pauses with virtual time, when a debugger halts the CPU; pausing in sleep is not modelled.
+// The watchdog of the nRF51 and nRF52.
+//
+// Source: nRF52840 Product Specification v1.7, section 6.36. It counts at 32.768 kHz, resets two cycles after its TIMEOUT
+// event, and cannot be stopped; soft resets and those of a locked-up CPU leave it alone. It pauses with virtual time, when a debugger halts the CPU; pausing in sleep is not modelled.
+
 import Bus
 
 public final class NordicWatchdog: NordicPeripheral {

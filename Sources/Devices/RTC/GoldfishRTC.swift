@@ -1,7 +1,8 @@
-/// The Goldfish real-time clock: nanoseconds since 1970, and an alarm.
-///
-/// Source: Goldfish virtual hardware documentation, "goldfish_rtc". The date is deterministic: the machine is switched on
-/// at `martlet,epoch` (seconds since 1970, default 2026-01-01 00:00 UTC), and the virtual clock counts from there.
+// The Goldfish real-time clock: nanoseconds since 1970, and an alarm.
+//
+// Source: Goldfish virtual hardware documentation, "goldfish_rtc". The date is deterministic: the machine is switched on
+// at `martlet,epoch` (seconds since 1970, default 2026-01-01 00:00 UTC), and the virtual clock counts from there.
+
 import Bits
 import Bus
 

@@ -1,6 +1,7 @@
-/// The test finisher: a register that ends the run or restarts the machine.
-///
-/// Source: SiFive test device bindings; the `syscon-poweroff` and `syscon-reboot` nodes of a board point here.
+// The test finisher: a register that ends the run or restarts the machine.
+//
+// Source: SiFive test device bindings; the `syscon-poweroff` and `syscon-reboot` nodes of a board point here.
+
 import Bits
 import Bus
 

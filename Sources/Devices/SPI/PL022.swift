@@ -1,7 +1,8 @@
-/// Arm's PL022 synchronous serial port, also Stellaris's SSI, as a master in Motorola's format (SPI).
-///
-/// Sources: ARM PrimeCell Synchronous Serial Port (PL022) Technical Reference Manual (DDI 0194), chapters 2 and 3; LM3S6965
-/// data sheet, chapter 13. A frame takes its bits' time by CPSR and SCR; its peripherals are those of an ``SPIBus``.
+// Arm's PL022 synchronous serial port, also Stellaris's SSI, as a master in Motorola's format (SPI).
+//
+// Sources: ARM PrimeCell Synchronous Serial Port (PL022) Technical Reference Manual (DDI 0194), chapters 2 and 3; LM3S6965
+// data sheet, chapter 13. A frame takes its bits' time by CPSR and SCR; its peripherals are those of an ``SPIBus``.
+
 import Bits
 import Bus
 

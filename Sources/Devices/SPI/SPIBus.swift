@@ -1,4 +1,5 @@
-/// What stands on an SPI bus, as its controller sees it.
+// What stands on an SPI bus, as its controller sees it.
+
 import Bus
 
 /// A device on an SPI bus: its node stands below its controller's, with the number of its chip select in `reg`.

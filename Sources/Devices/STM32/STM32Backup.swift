@@ -1,6 +1,7 @@
-/// The backup domain of STM32, which a battery supplies: what it has in common, and the backup registers of F1.
-///
-/// Sources: RM0008 chapter 6 (F1), RM0090 section 5.1.2 (F4), RM0385 section 4.1.2 (F7).
+// The backup domain of STM32, which a battery supplies: what it has in common, and the backup registers of F1.
+//
+// Sources: RM0008 chapter 6 (F1), RM0090 section 5.1.2 (F4), RM0385 section 4.1.2 (F7).
+
 import Bus
 
 /// A device of the backup domain. Of the causes of a reset only power-on reaches it; RCC_BDCR.BDRST does.

@@ -1,6 +1,7 @@
-/// Which clocks an STM32 has, how fast the registers of RCC make them, and how devices find theirs.
-///
-/// Sources: RM0008 figure 8 (F1), RM0090 figure 21 (F4), RM0385 figure 13 (F7).
+// Which clocks an STM32 has, how fast the registers of RCC make them, and how devices find theirs.
+//
+// Sources: RM0008 figure 8 (F1), RM0090 figure 21 (F4), RM0385 figure 13 (F7).
+
 import Bits
 import Bus
 

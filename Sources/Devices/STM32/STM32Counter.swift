@@ -1,6 +1,6 @@
-/// The counter of an STM32 timer: where it is after so many clocks, and what happens on the way, by arithmetic.
-///
-/// Sources: RM0090 sections 17.3.1 to 17.3.3 and 18.3.1 to 18.3.2; RM0008 and RM0385 agree.
+// The counter of an STM32 timer: where it is after so many clocks, and what happens on the way, by arithmetic.
+//
+// Sources: RM0090 sections 17.3.1 to 17.3.3 and 18.3.1 to 18.3.2; RM0008 and RM0385 agree.
 
 /// The counter with the values in use; those that registers hold for the next update are ``Preload``.
 struct STM32Counter: Codable, Sendable, Equatable {

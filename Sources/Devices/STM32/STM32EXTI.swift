@@ -1,7 +1,8 @@
-/// The external interrupts of STM32, and the selection of the ports whose pins raise them.
-///
-/// Sources: RM0008 section 10.2 (F1), RM0090 section 12.2 (F4), RM0385 section 11 (F7). Lines 16 and up, which belong to
-/// other peripherals, are raised by SWIER only.
+// The external interrupts of STM32, and the selection of the ports whose pins raise them.
+//
+// Sources: RM0008 section 10.2 (F1), RM0090 section 12.2 (F4), RM0385 section 11 (F7). Lines 16 and up, which belong to
+// other peripherals, are raised by SWIER only.
+
 import Bits
 import Bus
 

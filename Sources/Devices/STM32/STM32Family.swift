@@ -1,4 +1,5 @@
-/// Which of ST's series a device belongs to: the same `compatible` strings stand for different register layouts.
+// Which of ST's series a device belongs to: the same `compatible` strings stand for different register layouts.
+
 import Bus
 
 /// The generations of STM32 peripherals that are modelled.

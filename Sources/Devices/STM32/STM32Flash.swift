@@ -1,6 +1,7 @@
-/// The flash controller of STM32: unlocking by keys, programming, erasing pages (F1) or sectors (F4, F7).
-///
-/// Sources: PM0075 (F1), RM0090 chapter 3 (F4), RM0385 chapter 3 (F7). Operations take no time, so BSY is never seen.
+// The flash controller of STM32: unlocking by keys, programming, erasing pages (F1) or sectors (F4, F7).
+//
+// Sources: PM0075 (F1), RM0090 chapter 3 (F4), RM0385 chapter 3 (F7). Operations take no time, so BSY is never seen.
+
 import Bits
 import Bus
 

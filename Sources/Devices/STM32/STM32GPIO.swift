@@ -1,7 +1,8 @@
-/// A port of STM32's general-purpose pins: the first version (F1) with CRL and CRH, and the second (F4, F7) with MODER.
-///
-/// Sources: RM0008 chapter 9 (F1), RM0090 chapter 8, RM0385 chapter 6. Pins that nothing drives read as their pull
-/// resistors say, or low; `martlet,pulled-up` lists in a mask those that the board pulls up (buttons).
+// A port of STM32's general-purpose pins: the first version (F1) with CRL and CRH, and the second (F4, F7) with MODER.
+//
+// Sources: RM0008 chapter 9 (F1), RM0090 chapter 8, RM0385 chapter 6. Pins that nothing drives read as their pull
+// resistors say, or low; `martlet,pulled-up` lists in a mask those that the board pulls up (buttons).
+
 import Bits
 import Bus
 

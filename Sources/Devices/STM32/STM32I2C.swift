@@ -1,7 +1,8 @@
-/// The first version of STM32's I²C controller (F1, F4), as a master.
-///
-/// Source: RM0090 chapter 27. Bytes take no time on the bus. Received bytes wait in DR and in the shift register behind
-/// it; software that acknowledges a byte gets the next one as soon as there is room.
+// The first version of STM32's I²C controller (F1, F4), as a master.
+//
+// Source: RM0090 chapter 27. Bytes take no time on the bus. Received bytes wait in DR and in the shift register behind
+// it; software that acknowledges a byte gets the next one as soon as there is room.
+
 import Bus
 
 public final class STM32I2C: BankDevice {

@@ -1,6 +1,7 @@
-/// The second version of STM32's I²C controller (F7), as a master.
-///
-/// Source: RM0385 chapter 30. Bytes take no time on the bus.
+// The second version of STM32's I²C controller (F7), as a master.
+//
+// Source: RM0385 chapter 30. Bytes take no time on the bus.
+
 import Bus
 
 public final class STM32I2CSecond: BankDevice {

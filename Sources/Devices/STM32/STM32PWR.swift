@@ -1,6 +1,7 @@
-/// Power control of STM32: regulator scaling and over-drive are ready as soon as they are asked for.
-///
-/// Sources: RM0008 chapter 5 (F1), RM0090 chapter 5 (F4), RM0385 chapter 4 (F7). Stop and standby modes are not modelled.
+// Power control of STM32: regulator scaling and over-drive are ready as soon as they are asked for.
+//
+// Sources: RM0008 chapter 5 (F1), RM0090 chapter 5 (F4), RM0385 chapter 4 (F7). Stop and standby modes are not modelled.
+
 import Bus
 
 public final class STM32PWR: BankDevice {

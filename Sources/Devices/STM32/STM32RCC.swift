@@ -1,8 +1,9 @@
-/// Reset and clock control of STM32: oscillators and PLLs with their ready bits, the clocks of the buses, resets of
-/// peripherals, and why the chip was reset.
-///
-/// Sources: RM0008 chapter 7 (F1), RM0090 chapter 7 (F4), RM0385 chapter 5 (F7). Oscillators start at once; whether a
-/// peripheral's clock is enabled is not looked at.
+// Reset and clock control of STM32: oscillators and PLLs with their ready bits, the clocks of the buses, resets of
+// peripherals, and why the chip was reset.
+//
+// Sources: RM0008 chapter 7 (F1), RM0090 chapter 7 (F4), RM0385 chapter 5 (F7). Oscillators start at once; whether a
+// peripheral's clock is enabled is not looked at.
+
 import Bits
 import Bus
 

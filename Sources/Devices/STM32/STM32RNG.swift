@@ -1,6 +1,7 @@
-/// The random number generator of STM32F4 and F7: a fixed sequence, so that runs repeat.
-///
-/// Source: RM0090 chapter 24. A number takes 40 periods of its 48 MHz clock.
+// The random number generator of STM32F4 and F7: a fixed sequence, so that runs repeat.
+//
+// Source: RM0090 chapter 24. A number takes 40 periods of its 48 MHz clock.
+
 import Bus
 
 public final class STM32RNG: BankDevice {

@@ -1,7 +1,8 @@
-/// The real-time clock of STM32F4 and F7: a calendar in binary-coded decimals, and the backup registers.
-///
-/// Source: RM0090 chapter 26. It starts at 2000-01-01, a Saturday, and runs with virtual time; alarms and the wake-up timer
-/// are not modelled.
+// The real-time clock of STM32F4 and F7: a calendar in binary-coded decimals, and the backup registers.
+//
+// Source: RM0090 chapter 26. It starts at 2000-01-01, a Saturday, and runs with virtual time; alarms and the wake-up timer
+// are not modelled.
+
 import Bus
 
 public final class STM32RTC: BankDevice, STM32BackupDevice {

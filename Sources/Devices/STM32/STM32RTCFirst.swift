@@ -1,6 +1,7 @@
-/// The real-time clock of STM32F1: a counter of 32 bits behind a prescaler of 20, with an alarm.
-///
-/// Source: RM0008 chapter 18.
+// The real-time clock of STM32F1: a counter of 32 bits behind a prescaler of 20, with an alarm.
+//
+// Source: RM0008 chapter 18.
+
 import Bus
 
 public final class STM32RTCFirst: BankDevice, STM32BackupDevice {

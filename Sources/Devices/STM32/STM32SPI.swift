@@ -1,6 +1,7 @@
-/// The SPI controller of STM32 as a master whose output is wired to its input: it receives what it sends.
-///
-/// Sources: RM0090 chapter 28 (F1, F4), RM0385 chapter 32 (F7, with FIFOs). Frames take no time.
+// The SPI controller of STM32 as a master whose output is wired to its input: it receives what it sends.
+//
+// Sources: RM0090 chapter 28 (F1, F4), RM0385 chapter 32 (F7, with FIFOs). Frames take no time.
+
 import Bits
 import Bus
 

@@ -1,7 +1,8 @@
-/// The timers of STM32, basic, general-purpose and advanced: a counter with compare registers.
-///
-/// Sources: RM0008 chapters 14 to 17, RM0090 chapters 17 to 20, RM0385 chapters 22 to 24. Outputs and triggers lead nowhere,
-/// and nothing drives inputs: of capture, CCxG is all there is.
+// The timers of STM32, basic, general-purpose and advanced: a counter with compare registers.
+//
+// Sources: RM0008 chapters 14 to 17, RM0090 chapters 17 to 20, RM0385 chapters 22 to 24. Outputs and triggers lead nowhere,
+// and nothing drives inputs: of capture, CCxG is all there is.
+
 import Bits
 import Bus
 

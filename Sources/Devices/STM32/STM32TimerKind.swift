@@ -1,6 +1,7 @@
-/// What the timers of STM32 have, each of its own: width, channels, break and repetition, and their registers.
-///
-/// Sources: RM0008 chapters 14 to 17, RM0090 chapters 17 to 20, RM0385 chapters 22 to 24.
+// What the timers of STM32 have, each of its own: width, channels, break and repetition, and their registers.
+//
+// Sources: RM0008 chapters 14 to 17, RM0090 chapters 17 to 20, RM0385 chapters 22 to 24.
+
 import Bus
 
 struct STM32TimerKind {

@@ -1,8 +1,9 @@
-/// The USART of STM32: the first version (F1, F4) with SR and DR, and the second (F7) with ISR, RDR and TDR.
-///
-/// Sources: RM0008 chapter 27, RM0090 chapter 30 (first), RM0385 chapter 31 (second). Characters take no time on the line,
-/// silence does: IDLE and the receiver timeout come when the baud rate has them come. Received characters wait in
-/// `State.input` until the receiver's one place is free.
+// The USART of STM32: the first version (F1, F4) with SR and DR, and the second (F7) with ISR, RDR and TDR.
+//
+// Sources: RM0008 chapter 27, RM0090 chapter 30 (first), RM0385 chapter 31 (second). Characters take no time on the line,
+// silence does: IDLE and the receiver timeout come when the baud rate has them come. Received characters wait in
+// `State.input` until the receiver's one place is free.
+
 import Bits
 import Bus
 

@@ -1,6 +1,7 @@
-/// The two watchdogs of STM32: the independent one, on the slow internal oscillator, and the window watchdog on APB1.
-///
-/// Sources: RM0008 chapters 19 and 20, RM0090 chapters 21 and 22, RM0385 chapters 28 and 29.
+// The two watchdogs of STM32: the independent one, on the slow internal oscillator, and the window watchdog on APB1.
+//
+// Sources: RM0008 chapters 19 and 20, RM0090 chapters 21 and 22, RM0385 chapters 28 and 29.
+
 import Bits
 import Bus
 

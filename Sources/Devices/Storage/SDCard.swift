@@ -1,8 +1,9 @@
-/// An SD memory card of standard capacity in a slot on an SPI bus, or the empty slot.
-///
-/// Source: SD Specifications Part 1, Physical Layer Simplified Specification 6.00, chapters 5 (registers) and 7 (SPI mode).
-/// Operations take no time. What is written stays in the card, and in snapshots; the image file it was filled from is
-/// never changed.
+// An SD memory card of standard capacity in a slot on an SPI bus, or the empty slot.
+//
+// Source: SD Specifications Part 1, Physical Layer Simplified Specification 6.00, chapters 5 (registers) and 7 (SPI mode).
+// Operations take no time. What is written stays in the card, and in snapshots; the image file it was filled from is
+// never changed.
+
 import Bits
 import Bus
 

@@ -1,7 +1,7 @@
-/// The registers of an SD memory card as it sends them, and the checksums of what goes over its bus.
-///
-/// Source: SD Specifications Part 1, Physical Layer Simplified Specification 6.00, sections 4.5 (CRC), 5.2 (CID), 5.3.2
-/// (CSD version 1.0), 5.6 (SCR).
+// The registers of an SD memory card as it sends them, and the checksums of what goes over its bus.
+//
+// Source: SD Specifications Part 1, Physical Layer Simplified Specification 6.00, sections 4.5 (CRC), 5.2 (CID), 5.3.2
+// (CSD version 1.0), 5.6 (SCR).
 
 public enum SDRegisters {
   /// Bytes of the largest card of standard capacity.

@@ -1,7 +1,8 @@
-/// The core-local interruptor: software interrupts, and one timer with a comparator per hart.
-///
-/// Source: SiFive FU540-C000 manual, chapter 9; RISC-V privileged manual, machine timer registers. `mtime` counts the
-/// virtual clock at `/cpus/timebase-frequency`. Harts are numbered as they appear in `interrupts-extended`.
+// The core-local interruptor: software interrupts, and one timer with a comparator per hart.
+//
+// Source: SiFive FU540-C000 manual, chapter 9; RISC-V privileged manual, machine timer registers. `mtime` counts the
+// virtual clock at `/cpus/timebase-frequency`. Harts are numbered as they appear in `interrupts-extended`.
+
 import Bits
 import Bus
 

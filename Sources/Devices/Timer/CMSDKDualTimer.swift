@@ -1,6 +1,7 @@
-/// The dual timer of Arm's Cortex-M System Design Kit, which is Arm's SP804: two down-counters of 16 or 32 bits.
-///
-/// Source: Cortex-M System Design Kit Technical Reference Manual (DDI 0479), section 4.2.
+// The dual timer of Arm's Cortex-M System Design Kit, which is Arm's SP804: two down-counters of 16 or 32 bits.
+//
+// Source: Cortex-M System Design Kit Technical Reference Manual (DDI 0479), section 4.2.
+
 import Bits
 import Bus
 

@@ -1,6 +1,7 @@
-/// The APB timer of Arm's Cortex-M System Design Kit: 32 bits, counting down at the system clock.
-///
-/// Source: Cortex-M System Design Kit Technical Reference Manual (DDI 0479), section 4.1.
+// The APB timer of Arm's Cortex-M System Design Kit: 32 bits, counting down at the system clock.
+//
+// Source: Cortex-M System Design Kit Technical Reference Manual (DDI 0479), section 4.1.
+
 import Bits
 import Bus
 

@@ -1,4 +1,4 @@
-/// A counter that counts down at some frequency and is loaded again when it passes 0: the core of many timers.
+// A counter that counts down at some frequency and is loaded again when it passes 0: the core of many timers.
 
 struct DownCounter: Codable, Sendable, Equatable {
   /// What is loaded after 0.

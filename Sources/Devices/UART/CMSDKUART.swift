@@ -1,7 +1,8 @@
-/// The APB UART of Arm's Cortex-M System Design Kit, as on the MPS2 boards.
-///
-/// Source: Cortex-M System Design Kit Technical Reference Manual (DDI 0479), section 4.3. Characters take no time on the
-/// line; received ones wait in `State.input` until the receiver's one place is free.
+// The APB UART of Arm's Cortex-M System Design Kit, as on the MPS2 boards.
+//
+// Source: Cortex-M System Design Kit Technical Reference Manual (DDI 0479), section 4.3. Characters take no time on the
+// line; received ones wait in `State.input` until the receiver's one place is free.
+
 import Bits
 import Bus
 

@@ -1,7 +1,8 @@
-/// The 16550A UART with its FIFOs, as on PCs and the `virt` board.
-///
-/// Source: National Semiconductor PC16550D data sheet, section 8. Characters take no time on the line: a written one
-/// leaves at once, and received ones wait in `State.input` until the receiver has room, so none is ever lost.
+// The 16550A UART with its FIFOs, as on PCs and the `virt` board.
+//
+// Source: National Semiconductor PC16550D data sheet, section 8. Characters take no time on the line: a written one
+// leaves at once, and received ones wait in `State.input` until the receiver has room, so none is ever lost.
+
 import Bits
 import Bus
 

@@ -1,8 +1,9 @@
-/// The PL011 UART and the UART of Stellaris microcontrollers, which is made of it.
-///
-/// Source: PrimeCell UART (PL011) Technical Reference Manual (DDI 0183), chapter 3; Stellaris LM3S6965 data sheet, chapter
-/// 12. Characters take no time on the line; received ones wait in `State.input` until the receiver has room. The receive
-/// timeout comes when none has arrived for 32 bit times, by the divisors and the frequency of the node or its clock.
+// The PL011 UART and the UART of Stellaris microcontrollers, which is made of it.
+//
+// Source: PrimeCell UART (PL011) Technical Reference Manual (DDI 0183), chapter 3; Stellaris LM3S6965 data sheet, chapter
+// 12. Characters take no time on the line; received ones wait in `State.input` until the receiver has room. The receive
+// timeout comes when none has arrived for 32 bit times, by the divisors and the frequency of the node or its clock.
+
 import Bits
 import Bus
 

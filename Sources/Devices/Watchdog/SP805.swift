@@ -1,7 +1,8 @@
-/// Arm's watchdog SP805, as in the Cortex-M System Design Kit and the Stellaris: the first time it reaches 0 it
-/// interrupts, the second time it resets.
-///
-/// Source: ARM Watchdog Module (SP805) Technical Reference Manual (DDI 0270), chapter 3.
+// Arm's watchdog SP805, as in the Cortex-M System Design Kit and the Stellaris: the first time it reaches 0 it
+// interrupts, the second time it resets.
+//
+// Source: ARM Watchdog Module (SP805) Technical Reference Manual (DDI 0270), chapter 3.
+
 import Bits
 import Bus
 

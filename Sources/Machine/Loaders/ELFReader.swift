@@ -1,5 +1,6 @@
 // Owns the ELF format: System V ABI, chapters 4 (object files) and 5 (program loading).
 
+import Bits
 import Bus
 
 /// Reads the loadable segments, entry point and symbols of one ELF file of either class and byte order.
@@ -123,7 +124,7 @@ struct ELFReader {
     let content = try slice(offset, fileSize, what)
     let range = AddressRange(base: physical, size: memorySize)
     guard !range.isCut, is64 || range.last <= 0xFFFF_FFFF else {
-      throw failure("\(what) reaches beyond the end of the address space: \(memorySize) bytes at \(hex(physical))")
+      throw failure("\(what) reaches beyond the end of the address space: \(memorySize) bytes at \(physical.hex0x())")
     }
     let isHeaders = memorySize == fileSize && offset < headers && fileSize <= headers - offset
     // The entry point is a virtual address, and a machine starts with translation off.
@@ -242,7 +243,7 @@ struct ELFReader {
     let size = UInt64(bytes.count)
     guard offset <= size, count <= size - offset else {
       throw failure(
-        "\(what) needs \(count) bytes at offset \(hex(offset)), but the file has \(size); it may be truncated: copy or "
+        "\(what) needs \(count) bytes at offset \(offset.hex0x()), but the file has \(size); it may be truncated: copy or "
           + "build it again")
     }
     return bytes[Int(offset)..<Int(offset + count)]
@@ -259,5 +260,4 @@ struct ELFReader {
   }
 
   private func failure(_ text: String) -> MachineError { .badInput("\(name): broken or unusable ELF file: \(text)") }
-  private func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
 }

@@ -80,7 +80,7 @@ struct IntelHexReader {
     }
     let sum = decoded.dropLast().reduce(0, &+)
     guard sum &+ decoded[decoded.count - 1] == 0 else {
-      throw failure(line, "the checksum is \(hex(decoded[decoded.count - 1])), it should be \(hex(0 &- sum))")
+      throw failure(line, "the checksum is \(decoded[decoded.count - 1].hex0x()), it should be \((0 &- sum).hex0x())")
     }
     return decoded.dropLast()
   }
@@ -128,5 +128,4 @@ struct IntelHexReader {
   private func failure(_ line: Int, _ text: String) -> MachineError {
     .badInput("\(name): broken Intel HEX file, line \(line): \(text)")
   }
-  private func hex(_ value: UInt8) -> String { "0x" + String(value, radix: 16) }
 }

@@ -1,4 +1,4 @@
-/// Owns the scripts by which shells complete `martlet`'s command lines.
+// Owns the scripts by which shells complete `martlet`'s command lines.
 
 import ArgumentParser
 

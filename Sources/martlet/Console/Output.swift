@@ -1,4 +1,4 @@
-/// Owns the way of bytes to one descriptor: a queue, and a thread that waits for a slow reader so that nobody else does.
+// Owns the way of bytes to one descriptor: a queue, and a thread that waits for a slow reader so that nobody else does.
 
 import Glibc
 import Machine

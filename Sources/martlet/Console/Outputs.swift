@@ -1,4 +1,4 @@
-/// Owns all outputs of a run: their making, and the wait at the end for those who have not read everything yet.
+// Owns all outputs of a run: their making, and the wait at the end for those who have not read everything yet.
 
 import Glibc
 import Machine

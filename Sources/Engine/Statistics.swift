@@ -1,9 +1,7 @@
-// Owns small pieces the engine is made of: statistics, the stop flag, execution counters.
+// Owns what the translator counts of its own work.
 
-import Glibc
 import GuestKit
 import IR
-import Synchronization
 
 /// What translation at one tier has cost so far.
 public struct TranslationCost: Sendable {
@@ -114,51 +112,4 @@ struct GuestExtent {
     size = UInt64(bitPattern: last.imm) &- block.pc &+ UInt64(last.aux)
     instructions = last.extra &+ 1
   }
-}
-
-/// Raised by any thread, looked at by the one that runs.
-final class StopFlag: Sendable {
-  private let flag = Atomic<Bool>(false)
-  func raise() { flag.store(true, ordering: .sequentiallyConsistent) }
-  func lower() { flag.store(false, ordering: .relaxed) }
-  var isRaised: Bool { flag.load(ordering: .relaxed) }
-  /// Lowers it; whether it was raised. What was done before it was raised is seen after.
-  func take() -> Bool {
-    flag.load(ordering: .relaxed) && flag.exchange(false, ordering: .sequentiallyConsistent)
-  }
-}
-
-/// 64-bit counters at addresses that never move.
-@safe struct CounterTable {
-  private var slots = unsafe [CounterKey: UnsafeMutablePointer<UInt64>]()
-
-  /// The host address of a counter.
-  mutating func address(_ key: CounterKey) -> UInt64 {
-    if let slot = unsafe slots[key] { return UInt64(UInt(bitPattern: slot)) }
-    let slot = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
-    unsafe slot.initialize(to: 0)
-    unsafe slots[key] = slot
-    return UInt64(UInt(bitPattern: slot))
-  }
-
-  func value(_ key: CounterKey) -> UInt64? {
-    guard let slot = unsafe slots[key] else { return nil }
-    return unsafe slot.pointee
-  }
-
-  func forEach(_ body: (CounterKey, UInt64) -> Void) {
-    unsafe slots.forEach { unsafe body($0.key, $0.value.pointee) }
-  }
-
-  func resetAll() { unsafe slots.values.forEach { unsafe $0.pointee = 0 } }
-}
-
-/// `0x` and hexadecimal digits.
-func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
-
-/// The host's monotonic clock in nanoseconds; for statistics only, never seen by a guest.
-func monotonicNanoseconds() -> UInt64 {
-  var time = timespec()
-  unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-  return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
 }
