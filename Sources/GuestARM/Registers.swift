@@ -170,4 +170,3 @@ extension ARMGuest {
 
   public func passBootParameters(_ cpu: VCPUState, number: Int, devicetree: UInt64, parameters: UInt64) {}
 }
-
