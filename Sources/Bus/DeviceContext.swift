@@ -30,6 +30,12 @@ extension NodeView {
     guard let cells = cells(property), let first = cells.first else { return nil }
     return cells.count == 1 ? UInt64(first) : UInt64(first) << 32 | UInt64(cells[1])
   }
+  /// The first entry of `reg`, which most devices cannot do without.
+  @discardableResult
+  public func firstRegion() throws(DeviceError) -> AddressRange {
+    guard let range = regions.first else { throw .missingRegion(device: name, index: 0) }
+    return range
+  }
   /// The first string of a property.
   public func string(_ property: String) -> String? { strings(property)?.first }
 }

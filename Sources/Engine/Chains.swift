@@ -78,8 +78,8 @@ extension Engine {
     return map
   }
 
-  /// How many chains there are between valid blocks.
-  public var chainCount: Int { chains().all.count { $0.isChained && $0.exit != 0 } }
+  /// How many chains there are, those out of interpreted blocks that are no more included: what ``unchainAll()`` cuts.
+  public var chainCount: Int { store.exitNumbers.count { store.exit($0).chained != 0 } }
 
   /// Lets an exit of compiled code go on at a block that it leads to, if nothing speaks against it.
   func chain(_ vcpu: VCPU, _ number: UInt32, to id: BlockID) {

@@ -31,7 +31,7 @@ public final class MPS2FPGAIO: BankDevice {
   private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard let range = context.node.regions.first else { throw .missingRegion(device: context.node.name, index: 0) }
+    let range = try context.node.firstRegion()
     self.context = context
     input = context.clockInput
     regions = [AddressRange(base: range.base & ~0xFFF, size: 0x1000)]
@@ -83,7 +83,7 @@ public final class MPS2SCC: BankDevice {
   var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     let map = RegisterMap([
       Register("CFG0", 0x000), Register("CFG1", 0x004), Register("CFG3", 0x00C, .readOnly),

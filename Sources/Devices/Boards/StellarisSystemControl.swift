@@ -76,7 +76,7 @@ public final class StellarisSystemControl: BankDevice {
   private let signals: [ClockSignal]
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     let sizes = (context.node.cells("martlet,memories") ?? []).map {
       context.node.node(phandle: $0)?.regions.first?.size ?? 0

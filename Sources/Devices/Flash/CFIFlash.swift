@@ -53,7 +53,7 @@ public final class CFIFlash: Device {
 
   public init(context: DeviceContext) throws(DeviceError) {
     let node = context.node
-    guard !node.regions.isEmpty else { throw .missingRegion(device: node.name, index: 0) }
+    try node.firstRegion()
     let bankWidth = Int(node.u32("bank-width") ?? 1)
     let deviceWidth = Int(node.u32("device-width") ?? UInt32(min(bankWidth, 2)))
     guard [1, 2, 4].contains(bankWidth), [1, 2, 4].contains(deviceWidth), deviceWidth <= bankWidth else {

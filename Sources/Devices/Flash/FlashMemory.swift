@@ -38,7 +38,7 @@ public final class FlashMemory: Device {
 
   public init(context: DeviceContext) throws(DeviceError) {
     let node = context.node
-    guard let range = node.regions.first else { throw .missingRegion(device: node.name, index: 0) }
+    let range = try node.firstRegion()
     guard (1...1 << 30).contains(range.size) else {
       throw .badProperty(device: node.name, property: "reg", reason: "\(range.size) bytes are none or too many")
     }

@@ -33,7 +33,7 @@ public final class CMSDKGPIO: BankDevice, PinController {
   private lazy var followers = PinFollowers(context.directory)
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     pulledUp = context.node.u32("martlet,pulled-up") ?? 0
   }

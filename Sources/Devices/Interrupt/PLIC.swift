@@ -38,7 +38,7 @@ public final class PLIC: Device, IRQSink {
 
   public init(context: DeviceContext) throws(DeviceError) {
     let name = context.node.name
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: name, index: 0) }
+    try context.node.firstRegion()
     guard let sources = context.node.u32("riscv,ndev") else {
       throw .missingProperty(device: name, property: "riscv,ndev")
     }

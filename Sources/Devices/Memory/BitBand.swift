@@ -16,7 +16,7 @@ public final class BitBand: Device {
   private let target: UInt64
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     guard let target = context.node.u32("martlet,target") else {
       throw .missingProperty(device: context.node.name, property: "martlet,target")
     }

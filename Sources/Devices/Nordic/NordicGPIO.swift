@@ -46,7 +46,7 @@ public final class NordicGPIO: BankDevice, PinController {
   let port: Int
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard let range = context.node.regions.first else { throw .missingRegion(device: context.node.name, index: 0) }
+    let range = try context.node.firstRegion()
     self.context = context
     pulledUp = context.node.u32("martlet,pulled-up") ?? 0
     // The second port stands within the first one's 4 KiB, 0x300 up. Trees give parts of them in different ways.

@@ -52,7 +52,7 @@ public final class NordicPPI: Device {
   private var isTriggering = false
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
   }
 

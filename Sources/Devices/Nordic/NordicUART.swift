@@ -47,7 +47,7 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
   public let registers: [RegisterMap]
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     registers = [
       RegisterMap(

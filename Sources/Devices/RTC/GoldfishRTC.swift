@@ -50,7 +50,7 @@ public final class GoldfishRTC: Device {
   private var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     let seconds = context.node.u64("martlet,epoch") ?? Self.defaultEpoch
     guard seconds < 18_000_000_000 else {
       throw .badProperty(device: context.node.name, property: "martlet,epoch", reason: "does not fit in nanoseconds")

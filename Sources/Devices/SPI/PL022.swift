@@ -88,7 +88,7 @@ public final class PL022: BankDevice, PinFollower {
   private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     input = context.clockInput
     let isStellaris = context.node.compatible.contains("ti,stellaris-ssi")

@@ -25,7 +25,7 @@ public final class STM32EXTI: BankDevice {
 
   /// `line-ranges = <first count>, …` says which lines share which entry of `interrupts`.
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     let cells = context.node.cells("line-ranges") ?? [0, 1, 1, 1, 2, 1, 3, 1, 4, 1, 5, 5, 10, 6]
     var wires: [UInt32] = []
@@ -106,7 +106,7 @@ public final class STM32SYSCFG: BankDevice {
   var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     let own =
       STM32Family(context) == .f1

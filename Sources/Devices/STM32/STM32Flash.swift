@@ -36,7 +36,7 @@ public final class STM32FlashController: BankDevice, FlashController {
   private let layout: Layout
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     isFirst = STM32Family(context) == .f1
     layout =

@@ -25,7 +25,7 @@ public final class STM32GPIO: BankDevice {
   private let input, output, setReset: UInt64
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard let range = context.node.regions.first else { throw .missingRegion(device: context.node.name, index: 0) }
+    let range = try context.node.firstRegion()
     self.context = context
     isFirst = STM32Family(context) == .f1
     pulledUp = context.node.u32("martlet,pulled-up") ?? 0

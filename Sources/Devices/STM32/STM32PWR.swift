@@ -14,7 +14,7 @@ public final class STM32PWR: BankDevice {
   private let family: STM32Family
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     family = STM32Family(context)
     let control: [Field] = [

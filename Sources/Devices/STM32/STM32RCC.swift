@@ -34,7 +34,7 @@ public final class STM32RCC: BankDevice {
   private let signals: [ClockSignal]
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     family = STM32Family(context)
     (configuration, backup, status) = family == .f1 ? (0x04, 0x20, 0x24) : (0x08, 0x70, 0x74)

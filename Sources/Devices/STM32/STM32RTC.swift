@@ -40,7 +40,7 @@ public final class STM32RTC: BankDevice, STM32BackupDevice {
   private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     input = context.realTimeClock
   }

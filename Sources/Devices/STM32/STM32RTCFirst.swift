@@ -34,7 +34,7 @@ public final class STM32RTCFirst: BankDevice, STM32BackupDevice {
   private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     input = context.realTimeClock
     input.listen(self) { $0.schedule() }

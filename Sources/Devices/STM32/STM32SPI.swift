@@ -45,7 +45,7 @@ public final class STM32SPI: BankDevice {
   private let hasFIFO: Bool
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     hasFIFO = STM32Family(context) == .f7
   }

@@ -43,7 +43,7 @@ public final class STM32Timer: BankDevice {
   private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard let range = context.node.regions.first else { throw .missingRegion(device: context.node.name, index: 0) }
+    let range = try context.node.firstRegion()
     self.context = context
     kind = STM32TimerKind(STM32Family(context), base: range.base, interrupts: context.interrupts.count)
     input = context.busClock(ofTimers: true)

@@ -53,7 +53,7 @@ public final class STM32USART: CharacterDevice, BankDevice {
   private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     isSecond = STM32Family(context) == .f7
     input = context.busClock()

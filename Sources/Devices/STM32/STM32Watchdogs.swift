@@ -31,7 +31,7 @@ public final class STM32IndependentWatchdog: BankDevice {
   private let frequency: UInt64
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     frequency = STM32Family(context) == .f1 ? 40_000 : 32_000
   }
@@ -96,7 +96,7 @@ public final class STM32WindowWatchdog: BankDevice {
   private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     input = context.busClock()
     input.listen(self) { $0.schedule() }

@@ -31,7 +31,7 @@ public final class CLINT: Device {
 
   public init(context: DeviceContext) throws(DeviceError) {
     let name = context.node.name
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: name, index: 0) }
+    try context.node.firstRegion()
     guard !context.interrupts.isEmpty else { throw .missingProperty(device: name, property: "interrupts-extended") }
     guard let frequency = context.node.node(path: "/cpus")?.u64("timebase-frequency") else {
       throw .missingProperty(device: "cpus", property: "timebase-frequency")

@@ -48,7 +48,7 @@ public final class NS16550A: CharacterDevice {
   private var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     let shift = context.node.u32("reg-shift") ?? 0
     guard shift <= 3 else {
       throw .badProperty(device: context.node.name, property: "reg-shift", reason: "\(shift) is more than 3")

@@ -53,7 +53,7 @@ public final class PL011: CharacterDevice {
   ]
 
   public init(context: DeviceContext) throws(DeviceError) {
-    guard !context.node.regions.isEmpty else { throw .missingRegion(device: context.node.name, index: 0) }
+    try context.node.firstRegion()
     self.context = context
     let own = context.node.u64("clock-frequency")
     input =

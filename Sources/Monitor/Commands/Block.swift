@@ -9,7 +9,7 @@ import Machine
 
 extension Command {
   static let block = Command(
-    "block", [.block().optional], .blocks, "Guest code, IR and host code side by side; links, counts, why it ends.",
+    "block", [.block().optional], .blocks, "Guest code, IR and host code side by side; chains, counts, why it ends.",
     .look { context throws(MonitorError) in
       .sections(
         try context.inspections().map { view in

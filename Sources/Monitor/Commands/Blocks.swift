@@ -35,18 +35,18 @@ extension Command {
     let memory = context.memory
     var columns: [Column] = [
       .right("block"), .left("pc"), .left("symbol"), .right("instrs"), .right("guest B"), .right("IR ops"),
-      .right("host B"), .right("B/B"), .left("links"), .right("retrans"),
+      .right("host B"), .right("B/B"), .left("chains"), .right("retrans"),
     ]
     if engine.options.countsExecutions { columns += [.right("runs"), .right("share %")] }
     let chains = engine.chains()
     let rows = ids.map { id -> [Value] in
       let block = engine.store[id]
       let exits = chains.outgoing(id)
-      let links = "\(chains.incoming(id).count) in, \(exits.count(where: \.isChained))/\(exits.count) out"
+      let counts = "\(chains.incoming(id).count) in, \(exits.count(where: \.isChained))/\(exits.count) out"
       var row: [Value] = [
         .count(id), memory.address(block.key.pc), memory.symbol(block.key.pc), .count(block.instructionCount),
         .count(block.guestSize), .count(block.irOpCount), .count(block.compiled.size),
-        .real(Double(block.compiled.size) / Double(max(1, block.guestSize)), decimals: 1), .text(links),
+        .real(Double(block.compiled.size) / Double(max(1, block.guestSize)), decimals: 1), .text(counts),
         .count(engine.store.retranslations(id)),
       ]
       if let runs = engine.executions(id) {
