@@ -52,9 +52,10 @@ extension SavedRegisters {
   }
 
   /// Puts `result` in host register number `destination`, of which SSE registers count from 16.
+  @inline(__always)
   func setResult(_ destination: UInt8, _ type: Type, _ result: UInt64) {
-    if let register = Register(rawValue: destination) {
-      self[register] = result
+    if destination < 16 {
+      unsafe base[Int(destination)] = result
     } else if let register = VectorRegister(rawValue: destination &- 16) {
       self[register] = type == .f32 ? result | 0xFFFF_FFFF_0000_0000 : result
     }

@@ -113,15 +113,21 @@ struct SavedRegisters {
   /// The operand, as its ``SiteOperand/home`` says.
   @inline(__always)
   func value(_ operand: SiteOperand, _ cpu: VCPUState) -> UInt64 {
-    let payload = Int(operand.payload)
+    operand.kind == 1
+      ? unsafe base[Int(operand.payload) & 15] & operand.type.mask : valueElsewhere(operand, cpu)
+  }
+
+  /// Apart, since the host predicts a jump by kind badly and nearly all operands are in registers.
+  @inline(never)
+  private func valueElsewhere(_ operand: SiteOperand, _ cpu: VCPUState) -> UInt64 {
     let raw: UInt64 =
-      switch operand.kind {
-      case 1: unsafe base[payload & 15]
-      case 2: UInt64(bitPattern: Int64(payload))
-      case 3: unsafe base[17 + payload]
-      case 4: cpu.load(payload)
-      case 5: self[VectorRegister.xmm(UInt8(truncatingIfNeeded: payload))]
-      default: 0
+      switch operand.home {
+      case .register(let register): self[register]
+      case .vector(let register): self[register]
+      case .constant(let value): UInt64(bitPattern: Int64(value))
+      case .spill(let slot): unsafe base[17 + Int(slot)]
+      case .state(let offset): cpu.load(Int(offset))
+      case .none: 0
       }
     return raw & operand.type.mask
   }
@@ -167,13 +173,13 @@ extension X86_64Host {
       let leave = lowering.hotBlock(at: site.start).map { Int($0.leave) } ?? lowering.trampolines.leave
       return cache.base + UInt64(leave)
     case .completedOnDevice:
-      redirect(number)
+      if !site.isRedirected { redirect(number) }
     case .completed:
-      if faulted, !isTrap { redirect(number) }
+      if faulted, !isTrap, !site.isRedirected { redirect(number) }
     case .completedNeedlessly:
       if site.isRedirected { noteDetour(number) }
     }
-    if let register = Register(rawValue: site.sharedOffset) { saved[register] = .max }
+    if site.sharedOffset != 0xFF { saved.setResult(site.sharedOffset, .i64, .max) }
     saved.setResult(site.destination, site.access.type, result)
     return cache.base + UInt64(site.end)
   }
@@ -226,7 +232,7 @@ extension X86_64Host {
 
   /// Makes site `number` go the slow path without faulting first.
   private func redirect(_ number: Int) {
-    guard !lowering.sites[number].isRedirected, let stub = slowStub(number) else { return }
+    guard let stub = slowStub(number) else { return }
     lowering.sites[number].isRedirected = true
     let start = Int(lowering.sites[number].start)
     detours[number] = Detour(instruction: cache.bytes(start..<start + 5))

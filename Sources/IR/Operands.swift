@@ -122,7 +122,7 @@ public struct MemoryAccess: RawRepresentable, Hashable, Sendable {
       | ordering.rawValue << 6 | space.rawValue << 8
   }
 
-  @inlinable public var size: Int { 1 << Int(rawValue & 7) }
+  @inlinable @inline(__always) public var size: Int { 1 &<< Int(rawValue & 7) }
   @inlinable public var signed: Bool { rawValue & 8 != 0 }
   @inlinable public var bigEndian: Bool { rawValue & 16 != 0 }
   @inlinable public var aligned: Bool { rawValue & 32 != 0 }

@@ -11,7 +11,7 @@ public enum Type: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   case f32, f64
 
   /// Width in bits; 0 for `none`.
-  @inlinable public var bits: Int {
+  @inlinable @inline(__always) public var bits: Int {
     // By raw value, a byte each: a switch would be a jump through a table, wherever it is asked for.
     self == .f64 ? 64 : Int(0x20_80_40_20_10_08_01_00 as UInt64 &>> UInt64(rawValue &* 8) & 0xFF)
   }
