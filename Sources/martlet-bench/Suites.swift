@@ -139,7 +139,7 @@ struct Workshop {
 
   private func debug() throws -> [Program] {
     let toolchain = try Toolchain(guest: .rv64, paging: .off, folder: folder)
-    let hot = Kernel(name: "hotpage", group: .variant, scale: 15_000_000)
+    let hot = Kernel(name: "hotpage", group: .variant, scale: 4_000_000)
     var programs = [try toolchain.compile(Kernel(name: "empty", group: .baseline, scale: 1), native: false)]
     for (name, point) in [
       ("no point", nil), ("breakpoint", .function("never_called")), ("watchpoint", .word("hot_page")),
