@@ -45,7 +45,7 @@ let package = Package(
     // Floor 1
     module("IR"),
     module("Bus", ["Bits", "CHost"]),
-    module("Devicetree", ["CFDT", "CHost"]),
+    module("Devicetree", ["Bits", "CFDT", "CHost"]),
     // Floor 2
     module("Optimizer", ["IR"]),
     module("GuestKit", ["IR"]),
@@ -79,7 +79,7 @@ let package = Package(
       name: "martlet",
       dependencies: [
         "Engine", "Machine", "Monitor", "DebugServer", "Devices", "GuestARM", "GuestRISCV", "HostX86_64",
-        "HostInterpreter", "GuestKit", "HostKit", "Optimizer", "Bus", "SVD", "Boards",
+        "HostInterpreter", "GuestKit", "HostKit", "Optimizer", "Bits", "Bus", "SVD", "Boards",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

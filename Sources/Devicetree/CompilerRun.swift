@@ -1,5 +1,6 @@
 // One run of the devicetree compiler, on a file that may ask anything of it: with limits, and never longer than ours.
 
+import Bits
 import CHost
 import Glibc
 
@@ -30,11 +31,11 @@ struct CompilerRun {
       return
     }
     var said: [UInt8] = []
-    let end = Self.now + Double(Self.mostSeconds)
+    let end = HostClock.seconds + Double(Self.mostSeconds)
     var polls = [child.output, child.messages].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
     var chunk = [UInt8](repeating: 0, count: 1 << 16)
     while polls.contains(where: { $0.fd >= 0 }), problem == nil {
-      let rest = end - Self.now
+      let rest = end - HostClock.seconds
       guard rest > 0 else {
         problem = "it takes more than \(Self.mostSeconds) s"
         break
@@ -58,11 +59,5 @@ struct CompilerRun {
     if status == 128 + SIGXCPU { problem = "it takes more than \(Self.mostSeconds) s" }
     messages = String(decoding: said, as: UTF8.self)
     while messages.last?.isWhitespace == true { messages.removeLast() }
-  }
-
-  private static var now: Double {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 }

@@ -1,6 +1,7 @@
 // Owns the interpreted tier: code that has not run often is kept as packed IR, which an interpreter executes block by
 // block, and compiled once it was entered so often that compiling would have paid.
 
+import Bits
 import GuestKit
 import HostKit
 import IR
@@ -14,11 +15,11 @@ extension Engine {
     // Counters are in compiled code, and profilers name that alone.
     guard let interpreter, !options.countsExecutions, observers.isEmpty else { return nil }
     let isTimed = statistics.interpreted.isTimed
-    let start = isTimed ? monotonicNanoseconds() : 0
+    let start = isTimed ? HostClock.nanoseconds : 0
     do { try build(vcpu, key, options.maximumInstructions, region: nil, packs: true, &builder) } catch {
       throw .guest(error)
     }
-    let decoded = isTimed ? monotonicNanoseconds() : 0
+    let decoded = isTimed ? HostClock.nanoseconds : 0
     let code = builder.code
     let extent = GuestExtent(code)
     // Its cache may be full, or it cannot do this block.
@@ -28,7 +29,7 @@ extension Engine {
     guardCode(of: id)
     statistics.interpreted.add(
       extent, opsAfterPasses: code.opCount, hostBytes: compiled.size,
-      times: (start, decoded, decoded, isTimed ? monotonicNanoseconds() : 0))
+      times: (start, decoded, decoded, isTimed ? HostClock.nanoseconds : 0))
     if log.showsTranslation,
       let block = try? decode(vcpu, key, maximumInstructions: max(1, Int(store[id].instructionCount)))
     {

@@ -6,6 +6,7 @@
 // interrupt point, first lowers `pending`, then takes the host's kick back, then looks at what is wanted. Before it
 // enters translated code it looks once more and kicks itself.
 
+import Bits
 import Glibc
 import HostKit
 import IR
@@ -130,7 +131,7 @@ private struct KickableHost: @unchecked Sendable {
       if due == .max {
         wakes = .max
         unsafe pthread_cond_wait(condition, mutex)
-      } else if due <= monotonicNanoseconds() {
+      } else if due <= HostClock.nanoseconds {
         due = .max
         unsafe pthread_mutex_unlock(mutex)
         fire()
@@ -157,7 +158,7 @@ extension Engine {
     let now = vcpu.now
     let distance = (currentDeadline &- min(now, currentDeadline)).multipliedReportingOverflow(
       by: clock.nanosecondsPerInstruction)
-    let end = distance.overflow ? .max : monotonicNanoseconds() &+ min(distance.partialValue, 1 << 62)
+    let end = distance.overflow ? .max : HostClock.nanoseconds &+ min(distance.partialValue, 1 << 62)
     kicks.timer.set(min(end, sampleTime))
   }
 
@@ -165,7 +166,7 @@ extension Engine {
   func acknowledgeKicks(_ vcpu: VCPU) {
     guard let kicks, kicks.acknowledge(vcpu.state) else { return }
     vcpu.publish(vcpu.mode)
-    let now = monotonicNanoseconds()
+    let now = HostClock.nanoseconds
     if now >= nextSampleTime {
       sample(vcpu)
       nextSampleTime = now &+ UInt64(sampleInterval) &* Self.sampleNanoseconds
@@ -178,7 +179,7 @@ extension Engine {
 
   /// Asks the running vCPU to come back, and measures how long it takes; from any thread, one at a time.
   public func requestMeasuredStop() {
-    stopProbe.requested.store(monotonicNanoseconds(), ordering: .releasing)
+    stopProbe.requested.store(HostClock.nanoseconds, ordering: .releasing)
     requestStop()
   }
 

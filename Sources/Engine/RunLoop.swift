@@ -146,7 +146,7 @@ extension Engine {
     vcpu.watchHit = nil
     vcpu.state.store(UInt64(0), at: StateOffset.pendingRetired)
     if kicks != nil {
-      vcpu.hostStart = monotonicNanoseconds()
+      vcpu.hostStart = HostClock.nanoseconds
       setTimer(vcpu)
     }
   }

@@ -1,5 +1,6 @@
 // Owns what the translator counts of its own work.
 
+import Bits
 import GuestKit
 import IR
 
@@ -46,8 +47,8 @@ extension TranslationCost {
 
   /// Nanoseconds from one reading of the clock to the next.
   private static let clockCost: UInt64 = (0..<32).reduce(UInt64.max) { least, _ in
-    let start = monotonicNanoseconds()
-    return min(least, monotonicNanoseconds() &- start)
+    let start = HostClock.nanoseconds
+    return min(least, HostClock.nanoseconds &- start)
   }
 }
 

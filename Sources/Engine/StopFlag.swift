@@ -1,5 +1,6 @@
 // Owns the flag that asks the running vCPU to come back, and the measuring of how long that takes.
 
+import Bits
 import Synchronization
 
 /// Raised by any thread, looked at by the one that runs.
@@ -22,6 +23,6 @@ final class StopProbe {
   /// On the engine's thread, when a stop request has been seen.
   func noteStop() {
     let time = requested.exchange(0, ordering: .acquiring)
-    if time != 0 { latencies.append(monotonicNanoseconds() &- time) }
+    if time != 0 { latencies.append(HostClock.nanoseconds &- time) }
   }
 }

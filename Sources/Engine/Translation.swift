@@ -1,5 +1,6 @@
 // Owns the way from a guest PC to a block in the code cache: fetch, decode, optimise, compile, register.
 
+import Bits
 import Bus
 import GuestKit
 import HostKit
@@ -70,20 +71,20 @@ extension Engine {
     _ vcpu: VCPU, _ key: BlockKey, _ tier: Tier, single: Bool, _ region: CodeRegion? = nil, end: UInt64? = nil
   ) throws(TranslationFailure) -> BlockID {
     let isTimed = statistics[tier].isTimed
-    let start = isTimed ? monotonicNanoseconds() : 0
+    let start = isTimed ? HostClock.nanoseconds : 0
     let limit = single ? 1 : region == nil ? options.maximumInstructions : Int.max
     let isCounted = options.countsExecutions && key.variant == .normal
     // What passes or counters change, or the log shows, is copied out of the builder first.
     let isCopied = tier == .thorough || isCounted || log.showsTranslation
     do { try build(vcpu, key, limit, region: region?.shape, end: end, &builder) } catch { throw .guest(error) }
-    let decoded = isTimed ? monotonicNanoseconds() : 0
+    let decoded = isTimed ? HostClock.nanoseconds : 0
     let built = builder.view
     let extent = GuestExtent(built)
     var block = isCopied ? builder.block : Block(pc: key.pc)
     let original = log.showsTranslation ? block : nil
     if tier == .thorough { optimizer.run(&block) }
     if isCounted { addCounters(&block) }
-    let ready = isTimed ? monotonicNanoseconds() : 0
+    let ready = isTimed ? HostClock.nanoseconds : 0
     let id =
       if isCopied {
         try block.withView { (view) throws(TranslationFailure) in try add(view, key, tier, extent, vcpu) }
@@ -93,7 +94,7 @@ extension Engine {
     if let region { regions[id] = region }
     statistics[tier].add(
       extent, opsAfterPasses: isCopied ? block.ops.count : built.opCount, hostBytes: store[id].compiled.size,
-      times: (start, decoded, ready, isTimed ? monotonicNanoseconds() : 0))
+      times: (start, decoded, ready, isTimed ? HostClock.nanoseconds : 0))
     for observer in observers { observer.didTranslate(id, in: self) }
     if let original { logTranslation(id, original, block) }
     return id

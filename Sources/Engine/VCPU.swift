@@ -1,5 +1,6 @@
 // Owns one virtual CPU: its state block, its per-mode caches, its place in virtual time.
 
+import Bits
 import Bus
 import GuestKit
 import HostKit
@@ -140,7 +141,7 @@ import IR
 
   private var hostTicks: UInt64 {
     guard hostStart != .max else { return 0 }
-    let now = monotonicNanoseconds()
+    let now = HostClock.nanoseconds
     return (now &- min(hostStart, now)) / engine.clock.nanosecondsPerInstruction
   }
 

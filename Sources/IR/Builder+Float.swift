@@ -13,8 +13,7 @@ extension Builder {
     _ opcode: Opcode, _ control: FloatControl, to type: Type, _ a: ValueID, _ b: ValueID = .none,
     _ c: ValueID = .none
   ) -> ValueID {
-    if packs { return packedFloat(opcode, control.rawValue, type, to: type, a, b, c) }
-    return emit(Op(opcode, type, a: a, b: b, c: c, aux: control.rawValue), result: type)
+    emit(Op(opcode, type, a: a, b: b, c: c, aux: control.rawValue), result: type, as: .float)
   }
 
   /// How `a` stands to `b`, an `i32`.
@@ -23,9 +22,7 @@ extension Builder {
   }
 
   @inlinable public mutating func floatCompare(_ relation: FloatRelation, _ a: ValueID, _ b: ValueID) -> ValueID {
-    if packs {
-      return packedFloat(.floatCompare, FloatControl(relation).rawValue, type(of: a), to: .i1, a, b, .none)
-    }
-    return emit(Op(.floatCompare, type(of: a), a: a, b: b, aux: FloatControl(relation).rawValue), result: .i1)
+    emit(
+      Op(.floatCompare, type(of: a), a: a, b: b, aux: FloatControl(relation).rawValue), result: .i1, as: .float)
   }
 }

@@ -132,7 +132,7 @@ extension Builder {
   /// Where a value can be read by the next op.
   ///
   /// - Parameter half: whether what stands above an `i32` is of no interest.
-  private mutating func place(of value: ValueID, takesZero: Bool = true, half: Bool = false) -> Place {
+  mutating func place(of value: ValueID, takesZero: Bool = true, half: Bool = false) -> Place {
     if value.isNone { return .none }
     let home = packing.homes[Int(value.index)]
     if home == .immediate {
@@ -162,7 +162,7 @@ extension Builder {
   }
 
   /// The low half of a value that is a register, without an op; nil for others.
-  private mutating func half(of a: ValueID) -> ValueID? {
+  mutating func half(of a: ValueID) -> ValueID? {
     let home = packing.homes[Int(a.index)]
     guard home.rawValue < Packing.isHalf, type(of: a) == .i64 else { return nil }
     let value = makeValue(.i32)
@@ -197,128 +197,10 @@ extension Builder {
 
   /// A fresh value, and its place.
   @inline(__always)
-  private mutating func makePacked(_ type: Type) -> (ValueID, Place) {
+  mutating func makePacked(_ type: Type) -> (ValueID, Place) {
     let value = makeValue(type)
     let place = Place.value(value)
     packing.homes[Int(value.index)] = place
     return (value, place)
-  }
-}
-
-// MARK: Ops
-
-extension Builder {
-  @usableFromInline mutating func packedUnary(_ opcode: Opcode, _ a: ValueID, to type: Type) -> ValueID {
-    if opcode == .truncate, type == .i32, let half = half(of: a) { return half }
-    let place = place(of: a, half: opcode == .signExtend)
-    let (value, result) = makePacked(type)
-    if opcode == .signExtend {
-      packer.signExtend(type, place, from: self.type(of: a).bits, to: result)
-    } else if opcode.isFloat {
-      packer.float(opcode, type, aux: 0, source: self.type(of: a), place, .none, .none, to: result)
-    } else {
-      packer.compute(opcode, type, place, to: result)
-    }
-    return value
-  }
-
-  /// Any op of two operands whose second one may be a constant.
-  @usableFromInline mutating func packedBinary(
-    _ opcode: Opcode, aux: UInt16 = 0, _ a: ValueID, _ b: ValueID, to type: Type
-  ) -> ValueID {
-    let operands = self.type(of: a)
-    let half = opcode.ignoresHighHalf
-    let left = place(of: a, half: half)
-    let home = packing.homes[Int(b.index)]
-    if home == .immediate, packing.constants[Int(b.index)] != 0 {
-      let constant = UInt64(bitPattern: packing.constants[Int(b.index)]) & operands.mask
-      let (value, result) = makePacked(type)
-      packer.compute(opcode, operands, aux: aux, left, constant: Int64(bitPattern: constant), to: result)
-      return value
-    }
-    let right = place(of: b, half: half)
-    let (value, result) = makePacked(type)
-    packer.compute(opcode, operands, aux: aux, left, right, to: result)
-    return value
-  }
-
-  @usableFromInline mutating func packedSelect(_ condition: ValueID, _ a: ValueID, _ b: ValueID) -> ValueID {
-    let (first, second, third) = (place(of: condition), place(of: a), place(of: b))
-    let (value, result) = makePacked(type(of: a))
-    packer.compute(.select, type(of: a), first, second, third, to: result)
-    return value
-  }
-
-  @usableFromInline mutating func packedLoad(
-    _ type: Type, _ access: MemoryAccess, at base: ValueID, offset: Int64, following: UInt32
-  ) -> ValueID {
-    let address = place(of: base)
-    let (value, result) = makePacked(type)
-    packer.access(
-      .load, type, access, address: self.type(of: base), address, displacement: offset, kind: following, to: result)
-    return value
-  }
-
-  @usableFromInline mutating func packedStore(
-    _ value: ValueID, _ access: MemoryAccess, at base: ValueID, offset: Int64, following: UInt32
-  ) {
-    let (address, stored) = (place(of: base), place(of: value))
-    packer.access(
-      .store, type(of: value), access, address: type(of: base), address, displacement: offset, stored,
-      kind: following)
-  }
-
-  @usableFromInline mutating func packedUpdate(
-    _ opcode: Opcode, _ type: Type, _ access: MemoryAccess, at base: ValueID, _ b: ValueID, _ c: ValueID = .none,
-    kind: UInt32 = 0
-  ) -> ValueID {
-    let (first, second, third) = (place(of: base), place(of: b), place(of: c))
-    let (value, result) = makePacked(type)
-    packer.access(opcode, type, access, address: self.type(of: base), first, second, third, kind: kind, to: result)
-    return value
-  }
-
-  @usableFromInline mutating func packedFloat(
-    _ opcode: Opcode, _ aux: UInt16, _ type: Type, to result: Type, _ a: ValueID, _ b: ValueID, _ c: ValueID
-  ) -> ValueID {
-    let (first, second, third) = (place(of: a), place(of: b), place(of: c))
-    let (value, place) = makePacked(result)
-    packer.float(opcode, type, aux: aux, source: self.type(of: a), first, second, third, to: place)
-    return value
-  }
-
-  @usableFromInline mutating func packedCall(
-    _ helper: Int, _ type: Type, _ a: ValueID, _ b: ValueID, _ c: ValueID, _ imm: Int64
-  ) -> ValueID {
-    let (first, second, third) = (place(of: a), place(of: b), place(of: c))
-    let (value, result) = makePacked(type)
-    packer.call(UInt16(helper), type, first, second, third, immediate: imm, to: result)
-    // It may have written any register.
-    packing.allWritten = packer.ops.count
-    return value
-  }
-
-  @usableFromInline mutating func packedExitIf(
-    _ condition: ValueID, to pc: UInt64, _ flags: ExitFlags, _ retired: UInt32
-  ) {
-    packer.exit(.exitIf, place(of: condition), to: pc, flags, retired: retired)
-  }
-
-  @usableFromInline mutating func packedExitIndirect(_ pc: ValueID, _ flags: ExitFlags, _ retired: UInt32) {
-    packer.exitIndirect(type(of: pc), place(of: pc), flags, retired: retired)
-  }
-
-  @usableFromInline mutating func packedRaise(_ cause: Int64, _ value: ValueID, _ retired: UInt32) {
-    packer.raise(cause, place(of: value), retired: retired)
-  }
-}
-
-extension Opcode {
-  /// Whether what stands above an operand's type in its 64 bits does not matter.
-  fileprivate var ignoresHighHalf: Bool {
-    switch self {
-    case .add, .sub, .mul, .shiftLeft, .shiftRightArithmetic: true
-    default: false
-    }
   }
 }

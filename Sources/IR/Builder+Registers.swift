@@ -7,10 +7,7 @@ extension Builder {
 
   /// Register `d` = register `s` `opcode` register `t`, all of one type: what most integer instructions do.
   @inlinable public mutating func setRegister(_ d: Int, _ opcode: Opcode, _ s: Int, _ t: Int, _ type: Type) {
-    if packs {
-      packer.compute(opcode, type, packing.operand(s), packing.operand(t), to: packing.operand(d))
-      return noteWrite(of: packing.operand(d))
-    }
+    if pack(opcode, type, s, t, to: d) { return }
     setRegister(d, binary(opcode, operand(s, type), operand(t, type)))
   }
 
@@ -18,43 +15,27 @@ extension Builder {
   @inlinable public mutating func setRegister(
     _ d: Int, _ opcode: Opcode, _ s: Int, constant: Int64, _ type: Type
   ) {
-    if packs {
-      let constant = Int64(bitPattern: UInt64(bitPattern: constant) & type.mask)
-      packer.compute(opcode, type, packing.operand(s), constant: constant, to: packing.operand(d))
-      return noteWrite(of: packing.operand(d))
-    }
+    if pack(opcode, type, s, constant: constant, to: d) { return }
     setRegister(d, binary(opcode, operand(s, type), const(type, constant)))
   }
 
   /// Register `d` of 64 bits = the low halves of registers `s` and `t` by `opcode`, sign-extended.
   @inlinable public mutating func setRegister(_ d: Int, widened opcode: Opcode, _ s: Int, _ t: Int) {
-    if packs, opcode.mayWiden {
-      packer.compute(
-        opcode, .i32, aux: PackedOp.widening, packing.operand(s), packing.operand(t), to: packing.operand(d))
-      return noteWrite(of: packing.operand(d))
-    }
+    if opcode.mayWiden, pack(opcode, .i32, aux: PackedOp.widening, s, t, to: d) { return }
     let (a, b) = (unary(.truncate, operand(s, .i64), to: .i32), unary(.truncate, operand(t, .i64), to: .i32))
     setRegister(d, unary(.signExtend, binary(opcode, a, b), to: .i64))
   }
 
   /// The same with a constant.
   @inlinable public mutating func setRegister(_ d: Int, widened opcode: Opcode, _ s: Int, constant: Int64) {
-    if packs, opcode.mayWiden {
-      packer.compute(
-        opcode, .i32, aux: PackedOp.widening, packing.operand(s), constant: constant & 0xFFFF_FFFF,
-        to: packing.operand(d))
-      return noteWrite(of: packing.operand(d))
-    }
+    if opcode.mayWiden, pack(opcode, .i32, aux: PackedOp.widening, s, constant: constant, to: d) { return }
     let a = unary(.truncate, operand(s, .i64), to: .i32)
     setRegister(d, unary(.signExtend, binary(opcode, a, const(.i32, constant)), to: .i64))
   }
 
   /// Register `d` = `constant`.
   @inlinable public mutating func setRegister(_ d: Int, constant: Int64, _ type: Type) {
-    if packs {
-      packer.constant(type, constant, to: packing.operand(d))
-      return noteWrite(of: packing.operand(d))
-    }
+    if pack(constant, type, to: d) { return }
     setRegister(d, const(type, constant))
   }
 
@@ -62,11 +43,7 @@ extension Builder {
   @inlinable public mutating func load(
     _ d: Int, _ type: Type, _ access: MemoryAccess, at s: Int, offset: Int64
   ) {
-    if packs {
-      packer.access(
-        .load, type, access, address: type, packing.operand(s), displacement: offset, to: packing.operand(d))
-      return noteWrite(of: packing.operand(d))
-    }
+    if packLoad(d, type, access, at: s, offset: offset) { return }
     setRegister(d, load(type, access, at: operand(s, type), offset: offset))
   }
 
@@ -74,10 +51,7 @@ extension Builder {
   @inlinable public mutating func store(
     _ t: Int, _ type: Type, _ access: MemoryAccess, at s: Int, offset: Int64
   ) {
-    if packs {
-      return packer.access(
-        .store, type, access, address: type, packing.operand(s), displacement: offset, packing.operand(t))
-    }
+    if packStore(t, type, access, at: s, offset: offset) { return }
     store(operand(t, type), access, at: operand(s, type), offset: offset)
   }
 
@@ -85,13 +59,7 @@ extension Builder {
   public mutating func exitIf(
     _ s: Int, _ condition: Condition, _ t: Int, _ type: Type, to pc: UInt64, _ flags: ExitFlags
   ) {
-    if packs,
-      packer.exitIf(
-        packing.operand(s), condition, packing.operand(t), type, to: pc, flags, retired: pendingRetired)
-    {
-      if !flags.contains(.unchainable) { targets.insert(pc) }
-      return
-    }
+    if packExit(s, condition, t, type, to: pc, flags) { return noteTarget(pc, flags) }
     exitIf(compare(condition, operand(s, type), operand(t, type)), to: pc, flags)
   }
 

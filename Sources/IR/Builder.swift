@@ -84,20 +84,14 @@
   @inlinable @inline(__always)
   public mutating func instruction(pc: UInt64, length: Int) {
     pendingRetired &+= 1
-    if packs { return packer.instruction(pc: pc, length: length) }
-    ops.append(
+    emit(
       Op(.instruction, aux: UInt16(truncatingIfNeeded: length), extra: instructionNumber, imm: Int64(bitPattern: pc)))
     instructionNumber &+= 1
   }
 
   /// Begins a part of the block that may be entered by itself, at the instruction at `pc`, which is yet to begin.
   public mutating func label(pc: UInt64) {
-    let retired = isTerminated ? 0 : pendingRetired
-    if packs {
-      packer.label(pc: pc, retired: retired)
-    } else {
-      ops.append(Op(.label, extra: retired, imm: Int64(bitPattern: pc)))
-    }
+    emit(Op(.label, extra: isTerminated ? 0 : pendingRetired, imm: Int64(bitPattern: pc)))
     pendingRetired = 0
     forgetRegisters()
   }
@@ -105,17 +99,26 @@
   /// Brings all instructions before the current one into the retired count.
   public mutating func retireBeforeCurrent() {
     guard pendingRetired > 1 else { return }
-    if packs { packer.retire(pendingRetired &- 1) } else { ops.append(Op(.retire, extra: pendingRetired &- 1)) }
+    emit(Op(.retire, extra: pendingRetired &- 1))
     pendingRetired = 1
   }
 
+  /// Appends an op that has a result of type `type`: the one way in for ops with one, as the other form is for ops without.
+  ///
+  /// - Parameter shape: how the op is packed, where its opcode is not known to the compiler.
   @inlinable @inline(__always)
-  public mutating func emit(_ op: Op, result type: Type) -> ValueID {
-    if packs { packer.refuse(.form) }
+  mutating func emit(_ op: Op, result type: Type, as shape: PackedShape = .own) -> ValueID {
+    if packs { return pack(op, result: type, as: shape) }
     var op = op
     op.result = makeValue(type)
     ops.append(op)
     return op.result
+  }
+
+  /// Appends an op that has no result.
+  @inlinable @inline(__always)
+  mutating func emit(_ op: Op) {
+    if packs { pack(op) } else { ops.append(op) }
   }
 
   @inlinable @inline(__always)
@@ -126,13 +129,12 @@
   }
 
   @inlinable public mutating func const(_ type: Type, _ value: Int64) -> ValueID {
-    if packs { return packedConstant(type, value) }
-    return emit(Op(.const, type, imm: value), result: type)
+    emit(Op(.const, type, imm: value), result: type)
   }
 
   @inlinable public mutating func getRegister(_ register: Int, _ type: Type) -> ValueID {
-    if packs { return packedRegister(register, type) }
-    let known = register < Self.knownRegisters ? ValueID(contents[register]) : .none
+    // Packed code reads registers where they are.
+    let known = !packs && register < Self.knownRegisters ? ValueID(contents[register]) : .none
     if !known.isNone, self.type(of: known) == type { return known }
     let value = emit(Op(.getRegister, type, imm: Int64(register)), result: type)
     note(value, in: register)
@@ -140,32 +142,27 @@
   }
 
   @inlinable public mutating func setRegister(_ register: Int, _ value: ValueID) {
-    if packs { return setPacked(register, value) }
     note(value, in: register)
-    ops.append(Op(.setRegister, type(of: value), a: value, imm: Int64(register)))
+    emit(Op(.setRegister, type(of: value), a: value, imm: Int64(register)))
   }
 
   /// Any op of one operand whose result has `type` (the operand's own by default).
   @inlinable public mutating func unary(_ opcode: Opcode, _ a: ValueID, to type: Type? = nil) -> ValueID {
     let type = type ?? self.type(of: a)
-    if packs { return packedUnary(opcode, a, to: type) }
-    return emit(Op(opcode, type, a: a), result: type)
+    return emit(Op(opcode, type, a: a), result: type, as: .unary)
   }
 
   /// Any op of two operands of one type and a result of the same.
   @inlinable public mutating func binary(_ opcode: Opcode, _ a: ValueID, _ b: ValueID) -> ValueID {
     let type = type(of: a)
-    if packs { return packedBinary(opcode, a, b, to: type) }
-    return emit(Op(opcode, type, a: a, b: b), result: type)
+    return emit(Op(opcode, type, a: a, b: b), result: type, as: .binary)
   }
 
   @inlinable public mutating func compare(_ condition: Condition, _ a: ValueID, _ b: ValueID) -> ValueID {
-    if packs { return packedBinary(.compare, aux: condition.rawValue, a, b, to: .i1) }
-    return emit(Op(.compare, type(of: a), a: a, b: b, aux: condition.rawValue), result: .i1)
+    emit(Op(.compare, type(of: a), a: a, b: b, aux: condition.rawValue), result: .i1, as: .binary)
   }
 
   @inlinable public mutating func select(_ condition: ValueID, _ a: ValueID, _ b: ValueID) -> ValueID {
-    if packs { return packedSelect(condition, a, b) }
     let type = type(of: a)
     return emit(Op(.select, type, a: condition, b: a, c: b), result: type)
   }
@@ -176,7 +173,6 @@
     _ type: Type, _ access: MemoryAccess, at base: ValueID, offset: Int64 = 0, following: Int = 0
   ) -> ValueID {
     let following = UInt32(truncatingIfNeeded: following)
-    if packs { return packedLoad(type, access, at: base, offset: offset, following: following) }
     return emit(Op(.load, type, a: base, aux: access.rawValue, extra: following, imm: offset), result: type)
   }
 
@@ -185,30 +181,23 @@
     _ value: ValueID, _ access: MemoryAccess, at base: ValueID, offset: Int64 = 0, following: Int = 0
   ) {
     let following = UInt32(truncatingIfNeeded: following)
-    if packs { return packedStore(value, access, at: base, offset: offset, following: following) }
-    ops.append(
-      Op(.store, type(of: value), a: base, b: value, aux: access.rawValue, extra: following, imm: offset))
+    emit(Op(.store, type(of: value), a: base, b: value, aux: access.rawValue, extra: following, imm: offset))
   }
 
   /// An atomic read-modify-write of `access.size` bytes; the old value comes extended to `type`.
   @inlinable public mutating func atomic(
     _ kind: AtomicKind, _ type: Type, _ access: MemoryAccess, at base: ValueID, _ operand: ValueID
   ) -> ValueID {
-    if packs { return packedUpdate(.atomic, type, access, at: base, operand, kind: kind.rawValue) }
-    return emit(
-      Op(.atomic, type, a: base, b: operand, aux: access.rawValue, extra: kind.rawValue), result: type)
+    emit(Op(.atomic, type, a: base, b: operand, aux: access.rawValue, extra: kind.rawValue), result: type)
   }
 
   @inlinable public mutating func compareExchange(
     _ type: Type, _ access: MemoryAccess, at base: ValueID, expected: ValueID, new: ValueID
   ) -> ValueID {
-    if packs { return packedUpdate(.compareExchange, type, access, at: base, expected, new) }
-    return emit(Op(.compareExchange, type, a: base, b: expected, c: new, aux: access.rawValue), result: type)
+    emit(Op(.compareExchange, type, a: base, b: expected, c: new, aux: access.rawValue), result: type)
   }
 
-  @inlinable public mutating func fence(_ ordering: Ordering) {
-    if packs { packer.fence() } else { ops.append(Op(.fence, aux: ordering.rawValue)) }
-  }
+  @inlinable public mutating func fence(_ ordering: Ordering) { emit(Op(.fence, aux: ordering.rawValue)) }
 
   /// Calls helper number `helper`; `type` is what is kept of its 64-bit result (`i64` if it is of no interest).
   @inlinable public mutating func call(
@@ -216,7 +205,6 @@
   ) -> ValueID {
     // It may write any register.
     forgetRegisters()
-    if packs { return packedCall(helper, type, a, b, c, imm) }
     return emit(Op(.call, type, a: a, b: b, c: c, aux: UInt16(helper), imm: imm), result: type)
   }
 
@@ -224,38 +212,39 @@
   public mutating func exitIf(
     _ condition: ValueID, to pc: UInt64, _ flags: ExitFlags = [], skipping skipped: UInt32 = 0
   ) {
-    if !flags.contains(.unchainable) { targets.insert(pc) }
-    if packs { return packedExitIf(condition, to: pc, flags, pendingRetired &+ skipped) }
-    ops.append(
+    noteTarget(pc, flags)
+    emit(
       Op(.exitIf, a: condition, aux: flags.rawValue, extra: pendingRetired &+ skipped, imm: Int64(bitPattern: pc)))
   }
 
   public mutating func exit(to pc: UInt64, _ flags: ExitFlags = []) {
+    noteTarget(pc, flags)
+    emit(Op(.exit, aux: flags.rawValue, extra: pendingRetired, imm: Int64(bitPattern: pc)))
+  }
+
+  mutating func noteTarget(_ pc: UInt64, _ flags: ExitFlags) {
     if !flags.contains(.unchainable) { targets.insert(pc) }
-    if packs { return packer.exit(.exit, to: pc, flags, retired: pendingRetired) }
-    ops.append(Op(.exit, aux: flags.rawValue, extra: pendingRetired, imm: Int64(bitPattern: pc)))
   }
 
   /// - Parameter executed: whether the current instruction counts as retired.
   public mutating func exitIndirect(_ pc: ValueID, _ flags: ExitFlags = [.checksBudget], executed: Bool = true) {
-    let retired = executed ? pendingRetired : pendingRetired &- 1
-    if packs { return packedExitIndirect(pc, flags, retired) }
-    ops.append(Op(.exitIndirect, type(of: pc), a: pc, aux: flags.rawValue, extra: retired))
+    emit(Op(.exitIndirect, type(of: pc), a: pc, aux: flags.rawValue, extra: retired(executed)))
   }
 
   /// - Parameter executed: whether the current instruction counts as retired.
   public mutating func exit(with reason: ExitReason, pc: UInt64, executed: Bool = true) {
-    let retired = executed ? pendingRetired : pendingRetired &- 1
-    if packs { return packer.exitWith(UInt16(reason.rawValue), to: pc, retired: retired) }
-    ops.append(
-      Op(.exitWith, aux: UInt16(reason.rawValue), extra: retired, imm: Int64(bitPattern: pc)))
+    emit(
+      Op(
+        .exitWith, aux: UInt16(truncatingIfNeeded: reason.rawValue), extra: retired(executed),
+        imm: Int64(bitPattern: pc)))
   }
 
   /// Raises a guest exception at the current instruction, which does not retire.
   public mutating func raise(_ cause: Int64, value: ValueID = .none) {
-    if packs { return packedRaise(cause, value, pendingRetired &- 1) }
-    ops.append(Op(.raise, a: value, extra: pendingRetired &- 1, imm: cause))
+    emit(Op(.raise, a: value, extra: retired(false), imm: cause))
   }
+
+  private func retired(_ executed: Bool) -> UInt32 { executed ? pendingRetired : pendingRetired &- 1 }
 
   /// Whether the last op ends the block, unless a label follows.
   @inlinable @inline(__always)

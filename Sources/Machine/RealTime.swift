@@ -1,7 +1,7 @@
 // Owns how virtual time is held back to the user's clock. Only waiting is added: what a run does is the same without.
 
+import Bits
 import Engine
-import Glibc
 
 /// Two clocks side by side: the user's and the guest's, from a moment on at which the guest began to run.
 ///
@@ -56,23 +56,18 @@ extension Machine {
       return roundTarget != .max
     }
     let unit = clock.nanosecondsPerInstruction
-    pace?.begin(at: start &* unit, now: userClock)
+    pace?.begin(at: start &* unit, now: HostClock.nanoseconds)
     if roundTarget == .max { door.wait() } else if isDue(roundTarget) { return true }
-    roundTarget = min(roundTarget, max(start, (pace?.guest(at: userClock) ?? 0) / unit))
+    roundTarget = min(roundTarget, max(start, (pace?.guest(at: HostClock.nanoseconds) ?? 0) / unit))
     return roundTarget > start
   }
 
   /// Waits until the user's clock allows a time, in ticks. Returns false if somebody wants in before.
   func isDue(_ ticks: UInt64) -> Bool {
-    guard let left = pace?.wait(until: ticks &* clock.nanosecondsPerInstruction, now: userClock), left > 0 else {
+    guard let left = pace?.wait(until: ticks &* clock.nanosecondsPerInstruction, now: HostClock.nanoseconds), left > 0
+    else {
       return true
     }
     return !door.wait(nanoseconds: left)
-  }
-
-  private var userClock: UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
   }
 }

@@ -1,5 +1,6 @@
 // Owns one run: the machine, its connections, and the way to its end.
 
+import Bits
 import Bus
 import DebugServer
 import Glibc
@@ -22,7 +23,7 @@ final class Session {
   private let connections: Connections
   private var server: DebugServer?
   private var console: TerminalConsole?
-  private let start = EventLoop.now
+  private let start = HostClock.seconds
 
   /// Serial devices of the largest board.
   private static let mostUnconnected = 32
@@ -109,7 +110,7 @@ final class Session {
     if verdict.reached == nil, !machine.perform({ $0.isRunning }), !plan.startStopped { machine.resume() }
     loop.run(until: deadline)
     if let path = plan.endScript {
-      try runScript(path, of: "--end-script", monitor, until: plan.timeout.map { EventLoop.now + $0 })
+      try runScript(path, of: "--end-script", monitor, until: plan.timeout.map { HostClock.seconds + $0 })
     }
   }
 
@@ -278,7 +279,7 @@ final class Session {
   private func finish(_ ending: Ending) -> Int32 {
     server?.finish(ending.asDebuggersHear)
     let deadline = plan.timeout.map { start + $0 } ?? .infinity
-    let lost = outputs.settle(isUrgent: { verdict.isUrgent || EventLoop.now > deadline }) { loop.turn(until: 0) }
+    let lost = outputs.settle(isUrgent: { verdict.isUrgent || HostClock.seconds > deadline }) { loop.turn(until: 0) }
     console?.end()
     connections.end()
     for (name, count) in lost { Log.note("\(name): \(count) bytes were not read") }

@@ -71,11 +71,11 @@ struct FloatChain: CustomStringConvertible {
           default: return value
           }
         }
-        let result = builder.emit(
-          Op(
-            test.opcode, test.type, a: operands[0], b: operands.count > 1 ? operands[1] : .none,
-            c: operands.count > 2 ? operands[2] : .none, aux: test.control.rawValue),
-          result: Self.operation(test).result)
+        let (a, b, c) = (operands[0], operands.dropFirst().first ?? .none, operands.dropFirst(2).first ?? .none)
+        let result =
+          test.opcode == .floatCompare
+          ? builder.floatCompare(test.control.relation, a, b)
+          : builder.float(test.opcode, test.control, to: test.type, a, b, c)
         switch Self.operation(test).result {
         case .f32: set(to, builder.unary(.floatBox, result, to: .f64), &builder)
         case .f64, .i64: set(to, result, &builder)

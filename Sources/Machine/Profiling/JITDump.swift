@@ -29,7 +29,7 @@ import Glibc
     header.add(Self.machine)
     header.add(UInt32(0))
     header.add(UInt32(bitPattern: getpid()))
-    header.add(Self.now)
+    header.add(HostClock.nanoseconds)
     header.add(UInt64(0))
     file.append(header.bytes)
     // `perf record` notes executable mappings: this one tells `perf inject` of the file.
@@ -40,20 +40,13 @@ import Glibc
 
   deinit { if let marker = unsafe marker { unsafe munmap(marker, Self.markerSize) } }
 
-  /// Nanoseconds of the clock that `perf record -k mono` uses.
-  private static var now: UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
-  }
-
   func add(_ name: String, at address: UInt64, _ code: [UInt8]) {
     let name = Array(name.utf8) + [0]
     let process = UInt32(bitPattern: getpid())
     var record = Bytes()
     record.add(Self.load)
     record.add(UInt32(16 + 40 + name.count + code.count))
-    record.add(Self.now)
+    record.add(HostClock.nanoseconds)
     record.add(process)
     // The thread: code is the same to all.
     record.add(process)

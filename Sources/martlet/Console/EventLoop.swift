@@ -1,5 +1,6 @@
 // Owns the main thread: it waits for whatever the host has to say, and for the end.
 
+import Bits
 import Glibc
 
 /// Waits for input on descriptors, and calls who watches them.
@@ -25,7 +26,7 @@ final class EventLoop {
   /// Leaves the descriptor alone for a while: its peer is gone, but may come back.
   func rest(_ descriptor: Int32, seconds: Double) {
     for index in watchers.indices where watchers[index].descriptor == descriptor {
-      watchers[index].rests = Self.now + seconds
+      watchers[index].rests = HostClock.seconds + seconds
     }
   }
 
@@ -33,14 +34,14 @@ final class EventLoop {
   /// - Parameter isAfterEnd: for what follows the verdict.
   func run(until deadline: Double?, isAfterEnd: Bool = false, while condition: () -> Bool = { true }) {
     while isAfterEnd || verdict.reached == nil, condition() {
-      if let deadline, Self.now >= deadline { return verdict.reach(.timeout) }
+      if let deadline, HostClock.seconds >= deadline { return verdict.reach(.timeout) }
       turn(until: deadline ?? .infinity, isAfterEnd: isAfterEnd)
     }
   }
 
   /// Waits for the next thing to happen, until a time at most, and deals with it.
   func turn(until limit: Double, isAfterEnd: Bool = false) {
-    let now = Self.now
+    let now = HostClock.seconds
     let next = min(limit, watchers.compactMap(\.rests).min() ?? .infinity)
     let timeout = next.isFinite ? Int32(min(max(0, next - now) * 1000 + 1, 1_000_000)) : -1
     var polls: [pollfd] = []
@@ -54,12 +55,5 @@ final class EventLoop {
     for poll in polls where poll.revents != 0 {
       watchers.first { $0.descriptor == poll.fd }?.body()
     }
-  }
-
-  /// Seconds of a clock that never goes back.
-  static var now: Double {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 }

@@ -1,6 +1,7 @@
 // Owns the mode of the user's terminal: raw while the guest has it, and back as it was however the program ends.
 
 import Glibc
+import Machine
 
 /// The terminal behind standard input.
 @safe enum Terminal {
@@ -69,29 +70,22 @@ import Glibc
   static func catchSignals(_ body: @escaping @Sendable (Int32) -> Void) {
     signal(SIGPIPE, SIG_IGN)
     unsafe pthread_sigmask(SIG_BLOCK, [mask], nil)
-    let box = Box(body)
-    var thread = pthread_t()
-    unsafe pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument = unsafe argument else { return nil }
-        let body = unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body
-        var isSecond = false
-        while true {
-          var number: Int32 = 0
-          unsafe sigwait([Terminal.mask], &number)
-          switch number {
-          case SIGTSTP: Terminal.suspend()
-          case SIGCONT: Terminal.resume()
-          case SIGALRM: body(number)
-          default:
-            if isSecond { Terminal.die(of: number) }
-            isSecond = true
-            body(number)
-          }
+    HostThread.spawn {
+      var isSecond = false
+      while true {
+        var number: Int32 = 0
+        unsafe sigwait([Terminal.mask], &number)
+        switch number {
+        case SIGTSTP: Terminal.suspend()
+        case SIGCONT: Terminal.resume()
+        case SIGALRM: body(number)
+        default:
+          if isSecond { Terminal.die(of: number) }
+          isSecond = true
+          body(number)
         }
-      }, Unmanaged.passRetained(box).toOpaque())
-    pthread_detach(thread)
+      }
+    }
   }
 
   /// Ends the program as the signal would have, the terminal restored.
@@ -108,10 +102,5 @@ import Glibc
     unsafe sigemptyset(&set)
     for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGTSTP, SIGCONT] { unsafe sigaddset(&set, number) }
     return set
-  }
-
-  private final class Box {
-    let body: @Sendable (Int32) -> Void
-    init(_ body: @escaping @Sendable (Int32) -> Void) { self.body = body }
   }
 }
