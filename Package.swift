@@ -48,7 +48,7 @@ let package = Package(
     module("Devicetree", ["Bits", "CFDT", "CHost"]),
     // Floor 2
     module("Optimizer", ["IR"]),
-    module("GuestKit", ["IR"]),
+    module("GuestKit", ["Bits", "IR"]),
     module("HostKit", ["IR", "SoftFloat"]),
     module("Devices", ["Bus", "Bits"]),
     module("SVD", ["Bus", "Bits"]),
@@ -89,13 +89,14 @@ let package = Package(
       resources: [.copy("kernels")],
       swiftSettings: strict),
     // Tests
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .target(name: "TestSupport", dependencies: ["GuestKit", "IR"], path: "Tests/TestSupport", swiftSettings: strict),
     tests("SoftFloat", ["CHost"]),
     tests("GDBRemote", []),
     tests("Devicetree", []),
     tests("Bus", []),
     tests("Devices", ["Bus"]),
     tests("SVD", ["Bus"]),
+    tests("GuestKit", ["Engine", "HostKit", "HostX86_64", "HostInterpreter", "Bus"]),
     tests("HostX86_64", ["HostKit", "IR"]),
     tests("GuestRISCV", ["GuestKit", "IR"]),
     tests(

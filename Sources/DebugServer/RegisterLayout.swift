@@ -56,9 +56,9 @@ struct RegisterLayout: Sendable {
     entries.sort { $0.number < $1.number }
     self.entries = entries
     general = entries.prefix { $0.group == "general" }
-    programCounter = entries.first { $0.name == "pc" }
+    programCounter = entries.first { $0.register == guest.programCounter }
     stackPointer = entries.first { $0.register == guest.stackPointer }
-    document = Self.document(entries, architecture: Self.architectureName(guest.architecture))
+    document = Self.document(entries, architecture: guest.debuggerArchitecture)
   }
 
   func entry(_ number: Int) throws(TargetError) -> Entry {
@@ -89,17 +89,6 @@ struct RegisterLayout: Sendable {
 // MARK: - Target description
 
 extension RegisterLayout {
-  /// GDB's name (BFD's `arch:machine`) of an architecture.
-  private static func architectureName(_ name: String) -> String {
-    switch name {
-    case "riscv32": "riscv:rv32"
-    case "riscv64": "riscv:rv64"
-    case "aarch64": "aarch64"
-    case _ where name.hasPrefix("arm"): "arm"
-    default: name
-    }
-  }
-
   /// GDB manual, appendix "Target Descriptions". Without an OS ABI GDB would take the guest for a Linux process, and on
   /// RISC-V step by breakpoints where it thinks the next instruction is, which fails at traps and their returns.
   private static func document(_ entries: [Entry], architecture: String) -> String {

@@ -40,16 +40,16 @@ extension Engine {
     }
     // All of them count, and the first is reported.
     for (comparator, access) in matches.dropFirst() {
-      _ = guest.comparatorMatched(vcpu.state, comparator, isWrite: access.isWrite)
+      _ = debugUnit?.comparatorMatched(vcpu.state, comparator, isWrite: access.isWrite)
     }
     return matches.first.flatMap { report(vcpu, $0.0, isWrite: $0.1.isWrite) }
   }
 
   private func report(_ vcpu: VCPU, _ comparator: Comparator, isWrite: Bool) -> RunOutcome? {
-    if let exception = guest.comparatorMatched(vcpu.state, comparator, isWrite: isWrite) {
+    if let exception = debugUnit?.comparatorMatched(vcpu.state, comparator, isWrite: isWrite) {
       return take(vcpu, exception)
     }
-    return guest.takeDebugStop(vcpu.state).map { .caught($0) }
+    return debugUnit?.takeDebugStop(vcpu.state).map { .caught($0) }
   }
 }
 

@@ -94,6 +94,11 @@ public struct EngineOptions: Sendable {
   let operandPlaces: [Place]
   /// The bits of an address that count.
   let addressMask: UInt64
+  /// What the guest has beside what every guest has.
+  let paging: (any Paging)?
+  let protection: (any MemoryProtection)?
+  let exceptionHardware: (any ExceptionHardware)?
+  let debugUnit: (any DebugUnit)?
   /// As the guest says; asked at every exit.
   let codeFlags: TranslationFlags
   @inline(__always)
@@ -118,7 +123,7 @@ public struct EngineOptions: Sendable {
   }
   /// Exits that may not be chained by order of the user: (source PC, target PC).
   public internal(set) var forbiddenChains: Set<ChainEdge> = []
-  /// The ``Guest/protectionState(_:)`` that chains were made under, where there are several vCPUs.
+  /// The ``GuestKit/MemoryProtection/protectionState(_:)`` that chains were made under, where there are several vCPUs.
   var chainProtection: [UInt64] = []
   /// Blocks whose one instruction straddles two pages, by the second page.
   var straddlers: [UInt64: [BlockID]] = [:]
@@ -159,6 +164,10 @@ public struct EngineOptions: Sendable {
     events: EventQueue, vcpuCount: Int, options: EngineOptions = EngineOptions()
   ) throws(EngineError) {
     self.guest = guest
+    paging = guest as? any Paging
+    protection = guest as? any MemoryProtection
+    exceptionHardware = guest as? any ExceptionHardware
+    debugUnit = guest as? any DebugUnit
     codeFlags = guest.codeFlags
     addressMask = guest.addressBits == 32 ? 0xFFFF_FFFF : .max
     debug = DebugPoints(reach: UInt64(max(0, guest.longestTransfer - 1)))

@@ -82,8 +82,7 @@ extension Engine {
       let key = BlockKey(pc: pc, physicalPC: physical.address, flags: vcpu.flags, variant: .normal)
       block = try decode(vcpu, key, maximumInstructions: physical.wholePage ? options.maximumInstructions : 1)
     } catch {
-      vcpu.state.exceptionCause = error.cause
-      vcpu.state.exceptionValue = error.value
+      vcpu.state.raise(error)
       return .left(handle(vcpu, .exception))
     }
     optimizer.run(&block)

@@ -55,7 +55,7 @@ extension Engine {
     _ vcpu: VCPU, _ found: Segment, _ physical: UInt64, _ value: UInt64?, _ request: SlowAccess
   ) -> UInt64? {
     let access = request.access
-    if value != nil, guest.storeDecidesInterrupts(physical) { return nil }
+    if value != nil, exceptionHardware?.storeDecidesInterrupts(physical) == true { return nil }
     clock.now = time(of: vcpu)
     guard let value else {
       guard let raw = space.readDevice(found, physical, size: access.size) else { return nil }
@@ -84,5 +84,5 @@ extension Engine {
 extension MemoryAccess {
   /// Whether it is of the current mode and little endian.
   @inline(__always)
-  fileprivate var isOrdinary: Bool { !bigEndian && rawValue >> 8 & 3 == AccessSpace.current.rawValue }
+  fileprivate var isOrdinary: Bool { !bigEndian && space == .current }
 }

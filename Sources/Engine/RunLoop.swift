@@ -41,7 +41,7 @@ extension Engine {
     begin(vcpu, deadline)
     defer { end(vcpu) }
     if isInsideBlock(vcpu), let outcome = finishOps(vcpu) { return outcome }
-    if let reason = guest.takeDebugStop(vcpu.state) { return .caught(reason) }
+    if let reason = debugUnit?.takeDebugStop(vcpu.state) { return .caught(reason) }
     if vcpu.isWaiting {
       guard guest.wakesFromWait(vcpu.state) else { return .waiting }
       vcpu.isWaiting = false
@@ -54,7 +54,7 @@ extension Engine {
         vcpu.enterMode()
         vcpu.mayInterrupt = true
       }
-      while let transition = guest.pendingTransition(vcpu.state) {
+      while let transition = exceptionHardware?.pendingTransition(vcpu.state) {
         if let outcome = take(vcpu, transition) { return outcome }
       }
       if vcpu.mayInterrupt {
@@ -124,7 +124,7 @@ extension Engine {
     case .unchained, .indirectMiss: break
     case let reason: if let outcome = handle(vcpu, reason) { return outcome }
     }
-    while let transition = guest.pendingTransition(vcpu.state) {
+    while let transition = exceptionHardware?.pendingTransition(vcpu.state) {
       if let outcome = take(vcpu, transition) { return outcome }
     }
     return nil
@@ -132,10 +132,10 @@ extension Engine {
 
   /// What to say of a vCPU that is in the architecture's own lock-up state.
   private func lockUp(_ vcpu: VCPU, at pc: UInt64) -> RunOutcome? {
-    guest.lockUp(vcpu.state).map { .lockedUp("hart \(vcpu.number) is locked up: \($0), at \(pc.hex0x())") }
+    exceptionHardware?.lockUp(vcpu.state).map { .lockedUp("hart \(vcpu.number) is locked up: \($0), at \(pc.hex0x())") }
   }
 
-  private func debugStop(_ vcpu: VCPU) -> RunOutcome? { guest.takeDebugStop(vcpu.state).map { .caught($0) } }
+  private func debugStop(_ vcpu: VCPU) -> RunOutcome? { debugUnit?.takeDebugStop(vcpu.state).map { .caught($0) } }
 
   func begin(_ vcpu: VCPU, _ deadline: UInt64) {
     current = vcpu
@@ -153,9 +153,9 @@ extension Engine {
 
   /// Sees to it that `vcpu` looks itself whether it may execute what another one chained.
   private func cutForeignChains(_ vcpu: VCPU) {
-    let protection = guest.protectionState(vcpu.state)
-    if protection == chainProtection { return }
-    chainProtection = protection
+    let state = protection?.protectionState(vcpu.state) ?? []
+    if state == chainProtection { return }
+    chainProtection = state
     unchainAll()
   }
 
@@ -239,7 +239,9 @@ extension Engine {
       vcpu.enterMode()
       vcpu.mayInterrupt = true
     case .exception:
-      let exception = GuestException(cause: vcpu.state.exceptionCause, value: vcpu.state.exceptionValue)
+      let exception = GuestException(
+        cause: vcpu.state.exceptionCause, value: vcpu.state.exceptionValue, details: vcpu.exceptionDetails)
+      vcpu.exceptionDetails = .zero
       return take(vcpu, exception)
     case .wait:
       if flagsFollowCode { vcpu.enterMode() }

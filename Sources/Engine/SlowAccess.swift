@@ -47,9 +47,7 @@ extension Engine {
     } catch {
       switch error {
       case .exception(let exception):
-        vcpu.state.exceptionCause = exception.cause
-        vcpu.state.exceptionValue = exception.value
-        vcpu.state.exitReason = .exception
+        vcpu.state.raise(exception)
       case .watch(let hit):
         vcpu.watchHit = hit
         vcpu.state.exitReason = .watchpoint
@@ -206,7 +204,6 @@ extension Engine {
   func translate(
     _ vcpu: VCPU, _ address: UInt64, _ size: Int, _ kind: AccessKind, _ space: AccessSpace
   ) throws(AccessFailure) -> UInt64 {
-    if space == .physical { return address }
     if vcpu.mode.memoryMode == .window, space == .current {
       fillUntranslated(vcpu, address & ~0xFFF)
       return address
@@ -278,7 +275,7 @@ extension Engine {
       throw .mustRunAlone
     }
     if unsafe space.hostMemory(at: physical, count: size) == nil {
-      if guest.storeDecidesInterrupts(physical) {
+      if exceptionHardware?.storeDecidesInterrupts(physical) == true {
         if !vcpu.isStepping, vcpu.opSession == nil { throw .mustRunAlone }
         vcpu.decidedInterrupts = true
       }

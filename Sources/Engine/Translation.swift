@@ -134,11 +134,11 @@ extension Engine {
     let code =
       unsafe isFar
       ? CodeBytes(bytes, nextPage: Self.noNextPage)
-      : CodeBytes(bytes) { [self] in
-        if let secondPage, let next = space.ram(at: secondPage, count: 8) {
-          return .success(next.memory.load(next.offset, size: 8))
+      : CodeBytes(bytes) { [self] count in
+        if let secondPage, let next = space.ram(at: secondPage, count: count) {
+          return .success(next.memory.bytes(at: next.offset, count: count))
         }
-        return nextPageBytes(vcpu, after: key.pc, whole: whole)
+        return nextPageBytes(vcpu, at: key.pc &+ UInt64(bytes.count), count, whole: whole)
       }
     if packs {
       builder.restartPacked(pc: key.pc, isPaged: dataPath(key.flags) == .tlb)
@@ -170,17 +170,20 @@ extension Engine {
     return unsafe (UnsafeRawBufferPointer(start: direct.memory.alias + direct.offset, count: count), false)
   }
 
-  private static let noNextPage: @Sendable () -> Result<UInt64, GuestException> = {
+  private static let noNextPage: @Sendable (Int) -> Result<[UInt8], GuestException> = { _ in
     preconditionFailure("the block was to end in its page")
   }
 
-  private func nextPageBytes(_ vcpu: VCPU, after pc: UInt64, whole: Bool) -> Result<UInt64, GuestException> {
-    let next = (pc & ~0xFFF) &+ 0x1000
+  /// Code that goes on at `pc`, the start of a page if memory filled the one before.
+  private func nextPageBytes(
+    _ vcpu: VCPU, at pc: UInt64, _ count: Int, whole: Bool
+  ) -> Result<[UInt8], GuestException> {
+    let pc = pc & addressMask
     do throws(GuestException) {
-      guard whole else { throw guest.accessFault(.execute, next) }
-      let physical = try physicalPC(vcpu, next).address
-      guard let bytes = space.ram(at: physical, count: 8) else { throw guest.accessFault(.execute, next) }
-      return .success(bytes.memory.load(bytes.offset, size: 8))
+      guard whole else { throw guest.accessFault(.execute, pc) }
+      let physical = try physicalPC(vcpu, pc).address
+      guard let found = space.ram(at: physical, count: count) else { throw guest.accessFault(.execute, pc) }
+      return .success(found.memory.bytes(at: found.offset, count: count))
     } catch {
       return .failure(error)
     }

@@ -255,7 +255,7 @@ import IR
     let guest = engine.guest
     flags = guest.translationFlags(state)
     let flags = flags & ~engine.codeFlags
-    let space = guest.translationSpace(state)
+    let space = engine.paging?.translationSpace(state) ?? TranslationSpace()
     if mode.flags != flags || mode.space != space || modes.isEmpty {
       mode = context(flags, space, guest)
       engine.interpreter?.forgetReturns()

@@ -31,9 +31,9 @@ final class RestrictedWindow {
 extension Engine {
   /// The window for a vCPU's current mode.
   func window(for vcpu: VCPU) -> MemoryWindow {
-    guard vcpu.mode.memoryMode == .restrictedWindow else { return window }
+    guard vcpu.mode.memoryMode == .restrictedWindow, let protection else { return window }
     // What is not in windows anyway needs no window without it.
-    let restrictions = guest.memoryRestrictions(vcpu.state).filter(touchesMemory)
+    let restrictions = protection.memoryRestrictions(vcpu.state).filter(touchesMemory)
     if restrictions.isEmpty { return window }
     if let index = restrictedWindows.firstIndex(where: { $0.restrictions == restrictions }) {
       // The one used longest ago stands first.

@@ -60,11 +60,17 @@ public final class ARMGuest: Guest {
     return !model.features.contains(.main) ? "armv6-m" : model.features.contains(.dsp) ? "armv7e-m" : "armv7-m"
   }
   public var addressBits: Int { 32 }
+  public var debuggerArchitecture: String { "arm" }
   public var longestInstruction: Int { 4 }
+  public var instructionAlignment: UInt64 { 2 }
   /// VLDM and VSTM move 32 words.
   public var longestTransfer: Int { 128 }
   public func instructionAddress(_ pointer: UInt64) -> UInt64 { pointer & ~1 }
   public var stackPointer: Int { ARMRegisters.sp }
-  public var bootProtocol: BootProtocol { .vectorTable }
+  public var programCounter: Int { ARMRegisters.pc }
+  /// r0 and r1, and `bkpt 0xab` ("Semihosting for AArch32 and AArch64").
+  public var semihostingConvention: SemihostingConvention? {
+    SemihostingConvention(operation: 0, parameter: 1, instructionSize: 2)
+  }
   public var codeFlags: TranslationFlags { 0xFF }
 }

@@ -4,7 +4,7 @@ import Bits
 import GuestKit
 import IR
 
-extension ARMGuest {
+extension ARMGuest: ExceptionHardware {
   public func pendingInterrupt(_ cpu: VCPUState) -> GuestException? {
     let core = Core(cpu)
     guard core[.lockup] == 0, let number = core.system?.interruptToTake(core) else { return nil }

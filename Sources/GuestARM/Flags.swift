@@ -12,7 +12,7 @@ public struct Flags: RawRepresentable, Equatable, Sendable {
   var itState: UInt8 { UInt8(truncatingIfNeeded: rawValue) }
   var isPrivileged: Bool { rawValue >> 8 & 1 != 0 }
   /// The traps of CCR.
-  var configuration: Configuration { Configuration(rawValue: rawValue >> 9 & 3) }
+  var configuration: Configuration { Configuration(rawValue: UInt32(rawValue >> 9 & 3)) }
   /// Whether some memory is denied: by the MPU, or the Private Peripheral Bus to user mode.
   var isRestricted: Bool { rawValue >> 11 & 1 != 0 }
   /// Whether the stack pointer in use has a limit above 0.
@@ -21,11 +21,11 @@ public struct Flags: RawRepresentable, Equatable, Sendable {
   /// See ``Core/isFloatReady``; false without a floating-point unit.
   var isFloatReady: Bool { rawValue >> 16 & 1 != 0 }
   /// The modes of floating-point instructions.
-  var floatModes: FloatModes { FloatModes((rawValue >> 17) << 22) }
+  var floatModes: FloatModes { FloatModes(UInt32(rawValue >> 17) << 22) }
 
   /// What ``isFloatReady`` and ``floatModes`` are made of.
   static func float(_ core: Core) -> TranslationFlags {
-    (core.isFloatReady ? 1 << 16 : 0) | (core.floatModes.bits >> 22) << 17
+    (core.isFloatReady ? 1 << 16 : 0) | TranslationFlags(core.floatModes.bits >> 22) << 17
   }
 
   init(_ core: Core) {
@@ -37,7 +37,7 @@ public struct Flags: RawRepresentable, Equatable, Sendable {
       && (configuration.contains(.protectsFaultHandlers) || !core.hasNegativePriority)
     if !isPrivileged || isProtected { value |= 1 << 11 }
     if core.stackLimit != 0 { value |= 1 << 12 }
-    rawValue = value
+    rawValue = TranslationFlags(value)
   }
 }
 

@@ -109,9 +109,7 @@ extension FloatFormat {
 private let prepareHelper: HelperFunction = { state, _, _, _, _ in
   let core = unsafe Core(VCPUState(state))
   if let fault = core.prepareFloat() {
-    core.cpu.exceptionCause = fault.cause.rawValue
-    core.cpu.exceptionValue = UInt64(fault.address)
-    core.cpu.exitReason = .exception
+    core.cpu.raise(GuestException(cause: fault.cause.rawValue, value: UInt64(fault.address)))
   }
   return 0
 }

@@ -173,11 +173,7 @@ private let clearExclusiveHelper: HelperFunction = { state, _, _, _, _ in
 }
 
 private let checkDivisorHelper: HelperFunction = { state, divisor, _, _, _ in
-  guard divisor == 0 else { return 0 }
-  let cpu = unsafe VCPUState(state)
-  cpu.exceptionCause = Cause(.usageFault, .divideByZero).rawValue
-  cpu.exceptionValue = 0
-  cpu.exitReason = .exception
+  if divisor == 0 { unsafe VCPUState(state).raise(GuestException(cause: Cause(.usageFault, .divideByZero).rawValue)) }
   return 0
 }
 

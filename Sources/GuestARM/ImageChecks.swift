@@ -4,7 +4,7 @@ import Bits
 import GuestKit
 import IR
 
-extension ARMGuest {
+extension ARMGuest: ImageChecking {
   /// The vector table must be there, begin with a stack pointer into memory, and lead to Thumb code in memory.
   public func startProblem(_ cpu: VCPUState) -> String? {
     let core = Core(cpu)

@@ -42,14 +42,19 @@ extension ARMGuest {
     return GuestException(cause: Cause(.memManage, status).rawValue, value: address)
   }
 
+  public func debugTranslate(_ cpu: VCPUState, _ address: UInt64, memory: any PhysicalMemoryPort) -> UInt64? {
+    address & 0xFFFF_FFFF
+  }
+}
+
+extension ARMGuest: MemoryProtection {
   public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] {
     let core = Core(cpu)
     return core.system?.restrictions(core) ?? []
   }
 
-  public func debugTranslate(_ cpu: VCPUState, _ address: UInt64, memory: any PhysicalMemoryPort) -> UInt64? {
-    address & 0xFFFF_FFFF
-  }
+  /// There is one core.
+  public func protectionState(_ cpu: VCPUState) -> [UInt64] { [] }
 }
 
 extension SystemControl {

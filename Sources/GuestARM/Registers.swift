@@ -167,6 +167,4 @@ extension ARMGuest {
     cpu.pc = entry ^ 1
     core.system?.noteReset()
   }
-
-  public func passBootParameters(_ cpu: VCPUState, number: Int, devicetree: UInt64, parameters: UInt64) {}
 }

@@ -19,6 +19,8 @@ public struct Translator: ~Copyable {
   var itState: UInt8
   /// The truth value on which the current instruction takes effect; nil if it always does.
   var predicate: ValueID?
+  /// Whether the block may have more than one instruction.
+  var maySkipITBlocks = true
   /// Where the current IT block ends, if its instructions may be skipped together.
   var endOfITBlock: UInt64?
   /// PCs within IT blocks that exits lead to.
@@ -64,7 +66,7 @@ public struct Translator: ~Copyable {
   // MARK: Instructions
 
   /// Begins the instruction at `pc`.
-  mutating func begin(pc: UInt64, length: Int) {
+  public mutating func begin(pc: UInt64, length: Int) {
     self.pc = pc
     self.length = length
     builder.instruction(pc: pc, length: length)
@@ -182,7 +184,7 @@ public struct Translator: ~Copyable {
     builder.raise(Int64(bitPattern: Cause(exception, status).rawValue), value: address ?? const(0))
   }
 
-  mutating func raise(_ exception: GuestException) {
+  public mutating func raise(_ exception: GuestException) {
     builder.raise(
       Int64(bitPattern: exception.cause), value: const(UInt32(truncatingIfNeeded: exception.value)))
   }
@@ -190,7 +192,7 @@ public struct Translator: ~Copyable {
   mutating func undefined() { raise(.usageFault, .undefinedInstruction) }
 
   /// Ends the block before the instruction at `pc`, which has not begun, if it has not ended by itself.
-  mutating func stop(before pc: UInt64) {
+  public mutating func stop(before pc: UInt64) {
     if !builder.isTerminated { builder.exit(to: pc, entering(itState)) }
   }
 

@@ -111,9 +111,7 @@ extension Translator {
 let checkStackLimitHelper: HelperFunction = { state, value, _, _, _ in
   let core = unsafe Core(VCPUState(state))
   guard UInt32(truncatingIfNeeded: value) < core.stackLimit else { return 0 }
-  core.cpu.exceptionCause = Cause(.usageFault, .stackOverflow).rawValue
-  core.cpu.exceptionValue = 0
-  core.cpu.exitReason = .exception
+  core.cpu.raise(GuestException(cause: Cause(.usageFault, .stackOverflow).rawValue))
   return 0
 }
 

@@ -41,7 +41,7 @@ struct VectorCatch: OptionSet, Sendable {
   }
 }
 
-extension ARMGuest {
+extension ARMGuest: DebugUnit {
   public func takeDebugStop(_ cpu: VCPUState) -> String? { Core(cpu).system?.takeStop() }
 
   public func debuggerChanged(_ cpu: VCPUState, isAttached: Bool) {

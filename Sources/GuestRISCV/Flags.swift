@@ -11,9 +11,9 @@ public struct Flags: RawRepresentable, Equatable, Sendable {
   private func bit(_ number: TranslationFlags) -> Bool { rawValue >> number & 1 != 0 }
 
   /// Of instruction fetch and of privileged instructions.
-  var privilege: Privilege { Privilege(rawValue: UInt64(rawValue & 3)) ?? .machine }
+  var privilege: Privilege { Privilege(rawValue: rawValue & 3) ?? .machine }
   /// Of loads and stores.
-  var dataPrivilege: Privilege { Privilege(rawValue: UInt64(rawValue >> 2 & 3)) ?? .machine }
+  var dataPrivilege: Privilege { Privilege(rawValue: rawValue >> 2 & 3) ?? .machine }
   /// Loads and stores go through page tables; `SUM` and `MXR` count only then.
   var dataPaged: Bool { bit(4) }
   /// Instruction fetch goes through page tables.
@@ -44,7 +44,7 @@ public struct Flags: RawRepresentable, Equatable, Sendable {
     if status.fs == 3 { bits |= 1 << 9 }
     if status.fs != 0 { bits |= (hart[.frm] & 7) << 10 }
     if hart.isRestricted(data) { bits |= 1 << 13 }
-    rawValue = TranslationFlags(truncatingIfNeeded: bits)
+    rawValue = bits
   }
 }
 
@@ -55,7 +55,9 @@ extension RISCVGuest {
     let mode = Flags(rawValue: flags)
     return mode.dataPaged ? .tlb : mode.dataRestricted ? .restrictedWindow : .window
   }
+}
 
+extension RISCVGuest: MemoryProtection {
   public func memoryRestrictions(_ cpu: VCPUState) -> [MemoryRestriction] {
     let hart = Hart(cpu)
     return hart.pmpRestrictions(hart.dataPrivilege)

@@ -102,13 +102,6 @@ struct Hart {
     case .user: features.contains(.user)
     }
   }
-
-  /// Makes the calling helper's instruction raise `exception`.
-  func raise(_ exception: GuestException) {
-    cpu.exceptionCause = exception.cause
-    cpu.exceptionValue = exception.value
-    cpu.exitReason = .exception
-  }
 }
 
 /// The fields of `mstatus` (Privileged Architecture, 3.1.6) that are kept.

@@ -24,11 +24,8 @@ private let spinHelper: HelperFunction = { state, _, _, _, length in
 }
 
 private let raiseIfMisaligned: HelperFunction = { state, target, _, _, _ in
-  let cpu = unsafe VCPUState(state)
   if target & 2 != 0 {
-    cpu.exceptionCause = Cause.instructionMisaligned
-    cpu.exceptionValue = target
-    cpu.exitReason = .exception
+    unsafe VCPUState(state).raise(GuestException(cause: Cause.instructionMisaligned, value: target))
   }
   return 0
 }

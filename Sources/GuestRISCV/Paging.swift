@@ -136,7 +136,7 @@ extension Hart {
   }
 }
 
-extension RISCVGuest {
+extension RISCVGuest: Paging {
   public func translationSpace(_ cpu: VCPUState) -> TranslationSpace {
     let hart = Hart(cpu)
     guard hart.isPaged, hart.privilege != .machine || hart.dataPrivilege != .machine else { return TranslationSpace() }
@@ -150,12 +150,7 @@ extension RISCVGuest {
   ) throws(GuestException) -> AddressTranslation {
     let hart = Hart(cpu)
     let address = address & hart.mask
-    let privilege: Privilege =
-      switch space {
-      case .user: .user
-      case .physical: .machine
-      case .current: kind == .execute ? hart.privilege : hart.dataPrivilege
-      }
+    let privilege = space == .user ? .user : kind == .execute ? hart.privilege : hart.dataPrivilege
     var physical = address
     var rights: PMPRights = .all
     var leafSize: UInt64 = 0x1000

@@ -45,7 +45,7 @@ enum PrivilegedHelper: Int, CaseIterable {
 
 extension Hart {
   fileprivate func raiseIllegal(_ encoding: UInt64) {
-    raise(GuestException(cause: Cause.illegalInstruction, value: encoding & 0xFFFF_FFFF))
+    cpu.raise(GuestException(cause: Cause.illegalInstruction, value: encoding & 0xFFFF_FFFF))
   }
 }
 
@@ -91,7 +91,7 @@ private let environmentCallHelper: HelperFunction = { state, _, _, _, _ in
   let hart = unsafe Hart(VCPUState(state))
   let exception = GuestException(cause: Cause.callFromUser + hart.privilege.rawValue)
   if hart.cpu.context.enterHandler(of: exception) { return hart.cpu.pc }
-  hart.raise(exception)
+  hart.cpu.raise(exception)
   return 0
 }
 

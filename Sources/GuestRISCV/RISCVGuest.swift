@@ -73,9 +73,15 @@ public final class RISCVGuest: Guest {
   }
 
   public var architecture: String { xlen == 32 ? "riscv32" : "riscv64" }
+  public var debuggerArchitecture: String { xlen == 32 ? "riscv:rv32" : "riscv:rv64" }
   public var addressBits: Int { xlen }
   public var longestInstruction: Int { 4 }
   public var instructionAlignment: UInt64 { extensions.contains(.c) ? 2 : 4 }
+  public var programCounter: Int { RISCVRegisters.pc }
   /// `sp`
-  public var stackPointer: Int { 2 }
+  public var stackPointer: Int { RISCVRegisters.x(2) }
+  /// `a0` and `a1`, and EBREAK ("RISC-V Semihosting" 1.0).
+  public var semihostingConvention: SemihostingConvention? {
+    SemihostingConvention(operation: RISCVRegisters.x(10), parameter: RISCVRegisters.x(11), instructionSize: 4)
+  }
 }

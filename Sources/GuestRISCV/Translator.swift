@@ -50,7 +50,7 @@ public struct Translator: ~Copyable {
 
   /// `value` as an address: cut to XLEN.
   @inline(__always)
-  func address(_ value: UInt64) -> UInt64 { value & addressMask }
+  public func address(_ value: UInt64) -> UInt64 { value & addressMask }
 
   // MARK: Values
 
@@ -144,7 +144,7 @@ public struct Translator: ~Copyable {
   }
 
   /// Ends the block before the instruction at `pc`, which has not begun, if it has not ended by itself.
-  mutating func stop(before pc: UInt64) {
+  public mutating func stop(before pc: UInt64) {
     if builder.isTerminated { return }
     builder.exit(to: pc, directFlags(to: pc, taken: false))
   }

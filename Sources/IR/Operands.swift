@@ -86,20 +86,27 @@ public enum Ordering: UInt16, Sendable, CaseIterable {
   }
 }
 
-/// With whose rights an access is made.
-public enum AccessSpace: UInt16, Sendable, CaseIterable {
-  /// The CPU's current data privilege and translation.
-  case current
-  /// As user mode, whatever the mode (LDRT, HLV and their like).
-  case user
-  /// Physical addresses, no translation.
-  case physical
+/// Which of a guest's address spaces an access is of, and with whose rights: numbers of the guest's own, which its memory
+/// model resolves (x86: ports; SPARC: ASIs; Arm: the other security state). Only the current one's accesses are compiled.
+public struct AccessSpace: RawRepresentable, Hashable, Sendable {
+  public let rawValue: UInt8
+  @inlinable public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-  public var name: String {
-    switch self {
-    case .current: "current"
-    case .user: "user"
-    case .physical: "phys"
+  /// The CPU's current data privilege and translation.
+  @inlinable public static var current: AccessSpace { .init(rawValue: 0) }
+  /// As user mode, whatever the mode (LDRT, HLV and their like).
+  @inlinable public static var user: AccessSpace { .init(rawValue: 1) }
+
+  /// `current`, `user`, or a number: `space7`.
+  public var name: String { self == .current ? "current" : self == .user ? "user" : "space\(rawValue)" }
+
+  public init?(name: some StringProtocol) {
+    switch name {
+    case "current": self = .current
+    case "user": self = .user
+    default:
+      guard name.hasPrefix("space"), let number = UInt8(name.dropFirst(5)), number > 1 else { return nil }
+      self.init(rawValue: number)
     }
   }
 }
@@ -107,7 +114,7 @@ public enum AccessSpace: UInt16, Sendable, CaseIterable {
 /// Size, sign, endianness, atomicity and privilege of a memory access, in an op's `aux`.
 ///
 /// Bits 0–2 log2 of the size in bytes, 3 sign-extend, 4 big-endian, 5 must be naturally aligned, 6–7 ``Ordering``,
-/// 8–9 ``AccessSpace``.
+/// 8–15 ``AccessSpace``.
 public struct MemoryAccess: RawRepresentable, Hashable, Sendable {
   public var rawValue: UInt16
   @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
@@ -119,7 +126,7 @@ public struct MemoryAccess: RawRepresentable, Hashable, Sendable {
   ) {
     rawValue =
       UInt16(size.trailingZeroBitCount) | (signed ? 8 : 0) | (bigEndian ? 16 : 0) | (aligned ? 32 : 0)
-      | ordering.rawValue << 6 | space.rawValue << 8
+      | ordering.rawValue << 6 | UInt16(space.rawValue) << 8
   }
 
   @inlinable @inline(__always) public var size: Int { 1 &<< Int(rawValue & 7) }
@@ -127,7 +134,7 @@ public struct MemoryAccess: RawRepresentable, Hashable, Sendable {
   @inlinable public var bigEndian: Bool { rawValue & 16 != 0 }
   @inlinable public var aligned: Bool { rawValue & 32 != 0 }
   @inlinable public var ordering: Ordering { Ordering(rawValue: rawValue >> 6 & 3)! }
-  @inlinable public var space: AccessSpace { AccessSpace(rawValue: rawValue >> 8 & 3) ?? .current }
+  @inlinable public var space: AccessSpace { AccessSpace(rawValue: UInt8(truncatingIfNeeded: rawValue >> 8)) }
 }
 
 /// The operation of an `atomic` op, in its `extra`.

@@ -209,7 +209,7 @@ public struct Parser: Sendable {
         op.extra = count - 1
       } else if let match = Ordering.allCases.first(where: { $0.name == part }) {
         ordering = match
-      } else if let match = AccessSpace.allCases.first(where: { $0.name == part }) {
+      } else if let match = AccessSpace(name: part) {
         space = match
       } else {
         throw reader.error("no memory access property `\(part)`")

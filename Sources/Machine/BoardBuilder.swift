@@ -156,7 +156,7 @@ struct BoardBuilder {
     machine.symbols.add(images.symbols)
     try machine.loadBootChecked()
     if let image = images.bios ?? images.kernel, let state = engine.vcpus.first?.state,
-      let problem = guest.startProblem(state)
+      let problem = (guest as? any ImageChecking)?.startProblem(state)
     {
       guard configuration.force else { throw MachineError.badInput("\(image.path): \(problem)\(Self.orForce)") }
       machine.notes.append("\(image.path): \(problem)")
@@ -175,7 +175,7 @@ struct BoardBuilder {
         "board \(configuration.board): no guest for a CPU compatible with \(cpu.compatible.joined(separator: ", "))")
     }
     let guest = try entry.make(configuration.cpuModel, cpu, configuration.semihosting)
-    if guest.bootProtocol == .vectorTable, let wanted = configuration.cpuCount, wanted != boardCPUCount {
+    if !(guest is any DevicetreeBoot), let wanted = configuration.cpuCount, wanted != boardCPUCount {
       throw MachineError.badInput(
         "-smp \(wanted): the board has \(boardCPUCount) CPU\(boardCPUCount == 1 ? "" : "s") (\(guest.architecture)), as a"
           + " microcontroller is made; leave -smp out")
@@ -201,7 +201,7 @@ struct BoardBuilder {
           + " \(guest.architecture); \(advice)")
     }
     guard let attributes = image.image.attributes,
-      let objection = guest.objection(toAttributes: attributes.values)
+      let objection = (guest as? any ImageChecking)?.objection(toAttributes: attributes.values)
     else { return }
     let named = attributes.cpuName.map { " (\($0))" } ?? ""
     let text = "\(image.path): \(objection.text)\(named)"

@@ -22,8 +22,8 @@ public struct BootPlan: Sendable {
   ) throws {
     guard let path = tree.memoryPaths.first, let main = try tree.regions(of: path).first else { return }
     let vectors = tree["/chosen"]?.number("martlet,reset-vector")
-    let memory = AddressRange(
-      base: guest.bootProtocol == .vectorTable ? vectors ?? 0 : main.base, size: main.size)
+    let devicetreeBoot = guest as? any DevicetreeBoot
+    let memory = AddressRange(base: devicetreeBoot == nil ? vectors ?? 0 : main.base, size: main.size)
     var start: UInt64?
     if let bios = images.bios {
       segments += bios.placed(at: memory.base)
@@ -45,7 +45,7 @@ public struct BootPlan: Sendable {
     if let arguments = configuration.bootArguments {
       try tree.setChosen { $0.set("bootargs", .strings([arguments])) }
     }
-    guard guest.bootProtocol == .devicetree else {
+    guard let devicetreeBoot else {
       entry = memory.base
       try refuseOverlaps()
       return
@@ -55,7 +55,7 @@ public struct BootPlan: Sendable {
     parametersAddress = devicetreeAddress - 0x40
     segments.append(
       .init(
-        address: parametersAddress, bytes: Self.parameters(kernelEntry ?? 0, guest.addressBits),
+        address: parametersAddress, bytes: devicetreeBoot.bootParameters(entry: kernelEntry ?? 0),
         origin: "the boot parameters"))
     try refuseOverlaps()
   }
@@ -104,14 +104,6 @@ public struct BootPlan: Sendable {
             + " or choose a larger -m")
       }
       if high.range.last > low.range.last { low = high }
-    }
-  }
-
-  /// OpenSBI's `fw_dynamic_info` (include/sbi/fw_dynamic.h): magic, version 2, next address, next mode (S), options,
-  /// boot hart, each of the guest's word size.
-  private static func parameters(_ next: UInt64, _ bits: Int) -> [UInt8] {
-    [0x4942_534F, 2, next, 1, 0, 0].flatMap { (word: UInt64) in
-      (0..<bits / 8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) }
     }
   }
 

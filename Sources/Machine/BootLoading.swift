@@ -54,7 +54,7 @@ extension Machine {
   private func resetVCPUs() {
     for vcpu in engine.vcpus {
       guest.reset(vcpu.state, number: vcpu.number, pc: boot.entry)
-      guest.passBootParameters(
+      devicetreeBoot?.passBootParameters(
         vcpu.state, number: vcpu.number, devicetree: boot.devicetreeAddress, parameters: boot.parametersAddress)
       engine.vcpuWasReset(vcpu)
     }

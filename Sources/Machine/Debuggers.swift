@@ -7,19 +7,19 @@ extension Machine {
   /// for one) it does from now on, or no more.
   public func setDebugger(isAttached: Bool) {
     perform { machine in
-      for vcpu in machine.engine.vcpus { machine.guest.debuggerChanged(vcpu.state, isAttached: isAttached) }
+      for vcpu in machine.engine.vcpus { machine.debugUnit?.debuggerChanged(vcpu.state, isAttached: isAttached) }
     }
   }
 
   /// The words of vector catch that the guest knows; none if it has no such thing.
-  public var catchWords: [String] { guest.catchWords }
+  public var catchWords: [String] { debugUnit?.catchWords ?? [] }
 
   /// Stops at the handlers of these exceptions, and no others.
   public func setCatches(_ words: [String]) {
-    for vcpu in engine.vcpus { guest.setCatches(vcpu.state, words) }
+    for vcpu in engine.vcpus { debugUnit?.setCatches(vcpu.state, words) }
   }
 
-  public var catches: [String] { engine.vcpus.first.map { guest.catches($0.state) } ?? [] }
+  public var catches: [String] { engine.vcpus.first.flatMap { debugUnit?.catches($0.state) } ?? [] }
 
   /// Sends instrumentation trace to `sink`. Returns whether the board has anything that makes it.
   public func connect(trace sink: any TraceSink) -> Bool {

@@ -12,6 +12,9 @@ import SVD
 public final class Machine: @unchecked Sendable {
   public let configuration: MachineConfiguration
   public let guest: any Guest
+  /// What the guest has of these.
+  let devicetreeBoot: (any DevicetreeBoot)?
+  let debugUnit: (any DebugUnit)?
   public let engine: Engine
   public let space: AddressSpace
   public let clock: VirtualClock
@@ -86,6 +89,8 @@ public final class Machine: @unchecked Sendable {
   ) {
     self.configuration = configuration
     self.guest = guest
+    devicetreeBoot = guest as? any DevicetreeBoot
+    debugUnit = guest as? any DebugUnit
     self.engine = engine
     self.space = space
     self.clock = clock

@@ -39,7 +39,7 @@ extension Machine {
     for (_, device) in devices where !(device is any IRQSink) { device.reset(cause) }
     if cause == .powerOn { clearMemory() }
     engine.flush()
-    startVCPUs(loadsImages: loadsImages || cause == .powerOn || guest.bootProtocol == .devicetree)
+    startVCPUs(loadsImages: loadsImages || cause == .powerOn || devicetreeBoot != nil)
     nextHart = 0
     hasPassedTurn = false
     isRoundOver = true

@@ -1,35 +1,11 @@
 // Owns the services a guest asks of the host by semihosting.
 //
-// Source: Arm, "Semihosting for AArch32 and AArch64" (2023Q3), chapters "Semihosting operations" and "Extensions"; for
-// RISC-V, "RISC-V Semihosting" (1.0), which takes these operations over with a0 and a1 as the registers.
+// Source: Arm, "Semihosting for AArch32 and AArch64" (2023Q3), chapters "Semihosting operations" and "Extensions", which
+// "RISC-V Semihosting" (1.0) takes over.
 
 import Bus
 import Engine
 import GuestKit
-
-/// Where an instruction set puts what a semihosting call passes.
-struct SemihostingConvention {
-  /// Registers of the operation number, which also takes the result, and of the parameter.
-  var operation: Int
-  var parameter: Int
-  /// Bytes of the calling instruction.
-  var instructionSize: UInt64
-
-  private static let names: [(operation: String, parameter: String, size: UInt64)] = [("a0", "a1", 4), ("r0", "r1", 2)]
-
-  /// The convention whose registers the guest has; nil if it has none.
-  init?(_ guest: any Guest) {
-    for (operation, parameter, size) in Self.names {
-      guard let first = guest.registerFile.index(of: operation), let second = guest.registerFile.index(of: parameter)
-      else { continue }
-      self.operation = first
-      self.parameter = second
-      instructionSize = size
-      return
-    }
-    return nil
-  }
-}
 
 /// What was typed for calls that read the console.
 struct SemihostingConsole: Sendable {
@@ -86,14 +62,14 @@ final class Semihosting {
   static let epoch: Int64 = 1_767_225_600
 
   let arguments: String
-  /// Nil for a guest without the registers.
+  /// Nil for a guest without one.
   let convention: SemihostingConvention?
   var files: SemihostingFiles
   var lastError: Int32 = 0
   var console = SemihostingConsole()
 
   init(_ configuration: MachineConfiguration, _ guest: any Guest) {
-    convention = SemihostingConvention(guest)
+    convention = guest.semihostingConvention
     arguments = configuration.semihostingArguments.joined(separator: " ")
     files = SemihostingFiles(root: configuration.semihostingRoot)
   }

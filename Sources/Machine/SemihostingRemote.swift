@@ -207,7 +207,7 @@ extension Machine {
   /// Sets a register as debuggers do. A hart that is sent elsewhere has nothing to wait for there.
   public func setRegister(_ vcpu: VCPU, _ number: Int, _ value: UInt64) {
     guest.writeRegister(vcpu.state, number, value)
-    guard number == guest.registerFile.index(of: "pc") else { return }
+    guard number == guest.programCounter else { return }
     engine.vcpuWasReset(vcpu)
     inputWaiters.remove(vcpu.number)
   }

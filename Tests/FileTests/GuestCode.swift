@@ -57,7 +57,7 @@ struct GuestCode {
       var builder = Builder(pc: start)
       unsafe bytes[offset...].withUnsafeBytes { rest in
         let end = start &+ UInt64(rest.count)
-        let code = unsafe CodeBytes(rest) { [guest] in .failure(guest.accessFault(.execute, end)) }
+        let code = unsafe CodeBytes(rest) { [guest] _ in .failure(guest.accessFault(.execute, end)) }
         let request = TranslationRequest(
           pc: start, flags: flags, code: code, maximumInstructions: .max, stopBefore: [])
         guest.translate(request, into: &builder)

@@ -86,7 +86,7 @@ struct CodeSetup: Sendable, CustomStringConvertible {
     randomise(cpu, guest, seed)
     var builder = Builder(pc: Self.pc)
     unsafe bytes.withUnsafeBytes { bytes in
-      let code = unsafe CodeBytes(bytes) { .success(0) }
+      let code = unsafe CodeBytes(bytes) { .success([UInt8](repeating: 0, count: $0)) }
       let request = TranslationRequest(
         pc: Self.pc, flags: guest.translationFlags(cpu.state), code: code, maximumInstructions: Self.perBlock,
         stopBefore: [])

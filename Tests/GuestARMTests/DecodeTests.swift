@@ -24,10 +24,10 @@ func memory(_ bits: UInt32, _ length: Int) -> [UInt8] {
   return (0..<length).map { UInt8(truncatingIfNeeded: word >> UInt32(8 * $0)) }
 }
 
-func translate(_ guest: ARMGuest, bytes: [UInt8], pc: UInt64 = 0x8000, flags: UInt32 = 0x100) -> Block {
+func translate(_ guest: ARMGuest, bytes: [UInt8], pc: UInt64 = 0x8000, flags: TranslationFlags = 0x100) -> Block {
   var builder = Builder(pc: pc)
   unsafe bytes.withUnsafeBytes { raw in
-    let code = unsafe CodeBytes(raw) { .failure(GuestException(cause: 5, value: 0x1000)) }
+    let code = unsafe CodeBytes(raw) { _ in .failure(GuestException(cause: 5, value: 0x1000)) }
     let request = TranslationRequest(pc: pc, flags: flags, code: code, maximumInstructions: 64, stopBefore: [])
     guest.translate(request, into: &builder)
   }
@@ -46,7 +46,7 @@ func translate(_ guest: ARMGuest, bytes: [UInt8], pc: UInt64 = 0x8000, flags: UI
     var random = SplitMix(1)
     for _ in 0..<2000 {
       let bytes = (0..<64).map { _ in UInt8.random(in: 0...255, using: &random) }
-      let block = translate(guest, bytes: bytes, flags: UInt32.random(in: 0...0x7FF, using: &random))
+      let block = translate(guest, bytes: bytes, flags: TranslationFlags.random(in: 0...0x7FF, using: &random))
       #expect(block.ops.last?.opcode.endsBlock == true)
     }
   }
@@ -62,7 +62,7 @@ func translate(_ guest: ARMGuest, bytes: [UInt8], pc: UInt64 = 0x8000, flags: UI
       for _ in 0..<40 {
         let bytes = memory(pattern.randomEncoding(using: &random), pattern.length)
         // Privileged or not, with the traps of CCR and a stack limit in all combinations; outside of IT blocks.
-        let flags = UInt32.random(in: 0...31, using: &random) << 8
+        let flags = TranslationFlags.random(in: 0...31, using: &random) << 8
         let block = translate(guest, bytes: bytes, flags: flags)
         do throws(VerificationError) { try verifier.verify(block) } catch {
           Issue.record("\(guest.decoder.rows[row].name): \(error)")

@@ -8,7 +8,8 @@ import Testing
 
 /// Translates `encodings`, placed from `pc` on.
 func translate(
-  _ guest: RISCVGuest, _ encodings: [(bits: UInt32, length: Int)], pc: UInt64 = 0x8000_0000, flags: UInt32 = 0,
+  _ guest: RISCVGuest, _ encodings: [(bits: UInt32, length: Int)], pc: UInt64 = 0x8000_0000,
+  flags: TranslationFlags = 0,
   limit: Int = 64, stopBefore: [UInt64] = []
 ) -> Block {
   var bytes: [UInt8] = []
@@ -19,8 +20,9 @@ func translate(
 }
 
 func translate(
-  _ guest: RISCVGuest, bytes: [UInt8], pc: UInt64, flags: UInt32 = 0, limit: Int = 64, stopBefore: [UInt64] = [],
-  next: @escaping () -> Result<UInt64, GuestException> = { .failure(GuestException(cause: 12, value: 0x1000)) }
+  _ guest: RISCVGuest, bytes: [UInt8], pc: UInt64, flags: TranslationFlags = 0, limit: Int = 64,
+  stopBefore: [UInt64] = [],
+  next: @escaping (Int) -> Result<[UInt8], GuestException> = { _ in .failure(GuestException(cause: 12, value: 0x1000)) }
 ) -> Block {
   var builder = Builder(pc: pc)
   unsafe bytes.withUnsafeBytes { raw in

@@ -12,7 +12,7 @@ import Testing
     let bytes = words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * UInt32($0))) } }
     return unsafe bytes.withUnsafeBytes { buffer in
       var builder = Builder(pc: 0x8000_0000)
-      let code = unsafe CodeBytes(buffer) { .failure(GuestException(cause: 12)) }
+      let code = unsafe CodeBytes(buffer) { _ in .failure(GuestException(cause: 12)) }
       let request = TranslationRequest(
         pc: 0x8000_0000, flags: guest.translationFlags(hart.cpu), code: code, maximumInstructions: words.count,
         stopBefore: [])

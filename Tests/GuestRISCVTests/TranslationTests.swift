@@ -26,7 +26,8 @@ import Testing
     var random = SplitMix(seed: 7)
     for _ in 0..<3000 {
       let bytes = (0..<64).map { _ in UInt8.random(in: 0...255, using: &random) }
-      let block = translate(guest, bytes: bytes, pc: 0x8000_0FC0, flags: UInt32.random(in: 0...63, using: &random))
+      let block = translate(
+        guest, bytes: bytes, pc: 0x8000_0FC0, flags: TranslationFlags.random(in: 0...63, using: &random))
       try verify(block, guest)
       #expect(block.instructionCount >= 1)
     }
@@ -41,7 +42,7 @@ import Testing
       for _ in 0..<40 {
         let bits = pattern.randomEncoding(using: &random)
         let block = translate(
-          guest, [(bits, pattern.length)], flags: UInt32.random(in: 0...0xFFF, using: &random), limit: 1)
+          guest, [(bits, pattern.length)], flags: TranslationFlags.random(in: 0...0xFFF, using: &random), limit: 1)
         try verify(block, guest)
         #expect(block.instructionCount == 1)
       }
@@ -92,7 +93,8 @@ import Testing
     // c.nop, then the first half of addi a0, a0, 1 at the end of the page.
     let before = translate(rv64, bytes: [0x01, 0x00, 0x13, 0x05], pc: 0xFFC)
     #expect(before.instructionCount == 1 && before.ops.last?.imm == 0xFFE)
-    let crossing = translate(rv64, bytes: [0x13, 0x05], pc: 0xFFE, next: { .success(0x1234_0015) })
+    let crossing = translate(
+      rv64, bytes: [0x13, 0x05], pc: 0xFFE, next: { .success([0x15, 0, 0x34, 0x12].dropLast(4 - $0)) })
     #expect(crossing.instructionCount == 1 && crossing.ops.last?.imm == 0x1002)
     #expect(crossing.ops.contains { $0.opcode == .const && $0.imm == 1 })
     let faulting = translate(rv64, bytes: [0x13, 0x05], pc: 0xFFE)

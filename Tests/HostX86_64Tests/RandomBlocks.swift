@@ -82,7 +82,7 @@ struct RandomBlock: ~Copyable {
     let rare = Int.random(in: 0..<20, using: &random)
     return MemoryAccess(
       size: sizes.randomElement(using: &random)!, signed: Bool.random(using: &random), bigEndian: rare == 0,
-      aligned: rare == 1 || rare == 2, space: rare == 3 ? .physical : .current)
+      aligned: rare == 1 || rare == 2, space: rare == 3 ? .user : .current)
   }
 
   private mutating func step() {

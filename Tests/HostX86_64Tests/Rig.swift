@@ -63,7 +63,7 @@ func access(
     access.access.bigEndian ? value.byteSwapped >> UInt64(64 - size * 8) : value
   }
   if access.access.aligned && address & UInt64(size - 1) != 0 { return nil }
-  if access.access.space == .physical && address & 1 != 0 { return nil }
+  if access.access.space == .user && address & 1 != 0 { return nil }
   var old: UInt64 = 0
   let isRAM = GuestMap.isRAM(address, size)
   guard isRAM || GuestMap.isDevice(address) else { return nil }

@@ -42,7 +42,7 @@ extension Command {
       let number = try memory.registerNumber(name)
       let value = try Expression.value(String(text[text.index(after: equals)...]), memory)
       context.machine.setRegister(memory.vcpu, number, value)
-      if number == memory.guest.registerFile.index(of: "pc") { context.machine.engine.passBreakpoint(memory.vcpu) }
+      if number == memory.guest.programCounter { context.machine.engine.passBreakpoint(memory.vcpu) }
       let digits = max(1, memory.guest.registerFile.registers[number].type.bits / 4)
       return .fields([Field(name, .hex(memory.guest.readRegister(memory.vcpu.state, number), digits: digits))])
     })
