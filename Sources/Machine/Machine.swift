@@ -47,12 +47,7 @@ public final class Machine: @unchecked Sendable {
   public internal(set) var recorded: [RecordedInput] = []
   var replay: [RecordedInput] = []
   let door = Door()
-  /// The time (ticks) every vCPU has reached, and the hart whose turn it is.
-  var roundTarget: UInt64 = 0
-  var nextHart = 0
-  var isRoundOver = true
-  /// Harts before ``nextHart`` may still have time of the round to spend.
-  var hasPassedTurn = false
+  var round = Round()
   public internal(set) var isRunning = false
   public internal(set) var lastStop: StopEvent = .requested
   /// Snapshots kept in memory under names; see ``saveSnapshot(named:)``.

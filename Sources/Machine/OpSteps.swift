@@ -5,17 +5,17 @@ import Engine
 extension Machine {
   /// Executes one IR op of a hart of a stopped machine; see ``Engine/stepOp(_:until:)``. On the machine's thread.
   public func stepOp(hart: Int) -> OpStep {
-    if isRoundOver { beginRound() }
+    if round.isOver { beginRound() }
     let vcpu = engine.vcpus[hart]
-    let step = engine.stepOp(vcpu, until: isRoundOver ? .max : roundTarget)
+    let step = engine.stepOp(vcpu, until: round.isOver ? .max : roundEnd)
     guard case .left(let outcome) = step else { return step }
     if takePowerRequest() { return step }
     switch outcome {
     case nil, .deadline, .stepped, .waiting: break
-    case .yielded: if !isRoundOver { giveWay(vcpu) }
+    case .yielded: if !round.isOver { giveWay(vcpu) }
     case let outcome?: _ = settle(outcome, hart: hart)
     }
-    if vcpu.ticks >= roundTarget, vcpu.mayInterrupt { catchUp(hart) }
+    if vcpu.ticks >= roundEnd, vcpu.mayInterrupt { catchUp(hart) }
     return step
   }
 }

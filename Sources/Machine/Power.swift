@@ -40,9 +40,7 @@ extension Machine {
     if cause == .powerOn { clearMemory() }
     engine.flush()
     startVCPUs(loadsImages: loadsImages || cause == .powerOn || devicetreeBoot != nil)
-    nextHart = 0
-    hasPassedTurn = false
-    isRoundOver = true
+    round.finish()
     if !isRunning { lastStop = .requested }
     cutCalls()
   }

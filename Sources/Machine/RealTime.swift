@@ -48,18 +48,18 @@ extension Machine {
   func idle(from start: UInt64) -> Bool {
     guard stepRequest == nil else {
       // The step may have to say that there is none to make.
-      if roundTarget == .max { _ = door.wait(nanoseconds: 50_000_000) }
-      return roundTarget != .max
+      if roundEnd == .max { _ = door.wait(nanoseconds: 50_000_000) }
+      return roundEnd != .max
     }
     guard pace != nil else {
-      if roundTarget == .max { door.wait() }
-      return roundTarget != .max
+      if roundEnd == .max { door.wait() }
+      return roundEnd != .max
     }
     let unit = clock.nanosecondsPerInstruction
     pace?.begin(at: start &* unit, now: HostClock.nanoseconds)
-    if roundTarget == .max { door.wait() } else if isDue(roundTarget) { return true }
-    roundTarget = min(roundTarget, max(start, (pace?.guest(at: HostClock.nanoseconds) ?? 0) / unit))
-    return roundTarget > start
+    if roundEnd == .max { door.wait() } else if isDue(roundEnd) { return true }
+    round.shorten(to: max(start, (pace?.guest(at: HostClock.nanoseconds) ?? 0) / unit))
+    return roundEnd > start
   }
 
   /// Waits until the user's clock allows a time, in ticks. Returns false if somebody wants in before.

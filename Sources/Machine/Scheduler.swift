@@ -20,7 +20,7 @@ extension Machine {
 
   /// Runs until the end of a round, or until something stops it or wants in.
   func runSlice() {
-    if isRoundOver { beginRound() }
+    if round.isOver { beginRound() }
     if stopsForTransfer() { return }
     if let request = stepRequest {
       step(request)
@@ -35,71 +35,59 @@ extension Machine {
     let start = engine.vcpus.map(\.ticks).min() ?? 0
     // A round takes about as long as 5,000 instructions of fast code; input may wait for a fraction of a millisecond.
     let quantum = configuration.quantum ?? (engine.vcpus.count == 1 ? 400_000 : 100_000)
-    roundTarget = (start / quantum + 1) * quantum
     let isIdle = engine.vcpus.allSatisfy(isAtRest)
-    if isIdle { roundTarget = .max }
-    limitRound()
-    if let next = replay.last { roundTarget = min(roundTarget, max(next.ticks, start)) }
-    isRoundOver = isIdle && !idle(from: start)
-  }
-
-  /// Ends the round at the next event.
-  private func limitRound() {
-    let deadline = events.nextDeadline
-    if deadline != .max { roundTarget = min(roundTarget, engine.ticks(until: deadline)) }
-    if let limit = configuration.instructionLimit, limit > 0 { roundTarget = min(roundTarget, limit) }
+    round.begin(end: isIdle ? .max : (start / quantum + 1) * quantum)
+    round.isOver = isIdle && !idle(from: start)
   }
 
   private func runRound() {
-    guard !isRoundOver else { return }
+    guard !round.isOver else { return }
     let vcpus = engine.vcpus
-    while nextHart < vcpus.count || takeUpPassedTurns() {
+    while round.nextHart < vcpus.count || takeUpPassedTurns() {
       if stopsForTransfer() { return }
-      limitRound()
-      let vcpu = vcpus[nextHart]
-      if vcpu.ticks >= roundTarget || vcpu.isHalted {
-        engine.idle(vcpu, until: roundTarget)
-        nextHart += 1
+      let vcpu = vcpus[round.nextHart]
+      if vcpu.ticks >= roundEnd || vcpu.isHalted {
+        engine.idle(vcpu, until: roundEnd)
+        round.nextHart += 1
         continue
       }
-      let outcome = engine.run(vcpu, until: roundTarget)
-      limitRound()
+      let outcome = engine.run(vcpu, until: roundEnd)
       if takePowerRequest() { return }
       switch outcome {
       case .deadline:
-        if vcpu.ticks < roundTarget { return }
-        nextHart += 1
+        if vcpu.ticks < roundEnd { return }
+        round.nextHart += 1
       case .waiting:
-        engine.idle(vcpu, until: roundTarget)
-        nextHart += 1
+        engine.idle(vcpu, until: roundEnd)
+        round.nextHart += 1
       case .yielded:
         giveWay(vcpu)
       default:
-        if !settle(outcome, hart: nextHart) { return }
+        if !settle(outcome, hart: round.nextHart) { return }
       }
     }
-    if isDue(roundTarget) { endRound() }
+    if isDue(roundEnd) { endRound() }
   }
 
   /// After the last hart of the round, goes back to the first if one was passed over.
   private func takeUpPassedTurns() -> Bool {
-    guard hasPassedTurn else { return false }
-    (hasPassedTurn, nextHart) = (false, 0)
+    guard round.hasPassedTurn else { return false }
+    (round.hasPassedTurn, round.nextHart) = (false, 0)
     return true
   }
 
   /// Lets the other harts run before `hart` has spent its time of the round: what a debugger stops often keeps nobody
   /// else from running. Every hart still comes to the end of the round before time goes on.
   public func passTurn(of hart: Int) {
-    guard !isRoundOver, engine.vcpus.indices.contains(hart), engine.vcpus.count > 1 else { return }
-    (hasPassedTurn, nextHart) = (true, (hart + 1) % engine.vcpus.count)
+    guard !round.isOver, engine.vcpus.indices.contains(hart), engine.vcpus.count > 1 else { return }
+    (round.hasPassedTurn, round.nextHart) = (true, (hart + 1) % engine.vcpus.count)
   }
 
   /// Ends the part that `vcpu` has in the round, if another one can run: what it waits for will not come from itself. If none
   /// can, it waits for time, some of which passes.
   func giveWay(_ vcpu: VCPU) {
     let others = engine.vcpus.contains { $0 !== vcpu && !isAtRest($0) }
-    engine.idle(vcpu, until: others ? roundTarget : min(roundTarget, vcpu.ticks &+ Self.pause))
+    engine.idle(vcpu, until: others ? roundEnd : min(roundEnd, vcpu.ticks &+ Self.pause))
   }
 
   /// Ticks that a hart waits by a `pause` while no other one can run: longer than it takes to come here, not so long that it
@@ -112,21 +100,19 @@ extension Machine {
   }
 
   private func endRound() {
-    nextHart = 0
-    hasPassedTurn = false
-    isRoundOver = true
-    clock.now = roundTarget &* clock.nanosecondsPerInstruction
+    round.finish()
+    clock.now = roundEnd &* clock.nanosecondsPerInstruction
     while let event = events.popDue(at: clock.now) {
       if devices.indices.contains(event.device) { devices[event.device].device.event(event.token) }
     }
     if takePowerRequest() || stopsForTransfer() { return }
-    if let limit = configuration.instructionLimit, roundTarget >= limit { halt(.requested) }
+    if let limit = configuration.instructionLimit, roundEnd >= limit { halt(.requested) }
   }
 
   /// Whether a device has accessed watched memory while no hart ran.
   private func stopsForTransfer() -> Bool {
     guard let hit = engine.takeTransferHit() else { return false }
-    halt(.watchpoint(hart: min(nextHart, engine.vcpus.count - 1), hit))
+    halt(.watchpoint(hart: min(round.nextHart, engine.vcpus.count - 1), hit))
     return true
   }
 
@@ -153,7 +139,7 @@ extension Machine {
     case .goOn: return true
     case .waitForInput:
       inputWaiters.insert(vcpu.number)
-      engine.idle(vcpu, until: roundTarget)
+      engine.idle(vcpu, until: roundEnd)
       guard stepRequest == nil else {
         catchUp(vcpu.number)
         return false
@@ -205,15 +191,14 @@ extension Machine {
     }
     if hasFilledRound(vcpu) {
       catchUp(hart)
-      guard isRunning, !isRoundOver else { return false }
+      guard isRunning, !round.isOver else { return false }
     }
     let wasWaiting = vcpu.isWaiting
-    let outcome = engine.step(vcpu, until: isRoundOver ? .max : roundTarget)
-    limitRound()
+    let outcome = engine.step(vcpu, until: round.isOver ? .max : roundEnd)
     if takePowerRequest() { return false }
     switch outcome {
     case .stepped: break
-    case .yielded: if !isRoundOver { giveWay(vcpu) }
+    case .yielded: if !round.isOver { giveWay(vcpu) }
     case .waiting:
       if !wasWaiting { stepWaits = true }
       return passWait(vcpu)
@@ -229,16 +214,16 @@ extension Machine {
   /// instruction that waits may end at any time (RISC-V privileged manual, "Wait for Interrupt"; ARMv7-M manual, B1.5.18
   /// and B1.5.19), so a wait that nothing ends within a second of virtual time is ended.
   private func passWait(_ vcpu: VCPU) -> Bool {
-    if !isRoundOver {
-      let ticks = roundTarget &- min(vcpu.ticks, roundTarget)
+    if !round.isOver {
+      let ticks = roundEnd &- min(vcpu.ticks, roundEnd)
       stepsWaited &+= ticks
       waitedNow &+= ticks
-      engine.idle(vcpu, until: roundTarget)
+      engine.idle(vcpu, until: roundEnd)
     }
     catchUp(vcpu.number)
     guard isRunning else { return false }
     if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) {
-      guard isRoundOver || waitedNow >= engine.ticks(until: 1_000_000_000) else { return false }
+      guard round.isOver || waitedNow >= engine.ticks(until: 1_000_000_000) else { return false }
       engine.endWait(vcpu)
       stepEndedWait = true
     }
@@ -246,31 +231,30 @@ extension Machine {
     return stepWaits
   }
 
-  private func hasFilledRound(_ vcpu: VCPU) -> Bool { !isRoundOver && vcpu.ticks >= roundTarget && vcpu.mayInterrupt }
+  private func hasFilledRound(_ vcpu: VCPU) -> Bool { !round.isOver && vcpu.ticks >= roundEnd && vcpu.mayInterrupt }
 
   /// Ends the round that a stepped hart has filled: the others run up to its end, then events fire.
   func catchUp(_ hart: Int) {
-    guard !isRoundOver else { return }
+    guard !round.isOver else { return }
     for (number, vcpu) in engine.vcpus.enumerated() where number != hart {
-      while vcpu.ticks < roundTarget {
+      while vcpu.ticks < roundEnd {
         if vcpu.isHalted {
-          engine.idle(vcpu, until: roundTarget)
+          engine.idle(vcpu, until: roundEnd)
           continue
         }
         engine.clearStopRequest()
-        let outcome = engine.run(vcpu, until: roundTarget)
-        limitRound()
+        let outcome = engine.run(vcpu, until: roundEnd)
         if takePowerRequest() { return }
         switch outcome {
         case .deadline: break
-        case .waiting: engine.idle(vcpu, until: roundTarget)
+        case .waiting: engine.idle(vcpu, until: roundEnd)
         case .yielded: giveWay(vcpu)
         default: if !settle(outcome, hart: number) { return }
         }
       }
     }
     endRound()
-    if isRunning, isRoundOver { beginRound() }
+    if isRunning, round.isOver { beginRound() }
   }
 
   /// Ends or restarts the machine if a device asked for it. Returns whether the round is over.

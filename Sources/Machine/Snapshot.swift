@@ -21,10 +21,7 @@ public struct MachineSnapshot: Sendable {
   /// Virtual time in nanoseconds.
   var now: UInt64
   var lines: [Bool]
-  var roundTarget: UInt64
-  var nextHart: Int
-  var hasPassedTurn: Bool
-  var isRoundOver: Bool
+  var round: Round
   var console: SemihostingConsole
   var lastError: Int32
   /// How much input had taken effect, and what a replay still had to give.
@@ -64,8 +61,8 @@ extension Machine {
           })
       },
       devices: saved, events: events.state, now: clock.now, lines: interruptLines.map(\.level),
-      roundTarget: roundTarget, nextHart: nextHart, hasPassedTurn: hasPassedTurn, isRoundOver: isRoundOver,
-      console: semihosting.console, lastError: semihosting.lastError, inputCount: recorded.count, replay: replay)
+      round: round, console: semihosting.console, lastError: semihosting.lastError, inputCount: recorded.count,
+      replay: replay)
   }
 
   /// Puts the machine into the condition a snapshot of the same machine holds. Input that took effect after it is
@@ -101,10 +98,7 @@ extension Machine {
     replay = snapshot.replay
     pace?.end()
     if !isRunning { lastStop = .requested }
-    roundTarget = snapshot.roundTarget
-    nextHart = snapshot.nextHart
-    hasPassedTurn = snapshot.hasPassedTurn
-    isRoundOver = snapshot.isRoundOver
+    round = snapshot.round
     semihosting.console = snapshot.console
     semihosting.lastError = snapshot.lastError
     engine.flush()
