@@ -89,8 +89,10 @@ extension Device {
 
   /// Reads a declared register that has no side effect on reading; nil elsewhere.
   public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? {
-    guard region < registers.count, let match = registers[region].match(offset, isWrite: false) else { return nil }
-    return match.register.sideEffectOnRead ? nil : read(region: region, offset: offset, size: size)
+    let maps = registers
+    guard region < maps.count, let place = maps[region].find(offset, isWrite: false) else { return nil }
+    return maps[region].registers[place.number].sideEffectOnRead
+      ? nil : read(region: region, offset: offset, size: size)
   }
 
   /// The registers with their values as lines of text, for `info device`.

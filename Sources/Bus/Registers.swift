@@ -1,4 +1,4 @@
-// Declarations of device registers: one list drives decoding, dumps, and logs of what is not implemented.
+// Descriptions of registers: what programs read and write at an offset, and how people speak of it.
 
 import Bits
 
@@ -65,6 +65,8 @@ public final class Register: Sendable, Equatable {
   public let stride: UInt64
   /// The bits that the hardware has and the model has not.
   public let unimplemented: UInt64
+  /// The bits that exist: all of them where no fields are described.
+  public let mask: UInt64
 
   public init(
     _ name: String, _ offset: UInt64, width: Int = 4, _ access: Access = .readWrite, reset: UInt64 = 0,
@@ -79,9 +81,8 @@ public final class Register: Sendable, Equatable {
     self.fields = fields
     self.count = count
     self.stride = stride ?? UInt64(width)
-    unimplemented = fields.reduce(0) {
-      $1.kind == .unimplemented ? $0 | UInt64(0).replacingBits($1.bits, with: .max) : $0
-    }
+    unimplemented = Self.bits(of: fields) { $0.kind == .unimplemented }
+    mask = fields.isEmpty ? .max : Self.bits(of: fields) { $0.kind != .reserved }
   }
 
   /// A readable and writable register with these fields.
@@ -94,6 +95,10 @@ public final class Register: Sendable, Equatable {
       stride: stride, fields)
   }
 
+  private static func bits(of fields: [Field], where isWanted: (Field) -> Bool) -> UInt64 {
+    fields.reduce(0) { isWanted($1) ? $0.replacingBits($1.bits, with: .max) : $0 }
+  }
+
   public static func == (a: Register, b: Register) -> Bool {
     a === b
       || a.name == b.name && a.offset == b.offset && a.width == b.width && a.access == b.access
@@ -103,131 +108,4 @@ public final class Register: Sendable, Equatable {
 
   /// The name of one register of an array.
   public func name(at index: Int) -> String { count == 1 ? name : "\(name)[\(index)]" }
-}
-
-/// The registers of one region.
-public final class RegisterMap: Sendable {
-  public let registers: [Register]
-  /// What accesses are compared with, by number.
-  private let spans: [Span]
-  /// By offset in units of `1 << granule` bytes, the number of the first register there, or how many registers there are.
-  private let starts: [UInt16]
-  private let granule: UInt64
-  /// By offset, of the first bytes: 1 where a register may be read, 2 where one may be written.
-  private let permissions: [UInt8]
-  /// Offsets behind the table are looked for from the first register on.
-  private static let longestTable: UInt64 = 0x1000
-
-  private struct Span: Sendable {
-    var first, end, stride, width: UInt64
-    var isReadable, isWritable: Bool
-  }
-
-  public init(_ registers: [Register]) {
-    self.registers = registers
-    spans = registers.map { register in
-      let (bytes, overflows) = register.stride.multipliedReportingOverflow(by: UInt64(max(0, register.count)))
-      let (end, wraps) = register.offset.addingReportingOverflow(bytes)
-      return Span(
-        first: register.offset, end: overflows || wraps ? .max : end, stride: max(1, register.stride),
-        width: UInt64(register.width), isReadable: register.access != .writeOnly,
-        isWritable: register.access != .readOnly)
-    }
-    granule = spans.allSatisfy { $0.end <= 0x100 } ? 0 : 2
-    var starts: [UInt16] = []
-    for (number, span) in spans.enumerated() where span.first < span.end {
-      let last = min((span.end - 1) >> granule, Self.longestTable - 1)
-      guard span.first >> granule <= last else { continue }
-      if starts.count <= Int(last) {
-        starts += repeatElement(UInt16(clamping: spans.count), count: Int(last) + 1 - starts.count)
-      }
-      for unit in Int(span.first >> granule)...Int(last) { starts[unit] = min(starts[unit], UInt16(clamping: number)) }
-    }
-    self.starts = starts
-    var permissions = [UInt8](repeating: 0, count: granule == 0 ? starts.count : 0)
-    for span in spans where granule == 0 {
-      for first in stride(from: span.first, to: span.end, by: Int(span.stride)) {
-        for offset in first..<min(first + min(span.width, span.stride), span.end) {
-          permissions[Int(offset)] |= (span.isReadable ? 1 : 0) | (span.isWritable ? 2 : 0)
-        }
-      }
-    }
-    self.permissions = permissions
-  }
-
-  /// A register found by its offset.
-  public struct Match: Sendable {
-    public let register: Register
-    /// Position in `registers`.
-    public let number: Int
-    /// Which one of an array, 0 otherwise.
-    public let index: Int
-    /// Byte within the register.
-    public let byte: Int
-
-    /// What an access of `size` bytes reads of a register that holds `value`; bytes past the register are zero.
-    public func extract(_ value: UInt64, size: Int) -> UInt64 {
-      (value & .mask(8 * register.width)).bits(8 * byte..<8 * byte + 8 * min(size, 8 - byte))
-    }
-
-    /// What a register that holds `old` holds after an access wrote the low `size` bytes of `value`.
-    public func insert(_ value: UInt64, size: Int, into old: UInt64) -> UInt64 {
-      old.replacingBits(8 * byte..<8 * min(byte + size, register.width), with: value)
-    }
-  }
-
-  /// The first register in the list that contains the byte at `offset` and permits the access; registers that share an
-  /// offset (read one, write another) are told apart by their access.
-  public func match(_ offset: UInt64, isWrite: Bool) -> Match? {
-    find(offset, isWrite: isWrite).map {
-      Match(register: registers[$0.number], number: $0.number, index: $0.index, byte: $0.byte)
-    }
-  }
-
-  /// Whether a register permits the access.
-  public func contains(_ offset: UInt64, isWrite: Bool) -> Bool {
-    guard offset < UInt64(permissions.count) else { return find(offset, isWrite: isWrite) != nil }
-    return permissions[Int(offset)] & (isWrite ? 2 : 1) != 0
-  }
-
-  private func find(_ offset: UInt64, isWrite: Bool) -> (number: Int, index: Int, byte: Int)? {
-    let unit = offset >> granule
-    var number = unit < UInt64(starts.count) ? Int(starts[Int(unit)]) : 0
-    while number < spans.count {
-      defer { number += 1 }
-      let span = spans[number]
-      guard span.first <= offset, offset < span.end, isWrite ? span.isWritable : span.isReadable else { continue }
-      var (index, byte) = (UInt64(0), offset &- span.first)
-      if byte >= span.stride { (index, byte) = byte.quotientAndRemainder(dividingBy: span.stride) }
-      if byte < span.width { return (number, Int(index), Int(byte)) }
-    }
-    return nil
-  }
-}
-
-/// Says once each what a guest uses that a model lacks.
-public struct UnimplementedLog {
-  private var said: Set<String> = []
-
-  public init() {}
-
-  /// Names the unimplemented fields of `register` that `value` sets.
-  public mutating func write(_ value: UInt64, to match: RegisterMap.Match, of context: DeviceContext) {
-    guard value & match.register.unimplemented != 0 else { return }
-    for field in match.register.fields where field.kind == .unimplemented && value.bits(field.bits) != 0 {
-      once("\(match.register.name(at: match.index)).\(field.name) is not implemented", context)
-    }
-  }
-
-  /// Names an access that no register answers.
-  public mutating func unknown(offset: UInt64, isWrite: Bool, of context: DeviceContext) {
-    let address = (context.node.regions.first?.base ?? 0) &+ offset
-    let name = context.registerName(address, isWrite ? 0 : nil).map { " (\($0))" } ?? ""
-    once("\(isWrite ? "write to" : "read of") offset \(offset.hex0x())\(name), where there is no register", context)
-  }
-
-  /// Logs a message the first time it, or its `key`, comes.
-  public mutating func once(_ message: String, key: String? = nil, _ context: DeviceContext) {
-    if said.insert(key ?? message).inserted { context.log(.unimplemented, message) }
-  }
 }

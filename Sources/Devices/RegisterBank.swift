@@ -9,19 +9,20 @@ public struct RegisterBank: Codable, Sendable, Equatable {
 
   /// Every declared register with its reset value.
   /// - Parameter end: how far it reaches at least, in bytes; what is not declared is 0.
-  init(_ map: RegisterMap, through end: UInt64 = 0) {
-    let end = max(end, map.registers.map { $0.offset + UInt64($0.count - 1) * $0.stride + 4 }.max() ?? 0)
+  init<Owner>(_ table: RegisterTable<Owner>, through end: UInt64 = 0) {
+    let registers = table.map.registers
+    let end = max(end, registers.map { $0.offset + UInt64($0.count - 1) * $0.stride + 4 }.max() ?? 0)
     words = Array(repeating: 0, count: Int(end) / 4)
-    for register in map.registers {
+    for register in registers {
       for index in 0..<register.count {
         self[register.offset + UInt64(index) * register.stride] = UInt32(truncatingIfNeeded: register.resetValue)
       }
     }
   }
 
-  /// The register at a byte offset, a multiple of 4 below the end of the last declared register.
+  /// The register at a byte offset, a multiple of 4; what lies past the last declared register is 0.
   subscript(offset: UInt64) -> UInt32 {
-    get { words[Int(offset) / 4] }
+    get { offset / 4 < UInt64(words.count) ? words[Int(offset) / 4] : 0 }
     set { words[Int(offset) / 4] = newValue }
   }
 }
@@ -35,18 +36,11 @@ protocol BankState {
 public struct PlainBank: BankState, Codable, Sendable, Equatable {
   var bank: RegisterBank
 
-  init(_ map: RegisterMap) { bank = RegisterBank(map) }
+  init<Owner>(_ table: RegisterTable<Owner>) { bank = RegisterBank(table) }
 }
 
-/// A device with one region of declared registers, all 32 bits wide, kept in a bank. What is special about a register
-/// stands in `load` and `store`; the rest is storage. Registers declared with fields keep only the bits of those.
-protocol BankDevice: Device where State: BankState {
-  var unimplemented: UnimplementedLog { get set }
-  /// The value of the register at `offset`; with side effects unless this is a peek.
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32
-  /// The register at `offset` was written. A narrow write comes completed with what the bank holds.
-  func store(_ value: UInt32, at offset: UInt64)
-}
+/// A device with a region of declared registers of 32 bits, kept in a bank where their rows do not say otherwise.
+protocol BankDevice: RegisterDevice where State: BankState {}
 
 extension BankDevice {
   var bank: RegisterBank {
@@ -54,45 +48,16 @@ extension BankDevice {
     set { state.bank = newValue }
   }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 { bank[offset] }
-  func store(_ value: UInt32, at offset: UInt64) { bank[offset] = value }
-
-  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    guard let match = registers[0].match(offset, isWrite: false) else {
-      // Registers that are only written read as 0.
-      if registers[0].match(offset, isWrite: true) == nil {
-        unimplemented.unknown(offset: offset, isWrite: false, of: context)
-      }
-      return 0
-    }
-    return match.extract(UInt64(load(offset & ~3, isPeek: false)), size: size)
-  }
-
-  public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? {
-    guard region == 0, let match = registers[0].match(offset, isWrite: false) else { return nil }
-    return match.extract(UInt64(load(offset & ~3, isPeek: true)), size: size)
-  }
-
-  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    guard let match = registers[0].match(offset, isWrite: true) else {
-      if let match = registers[0].match(offset, isWrite: false) {
-        return unimplemented.once("a write to \(match.register.name(at: match.index)), which is read-only", context)
-      }
-      return unimplemented.unknown(offset: offset, isWrite: true, of: context)
-    }
-    let word = match.insert(value, size: size, into: UInt64(bank[offset & ~3]))
-    unimplemented.write(word, to: match, of: context)
-    store(UInt32(truncatingIfNeeded: word) & match.register.mask, at: offset & ~3)
-  }
+  public func held(at offset: UInt64) -> UInt32? { bank[offset] }
+  public func hold(_ value: UInt32, at offset: UInt64) { bank[offset] = value }
 }
 
-extension Register {
-  /// The bits that exist.
-  var mask: UInt32 {
-    guard !fields.isEmpty else { return .max }
-    return fields.reduce(0) { mask, field in
-      field.kind == .reserved
-        ? mask : mask | UInt32(truncatingIfNeeded: UInt64.mask(field.bits.count) << UInt64(field.bits.lowerBound))
+extension RegisterDevice {
+  /// The identification registers of Arm's PrimeCells: peripheral 4 to 7 and 0 to 3, component 0 to 3.
+  static func identification(_ bytes: [UInt64]) -> Registers {
+    bytes.enumerated().map { index, byte in
+      let name = index < 8 ? "PID\((index + 4) % 8)" : "CID\(index - 8)"
+      return Register(name, 0xFD0 + 4 * UInt64(index), .readOnly, reset: byte)
     }
   }
 }

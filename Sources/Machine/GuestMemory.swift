@@ -113,9 +113,9 @@ package struct GuestMemory {
   private func registerWidth(at address: UInt64) -> Int? {
     guard let region = space.region(at: address), case .device(let target, let index) = region.backing,
       let maps = (target as? any Device)?.registers, maps.indices.contains(index),
-      let match = maps[index].match(address - region.base, isWrite: false), match.byte == 0
+      let place = maps[index].find(address - region.base, isWrite: false), place.byte == 0
     else { return nil }
-    return match.register.width
+    return maps[index].registers[place.number].width
   }
 
   /// - Returns: the distance to the first byte that cannot be written.

@@ -11,14 +11,14 @@ import Testing
   ])
 
   @Test func accessTellsRegistersApart() throws {
-    #expect(map.match(0, isWrite: false)?.register.name == "RBR")
-    #expect(map.match(0, isWrite: true)?.register.name == "THR")
-    #expect(map.match(1, isWrite: true) == nil)
-    let match = try #require(map.match(0x113, isWrite: true))
-    #expect(match.register.name(at: match.index) == "PRI[2]")
-    #expect(match.byte == 3)
-    #expect(map.match(0x114, isWrite: true) == nil)
-    #expect(map.match(0x120, isWrite: true) == nil)
+    #expect(map.find(0, isWrite: false)?.number == 0)
+    #expect(map.find(0, isWrite: true)?.number == 1)
+    #expect(map.find(1, isWrite: true) == nil)
+    let place = try #require(map.find(0x113, isWrite: true))
+    #expect(map.registers[place.number].name(at: place.index) == "PRI[2]")
+    #expect(place.byte == 3)
+    #expect(map.find(0x114, isWrite: true) == nil)
+    #expect(map.find(0x120, isWrite: true) == nil)
   }
 
   /// What is looked up in tables is what a search through the list finds, in small maps and in large ones.
@@ -36,8 +36,7 @@ import Testing
           let (index, byte) = (offset - register.offset).quotientAndRemainder(dividingBy: register.stride)
           return index < register.count && byte < register.width
         }
-        #expect(map.match(offset, isWrite: isWrite)?.number == expected, "\(offset)")
-        #expect(map.contains(offset, isWrite: isWrite) == (expected != nil), "\(offset)")
+        #expect(map.find(offset, isWrite: isWrite)?.number == expected, "\(offset)")
       }
     }
   }

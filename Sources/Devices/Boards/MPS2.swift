@@ -15,19 +15,20 @@ public final class MPS2FPGAIO: BankDevice {
     var offsets: [UInt32] = [0, 0, 0]
   }
 
-  private static let map = RegisterMap([
-    Register("LED0", 0x00, [.field("LED", 0..<10)]), Register("BUTTON", 0x08, .readOnly), Register("CLK1HZ", 0x10),
-    Register("CLK100HZ", 0x14), Register("COUNTER", 0x18), Register("PRESCALE", 0x1C),
-    Register("PSCNTR", 0x20, .readOnly),
+  private static let map: RegisterTable<MPS2FPGAIO> = [
+    Register("LED0", 0x00, [.field("LED", 0..<10)]), Register("BUTTON", 0x08, .readOnly),
+    counter("CLK1HZ", 0), counter("CLK100HZ", 1), counter("COUNTER", 2),
+    Register("PRESCALE", 0x1C).onWrite { $0.setPrescaler($1) },
+    Register("PSCNTR", 0x20, .readOnly).onRead { $0.bank[0x1C] - UInt32($0.input.ticks % (UInt64($0.bank[0x1C]) + 1)) },
     Register("MISC", 0x4C),
-  ])
+  ]
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(MPS2FPGAIO.map))
-  public let registers = [MPS2FPGAIO.map]
+  public let table = MPS2FPGAIO.map
   /// Zephyr's trees describe single registers of it; it stands in a page of its own.
   public let regions: [AddressRange]
-  var unimplemented = UnimplementedLog()
+  public var unimplemented = UnimplementedLog()
   private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
@@ -46,28 +47,17 @@ public final class MPS2FPGAIO: BankDevice {
     }
   }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    switch offset {
-    case 0x10, 0x14, 0x18:
-      let counter = Int(offset - 0x10) / 4
-      return ticks(counter) &+ state.offsets[counter]
-    case 0x20:
-      return bank[0x1C] - UInt32(input.ticks % (UInt64(bank[0x1C]) + 1))
-    default: return bank[offset]
-    }
+  private static func counter(_ name: String, _ number: Int) -> DeviceRegister<MPS2FPGAIO> {
+    Register(name, 0x10 + 4 * UInt64(number))
+      .onRead { $0.count(number) }.onWrite { $0.state.offsets[number] = $1 &- $0.ticks(number) }
   }
 
-  func store(_ value: UInt32, at offset: UInt64) {
-    switch offset {
-    case 0x10, 0x14, 0x18:
-      let counter = Int(offset - 0x10) / 4
-      state.offsets[counter] = value &- ticks(counter)
-    case 0x1C:
-      let shown = load(0x18, isPeek: true)
-      bank[0x1C] = value
-      state.offsets[2] = shown &- ticks(2)
-    default: bank[offset] = value
-    }
+  private func count(_ counter: Int) -> UInt32 { ticks(counter) &+ state.offsets[counter] }
+
+  private func setPrescaler(_ value: UInt32) {
+    let shown = count(2)
+    bank[0x1C] = value
+    state.offsets[2] = shown &- ticks(2)
   }
 
   public func reset(_ cause: ResetCause) { state = State(bank: RegisterBank(Self.map)) }
@@ -79,22 +69,21 @@ public final class MPS2SCC: BankDevice {
 
   public let context: DeviceContext
   public var state: PlainBank
-  public let registers: [RegisterMap]
-  var unimplemented = UnimplementedLog()
+  public let table: RegisterTable<MPS2SCC>
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     try context.node.firstRegion()
     self.context = context
-    let map = RegisterMap([
+    table = RegisterTable([
       Register("CFG0", 0x000), Register("CFG1", 0x004), Register("CFG3", 0x00C, .readOnly),
       Register("CFG4", 0x010, .readOnly, reset: 2), Register("CFGDATA_RTN", 0x0A0), Register("CFGDATA_OUT", 0x0A4),
       Register("CFGCTRL", 0x0A8), Register("CFGSTAT", 0x0AC, reset: 1), Register("DLL", 0x100, reset: 1),
       Register("AID", 0xFF8, .readOnly, reset: 0x0020_0008),
       Register("ID", 0xFFC, .readOnly, reset: UInt64(context.node.u32("martlet,identification") ?? 0x4104_3850)),
     ])
-    registers = [map]
-    state = PlainBank(map)
+    state = PlainBank(table)
   }
 
-  public func reset(_ cause: ResetCause) { state = PlainBank(registers[0]) }
+  public func reset(_ cause: ResetCause) { state = PlainBank(table) }
 }

@@ -17,11 +17,8 @@ public final class StellarisSystemControl: BankDevice {
   }
 
   private enum Offset {
-    static let peripheralResets: UInt64 = 0x040
-    static let masked: UInt64 = 0x058
     static let cause: UInt64 = 0x05C
     static let clock: UInt64 = 0x060
-    static let pll: UInt64 = 0x064
     static let secondClock: UInt64 = 0x070
   }
 
@@ -37,16 +34,18 @@ public final class StellarisSystemControl: BankDevice {
   /// RIS: the PLL is locked.
   private static let locked: UInt32 = 1 << 6
 
-  private static func map(flash: UInt64, memory: UInt64) -> RegisterMap {
-    RegisterMap([
+  private static func registers(flash: UInt64, memory: UInt64) -> Registers {
+    [
       Register("DID0", 0x000, .readOnly, reset: 0x1001_0002), Register("DID1", 0x004, .readOnly, reset: 0x1073_402E),
       // In units of 256 bytes and 2 KiB, less one.
       Register("DC0", 0x008, .readOnly, reset: (memory >> 8 &- 1) << 16 & 0xFFFF_0000 | (flash >> 11 &- 1) & 0xFFFF),
       Register("DC1", 0x010, .readOnly, reset: 0x0011_33FF), Register("DC2", 0x014, .readOnly, reset: 0x030F_5317),
       Register("DC3", 0x018, .readOnly, reset: 0x0F0F_87FF), Register("DC4", 0x01C, .readOnly, reset: 0x5000_007F),
       Register("PBORCTL", 0x030, reset: 0x7FFD), Register("LDOPCTL", 0x034),
-      Register("SRCR", Offset.peripheralResets, count: 3),
-      Register("RIS", 0x050, .readOnly, reset: UInt64(locked)), Register("IMC", 0x054), Register("MISC", Offset.masked),
+      Register("SRCR", 0x040, count: 3).onWrite { $0.resetPeripherals($2, $1) },
+      Register("RIS", 0x050, .readOnly, reset: UInt64(locked)), Register("IMC", 0x054),
+      // It is written to clear interrupts; the PLL's lock is no event that could be over.
+      Register("MISC", 0x058).onRead { locked & $0.bank[0x054] }.onWrite { _, _ in },
       Register(
         "RESC", Offset.cause, reset: UInt64(Cause.powerOn),
         [.field("EXT", 0), .field("POR", 1), .field("BOR", 2), .field("WDT", 3), .field("SW", 4), .field("LDO", 5)]),
@@ -56,23 +55,26 @@ public final class StellarisSystemControl: BankDevice {
           .field("MOSCDIS", 0), .field("IOSCDIS", 1), .field("OSCSRC", 4..<6), .field("XTAL", 6..<10),
           .field("BYPASS", 11), .field("PWRDN", 13), .field("PWMDIV", 17..<20), .field("USEPWMDIV", 20),
           .field("USESYSDIV", 22), .field("SYSDIV", 23..<27), .field("ACG", 27),
-        ]),
-      Register("PLLCFG", Offset.pll, .readOnly, [.field("R", 0..<5), .field("F", 5..<14)]),
+        ]
+      ).onWrite { $0.setClock(Offset.clock, $1) },
+      Register("PLLCFG", 0x064, .readOnly, [.field("R", 0..<5), .field("F", 5..<14)])
+        .onRead { pllConfiguration(crystal: Int($0.bank[Offset.clock].field(6, 4))) },
       Register(
         "RCC2", Offset.secondClock, reset: 0x0780_2810,
         [
           .field("OSCSRC2", 4..<7), .field("BYPASS2", 11), .field("PWRDN2", 13), .field("SYSDIV2", 23..<29),
           .field("USERCC2", 31),
-        ]),
+        ]
+      ).onWrite { $0.setClock(Offset.secondClock, $1) },
       Register("RCGC", 0x100, reset: 0x40, count: 3), Register("SCGC", 0x110, reset: 0x40, count: 3),
       Register("DCGC", 0x120, reset: 0x40, count: 3), Register("DSLPCLKCFG", 0x144, reset: 0x0780_0000),
-    ])
+    ]
   }
 
   public let context: DeviceContext
   public var state: State
-  public let registers: [RegisterMap]
-  var unimplemented = UnimplementedLog()
+  public let table: RegisterTable<StellarisSystemControl>
+  public var unimplemented = UnimplementedLog()
   private let signals: [ClockSignal]
 
   public init(context: DeviceContext) throws(DeviceError) {
@@ -81,29 +83,11 @@ public final class StellarisSystemControl: BankDevice {
     let sizes = (context.node.cells("martlet,memories") ?? []).map {
       context.node.node(phandle: $0)?.regions.first?.size ?? 0
     }
-    let map = Self.map(flash: sizes.first ?? 0x4_0000, memory: sizes.dropFirst().first ?? 0x1_0000)
-    registers = [map]
-    state = State(bank: RegisterBank(map))
+    table = RegisterTable(
+      Self.registers(flash: sizes.first ?? 0x4_0000, memory: sizes.dropFirst().first ?? 0x1_0000))
+    state = State(bank: RegisterBank(table))
     signals = [context.clocks.cpu, context.clocks.signal("/system-clock")]
     driveClock()
-  }
-
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    switch offset {
-    case Offset.masked: Self.locked & bank[0x054]
-    case Offset.pll: Self.pllConfiguration(crystal: Int(bank[Offset.clock].field(6, 4)))
-    default: bank[offset]
-    }
-  }
-
-  func store(_ value: UInt32, at offset: UInt64) {
-    let old = bank[offset]
-    // MISC is written to clear interrupts; the PLL's lock is no event that could be over.
-    if offset != Offset.masked { bank[offset] = value }
-    if offset == Offset.clock || offset == Offset.secondClock { driveClock() }
-    if (Offset.peripheralResets..<Offset.peripheralResets + 12).contains(offset) {
-      resetPeripherals(Int(offset - Offset.peripheralResets) / 4, value & ~old)
-    }
   }
 
   /// By SRCR register, the peripherals of its bits: the first bit, and the addresses of it and those that follow.
@@ -120,8 +104,11 @@ public final class StellarisSystemControl: BankDevice {
     ],
   ]
 
-  /// Resets those whose bits in an SRCR register have been set.
-  private func resetPeripherals(_ register: Int, _ bits: UInt32) {
+  /// An SRCR register is written: resets those whose bits come to be set.
+  private func resetPeripherals(_ register: Int, _ value: UInt32) {
+    let offset = 0x040 + 4 * UInt64(register)
+    let bits = value & ~bank[offset]
+    bank[offset] = value
     for group in Self.peripherals[register] {
       for (number, address) in group.addresses.enumerated() where bits.has(group.bit + number) {
         (context.directory.device(at: address, in: context.space) as? any Device)?.reset(.controller)
@@ -164,6 +151,11 @@ public final class StellarisSystemControl: BankDevice {
     return max(1, oscillator / (first.has(22) ? divider : 1))
   }
 
+  private func setClock(_ offset: UInt64, _ value: UInt32) {
+    bank[offset] = value
+    driveClock()
+  }
+
   private func driveClock() {
     for signal in signals { signal.drive(frequency) }
     state.clock = signals[0].phase
@@ -177,7 +169,7 @@ public final class StellarisSystemControl: BankDevice {
   /// RESC collects causes, but for power-on and the pin, which are alone in it.
   public func reset(_ cause: ResetCause) {
     let before = bank[Offset.cause]
-    state = State(bank: RegisterBank(registers[0]))
+    state = State(bank: RegisterBank(table))
     bank[Offset.cause] =
       switch cause {
       case .powerOn: Cause.powerOn

@@ -17,20 +17,24 @@ public final class StellarisTimer: BankDevice {
   }
 
   private static let mode: [Field] = [.field("MR", 0..<2), .unimplemented("CMR", 2), .unimplemented("AMS", 3)]
-  private static let map = RegisterMap([
-    Register("CFG", 0x00), Register("TAMR", 0x04, mode), Register("TBMR", 0x08, mode), Register("CTL", 0x0C),
-    Register("IMR", 0x18), Register("RIS", 0x1C, .readOnly), Register("MIS", 0x20, .readOnly),
-    Register("ICR", 0x24, .writeOnly), Register("TAILR", 0x28, reset: 0xFFFF_FFFF),
-    Register("TBILR", 0x2C, reset: 0xFFFF),
+  private static let map: RegisterTable<StellarisTimer> = [
+    Register("CFG", 0x00), Register("TAMR", 0x04, mode), Register("TBMR", 0x08, mode),
+    Register("CTL", 0x0C).onWrite { $0.writeControl($1) },
+    Register("IMR", 0x18), Register("RIS", 0x1C, .readOnly).onRead(\.state.pending),
+    Register("MIS", 0x20, .readOnly).onRead { $0.state.pending & $0.bank[0x18] },
+    Register("ICR", 0x24, .writeOnly).onWrite { $0.state.pending &= ~$1 },
+    Register("TAILR", 0x28, reset: 0xFFFF_FFFF).onWrite { $0.load(0, $1) },
+    Register("TBILR", 0x2C, reset: 0xFFFF).onWrite { $0.load(1, $1) },
     Register("TAMATCHR", 0x30, reset: 0xFFFF_FFFF), Register("TBMATCHR", 0x34, reset: 0xFFFF), Register("TAPR", 0x38),
-    Register("TBPR", 0x3C), Register("TAPMR", 0x40), Register("TBPMR", 0x44), Register("TAR", 0x48, .readOnly),
-    Register("TBR", 0x4C, .readOnly),
-  ])
+    Register("TBPR", 0x3C), Register("TAPMR", 0x40), Register("TBPMR", 0x44),
+    Register("TAR", 0x48, .readOnly).onRead { $0.state.counters[0].value },
+    Register("TBR", 0x4C, .readOnly).onRead { $0.state.counters[1].value },
+  ]
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(StellarisTimer.map))
-  public let registers = [StellarisTimer.map]
-  var unimplemented = UnimplementedLog()
+  public let table = StellarisTimer.map
+  public var unimplemented = UnimplementedLog()
   private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
@@ -71,31 +75,25 @@ public final class StellarisTimer: BankDevice {
     schedule()
   }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    if !isPeek { catchUp() }
-    switch offset {
-    case 0x1C: return state.pending
-    case 0x20: return state.pending & bank[0x18]
-    case 0x48, 0x4C: return state.counters[Int(offset - 0x48) / 4].value
-    default: return bank[offset]
-    }
+  public func prepareRead() { catchUp() }
+
+  public func performWrite(_ write: () -> Void) {
+    catchUp()
+    write()
+    schedule()
   }
 
-  func store(_ value: UInt32, at offset: UInt64) {
-    catchUp()
-    let old = bank[offset]
-    bank[offset] = value
-    switch offset {
-    case 0x0C: for half in 0..<2 where value.has(8 * half) != old.has(8 * half) { run(half, value.has(8 * half)) }
-    case 0x24: state.pending &= ~value
-    case 0x28, 0x2C:
-      let half = Int(offset - 0x28) / 4
-      state.counters[half].reload = isWide && half == 0 ? value : value & 0xFFFF
-      state.counters[half].value = state.counters[half].reload
-      state.counters[half].since = ticks(half)
-    default: break
-    }
-    schedule()
+  private func writeControl(_ value: UInt32) {
+    let old = bank[0x0C]
+    bank[0x0C] = value
+    for half in 0..<2 where value.has(8 * half) != old.has(8 * half) { run(half, value.has(8 * half)) }
+  }
+
+  private func load(_ half: Int, _ value: UInt32) {
+    bank[0x28 + 4 * UInt64(half)] = value
+    state.counters[half].reload = isWide && half == 0 ? value : value & 0xFFFF
+    state.counters[half].value = state.counters[half].reload
+    state.counters[half].since = ticks(half)
   }
 
   private func run(_ half: Int, _ runs: Bool) {

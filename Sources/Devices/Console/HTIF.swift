@@ -8,7 +8,7 @@
 import Bits
 import Bus
 
-public final class HTIF: CharacterDevice {
+public final class HTIF: CharacterDevice, RegisterDevice {
   public static var compatible: [String] { ["ucb,htif0"] }
 
   public struct State: Codable, Sendable, Equatable {
@@ -24,40 +24,52 @@ public final class HTIF: CharacterDevice {
 
   public let context: DeviceContext
   public var state = State()
-  public let registers: [RegisterMap]
-  private var unimplemented = UnimplementedLog()
+  private let tables: [RegisterTable<HTIF>]
+  /// The region and the offset of `tohost`.
+  private let toHost: (region: Int, offset: UInt64)
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     self.context = context
-    let fromHost = Register("fromhost", 0, width: 8)
-    if context.node.regions.count > 1 {
-      registers = [RegisterMap([fromHost]), RegisterMap([Register("tohost", 0, width: 8)])]
-    } else {
-      registers = [RegisterMap([fromHost, Register("tohost", 8, width: 8)])]
-    }
+    let isSplit = context.node.regions.count > 1
+    toHost = isSplit ? (1, 0) : (0, 8)
+    let words = [
+      Register("fromhost", 0, width: 8).wide(
+        read: { device, _ in device.state.fromHost }, write: { device, value, _ in device.answer(value) }),
+      Register("tohost", toHost.offset, width: 8).wide(
+        read: { device, _ in device.state.toHost }, write: { device, value, _ in device.state.toHost = value }),
+    ]
+    tables = isSplit ? words.map { [$0] } : [RegisterTable(words)]
   }
 
+  public var table: RegisterTable<HTIF> { tables[0] }
+  public var registers: [RegisterMap] { tables.map(\.map) }
+
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    guard region < registers.count, let match = registers[region].match(offset, isWrite: false) else {
+    guard region < tables.count else {
       unimplemented.unknown(offset: offset, isWrite: false, of: context)
       return 0
     }
-    return match.extract(match.register.name == "tohost" ? state.toHost : state.fromHost, size: size)
+    return tables[region].read(self, offset, size: size)
+  }
+
+  public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? {
+    region < tables.count ? tables[region].peek(self, offset, size: size) : nil
   }
 
   /// A command runs when the low half of `tohost` is written: 32-bit guests write the halves one by one and use
   /// device 0 only.
   public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    guard region < registers.count, let match = registers[region].match(offset, isWrite: true) else {
+    guard region < tables.count else {
       return unimplemented.unknown(offset: offset, isWrite: true, of: context)
     }
-    if match.register.name == "fromhost" {
-      state.fromHost = match.insert(value, size: size, into: state.fromHost)
-      deliver()
-    } else {
-      state.toHost = match.insert(value, size: size, into: state.toHost)
-      if match.byte < 4, state.toHost != 0 { run() }
-    }
+    tables[region].write(self, offset, size: size, value)
+    if region == toHost.region, offset &- toHost.offset < 4, state.toHost != 0 { run() }
+  }
+
+  private func answer(_ value: UInt64) {
+    state.fromHost = value
+    deliver()
   }
 
   public func receive(_ bytes: [UInt8]) {

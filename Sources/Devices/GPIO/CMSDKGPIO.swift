@@ -16,19 +16,32 @@ public final class CMSDKGPIO: BankDevice, PinController {
   }
 
   private static let half: [Field] = [.field("-", 0..<16)]
-  private static let map = RegisterMap([
-    Register("DATA", 0x000, half), Register("DATAOUT", 0x004, half), Register("OUTENSET", 0x010, half),
-    Register("OUTENCLR", 0x014, half), Register("ALTFUNCSET", 0x018, half), Register("ALTFUNCCLR", 0x01C, half),
-    Register("INTENSET", 0x020, half), Register("INTENCLR", 0x024, half), Register("INTTYPESET", 0x028, half),
-    Register("INTTYPECLR", 0x02C, half), Register("INTPOLSET", 0x030, half), Register("INTPOLCLR", 0x034, half),
-    Register("INTSTATUS", 0x038, half), Register("MASKLOWBYTE", 0x400, count: 256),
-    Register("MASKHIGHBYTE", 0x800, count: 256),
-  ])
+  private static let map: RegisterTable<CMSDKGPIO> = [
+    Register("DATA", 0x000, half).onRead(\.levels).onWrite { $0.bank[0x004] = $1 }, Register("DATAOUT", 0x004, half),
+    setting("OUTENSET", 0x010), clearing("OUTENCLR", 0x010), setting("ALTFUNCSET", 0x018),
+    clearing("ALTFUNCCLR", 0x018),
+    setting("INTENSET", 0x020), clearing("INTENCLR", 0x020), setting("INTTYPESET", 0x028),
+    clearing("INTTYPECLR", 0x028), setting("INTPOLSET", 0x030), clearing("INTPOLCLR", 0x030),
+    Register("INTSTATUS", 0x038, half).onRead(\.state.pending).onWrite { $0.state.pending &= ~$1 },
+    Register("MASKLOWBYTE", 0x400, count: 256)
+      .onRead { $0.levels & UInt32($1) }.onWrite { $0.drive($1, UInt32($2)) },
+    Register("MASKHIGHBYTE", 0x800, count: 256)
+      .onRead { $0.levels & UInt32($1) << 8 }.onWrite { $0.drive($1, UInt32($2) << 8) },
+  ]
+
+  private static func setting(_ name: String, _ offset: UInt64) -> DeviceRegister<CMSDKGPIO> {
+    Register(name, offset, half).onWrite { $0.bank[offset] |= $1 }
+  }
+
+  /// The one beside it, whose bits clear.
+  private static func clearing(_ name: String, _ offset: UInt64) -> DeviceRegister<CMSDKGPIO> {
+    Register(name, offset + 4, half).onRead { $0.bank[offset] }.onWrite { $0.bank[offset] &= ~$1 }
+  }
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(CMSDKGPIO.map))
-  public let registers = [CMSDKGPIO.map]
-  var unimplemented = UnimplementedLog()
+  public let table = CMSDKGPIO.map
+  public var unimplemented = UnimplementedLog()
   private let pulledUp: UInt32
   private lazy var followers = PinFollowers(context.directory)
 
@@ -45,29 +58,11 @@ public final class CMSDKGPIO: BankDevice, PinController {
     (0..<16).contains(number) && !bank[0x018].has(number) ? levels.has(number) : nil
   }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    switch offset {
-    case 0x000: levels
-    case 0x010..<0x038: bank[offset & ~4]
-    case 0x038: state.pending
-    case 0x400..<0x800: levels & UInt32(offset - 0x400) / 4
-    case 0x800...: levels & UInt32(offset - 0x800) << 6
-    default: bank[offset]
-    }
-  }
-
-  func store(_ value: UInt32, at offset: UInt64) {
-    let before = levels
-    switch offset {
-    case 0x000, 0x004: bank[0x004] = value
-    // Pairs of a register that sets bits and one that clears them.
-    case 0x010..<0x038: bank[offset & ~4] = offset & 4 == 0 ? bank[offset] | value : bank[offset & ~4] & ~value
-    case 0x038: state.pending &= ~value
-    case 0x400..<0x800: drive(value, UInt32(offset - 0x400) / 4)
-    default: drive(value, UInt32(offset - 0x800) << 6)
-    }
+  public func performWrite(_ write: () -> Void) {
+    let (before, owners) = (levels, bank[0x018])
+    write()
     interrupt(before)
-    if levels != before || offset & ~4 == 0x018 { followers.pinsChanged() }
+    if levels != before || bank[0x018] != owners { followers.pinsChanged() }
   }
 
   private func drive(_ value: UInt32, _ mask: UInt32) { bank[0x004] = bank[0x004] & ~mask | value & mask }

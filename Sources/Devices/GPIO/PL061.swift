@@ -17,20 +17,24 @@ public final class PL061: BankDevice, PinController {
   }
 
   private static let pins: [Field] = [.field("-", 0..<8)]
-  private static let map = RegisterMap([
-    Register("DATA", 0x000, count: 256), Register("DIR", 0x400, pins), Register("IS", 0x404, pins),
+  private static let map: RegisterTable<PL061> = [
+    // Bits 9 to 2 of the address choose the pins.
+    Register("DATA", 0x000, count: 256).onRead { $0.levels & UInt32($1) }.onWrite { $0.drive($1, UInt32($2)) },
+    Register("DIR", 0x400, pins), Register("IS", 0x404, pins),
     Register("IBE", 0x408, pins), Register("IEV", 0x40C, pins), Register("IM", 0x410, pins),
-    Register("RIS", 0x414, .readOnly), Register("MIS", 0x418, .readOnly), Register("ICR", 0x41C, .writeOnly),
+    Register("RIS", 0x414, .readOnly).onRead(\.raw),
+    Register("MIS", 0x418, .readOnly).onRead { $0.raw & $0.bank[0x410] },
+    Register("ICR", 0x41C, .writeOnly).onWrite { $0.state.edges &= ~$1 },
     Register("AFSEL", 0x420, pins), Register("DR2R", 0x500, reset: 0xFF, pins), Register("DR4R", 0x504, pins),
     Register("DR8R", 0x508, pins), Register("ODR", 0x50C, pins), Register("PUR", 0x510, pins),
     Register("PDR", 0x514, pins), Register("SLR", 0x518, pins), Register("DEN", 0x51C, pins), Register("LOCK", 0x520),
     Register("CR", 0x524, pins),
-  ])
+  ]
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(PL061.map))
-  public let registers = [PL061.map]
-  var unimplemented = UnimplementedLog()
+  public let table = PL061.map
+  public var unimplemented = UnimplementedLog()
   private let pulledUp: UInt32
   private lazy var followers = PinFollowers(context.directory)
 
@@ -52,30 +56,16 @@ public final class PL061: BankDevice, PinController {
 
   private var raw: UInt32 { state.edges & ~bank[0x404] | ~(levels ^ bank[0x40C]) & bank[0x404] }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    switch offset {
-    // Bits 9 to 2 of the address choose the pins.
-    case 0..<0x400: levels & UInt32(offset) >> 2
-    case 0x414: raw
-    case 0x418: raw & bank[0x410]
-    default: bank[offset]
-    }
-  }
-
-  func store(_ value: UInt32, at offset: UInt64) {
+  public func performWrite(_ write: () -> Void) {
     let (before, owners) = (levels, bank[0x420])
-    switch offset {
-    case 0..<0x400:
-      let mask = UInt32(offset) >> 2
-      state.output = state.output & ~mask | value & mask
-    case 0x41C: state.edges &= ~value
-    default: bank[offset] = value
-    }
+    write()
     let changes = before ^ levels
     state.edges |= changes & (bank[0x408] | ~(levels ^ bank[0x40C]))
     updateInterrupt()
     if changes != 0 || bank[0x420] != owners { followers.pinsChanged() }
   }
+
+  private func drive(_ value: UInt32, _ mask: UInt32) { state.output = state.output & ~mask | value & mask }
 
   private func updateInterrupt() { context.interrupts.first?.line.set(raw & bank[0x410] != 0) }
 

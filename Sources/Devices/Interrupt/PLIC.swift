@@ -6,7 +6,7 @@
 import Bits
 import Bus
 
-public final class PLIC: Device, IRQSink {
+public final class PLIC: RegisterDevice, IRQSink {
   public static var compatible: [String] { ["sifive,plic-1.0.0", "riscv,plic0"] }
 
   public struct State: Codable, Sendable, Equatable {
@@ -21,20 +21,14 @@ public final class PLIC: Device, IRQSink {
     var threshold: [UInt32]
   }
 
-  private enum Offset {
-    static let priority: UInt64 = 0
-    static let threshold: UInt64 = 0x20_0000
-    static let claim: UInt64 = 0x20_0004
-  }
-
   public let context: DeviceContext
   public var state: State
-  public let registers: [RegisterMap]
+  public let table: RegisterTable<PLIC>
   /// The highest source number.
   public let sourceCount: Int
   private let maximumPriority: UInt32
   private let outputs: [IRQLine?]
-  private var unimplemented = UnimplementedLog()
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     let name = context.node.name
@@ -58,50 +52,39 @@ public final class PLIC: Device, IRQSink {
     state = State(
       priority: Array(repeating: 0, count: Int(sources) + 1), level: none, pending: none, claimed: none,
       enable: Array(repeating: none, count: contexts), threshold: Array(repeating: 0, count: contexts))
-    registers = [RegisterMap(Self.declare(sources: Int(sources), words: words, contexts: contexts))]
+    table = RegisterTable(Self.registers(sources: Int(sources), words: words, contexts: contexts))
   }
 
-  private static func declare(sources: Int, words: Int, contexts: Int) -> [Register] {
-    [
-      Register("claim", Offset.claim, sideEffectOnRead: true, count: contexts, stride: 0x1000),
-      Register("threshold", Offset.threshold, count: contexts, stride: 0x1000),
-      Register("priority", Offset.priority, count: sources + 1),
-      Register("pending", 0x1000, .readOnly, count: words),
+  private static func registers(sources: Int, words: Int, contexts: Int) -> Registers {
+    let shared: Registers = [
+      Register("claim", 0x20_0004, count: contexts, stride: 0x1000)
+        .onDestructiveRead { $0.claim($1) }.onWrite { $0.complete($2, source: Int($1)) },
+      Register("threshold", 0x20_0000, count: contexts, stride: 0x1000)
+        .onRead { $0.state.threshold[$1] }.onWrite { $0.state.threshold[$2] = min($1, $0.maximumPriority) },
+      Register("priority", 0, count: sources + 1)
+        .onRead { $0.state.priority[$1] }
+        .onWrite { if $2 > 0 { $0.state.priority[$2] = min($1, $0.maximumPriority) } },
+      Register("pending", 0x1000, .readOnly, count: words).onRead { $0.state.pending[$1] },
     ]
-      + (0..<contexts).map { Register("enable\($0)", 0x2000 + 0x80 * UInt64($0), count: words) }
+    return shared
+      + (0..<contexts).map { target in
+        Register("enable\(target)", 0x2000 + 0x80 * UInt64(target), count: words)
+          .onRead { $0.state.enable[target][$1] }
+          .onWrite { $0.state.enable[target][$2] = $1 & $0.valid($2) }
+      }
   }
 
   // MARK: Accesses
-
-  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    if let target = enableTarget(offset) { return UInt64(state.enable[target.context][target.word]) }
-    guard let match = registers[0].match(offset, isWrite: false) else { return unknown(offset, isWrite: false) }
-    let value: UInt32 =
-      switch match.register.offset {
-      case Offset.claim: claim(match.index)
-      case Offset.threshold: state.threshold[match.index]
-      case Offset.priority: state.priority[match.index]
-      default: state.pending[match.index]
-      }
-    return match.extract(UInt64(value), size: size)
-  }
 
   public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
     guard size >= 4, offset % 4 == 0 else {
       return unimplemented.once("registers take 4-byte writes only", context)
     }
-    let value = UInt32(truncatingIfNeeded: value)
-    if let target = enableTarget(offset) {
-      state.enable[target.context][target.word] = value & valid(target.word)
-    } else if let match = registers[0].match(offset, isWrite: true) {
-      switch match.register.offset {
-      case Offset.claim: complete(match.index, source: Int(value))
-      case Offset.threshold: state.threshold[match.index] = min(value, maximumPriority)
-      default: if match.index > 0 { state.priority[match.index] = min(value, maximumPriority) }
-      }
-    } else {
-      _ = unknown(offset, isWrite: true)
-    }
+    table.write(self, offset, size: size, value)
+  }
+
+  public func performWrite(_ write: () -> Void) {
+    write()
     updateOutputs()
   }
 
@@ -109,18 +92,6 @@ public final class PLIC: Device, IRQSink {
   private func valid(_ word: Int) -> UInt32 {
     let last = sourceCount - 32 * word
     return (last >= 31 ? UInt32.max : (2 << UInt32(last)) - 1) & (word == 0 ? ~1 : .max)
-  }
-
-  /// The enable word at `offset`: the one large table, found without searching the declarations.
-  private func enableTarget(_ offset: UInt64) -> (context: Int, word: Int)? {
-    guard offset >= 0x2000, offset < 0x2000 + 0x80 * UInt64(outputs.count) else { return nil }
-    let word = Int(offset % 0x80) / 4
-    return word < state.pending.count ? (Int(offset - 0x2000) / 0x80, word) : nil
-  }
-
-  private func unknown(_ offset: UInt64, isWrite: Bool) -> UInt64 {
-    unimplemented.unknown(offset: offset, isWrite: isWrite, of: context)
-    return 0
   }
 
   // MARK: Behaviour

@@ -13,19 +13,6 @@ struct NordicBuffer: Codable, Sendable, Equatable {
   /// AMOUNT, in bytes.
   var amount: UInt32 = 0
 
-  static func declare(_ name: String, _ offset: UInt64) -> [Register] {
-    [
-      Register(name + ".PTR", offset), Register(name + ".MAXCNT", offset + 4, [.field("MAXCNT", 0..<16)]),
-      Register(name + ".AMOUNT", offset + 8, .readOnly),
-    ]
-  }
-
-  /// A register by its offset from PTR.
-  subscript(offset: UInt64) -> UInt32 {
-    get { offset == 0 ? pointer : offset == 4 ? count : amount }
-    set { if offset == 0 { pointer = newValue } else if offset == 4 { count = newValue & 0xFFFF } }
-  }
-
   /// The bytes of the whole buffer. EasyDMA reaches memory only.
   func read(_ context: DeviceContext) -> [UInt8] {
     let bytes = (0..<count).map { context.readMemory(UInt64(pointer &+ $0), size: 1) }
@@ -46,5 +33,20 @@ struct NordicBuffer: Codable, Sendable, Equatable {
   private func refuse(_ direction: String, _ context: DeviceContext) {
     context.log(
       .guestError, "EasyDMA \(direction) \(UInt64(pointer).hex0x()), \(count) bytes: not all of that is RAM")
+  }
+}
+
+extension DeviceRegister {
+  /// The registers of a buffer.
+  static func buffer(
+    _ name: String, _ offset: UInt64, _ path: WritableKeyPath<Owner.State, NordicBuffer> & Sendable
+  ) -> [Self] {
+    [
+      Self(name + ".PTR", offset)
+        .onRead { $0.state[keyPath: path].pointer }.onWrite { $0.state[keyPath: path].pointer = $1 },
+      Self(name + ".MAXCNT", offset + 4, [.field("MAXCNT", 0..<16)])
+        .onRead { $0.state[keyPath: path].count }.onWrite { $0.state[keyPath: path].count = $1 },
+      Self(name + ".AMOUNT", offset + 8, .readOnly).onRead { $0.state[keyPath: path].amount },
+    ]
   }
 }

@@ -36,7 +36,7 @@ public final class NordicClock: NordicPeripheral {
   /// RESET and GPREGRET of the nRF51, GPREGRET and GPREGRET2 of the nRF52.
   private static let retained: [UInt64] = [0x51C, 0x520, 0x544]
 
-  private static let held = RegisterMap([
+  private static let held: Registers = [
     Register("POFCON", 0x510), Register("LFCLKSRC", 0x518), Register("GPREGRET", 0x51C, [.field("GPREGRET", 0..<8)]),
     Register("GPREGRET2", 0x520, [.field("GPREGRET", 0..<8)]), Register("RAMON", 0x524, reset: 3),
     Register("PERR0", 0x528), Register("RLENR0", 0x52C), Register("CTIV", 0x538),
@@ -46,39 +46,54 @@ public final class NordicClock: NordicPeripheral {
     Register("DCDCEN0", 0x580), Register("PROTENSET0", 0x600), Register("PROTENSET1", 0x604),
     Register("DISABLEINDEBUG", 0x608, reset: 1), Register("PROTBLOCKSIZE", 0x60C), Register("LFRCMODE", 0x5B4),
     Register("RAM.POWER", 0x900, reset: 0xFFFF, count: 9, stride: 16),
-  ])
+  ]
+  private static let initial = RegisterBank(RegisterTable(held))
 
   public let context: DeviceContext
-  public var state = State(held: RegisterBank(NordicClock.held))
-  public let registers: [RegisterMap]
+  public var state = State(held: NordicClock.initial)
+  public let table: RegisterTable<NordicClock>
+  public var unimplemented = UnimplementedLog()
   private let lowClock: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
     self.context = context
     lowClock = context.lowFrequencyClock
-    registers = [
-      RegisterMap(
-        NordicRegisters.declare(
-          tasks: [
-            ("HFCLKSTART", 0), ("HFCLKSTOP", 4), ("LFCLKSTART", 8), ("LFCLKSTOP", 12), ("CAL", 16), ("CTSTART", 20),
-            ("CTSTOP", 24), ("CONSTLAT", 0x78), ("LOWPWR", 0x7C),
-          ],
-          events: [
-            ("HFCLKSTARTED", 0x100), ("LFCLKSTARTED", 0x104), ("POFWARN", 0x108), ("DONE", 0x10C), ("CTTO", 0x110),
-            ("SLEEPENTER", 0x114), ("SLEEPEXIT", 0x118), ("USBDETECTED", 0x11C), ("USBREMOVED", 0x120),
-            ("USBPWRRDY", 0x124),
-          ])
-          + [
-            Register("RESETREAS", 0x400), Register("HFCLKRUN", 0x408, .readOnly),
-            Register("HFCLKSTAT", 0x40C, .readOnly), Register("LFCLKRUN", 0x414, .readOnly),
-            Register("LFCLKSTAT", 0x418, .readOnly), Register("LFCLKSRCCOPY", 0x41C, .readOnly),
-            Register("RAMSTATUS", 0x428, .readOnly), Register("USBREGSTATUS", 0x438, .readOnly),
-            Register("SYSTEMOFF", 0x500, .writeOnly),
-            Register("MAINREGSTATUS", 0x640, .readOnly),
-          ] + Self.held.registers)
-    ]
+    table = RegisterTable(
+      [
+        .task("HFCLKSTART", 0x000) { $0.startHigh() }, .task("HFCLKSTOP", 0x004) { $0.state.highRuns = false },
+        .task("LFCLKSTART", 0x008) { $0.startLow() }, .task("LFCLKSTOP", 0x00C) { $0.stopLow() },
+        .task("CAL", 0x010) { $0.raise(3) }, .task("CTSTART", 0x014) { _ in }, .task("CTSTOP", 0x018) { _ in },
+        .task("CONSTLAT", 0x078) { _ in }, .task("LOWPWR", 0x07C) { _ in }, .event("HFCLKSTARTED", 0x100),
+        .event("LFCLKSTARTED", 0x104), .event("POFWARN", 0x108), .event("DONE", 0x10C), .event("CTTO", 0x110),
+        .event("SLEEPENTER", 0x114), .event("SLEEPEXIT", 0x118), .event("USBDETECTED", 0x11C),
+        .event("USBREMOVED", 0x120), .event("USBPWRRDY", 0x124),
+      ], NordicClock.interrupts,
+      [
+        Register("RESETREAS", 0x400).onRead(\.state.resetReason).onWrite { $0.state.resetReason &= ~$1 },
+        Register("HFCLKRUN", 0x408, .readOnly).onRead { $0.state.highRuns ? 1 : 0 },
+        Register("HFCLKSTAT", 0x40C, .readOnly).onRead { $0.state.highRuns ? 0x1_0001 : 0 },
+        Register("LFCLKRUN", 0x414, .readOnly).onRead { $0.state.lowRuns ? 1 : 0 },
+        Register("LFCLKSTAT", 0x418, .readOnly).onRead { $0.state.lowRuns ? 0x1_0000 | $0.state.lowSource : 0 },
+        Register("LFCLKSRCCOPY", 0x41C, .readOnly).onRead(\.state.lowSource),
+        Register("RAMSTATUS", 0x428, .readOnly).onRead { _ in 3 },
+        Register("USBREGSTATUS", 0x438, .readOnly).onRead { _ in 0 },
+        Register("SYSTEMOFF", 0x500, .writeOnly).onWrite { if $1.has(0) { $0.context.control.powerOff(exitCode: 0) } },
+        Register("MAINREGSTATUS", 0x640, .readOnly).onRead { _ in 0 },
+      ], Self.held,
+      [
+        Register("RAM.POWERSET", 0x904, count: 9, stride: 16)
+          .onRead { $0.memoryPower($1) }.onWrite { $0.setMemoryPower($2, $0.memoryPower($2) | $1) },
+        Register("RAM.POWERCLR", 0x908, count: 9, stride: 16)
+          .onRead { $0.memoryPower($1) }.onWrite { $0.setMemoryPower($2, $0.memoryPower($2) & ~$1) },
+      ])
     driveClock()
   }
+
+  public func held(at offset: UInt64) -> UInt32? { state.held[offset] }
+  public func hold(_ value: UInt32, at offset: UInt64) { state.held[offset] = value }
+
+  private func memoryPower(_ section: Int) -> UInt32 { state.held[0x900 + 16 * UInt64(section)] }
+  private func setMemoryPower(_ section: Int, _ value: UInt32) { state.held[0x900 + 16 * UInt64(section)] = value }
 
   private func driveClock() {
     lowClock.drive(state.lowRuns ? 32_768 : 0)
@@ -90,58 +105,27 @@ public final class NordicClock: NordicPeripheral {
     lowClock.restore(state.lowClock)
   }
 
-  func trigger(_ task: Int) {
-    switch task {
-    case 0:
-      state.highRuns = true
-      raise(0)
-    case 1: state.highRuns = false
-    case 2:
-      state.lowRuns = true
-      state.lowSource = state.held[0x518] & 3
-      driveClock()
-      raise(1)
-    case 3:
-      state.lowRuns = false
-      driveClock()
-    case 4: raise(3)
-    default: break
-    }
+  private func startHigh() {
+    state.highRuns = true
+    raise(0)
   }
 
-  func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
-    switch offset {
-    case 0x400: state.resetReason
-    case 0x408: state.highRuns ? 1 : 0
-    case 0x40C: state.highRuns ? 0x1_0001 : 0
-    case 0x414: state.lowRuns ? 1 : 0
-    case 0x418: state.lowRuns ? 0x1_0000 | state.lowSource : 0
-    case 0x41C: state.lowSource
-    case 0x428: 3
-    case 0x438, 0x500, 0x640: 0
-    // RAM[n].POWERSET and POWERCLR beside RAM[n].POWER.
-    case 0x900..<0x990 where offset & 15 == 4 || offset & 15 == 8: state.held[offset & ~15]
-    default: Self.held.match(offset, isWrite: false) == nil ? nil : state.held[offset]
-    }
+  private func startLow() {
+    state.lowRuns = true
+    state.lowSource = state.held[0x518] & 3
+    driveClock()
+    raise(1)
   }
 
-  func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
-    switch offset {
-    case 0x400: state.resetReason &= ~value
-    case 0x500: if value & 1 != 0 { context.control.powerOff(exitCode: 0) }
-    case 0x900..<0x990 where offset & 15 == 4: state.held[offset & ~15] |= value
-    case 0x900..<0x990 where offset & 15 == 8: state.held[offset & ~15] &= ~value
-    default:
-      guard let match = Self.held.match(offset, isWrite: true) else { return false }
-      state.held[offset] = value & match.register.mask
-    }
-    return true
+  private func stopLow() {
+    state.lowRuns = false
+    driveClock()
   }
 
   public func reset(_ cause: ResetCause) {
     let isSupply = cause == .powerOn || cause == .brownOut
     let (held, reason) = (state.held, isSupply ? 0 : state.resetReason | Self.reason(cause))
-    state = State(held: RegisterBank(Self.held), resetReason: reason)
+    state = State(held: Self.initial, resetReason: reason)
     if cause.leavesNordicRegisters { for offset in Self.retained { state.held[offset] = held[offset] } }
     driveClock()
     updateInterrupt()

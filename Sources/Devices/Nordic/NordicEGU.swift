@@ -11,18 +11,12 @@ public final class NordicEGU: NordicPeripheral {
 
   public let context: DeviceContext
   public var state = State()
-  public let registers = [
-    RegisterMap(
-      NordicRegisters.declare(
-        tasks: (0..<16).map { ("TRIGGER\($0)", 4 * UInt64($0)) },
-        events: (0..<16).map { ("TRIGGERED\($0)", 0x100 + 4 * UInt64($0)) }))
-  ]
+  public let table = RegisterTable<NordicEGU>(
+    (0..<16).map { number in .task("TRIGGER\(number)", 4 * UInt64(number)) { $0.raise(number) } },
+    (0..<16).map { .event("TRIGGERED\($0)", 0x100 + 4 * UInt64($0)) }, NordicEGU.interrupts)
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) { self.context = context }
-
-  func trigger(_ task: Int) { if task < 16 { raise(task) } }
-  func value(at offset: UInt64, isPeek: Bool) -> UInt32? { nil }
-  func setValue(_ value: UInt32, at offset: UInt64) -> Bool { false }
 
   public func reset(_ cause: ResetCause) {
     state = State()

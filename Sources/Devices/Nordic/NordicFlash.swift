@@ -7,7 +7,7 @@
 import Bits
 import Bus
 
-public final class NordicFlashController: Device, FlashController {
+public final class NordicFlashController: RegisterDevice, FlashController {
   public static var compatible: [String] {
     ["nordic,nrf51-flash-controller", "nordic,nrf52-flash-controller"]
   }
@@ -25,15 +25,19 @@ public final class NordicFlashController: Device, FlashController {
 
   public let context: DeviceContext
   public var state = State()
-  public let registers = [
-    RegisterMap([
-      Register("READY", 0x400, .readOnly), Register("READYNEXT", 0x408, .readOnly), Register("CONFIG", 0x504),
-      Register("ERASEPAGE", 0x508), Register("ERASEALL", 0x50C), Register("ERASEPCR0", 0x510),
-      Register("ERASEUICR", 0x514), Register("ERASEPAGEPARTIAL", 0x518), Register("ERASEPAGEPARTIALCFG", 0x51C),
-      Register("ICACHECNF", 0x540), Register("IHIT", 0x548, .readOnly), Register("IMISS", 0x54C, .readOnly),
-    ])
+  public let table: RegisterTable<NordicFlashController> = [
+    Register("READY", 0x400, .readOnly, reset: 1), Register("READYNEXT", 0x408, .readOnly, reset: 1),
+    Register("CONFIG", 0x504, [.field("WEN", 0..<2)]).stored(\.configuration),
+    Register("ERASEPAGE", 0x508).erasing { $0.erase(at: UInt64($1)) },
+    Register("ERASEALL", 0x50C).erasing { if $1.has(0) { $0.eraseAll() } },
+    Register("ERASEPCR0", 0x510).erasing { $0.erase(at: UInt64($1)) },
+    Register("ERASEUICR", 0x514).erasing { if $1.has(0) { $0.erase(at: 0x1000_1000) } },
+    Register("ERASEPAGEPARTIAL", 0x518).erasing { $0.erasePartially(at: UInt64($1)) },
+    Register("ERASEPAGEPARTIALCFG", 0x51C, reset: 10, [.field("DURATION", 0..<7)]).stored(\.partialTime),
+    Register("ICACHECNF", 0x540, [.field("CACHEEN", 0), .field("CACHEPROFEN", 8)]).stored(\.cache),
+    Register("IHIT", 0x548, .readOnly), Register("IMISS", 0x54C, .readOnly),
   ]
-  private var unimplemented = UnimplementedLog()
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) { self.context = context }
 
@@ -42,33 +46,7 @@ public final class NordicFlashController: Device, FlashController {
   /// Flash is written by words: nRF51 Series Reference Manual, section 6.1; nRF52840 Product Specification, 4.3.1.
   func refuses(size: Int) -> Bool { size < 4 }
 
-  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    switch offset {
-    case 0x400, 0x408: return 1
-    case 0x504: return UInt64(state.configuration)
-    case 0x508...0x518, 0x548, 0x54C: return 0
-    case 0x51C: return UInt64(state.partialTime)
-    case 0x540: return UInt64(state.cache)
-    default:
-      unimplemented.unknown(offset: offset, isWrite: false, of: context)
-      return 0
-    }
-  }
-
-  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    switch offset {
-    case 0x504: state.configuration = UInt32(truncatingIfNeeded: value & 3)
-    case 0x508, 0x510: if state.configuration == 2 { erase(at: value) }
-    case 0x50C: if state.configuration == 2, value & 1 != 0 { eraseAll() }
-    case 0x518: if state.configuration == 2 { erasePartially(at: value) }
-    case 0x51C: state.partialTime = UInt32(truncatingIfNeeded: value & 0x7F)
-    case 0x540: state.cache = UInt32(truncatingIfNeeded: value & 0x101)
-    case 0x514: if state.configuration == 2, value & 1 != 0 { erase(at: 0x1000_1000) }
-    default: unimplemented.unknown(offset: offset, isWrite: true, of: context)
-    }
-  }
-
-  private func erase(at address: UInt64) {
+  fileprivate func erase(at address: UInt64) {
     guard let flash = context.directory.device(at: address, in: context.space) as? FlashMemory else {
       return context.log(.guestError, "ERASEPAGE of \(address.hex0x()), where there is no flash")
     }
@@ -76,7 +54,7 @@ public final class NordicFlashController: Device, FlashController {
   }
 
   /// A page is erased when its partial erases come to the 85 ms of a whole one.
-  private func erasePartially(at address: UInt64) {
+  fileprivate func erasePartially(at address: UInt64) {
     if address != state.partialAddress { (state.partialAddress, state.partialDone) = (address, 0) }
     state.partialDone += state.partialTime
     guard state.partialDone >= 85 else { return }
@@ -84,11 +62,18 @@ public final class NordicFlashController: Device, FlashController {
     erase(at: address)
   }
 
-  private func eraseAll() {
+  fileprivate func eraseAll() {
     for region in context.space.regions {
       if case .romDevice(_, let target, _) = region.backing, let flash = target as? FlashMemory { flash.eraseAll() }
     }
   }
 
   public func reset(_ cause: ResetCause) { state = State() }
+}
+
+extension DeviceRegister<NordicFlashController> {
+  /// Writes have an effect while CONFIG enables erasing.
+  fileprivate func erasing(_ erase: @escaping @Sendable (NordicFlashController, UInt32) -> Void) -> Self {
+    onWrite { device, value in if device.state.configuration == 2 { erase(device, value) } }
+  }
 }

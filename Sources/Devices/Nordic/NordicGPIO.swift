@@ -22,24 +22,35 @@ public final class NordicGPIO: BankDevice, PinController {
   /// Registers by their offsets in the manuals less 0x500, where the first of them are.
   private enum Offset {
     static let output: UInt64 = 0x04
-    static let input: UInt64 = 0x10
     static let direction: UInt64 = 0x14
     static let latch: UInt64 = 0x20
     static let detectMode: UInt64 = 0x24
     static let configuration: UInt64 = 0x200
   }
 
-  private static let map = RegisterMap([
-    Register("OUT", 0x04), Register("OUTSET", 0x08), Register("OUTCLR", 0x0C), Register("IN", 0x10, .readOnly),
-    Register("DIR", 0x14), Register("DIRSET", 0x18), Register("DIRCLR", 0x1C), Register("LATCH", 0x20),
-    Register("DETECTMODE", 0x24), Register("PIN_CNF", 0x200, reset: 2, count: 32),
-  ])
+  private static let map: RegisterTable<NordicGPIO> = [
+    Register("OUT", Offset.output).changesPins { $0.bank[Offset.output] = $1 },
+    Register("OUTSET", 0x08).onRead(\.output).changesPins { $0.bank[Offset.output] |= $1 },
+    Register("OUTCLR", 0x0C).onRead(\.output).changesPins { $0.bank[Offset.output] &= ~$1 },
+    Register("IN", 0x10, .readOnly).onRead(\.levels),
+    Register("DIR", Offset.direction).changesPins { $0.bank[Offset.direction] = $1 },
+    Register("DIRSET", 0x18).onRead(\.direction).changesPins { $0.bank[Offset.direction] |= $1 },
+    Register("DIRCLR", 0x1C).onRead(\.direction).changesPins { $0.bank[Offset.direction] &= ~$1 },
+    Register("LATCH", Offset.latch).onWrite { device, value in
+      device.changeSignal { device.bank[Offset.latch] &= ~value }
+    },
+    Register("DETECTMODE", Offset.detectMode).onWrite { device, value in
+      device.changeSignal { device.bank[Offset.detectMode] = value }
+    },
+    Register("PIN_CNF", Offset.configuration, reset: 2, count: 32)
+      .onRead { $0.mode($1) & ~1 | $0.direction >> UInt32($1) & 1 }.onWrite { $0.configure($2, $1) },
+  ]
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(NordicGPIO.map))
-  public let registers = [NordicGPIO.map]
+  public let table = NordicGPIO.map
   public let regions: [AddressRange]
-  var unimplemented = UnimplementedLog()
+  public var unimplemented = UnimplementedLog()
   private let pulledUp: UInt32
   private lazy var followers = PinFollowers(context.directory)
   /// 0 or 1.
@@ -75,6 +86,7 @@ public final class NordicGPIO: BankDevice, PinController {
   }
 
   private var output: UInt32 { bank[Offset.output] }
+  private var direction: UInt32 { bank[Offset.direction] }
 
   /// GPIOTE drives a pin, whatever OUT and DIR say; with nil it gives the pin back.
   func take(_ pin: Int, _ level: Bool?) {
@@ -89,42 +101,23 @@ public final class NordicGPIO: BankDevice, PinController {
 
   // MARK: Registers
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    switch offset {
-    case 0x08, 0x0C: return output
-    case Offset.input: return levels
-    case 0x18, 0x1C: return bank[Offset.direction]
-    case 0x200..<0x280:
-      return mode(Int(offset - 0x200) / 4) & ~1 | bank[Offset.direction] >> UInt32((offset - 0x200) / 4) & 1
-    default: return bank[offset]
+  private func configure(_ pin: Int, _ value: UInt32) {
+    changePins {
+      bank[Offset.configuration + 4 * UInt64(pin)] = value
+      bank[Offset.direction] = direction.setting(pin, to: value.has(0))
     }
   }
 
-  func store(_ value: UInt32, at offset: UInt64) {
-    changePins { set(offset, value) }
-    guard offset == Offset.latch || offset == Offset.detectMode else { return }
-    // The signal falls as bits are cleared, and rises anew for those that stay.
+  /// Changes what DETECT follows. The signal falls as bits are cleared, and rises anew for those that stay.
+  private func changeSignal(_ change: () -> Void) {
+    changePins(change)
     let latched = bank[Offset.latch]
     if detectsLatched { setDetected(0) }
     setDetected(detectsLatched ? latched : sensed)
   }
 
-  private func set(_ offset: UInt64, _ value: UInt32) {
-    switch offset {
-    case 0x08: bank[Offset.output] |= value
-    case 0x0C: bank[Offset.output] &= ~value
-    case 0x18: bank[Offset.direction] |= value
-    case 0x1C: bank[Offset.direction] &= ~value
-    case Offset.latch: bank[offset] &= ~value
-    case 0x200..<0x280:
-      bank[offset] = value
-      bank[Offset.direction] = bank[Offset.direction].setting(Int(offset - 0x200) / 4, to: value.has(0))
-    default: bank[offset] = value
-    }
-  }
-
   /// Makes a change, and lets those know who wait for pins.
-  private func changePins(_ change: () -> Void) {
+  fileprivate func changePins(_ change: () -> Void) {
     let before = levels
     change()
     let sensed = sensed
@@ -165,4 +158,10 @@ public final class NordicGPIO: BankDevice, PinController {
   }
 
   public func reset(_ cause: ResetCause) { state = State(bank: RegisterBank(Self.map)) }
+}
+
+extension DeviceRegister<NordicGPIO> {
+  fileprivate func changesPins(_ write: @escaping @Sendable (NordicGPIO, UInt32) -> Void) -> Self {
+    onWrite { device, value in device.changePins { write(device, value) } }
+  }
 }

@@ -17,19 +17,27 @@ public final class NordicGPIOTE: NordicPeripheral {
 
   public let context: DeviceContext
   public var state = State()
-  public let registers: [RegisterMap]
+  public let table = RegisterTable<NordicGPIOTE>(
+    tasks("OUT", 0x000) { device, number in
+      // 1 sets, 2 clears, 3 toggles.
+      let channel = device.channel(number)
+      switch channel.polarity {
+      case 1, 2: device.drive(number, channel.polarity == 1)
+      case 3: device.drive(number, device.port(channel.port)?.takenLevel(channel.pin) == false)
+      default: break
+      }
+    }, tasks("SET", 0x030) { $0.drive($1, true) }, tasks("CLR", 0x060) { $0.drive($1, false) },
+    (0..<8).map { .event("IN\($0)", 0x100 + 4 * UInt64($0)) } + [.event("PORT", 0x17C)], NordicGPIOTE.interrupts,
+    [Register("CONFIG", 0x510, count: 8).onRead { $0.state.configuration[$1] }.onWrite { $0.configure($2, $1) }])
+  public var unimplemented = UnimplementedLog()
 
-  public init(context: DeviceContext) throws(DeviceError) {
-    self.context = context
-    let channels = (0..<8).map { ("\($0)", 4 * UInt64($0)) }
-    registers = [
-      RegisterMap(
-        NordicRegisters.declare(
-          tasks: channels.map { ("OUT" + $0.0, $0.1) } + channels.map { ("SET" + $0.0, 0x30 + $0.1) }
-            + channels.map { ("CLR" + $0.0, 0x60 + $0.1) },
-          events: channels.map { ("IN" + $0.0, 0x100 + $0.1) } + [("PORT", 0x17C)])
-          + [Register("CONFIG", 0x510, count: 8)])
-    ]
+  public init(context: DeviceContext) throws(DeviceError) { self.context = context }
+
+  /// A task of each channel.
+  private static func tasks(
+    _ name: String, _ offset: UInt64, _ trigger: @escaping @Sendable (NordicGPIOTE, Int) -> Void
+  ) -> Registers {
+    (0..<8).map { number in .task("\(name)\(number)", offset + 4 * UInt64(number)) { trigger($0, number) } }
   }
 
   private func port(_ number: Int) -> NordicGPIO? {
@@ -42,20 +50,9 @@ public final class NordicGPIOTE: NordicPeripheral {
     return (value & 3, Int(value.field(8, 5)), Int(value.field(13, 1)), value.field(16, 2))
   }
 
-  /// OUT[n] does what the channel's polarity says, SET[n] and CLR[n] what they are called.
-  func trigger(_ task: Int) {
-    let (number, kind) = task < 12 ? (task, 0) : task < 24 ? (task - 12, 1) : (task - 24, 2)
-    guard number < 8 else { return }
+  private func drive(_ number: Int, _ isHigh: Bool) {
     let channel = channel(number)
-    guard channel.mode == 3, let pins = port(channel.port) else { return }
-    let isHigh: Bool
-    switch (kind, channel.polarity) {
-    case (1, _), (0, 1): isHigh = true
-    case (2, _), (0, 2): isHigh = false
-    case (0, 3): isHigh = !pins.takenLevel(channel.pin)
-    default: return
-    }
-    pins.take(channel.pin, isHigh)
+    if channel.mode == 3 { port(channel.port)?.take(channel.pin, isHigh) }
   }
 
   /// Pins of a port changed to these levels.
@@ -70,13 +67,7 @@ public final class NordicGPIOTE: NordicPeripheral {
   /// A pin met the condition of its SENSE field.
   func portDetected() { raise(Self.portEvent) }
 
-  func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
-    (0x510..<0x530).contains(offset) ? state.configuration[Int(offset - 0x510) / 4] : nil
-  }
-
-  func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
-    guard (0x510..<0x530).contains(offset) else { return false }
-    let number = Int(offset - 0x510) / 4
+  private func configure(_ number: Int, _ value: UInt32) {
     let before = channel(number)
     state.configuration[number] = value
     let after = channel(number)
@@ -85,7 +76,6 @@ public final class NordicGPIOTE: NordicPeripheral {
     }
     // OUTINIT
     if after.mode == 3 { port(after.port)?.take(after.pin, value.has(20)) }
-    return true
   }
 
   public func reset(_ cause: ResetCause) {

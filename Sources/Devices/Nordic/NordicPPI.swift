@@ -7,7 +7,7 @@
 import Bits
 import Bus
 
-public final class NordicPPI: Device {
+public final class NordicPPI: RegisterDevice {
   public static var compatible: [String] { ["nordic,nrf-ppi"] }
 
   public struct State: Codable, Sendable, Equatable {
@@ -41,14 +41,18 @@ public final class NordicPPI: Device {
 
   public let context: DeviceContext
   public var state = State()
-  public let registers = [
-    RegisterMap([
-      Register("TASKS_CHG", 0x000, .writeOnly, count: 12), Register("CHEN", 0x500), Register("CHENSET", 0x504),
-      Register("CHENCLR", 0x508), Register("CH", 0x510, count: 40), Register("CHG", 0x800, count: 6),
-      Register("FORK.TEP", 0x910, count: 32),
-    ])
+  public let table: RegisterTable<NordicPPI> = [
+    Register("TASKS_CHG", 0x000, .writeOnly, count: 12).onWrite { $0.switchGroup($2 / 2, isOn: $2 % 2 == 0, $1) },
+    Register("CHEN", 0x500).stored(\.enabled),
+    Register("CHENSET", 0x504).onRead(\.state.enabled).onWrite { $0.state.enabled |= $1 },
+    Register("CHENCLR", 0x508).onRead(\.state.enabled).onWrite { $0.state.enabled &= ~$1 },
+    Register("CH", 0x510, count: 40)
+      .onRead { $1 % 2 == 0 ? $0.state.channels[$1 / 2].event : $0.state.channels[$1 / 2].task }
+      .onWrite { $0.setEnd($2, $1) },
+    Register("CHG", 0x800, count: 6).stored(each: \.groups),
+    Register("FORK.TEP", 0x910, count: 32).stored(each: \.forks),
   ]
-  private var unimplemented = UnimplementedLog()
+  public var unimplemented = UnimplementedLog()
   private var isTriggering = false
 
   public init(context: DeviceContext) throws(DeviceError) {
@@ -104,37 +108,15 @@ public final class NordicPPI: Device {
 
   // MARK: Registers
 
-  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    switch offset {
-    case 0x500, 0x504, 0x508: return UInt64(state.enabled)
-    case 0x510..<0x5B0:
-      let channel = state.channels[Int(offset - 0x510) / 8]
-      return UInt64(offset & 4 == 0 ? channel.event : channel.task)
-    case 0x800..<0x818: return UInt64(state.groups[Int(offset - 0x800) / 4])
-    case 0x910..<0x990: return UInt64(state.forks[Int(offset - 0x910) / 4])
-    default:
-      unimplemented.unknown(offset: offset, isWrite: false, of: context)
-      return 0
-    }
+  private func switchGroup(_ number: Int, isOn: Bool, _ value: UInt32) {
+    guard value & 1 != 0 else { return }
+    let group = state.groups[number]
+    state.enabled = isOn ? state.enabled | group : state.enabled & ~group
   }
 
-  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    let value = UInt32(truncatingIfNeeded: value)
-    switch offset {
-    case 0x000..<0x030:
-      let group = state.groups[Int(offset) / 8]
-      guard value & 1 != 0 else { return }
-      state.enabled = offset & 4 == 0 ? state.enabled | group : state.enabled & ~group
-    case 0x500: state.enabled = value
-    case 0x504: state.enabled |= value
-    case 0x508: state.enabled &= ~value
-    case 0x510..<0x5B0:
-      let number = Int(offset - 0x510) / 8
-      if offset & 4 == 0 { state.channels[number].event = value } else { state.channels[number].task = value }
-    case 0x800..<0x818: state.groups[Int(offset - 0x800) / 4] = value
-    case 0x910..<0x990: state.forks[Int(offset - 0x910) / 4] = value
-    default: unimplemented.unknown(offset: offset, isWrite: true, of: context)
-    }
+  /// CH[n].EEP and CH[n].TEP take turns.
+  private func setEnd(_ index: Int, _ address: UInt32) {
+    if index % 2 == 0 { state.channels[index / 2].event = address } else { state.channels[index / 2].task = address }
   }
 
   public func reset(_ cause: ResetCause) {

@@ -21,14 +21,8 @@ protocol NordicState {
   var events: NordicEvents { get set }
 }
 
-/// A peripheral whose registers below 0x400 follow the scheme.
-protocol NordicPeripheral: Device where State: NordicState {
-  /// Task number (offset / 4) is triggered.
-  func trigger(_ task: Int)
-  /// A register from 0x400 on, or one below that is the peripheral's own; nil where there is none.
-  func value(at offset: UInt64, isPeek: Bool) -> UInt32?
-  /// - Returns: false where there is no register.
-  func setValue(_ value: UInt32, at offset: UInt64) -> Bool
+/// A peripheral with tasks and events.
+protocol NordicPeripheral: RegisterDevice where State: NordicState {
   /// Called when INTEN was written.
   func maskChanged()
 }
@@ -69,65 +63,38 @@ extension NordicPeripheral {
 
   func updateInterrupt() { context.interrupts.first?.line.set(events.happened & events.mask != 0) }
 
-  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    guard let value = peek(region: region, offset: offset, size: size, isPeek: false) else {
-      context.log(.unimplemented, "read of offset \(offset.hex0x()), where there is no register")
-      return 0
-    }
-    return value
-  }
-
-  public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? {
-    peek(region: region, offset: offset, size: size, isPeek: true)
-  }
-
-  private func peek(region: Int, offset: UInt64, size: Int, isPeek: Bool) -> UInt64? {
-    let word: UInt32
-    if let own = value(at: offset & ~3, isPeek: isPeek) {
-      word = own
-    } else {
-      switch offset & ~3 {
-      case 0..<0x100: word = 0
-      case 0x100..<0x180: word = hasHappened(Int(offset - 0x100) / 4) ? 1 : 0
-      case 0x200: word = events.shorts
-      case 0x300, 0x304, 0x308: word = events.mask
-      default: return nil
-      }
-    }
-    return UInt64(word) >> (8 * (offset & 3)) & .mask(8 * size)
-  }
-
-  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    let value = UInt32(truncatingIfNeeded: value)
-    if setValue(value, at: offset) { return }
-    switch offset {
-    case 0..<0x100: if value & 1 != 0 { trigger(Int(offset) / 4) }
-    case 0x100..<0x180: if value & 1 != 0 { raise(Int(offset - 0x100) / 4) } else { clear(Int(offset - 0x100) / 4) }
-    case 0x200: events.shorts = value
-    case 0x300: setMask(value)
-    case 0x304: setMask(events.mask | value)
-    case 0x308: setMask(events.mask & ~value)
-    // POWER of each peripheral: resets it when written with 0; all are always on here.
-    case 0xFFC: break
-    default:
-      context.log(.unimplemented, "write of \(value.hex0x()) to offset \(offset.hex0x()), where there is no register")
-    }
-  }
-
-  private func setMask(_ mask: UInt32) {
+  fileprivate func setMask(_ mask: UInt32) {
     events.mask = mask
     maskChanged()
     updateInterrupt()
   }
 }
 
-/// Declarations of the shared registers.
-enum NordicRegisters {
-  static func declare(tasks: [(String, UInt64)], events: [(String, UInt64)], hasShorts: Bool = false) -> [Register] {
-    var list = tasks.map { Register("TASKS_" + $0.0, $0.1, .writeOnly) }
-    list += events.map { Register("EVENTS_" + $0.0, $0.1) }
-    if hasShorts { list.append(Register("SHORTS", 0x200)) }
-    if !events.isEmpty { list += [Register("INTENSET", 0x304), Register("INTENCLR", 0x308)] }
-    return list
+/// The shared registers.
+extension DeviceRegister where Owner: NordicPeripheral {
+  static func task(_ name: String, _ offset: UInt64, _ trigger: @escaping @Sendable (Owner) -> Void) -> Self {
+    Self("TASKS_" + name, offset, .writeOnly).onWrite { if $1.has(0) { trigger($0) } }
+  }
+
+  static func event(_ name: String, _ offset: UInt64) -> Self {
+    let number = Int(offset - 0x100) / 4
+    return Self("EVENTS_" + name, offset)
+      .onRead { $0.hasHappened(number) ? 1 : 0 }
+      .onWrite { if $1.has(0) { $0.raise(number) } else { $0.clear(number) } }
+  }
+
+  static var shorts: Self { Self("SHORTS", 0x200).onRead(\.events.shorts).onWrite { $0.events.shorts = $1 } }
+}
+
+extension NordicPeripheral {
+  /// INTEN with the registers that set and clear its bits, and POWER, which resets a peripheral when written with 0: all
+  /// are always on here.
+  static var interrupts: Registers {
+    [
+      Register("INTEN", 0x300).onRead(\.events.mask).onWrite { $0.setMask($1) },
+      Register("INTENSET", 0x304).onRead(\.events.mask).onWrite { $0.setMask($0.events.mask | $1) },
+      Register("INTENCLR", 0x308).onRead(\.events.mask).onWrite { $0.setMask($0.events.mask & ~$1) },
+      Register("POWER", 0xFFC, .writeOnly).onWrite { _, _ in },
+    ]
   }
 }

@@ -28,24 +28,35 @@ public final class NordicRTC: NordicPeripheral {
 
   public let context: DeviceContext
   public var state = State()
-  public let registers: [RegisterMap]
+  public let table: RegisterTable<NordicRTC>
+  public var unimplemented = UnimplementedLog()
   private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
     self.context = context
     input = context.lowFrequencyClock
-    registers = [
-      RegisterMap(
-        NordicRegisters.declare(
-          tasks: [("START", 0), ("STOP", 4), ("CLEAR", 8), ("TRIGOVRFLW", 12)],
-          events: [("TICK", 0x100), ("OVRFLW", 0x104)] + (0..<4).map { ("COMPARE\($0)", 0x140 + 4 * UInt64($0)) })
-          + [
-            Register("EVTEN", 0x340), Register("EVTENSET", 0x344), Register("EVTENCLR", 0x348),
-            Register("COUNTER", 0x504, .readOnly), Register("PRESCALER", 0x508), Register("CC", 0x540, count: 4),
-          ])
-    ]
+    table = Self.map
     input.listen(self) { $0.schedule() }
   }
+
+  private static let map = RegisterTable<NordicRTC>(
+    [
+      .task("START", 0x000) { $0.setRunning(true) }, .task("STOP", 0x004) { $0.setRunning(false) },
+      .task("CLEAR", 0x008) { $0.setCount(0) }, .task("TRIGOVRFLW", 0x00C) { $0.setCount(0xFF_FFF0) },
+      .event("TICK", 0x100), .event("OVRFLW", 0x104),
+    ], (0..<4).map { .event("COMPARE\($0)", 0x140 + 4 * UInt64($0)) }, NordicRTC.interrupts,
+    [
+      Register("EVTEN", 0x340).onRead(\.state.routed).onWrite { device, value in device.set { $0.routed = value } },
+      Register("EVTENSET", 0x344)
+        .onRead(\.state.routed).onWrite { device, value in device.set { $0.routed |= value } },
+      Register("EVTENCLR", 0x348)
+        .onRead(\.state.routed).onWrite { device, value in device.set { $0.routed &= ~value } },
+      Register("COUNTER", 0x504, .readOnly).onRead { UInt32(truncatingIfNeeded: $0.count) & 0xFF_FFFF },
+      Register("PRESCALER", 0x508, [.field("PRESCALER", 0..<12)])
+        .onRead(\.state.prescaler).onWrite { $0.setPrescaler($1) },
+      Register("CC", 0x540, count: 4, [.field("COMPARE", 0..<24)])
+        .onRead { $0.state.compare[$1] }.onWrite { device, value, number in device.set { $0.compare[number] = value } },
+    ])
 
   // MARK: Counting
 
@@ -113,39 +124,21 @@ public final class NordicRTC: NordicPeripheral {
 
   // MARK: Registers
 
-  func trigger(_ task: Int) {
-    switch task {
-    case 0: setRunning(true)
-    case 1: setRunning(false)
-    case 2: setCount(0)
-    case 3: setCount(0xFF_FFF0)
-    default: break
-    }
-  }
+  public func prepareRead() { catchUp() }
 
-  func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
-    if !isPeek { catchUp() }
-    switch offset {
-    case 0x340, 0x344, 0x348: return state.routed
-    case 0x504: return UInt32(truncatingIfNeeded: count) & 0xFF_FFFF
-    case 0x508: return state.prescaler
-    case 0x540..<0x550: return state.compare[Int(offset - 0x540) / 4]
-    default: return nil
-    }
-  }
-
-  func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
+  public func performWrite(_ write: () -> Void) {
     catchUp()
-    switch offset {
-    case 0x340: state.routed = value
-    case 0x344: state.routed |= value
-    case 0x348: state.routed &= ~value
-    case 0x508: if !state.isRunning { state.prescaler = value & 0xFFF }
-    case 0x540..<0x550: state.compare[Int(offset - 0x540) / 4] = value & 0xFF_FFFF
-    default: return false
-    }
+    write()
+  }
+
+  private func setPrescaler(_ value: UInt32) {
+    if !state.isRunning { state.prescaler = value }
     schedule()
-    return true
+  }
+
+  private func set(_ change: (inout State) -> Void) {
+    change(&state)
+    schedule()
   }
 
   func maskChanged() { schedule() }

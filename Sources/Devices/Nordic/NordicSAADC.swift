@@ -23,38 +23,36 @@ public final class NordicSAADC: NordicPeripheral {
     static let stopped = 5
   }
 
-  private static let held = RegisterMap([
+  private static let held: Registers = [
     Register("ENABLE", 0x500), Register("CH", 0x510, reset: 0, count: 32), Register("RESOLUTION", 0x5F0, reset: 1),
     Register("OVERSAMPLE", 0x5F4), Register("SAMPLERATE", 0x5F8),
-  ])
+  ]
+  private static let initial = RegisterBank(RegisterTable(held))
 
   public let context: DeviceContext
-  public var state = State(held: RegisterBank(NordicSAADC.held))
-  public let registers: [RegisterMap]
+  public var state = State(held: NordicSAADC.initial)
+  public let table = RegisterTable<NordicSAADC>(
+    [
+      .task("START", 0x000) { $0.start() }, .task("SAMPLE", 0x004) { $0.sample() },
+      .task("STOP", 0x008) { $0.raise(Event.stopped) },
+      .task("CALIBRATEOFFSET", 0x00C) { $0.raise(Event.calibrated) }, .event("STARTED", 0x100), .event("END", 0x104),
+      .event("DONE", 0x108), .event("RESULTDONE", 0x10C), .event("CALIBRATEDONE", 0x110), .event("STOPPED", 0x114),
+    ],
+    (0..<8).flatMap { number in
+      // The limits of a channel are never passed.
+      [.event("CH[\(number)].LIMITH", 0x118 + 8 * number), .event("CH[\(number)].LIMITL", 0x11C + 8 * number)]
+    }, NordicSAADC.interrupts, [Register("STATUS", 0x400, .readOnly).onRead { _ in 0 }], held,
+    Register.buffer("RESULT", 0x62C, \.result))
+  public var unimplemented = UnimplementedLog()
 
-  public init(context: DeviceContext) throws(DeviceError) {
-    self.context = context
-    registers = [
-      RegisterMap(
-        NordicRegisters.declare(
-          tasks: [("START", 0), ("SAMPLE", 4), ("STOP", 8), ("CALIBRATEOFFSET", 12)],
-          events: [
-            ("STARTED", 0x100), ("END", 0x104), ("DONE", 0x108), ("RESULTDONE", 0x10C), ("CALIBRATEDONE", 0x110),
-            ("STOPPED", 0x114),
-          ]) + [Register("STATUS", 0x400, .readOnly)] + Self.held.registers + NordicBuffer.declare("RESULT", 0x62C))
-    ]
-  }
+  public init(context: DeviceContext) throws(DeviceError) { self.context = context }
 
-  func trigger(_ task: Int) {
-    switch task {
-    case 0:
-      state.result.amount = 0
-      raise(Event.started)
-    case 1: sample()
-    case 2: raise(Event.stopped)
-    case 3: raise(Event.calibrated)
-    default: break
-    }
+  public func held(at offset: UInt64) -> UInt32? { state.held[offset] }
+  public func hold(_ value: UInt32, at offset: UInt64) { state.held[offset] = value }
+
+  private func start() {
+    state.result.amount = 0
+    raise(Event.started)
   }
 
   /// One half-word for each channel whose positive input is connected. RESULT counts half-words.
@@ -69,26 +67,8 @@ public final class NordicSAADC: NordicPeripheral {
     if state.result.amount >= buffer.count { raise(Event.end) }
   }
 
-  func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
-    switch offset {
-    case 0x400: 0
-    case 0x62C..<0x638: state.result[offset - 0x62C]
-    default: Self.held.match(offset, isWrite: false) == nil ? nil : state.held[offset]
-    }
-  }
-
-  func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
-    if (0x62C..<0x638).contains(offset) {
-      state.result[offset - 0x62C] = value
-      return true
-    }
-    guard Self.held.match(offset, isWrite: true) != nil else { return false }
-    state.held[offset] = value
-    return true
-  }
-
   public func reset(_ cause: ResetCause) {
-    state = State(held: RegisterBank(Self.held))
+    state = State(held: Self.initial)
     updateInterrupt()
   }
 }

@@ -32,52 +32,52 @@ public final class NordicSerialMaster: NordicPeripheral, PinFollower {
     static let lastTransmitted = 24
   }
 
-  private static let held = RegisterMap([
+  private static let held: Registers = [
     Register("PSEL", 0x508, reset: 0xFFFF_FFFF, count: 4), Register("FREQUENCY", 0x524, reset: 0x0400_0000),
     Register("RXD.LIST", 0x540), Register("TXD.LIST", 0x550), Register("CONFIG", 0x554),
     Register("IFTIMING", 0x560, count: 2),
     Register("CSNPOL", 0x568, count: 3), Register("ADDRESS", 0x588, [.field("ADDRESS", 0..<7)]), Register("ORC", 0x5C0),
-  ])
+  ]
+  private static let initial = RegisterBank(RegisterTable(held))
 
   public let context: DeviceContext
-  public var state = State(held: RegisterBank(NordicSerialMaster.held))
-  public let registers: [RegisterMap]
-  private var unimplemented = UnimplementedLog()
+  public var state = State(held: NordicSerialMaster.initial)
+  public let table = RegisterTable<NordicSerialMaster>(
+    [
+      .task("STARTRX", 0x000) { $0.startReceive() }, .task("STARTTX", 0x008) { $0.startTransmit() },
+      .task("START", 0x010) { $0.startExchange() }, .task("STOP", 0x014) { $0.stop() },
+      .task("SUSPEND", 0x01C) { $0.raise(Event.suspended) }, .task("RESUME", 0x020) { _ in },
+      .event("STOPPED", 0x104), .event("ENDRX", 0x110), .event("END", 0x118), .event("ENDTX", 0x120),
+      .event("ERROR", 0x124), .event("SUSPENDED", 0x148), .event("RXSTARTED", 0x14C), .event("TXSTARTED", 0x150),
+      .event("LASTRX", 0x15C), .event("LASTTX", 0x160), .shorts,
+    ], NordicSerialMaster.interrupts,
+    [
+      Register("ERRORSRC", 0x4C4).onRead(\.state.errorSource).onWrite { $0.state.errorSource &= ~$1 },
+      Register("ENABLE", 0x500, [.field("ENABLE", 0..<4)]).stored(\.enable),
+    ], Register.buffer("RXD", 0x534, \.receiveBuffer), Register.buffer("TXD", 0x544, \.transmitBuffer), held)
+  public var unimplemented = UnimplementedLog()
   private lazy var bus = SPIBus(of: self)
 
-  public init(context: DeviceContext) throws(DeviceError) {
-    self.context = context
-    registers = [
-      RegisterMap(
-        NordicRegisters.declare(
-          tasks: [
-            ("STARTRX", 0), ("STARTTX", 8), ("START", 0x10), ("STOP", 0x14), ("SUSPEND", 0x1C), ("RESUME", 0x20),
-          ],
-          events: [
-            ("STOPPED", 0x104), ("ENDRX", 0x110), ("END", 0x118), ("ENDTX", 0x120), ("ERROR", 0x124),
-            ("SUSPENDED", 0x148), ("RXSTARTED", 0x14C), ("TXSTARTED", 0x150), ("LASTRX", 0x15C), ("LASTTX", 0x160),
-          ], hasShorts: true) + [Register("ERRORSRC", 0x4C4), Register("ENABLE", 0x500)]
-          + NordicBuffer.declare("RXD", 0x534) + NordicBuffer.declare("TXD", 0x544) + Self.held.registers)
-    ]
-  }
+  public init(context: DeviceContext) throws(DeviceError) { self.context = context }
+
+  public func held(at offset: UInt64) -> UInt32? { state.held[offset] }
+  public func hold(_ value: UInt32, at offset: UInt64) { state.held[offset] = value }
 
   private var isSPI: Bool { state.enable == 7 }
   private var isI2C: Bool { state.enable == 6 }
 
-  func trigger(_ task: Int) {
-    switch task {
-    case 0 where isI2C: receive()
-    case 2 where isI2C: transmit()
-    case 4 where isSPI: exchange()
-    case 5:
-      if isI2C { target(at: address)?.stop() }
-      cancelStarts()
-      raise(Event.stopped)
-    case 7: raise(Event.suspended)
-    case 0, 2, 4:
-      unimplemented.once("ENABLE is \(state.enable): only the masters with EasyDMA, 6 and 7, are implemented", context)
-    default: break
-    }
+  private func startReceive() { if isI2C { receive() } else { refuseStart() } }
+  private func startTransmit() { if isI2C { transmit() } else { refuseStart() } }
+  private func startExchange() { if isSPI { exchange() } else { refuseStart() } }
+
+  private func refuseStart() {
+    unimplemented.once("ENABLE is \(state.enable): only the masters with EasyDMA, 6 and 7, are implemented", context)
+  }
+
+  private func stop() {
+    if isI2C { target(at: address)?.stop() }
+    cancelStarts()
+    raise(Event.stopped)
   }
 
   private var address: UInt32 { state.held[0x588] }
@@ -99,7 +99,7 @@ public final class NordicSerialMaster: NordicPeripheral, PinFollower {
     state.transmitBuffer.amount = UInt32(sent.count)
     state.receiveBuffer.amount = buffer.count
     for event in [Event.endTransmit, Event.endReceive, Event.end] { raise(event) }
-    if isShorted(17) { start(4, behind: max(UInt32(sent.count), buffer.count)) }
+    if isShorted(17) { start(.exchange, behind: max(UInt32(sent.count), buffer.count)) }
   }
 
   func pinsChanged() { bus.updateSelection(native: false) }
@@ -114,9 +114,9 @@ public final class NordicSerialMaster: NordicPeripheral, PinFollower {
     buffer.write((0..<buffer.count).map { _ in target.read() }, context)
     state.receiveBuffer.amount = buffer.count
     raise(Event.lastReceived)
-    if isShorted(10) { start(2, behind: buffer.count) }
+    if isShorted(10) { start(.transmit, behind: buffer.count) }
     if isShorted(11) { raise(Event.suspended) }
-    if isShorted(12) { trigger(5) }
+    if isShorted(12) { stop() }
   }
 
   private func transmit() {
@@ -129,24 +129,38 @@ public final class NordicSerialMaster: NordicPeripheral, PinFollower {
       state.transmitBuffer.amount += 1
     }
     raise(Event.lastTransmitted)
-    if isShorted(7) { start(0, behind: state.transmitBuffer.amount) }
+    if isShorted(7) { start(.receive, behind: state.transmitBuffer.amount) }
     if isShorted(8) { raise(Event.suspended) }
-    if isShorted(9) { trigger(5) }
+    if isShorted(9) { stop() }
   }
 
   // MARK: Shortcuts
 
-  /// Triggers a task when a transfer of so many bytes, and an address, would be over: nine clocks each. FREQUENCY counts
-  /// 2³² for 16 MHz.
-  private func start(_ task: Int, behind count: UInt32) {
-    let clocks = 9 * (UInt64(count) + 1)
-    let time = clocks * 268_435_456_000 / UInt64(max(state.held[0x524], 0x0100_0000))
-    context.schedule(at: context.clock.now + time, token: UInt64(task))
+  /// What waits for a transfer to be over: the numbers of events.
+  private enum Start: UInt64, CaseIterable {
+    case receive = 0
+    case transmit = 2
+    case exchange = 4
   }
 
-  private func cancelStarts() { for task: UInt64 in [0, 2, 4] { context.cancel(token: task) } }
+  /// Starts another when a transfer of so many bytes, and an address, would be over: nine clocks each. FREQUENCY counts
+  /// 2³² for 16 MHz.
+  private func start(_ next: Start, behind count: UInt32) {
+    let clocks = 9 * (UInt64(count) + 1)
+    let time = clocks * 268_435_456_000 / UInt64(max(state.held[0x524], 0x0100_0000))
+    context.schedule(at: context.clock.now + time, token: next.rawValue)
+  }
 
-  public func event(_ token: UInt64) { trigger(Int(token)) }
+  private func cancelStarts() { for start in Start.allCases { context.cancel(token: start.rawValue) } }
+
+  public func event(_ token: UInt64) {
+    switch Start(rawValue: token) {
+    case .receive: startReceive()
+    case .transmit: startTransmit()
+    case .exchange: startExchange()
+    case nil: break
+    }
+  }
 
   private func refuse(_ source: UInt32) {
     unimplemented.once("nothing answers at address \(address) of the bus", context)
@@ -154,34 +168,9 @@ public final class NordicSerialMaster: NordicPeripheral, PinFollower {
     raise(Event.error)
   }
 
-  // MARK: Registers
-
-  func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
-    switch offset {
-    case 0x4C4: state.errorSource
-    case 0x500: state.enable
-    case 0x534..<0x540: state.receiveBuffer[offset - 0x534]
-    case 0x544..<0x550: state.transmitBuffer[offset - 0x544]
-    default: Self.held.match(offset, isWrite: false) == nil ? nil : state.held[offset]
-    }
-  }
-
-  func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
-    switch offset {
-    case 0x4C4: state.errorSource &= ~value
-    case 0x500: state.enable = value & 15
-    case 0x534..<0x540: state.receiveBuffer[offset - 0x534] = value
-    case 0x544..<0x550: state.transmitBuffer[offset - 0x544] = value
-    default:
-      guard let match = Self.held.match(offset, isWrite: true) else { return false }
-      state.held[offset] = value & match.register.mask
-    }
-    return true
-  }
-
   public func reset(_ cause: ResetCause) {
     cancelStarts()
-    state = State(held: RegisterBank(Self.held))
+    state = State(held: Self.initial)
     updateInterrupt()
   }
 }

@@ -20,20 +20,21 @@ public final class NordicRNG: NordicPeripheral {
 
   public let context: DeviceContext
   public var state = State()
-  public let registers: [RegisterMap]
+  public let table = RegisterTable<NordicRNG>(
+    [
+      .task("START", 0x000) { $0.setRunning(true) }, .task("STOP", 0x004) { $0.setRunning(false) },
+      .event("VALRDY", 0x100), .shorts,
+    ], NordicRNG.interrupts,
+    [
+      Register("CONFIG", 0x504, [.field("DERCEN", 0)]).stored(\.configuration),
+      Register("VALUE", 0x508, .readOnly).onRead { UInt32($0.state.value) },
+    ])
+  public var unimplemented = UnimplementedLog()
 
-  public init(context: DeviceContext) throws(DeviceError) {
-    self.context = context
-    registers = [
-      RegisterMap(
-        NordicRegisters.declare(
-          tasks: [("START", 0), ("STOP", 4)], events: [("VALRDY", 0x100)], hasShorts: true)
-          + [Register("CONFIG", 0x504), Register("VALUE", 0x508, .readOnly)])
-    ]
-  }
+  public init(context: DeviceContext) throws(DeviceError) { self.context = context }
 
-  func trigger(_ task: Int) {
-    state.isRunning = task == 0
+  private func setRunning(_ runs: Bool) {
+    state.isRunning = runs
     context.cancel(token: 0)
     if state.isRunning { context.schedule(at: context.clock.now + 167_000, token: 0) }
   }
@@ -46,20 +47,6 @@ public final class NordicRNG: NordicPeripheral {
     raise(0)
     if isShorted(0) { state.isRunning = false }
     if state.isRunning { context.schedule(at: context.clock.now + 167_000, token: 0) }
-  }
-
-  func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
-    switch offset {
-    case 0x504: state.configuration
-    case 0x508: UInt32(state.value)
-    default: nil
-    }
-  }
-
-  func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
-    guard offset == 0x504 else { return false }
-    state.configuration = value & 1
-    return true
   }
 
   public func reset(_ cause: ResetCause) {
@@ -76,22 +63,22 @@ public final class NordicTemperature: NordicPeripheral {
 
   public let context: DeviceContext
   public var state = State()
-  public let registers: [RegisterMap]
+  public let table = RegisterTable<NordicTemperature>(
+    [
+      .task("START", 0x000) { $0.context.schedule(at: $0.context.clock.now + 36_000, token: 0) },
+      .task("STOP", 0x004) { _ in }, .event("DATARDY", 0x100),
+    ], NordicTemperature.interrupts,
+    [
+      // In quarters of a degree.
+      Register("TEMP", 0x508, .readOnly, reset: 100),
+      // Workarounds for errata write here.
+      Register("TEST", 0x504, [.reserved(0..<32)]), Register("TRIM", 0x50C, count: 60, [.reserved(0..<32)]),
+    ])
+  public var unimplemented = UnimplementedLog()
 
-  public init(context: DeviceContext) throws(DeviceError) {
-    self.context = context
-    registers = [
-      RegisterMap(
-        NordicRegisters.declare(tasks: [("START", 0), ("STOP", 4)], events: [("DATARDY", 0x100)])
-          + [Register("TEMP", 0x508, .readOnly)])
-    ]
-  }
+  public init(context: DeviceContext) throws(DeviceError) { self.context = context }
 
-  func trigger(_ task: Int) { if task == 0 { context.schedule(at: context.clock.now + 36_000, token: 0) } }
   public func event(_ token: UInt64) { raise(0) }
-  /// In quarters of a degree. The writes to 0x504 and below are errata workarounds.
-  func value(at offset: UInt64, isPeek: Bool) -> UInt32? { offset == 0x508 ? 100 : offset >= 0x504 ? 0 : nil }
-  func setValue(_ value: UInt32, at offset: UInt64) -> Bool { offset >= 0x504 }
 
   public func reset(_ cause: ResetCause) {
     state = State()
@@ -112,48 +99,29 @@ public final class NordicADC: NordicPeripheral {
 
   public let context: DeviceContext
   public var state = State()
-  public let registers: [RegisterMap]
+  public let table = RegisterTable<NordicADC>(
+    [
+      .task("START", 0x000) { $0.setBusy($0.state.enable & 3 == 1) }, .task("STOP", 0x004) { $0.setBusy(false) },
+      .event("END", 0x100),
+    ], NordicADC.interrupts,
+    [
+      Register("BUSY", 0x400, .readOnly).onRead { $0.state.isBusy ? 1 : 0 },
+      Register("ENABLE", 0x500).stored(\.enable), Register("CONFIG", 0x504, reset: 0x18).stored(\.configuration),
+      Register("RESULT", 0x508, .readOnly),
+    ])
+  public var unimplemented = UnimplementedLog()
 
-  public init(context: DeviceContext) throws(DeviceError) {
-    self.context = context
-    registers = [
-      RegisterMap(
-        NordicRegisters.declare(tasks: [("START", 0), ("STOP", 4)], events: [("END", 0x100)])
-          + [
-            Register("BUSY", 0x400, .readOnly), Register("ENABLE", 0x500), Register("CONFIG", 0x504, reset: 0x18),
-            Register("RESULT", 0x508, .readOnly),
-          ])
-    ]
-  }
+  public init(context: DeviceContext) throws(DeviceError) { self.context = context }
 
-  func trigger(_ task: Int) {
-    state.isBusy = task == 0 && state.enable & 3 == 1
+  private func setBusy(_ isBusy: Bool) {
+    state.isBusy = isBusy
     context.cancel(token: 0)
-    if state.isBusy { context.schedule(at: context.clock.now + 68_000, token: 0) }
+    if isBusy { context.schedule(at: context.clock.now + 68_000, token: 0) }
   }
 
   public func event(_ token: UInt64) {
     state.isBusy = false
     raise(0)
-  }
-
-  func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
-    switch offset {
-    case 0x400: state.isBusy ? 1 : 0
-    case 0x500: state.enable
-    case 0x504: state.configuration
-    case 0x508: 0
-    default: nil
-    }
-  }
-
-  func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
-    switch offset {
-    case 0x500: state.enable = value
-    case 0x504: state.configuration = value
-    default: return false
-    }
-    return true
   }
 
   public func reset(_ cause: ResetCause) {

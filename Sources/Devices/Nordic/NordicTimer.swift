@@ -23,7 +23,8 @@ public final class NordicTimer: NordicPeripheral {
 
   public let context: DeviceContext
   public var state: State
-  public let registers: [RegisterMap]
+  public let table: RegisterTable<NordicTimer>
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     let count = Int(context.node.u32("cc-num") ?? 4)
@@ -32,17 +33,29 @@ public final class NordicTimer: NordicPeripheral {
     }
     self.context = context
     state = State(compare: Array(repeating: 0, count: count))
-    registers = [
-      RegisterMap(
-        NordicRegisters.declare(
-          tasks: [("START", 0), ("STOP", 4), ("COUNT", 8), ("CLEAR", 12), ("SHUTDOWN", 16)]
-            + (0..<count).map { ("CAPTURE\($0)", 0x40 + 4 * UInt64($0)) },
-          events: (0..<count).map { ("COMPARE\($0)", 0x140 + 4 * UInt64($0)) }, hasShorts: true)
-          + [
-            Register("MODE", 0x504), Register("BITMODE", 0x508), Register("PRESCALER", 0x510, reset: 4),
-            Register("CC", 0x540, count: count),
-          ])
-    ]
+    table = RegisterTable(
+      [
+        .task("START", 0x000) { $0.setRunning(true) }, .task("STOP", 0x004) { $0.setRunning(false) },
+        .task("COUNT", 0x008) { $0.countTask() }, .task("CLEAR", 0x00C) { $0.clear() },
+        .task("SHUTDOWN", 0x010) { $0.setRunning(false) },
+      ], (0..<count).map { number in .task("CAPTURE\(number)", 0x40 + 4 * UInt64(number)) { $0.capture(number) } },
+      (0..<count).map { .event("COMPARE\($0)", 0x140 + 4 * UInt64($0)) },
+      [
+        Register("SHORTS", 0x200).onRead(\.events.shorts).onWrite { device, value in
+          device.set { $0.events.shorts = value }
+        }
+      ], NordicTimer.interrupts,
+      [
+        Register("MODE", 0x504, [.field("MODE", 0..<2)])
+          .onRead(\.state.mode).onWrite { device, value in device.setKeepingCount { $0.mode = value } },
+        Register("BITMODE", 0x508, [.field("BITMODE", 0..<2)])
+          .onRead(\.state.bitMode).onWrite { device, value in device.set { $0.bitMode = value } },
+        Register("PRESCALER", 0x510, reset: 4, [.field("PRESCALER", 0..<4)])
+          .onRead(\.state.prescaler).onWrite { device, value in device.setKeepingCount { $0.prescaler = value } },
+        Register("CC", 0x540, count: count)
+          .onRead { $0.state.compare[$1] }.onWrite { device, value, number in device.set { $0.compare[number] = value }
+          },
+      ])
   }
 
   // MARK: Counting
@@ -141,54 +154,41 @@ public final class NordicTimer: NordicPeripheral {
 
   // MARK: Registers
 
-  func trigger(_ task: Int) {
-    switch task {
-    case 0: setRunning(true)
-    case 1, 4: setRunning(false)
-    case 2:
-      guard state.isRunning, countsTasks else { return }
-      state.origin = (state.origin &+ 1) & mask
-      matched(at: state.origin, late: 0)
-    case 3:
-      catchUp()
-      setCount(0)
-    case 16..<16 + state.compare.count:
-      catchUp()
-      state.compare[task - 16] = UInt32(truncatingIfNeeded: count & mask)
-      schedule()
-    default: break
-    }
-  }
+  public func prepareRead() { catchUp() }
 
-  func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
-    if !isPeek { catchUp() }
-    switch offset {
-    case 0x504: return state.mode
-    case 0x508: return state.bitMode
-    case 0x510: return state.prescaler
-    case 0x540..<0x540 + 4 * UInt64(state.compare.count): return state.compare[Int(offset - 0x540) / 4]
-    default: return nil
-    }
-  }
-
-  func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
+  public func performWrite(_ write: () -> Void) {
     catchUp()
-    switch offset {
-    case 0x504:
-      let shown = count
-      state.mode = value & 3
-      setCount(shown)
-    case 0x508: state.bitMode = value & 3
-    case 0x510:
-      let shown = count
-      state.prescaler = value & 15
-      setCount(shown)
-    case 0x540..<0x540 + 4 * UInt64(state.compare.count): state.compare[Int(offset - 0x540) / 4] = value
-    case 0x200: events.shorts = value
-    default: return false
-    }
+    write()
+  }
+
+  private func countTask() {
+    guard state.isRunning, countsTasks else { return }
+    state.origin = (state.origin &+ 1) & mask
+    matched(at: state.origin, late: 0)
+  }
+
+  private func clear() {
+    catchUp()
+    setCount(0)
+  }
+
+  private func capture(_ number: Int) {
+    catchUp()
+    state.compare[number] = UInt32(truncatingIfNeeded: count & mask)
     schedule()
-    return true
+  }
+
+  private func set(_ change: (inout State) -> Void) {
+    change(&state)
+    schedule()
+  }
+
+  /// A change of what the counter counts: it goes on from what it shows.
+  private func setKeepingCount(_ change: (inout State) -> Void) {
+    let shown = count
+    change(&state)
+    setCount(shown)
+    schedule()
   }
 
   func maskChanged() { schedule() }

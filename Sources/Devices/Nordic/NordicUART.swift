@@ -44,49 +44,51 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
 
   public let context: DeviceContext
   public var state = State()
-  public let registers: [RegisterMap]
+  public let table = RegisterTable<NordicUART>(
+    [
+      .task("STARTRX", 0x000) { $0.startReceive() }, .task("STOPRX", 0x004) { $0.stopReceive() },
+      .task("STARTTX", 0x008) { $0.startTransmit() }, .task("STOPTX", 0x00C) { $0.stopTransmit() },
+      .task("SUSPEND", 0x01C) { ($0.state.isReceiving, $0.state.isTransmitting) = (false, false) },
+      .task("FLUSHRX", 0x02C) { $0.flushReceiver() }, .event("CTS", 0x100), .event("NCTS", 0x104),
+      .event("RXDRDY", 0x108), .event("ENDRX", 0x110), .event("TXDRDY", 0x11C), .event("ENDTX", 0x120),
+      .event("ERROR", 0x124), .event("RXTO", 0x144), .event("RXSTARTED", 0x14C), .event("TXSTARTED", 0x150),
+      .event("TXSTOPPED", 0x158), .shorts,
+    ], NordicUART.interrupts,
+    [
+      Register("ERRORSRC", 0x480).onRead(\.state.errorSource).onWrite { $0.state.errorSource &= ~$1 },
+      Register("ENABLE", 0x500, [.field("ENABLE", 0..<4)]).onRead(\.state.enable).onWrite { $0.enable($1) },
+      Register("PSEL", 0x508, reset: 0xFFFF_FFFF, count: 4).stored(each: \.pins),
+      Register("RXD", 0x518, .readOnly)
+        .onRead { UInt32($0.state.receiver.first ?? 0) }.afterRead { $0.takeCharacter() },
+      Register("TXD", 0x51C, .writeOnly).onWrite { $0.send($1) },
+      Register("BAUDRATE", 0x524, reset: 0x0400_0000).stored(\.baudRate),
+    ], Register.buffer("RXD", 0x534, \.receiveBuffer), Register.buffer("TXD", 0x544, \.transmitBuffer),
+    [Register("CONFIG", 0x56C).stored(\.configuration)])
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     try context.node.firstRegion()
     self.context = context
-    registers = [
-      RegisterMap(
-        NordicRegisters.declare(
-          tasks: [
-            ("STARTRX", 0), ("STOPRX", 4), ("STARTTX", 8), ("STOPTX", 12), ("SUSPEND", 28), ("FLUSHRX", 0x2C),
-          ],
-          events: [
-            ("CTS", 0x100), ("NCTS", 0x104), ("RXDRDY", 0x108), ("ENDRX", 0x110), ("TXDRDY", 0x11C), ("ENDTX", 0x120),
-            ("ERROR", 0x124), ("RXTO", 0x144), ("RXSTARTED", 0x14C), ("TXSTARTED", 0x150), ("TXSTOPPED", 0x158),
-          ], hasShorts: true)
-          + [
-            Register("ERRORSRC", 0x480), Register("ENABLE", 0x500), Register("PSEL", 0x508, count: 4),
-            Register("RXD", 0x518, .readOnly, sideEffectOnRead: true), Register("TXD", 0x51C, .writeOnly),
-            Register("BAUDRATE", 0x524),
-          ] + NordicBuffer.declare("RXD", 0x534) + NordicBuffer.declare("TXD", 0x544) + [Register("CONFIG", 0x56C)])
-    ]
   }
 
   private var isSimple: Bool { state.enable == 4 }
   private var hasDMA: Bool { state.enable == 8 }
 
-  func trigger(_ task: Int) {
-    switch task {
-    case 0: startReceive()
-    case 1: stopReceive()
-    case 2:
-      state.isTransmitting = true
-      if hasDMA { transmit() }
-    case 3:
-      state.isTransmitting = false
-      if hasDMA { raise(Event.transmitStopped) }
-    case 7: (state.isReceiving, state.isTransmitting) = (false, false)
-    case 11 where hasDMA:
-      // There is no FIFO that could hold characters.
-      state.receiveBuffer.amount = 0
-      raise(Event.endReceive)
-    default: break
-    }
+  private func startTransmit() {
+    state.isTransmitting = true
+    if hasDMA { transmit() }
+  }
+
+  private func stopTransmit() {
+    state.isTransmitting = false
+    if hasDMA { raise(Event.transmitStopped) }
+  }
+
+  /// There is no FIFO that could hold characters.
+  private func flushReceiver() {
+    guard hasDMA else { return }
+    state.receiveBuffer.amount = 0
+    raise(Event.endReceive)
   }
 
   private func startReceive() {
@@ -149,46 +151,22 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
 
   // MARK: Registers
 
-  func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
-    switch offset {
-    case 0x480: return state.errorSource
-    case 0x500: return state.enable
-    case 0x508...0x514: return state.pins[Int(offset - 0x508) / 4]
-    case 0x518:
-      let byte = state.receiver.first ?? 0
-      if !isPeek, !state.receiver.isEmpty {
-        state.receiver.removeFirst()
-        if !state.receiver.isEmpty { raise(Event.received) }
-        fillReceiver()
-      }
-      return UInt32(byte)
-    case 0x51C: return 0
-    case 0x524: return state.baudRate
-    case 0x534..<0x540: return state.receiveBuffer[offset - 0x534]
-    case 0x544..<0x550: return state.transmitBuffer[offset - 0x544]
-    case 0x56C: return state.configuration
-    default: return nil
-    }
+  private func enable(_ value: UInt32) {
+    state.enable = value
+    fillReceiver()
   }
 
-  func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
-    switch offset {
-    case 0x480: state.errorSource &= ~value
-    case 0x500:
-      state.enable = value & 15
-      fillReceiver()
-    case 0x508...0x514: state.pins[Int(offset - 0x508) / 4] = value
-    case 0x51C:
-      guard isSimple, state.isTransmitting else { break }
-      context.characters?.write([UInt8(truncatingIfNeeded: value)])
-      raise(Event.transmitted)
-    case 0x524: state.baudRate = value
-    case 0x534..<0x540: state.receiveBuffer[offset - 0x534] = value
-    case 0x544..<0x550: state.transmitBuffer[offset - 0x544] = value
-    case 0x56C: state.configuration = value
-    default: return false
-    }
-    return true
+  private func takeCharacter() {
+    guard !state.receiver.isEmpty else { return }
+    state.receiver.removeFirst()
+    if !state.receiver.isEmpty { raise(Event.received) }
+    fillReceiver()
+  }
+
+  private func send(_ value: UInt32) {
+    guard isSimple, state.isTransmitting else { return }
+    context.characters?.write([UInt8(truncatingIfNeeded: value)])
+    raise(Event.transmitted)
   }
 
   public func receive(_ bytes: [UInt8]) {

@@ -28,25 +28,25 @@ public final class NordicWatchdog: NordicPeripheral {
 
   public let context: DeviceContext
   public var state = State()
-  public let registers: [RegisterMap]
-  private var unimplemented = UnimplementedLog()
+  public let table = RegisterTable<NordicWatchdog>(
+    [.task("START", 0x000) { $0.run() }, .event("TIMEOUT", 0x100)], NordicWatchdog.interrupts,
+    [
+      Register("RUNSTATUS", 0x400, .readOnly).onRead { $0.state.isRunning ? 1 : 0 },
+      Register("REQSTATUS", 0x404, .readOnly).onRead { $0.state.enabled & ~$0.state.served },
+      Register("CRV", 0x504, reset: 0xFFFF_FFFF)
+        .onRead(\.state.reload).onWrite { if !$0.state.isRunning { $0.state.reload = max($1, 15) } },
+      Register("RREN", 0x508, reset: 1, [.field("RR", 0..<8)])
+        .onRead(\.state.enabled).onWrite { if !$0.state.isRunning { $0.state.enabled = $1 } },
+      Register("CONFIG", 0x50C, reset: 1, [.field("SLEEP", 0), .field("HALT", 3)])
+        .onRead(\.state.configuration).onWrite { $0.configure($1) },
+      Register("RR", 0x600, .writeOnly, count: 8).onWrite { if $1 == key { $0.serve($2) } },
+    ])
+  public var unimplemented = UnimplementedLog()
 
-  public init(context: DeviceContext) throws(DeviceError) {
-    self.context = context
-    registers = [
-      RegisterMap(
-        NordicRegisters.declare(tasks: [("START", 0)], events: [("TIMEOUT", 0x100)])
-          + [
-            Register("RUNSTATUS", 0x400, .readOnly), Register("REQSTATUS", 0x404, .readOnly),
-            Register("CRV", 0x504, reset: 0xFFFF_FFFF),
-            Register("RREN", 0x508, reset: 1), Register("CONFIG", 0x50C, reset: 1),
-            Register("RR", 0x600, .writeOnly, count: 8),
-          ])
-    ]
-  }
+  public init(context: DeviceContext) throws(DeviceError) { self.context = context }
 
-  func trigger(_ task: Int) {
-    guard task == 0, !state.isRunning else { return }
+  private func run() {
+    guard !state.isRunning else { return }
     state.isRunning = true
     start()
   }
@@ -67,33 +67,15 @@ public final class NordicWatchdog: NordicPeripheral {
     raise(0)
   }
 
-  func value(at offset: UInt64, isPeek: Bool) -> UInt32? {
-    switch offset {
-    case 0x400: state.isRunning ? 1 : 0
-    case 0x404: state.enabled & ~state.served
-    case 0x504: state.reload
-    case 0x508: state.enabled
-    case 0x50C: state.configuration
-    case 0x600..<0x620: 0
-    default: nil
-    }
+  private func configure(_ value: UInt32) {
+    if !state.isRunning { state.configuration = value }
+    if !value.has(0) { unimplemented.once("CONFIG.SLEEP: the watchdog counts while the CPU sleeps", context) }
   }
 
-  func setValue(_ value: UInt32, at offset: UInt64) -> Bool {
-    switch offset {
-    case 0x504: if !state.isRunning { state.reload = max(value, 15) }
-    case 0x508: if !state.isRunning { state.enabled = value & 0xFF }
-    case 0x50C:
-      if !state.isRunning { state.configuration = value & 9 }
-      if value & 1 == 0 { unimplemented.once("CONFIG.SLEEP: the watchdog counts while the CPU sleeps", context) }
-    case 0x600..<0x620:
-      guard value == Self.key else { break }
-      state.served |= 1 << UInt32((offset - 0x600) / 4)
-      // After TIMEOUT nothing helps any more.
-      if state.isRunning, !state.isTimedOut, state.enabled & ~state.served == 0 { start() }
-    default: return false
-    }
-    return true
+  /// After TIMEOUT nothing helps any more.
+  private func serve(_ request: Int) {
+    state.served |= 1 << UInt32(request)
+    if state.isRunning, !state.isTimedOut, state.enabled & ~state.served == 0 { start() }
   }
 
   public func reset(_ cause: ResetCause) {

@@ -6,7 +6,7 @@
 import Bits
 import Bus
 
-public final class GoldfishRTC: Device {
+public final class GoldfishRTC: RegisterDevice {
   public static var compatible: [String] { ["google,goldfish-rtc"] }
 
   public struct State: Codable, Sendable, Equatable {
@@ -21,33 +21,26 @@ public final class GoldfishRTC: Device {
     var isEnabled = false
   }
 
-  private enum Offset {
-    static let timeLow: UInt64 = 0x00
-    static let timeHigh: UInt64 = 0x04
-    static let alarmLow: UInt64 = 0x08
-    static let alarmHigh: UInt64 = 0x0C
-    static let irqEnabled: UInt64 = 0x10
-    static let clearAlarm: UInt64 = 0x14
-  }
-
   public static let defaultEpoch: UInt64 = 1_767_225_600
 
   public let context: DeviceContext
   public var state: State
-  public let registers = [
-    RegisterMap([
-      Register("TIME_LOW", Offset.timeLow, sideEffectOnRead: true),
-      Register("TIME_HIGH", Offset.timeHigh),
-      Register("ALARM_LOW", Offset.alarmLow),
-      Register("ALARM_HIGH", Offset.alarmHigh),
-      Register("IRQ_ENABLED", Offset.irqEnabled, [.field("ENABLE", 0)]),
-      Register("CLEAR_ALARM", Offset.clearAlarm, .writeOnly),
-      Register("ALARM_STATUS", 0x18, .readOnly, [.field("ARMED", 0)]),
-      Register("CLEAR_INTERRUPT", 0x1c, .writeOnly),
-    ])
+  public let table: RegisterTable<GoldfishRTC> = [
+    Register("TIME_LOW", 0x00)
+      .onDestructiveRead { $0.latchTime() }.onWrite { $0.setTime($0.now.replacingBits(0..<32, with: UInt64($1))) },
+    Register("TIME_HIGH", 0x04)
+      .onRead(\.state.latchedHigh).onWrite { $0.setTime($0.now.replacingBits(32..<64, with: UInt64($1))) },
+    Register("ALARM_LOW", 0x08)
+      .onRead { UInt32(truncatingIfNeeded: $0.state.alarm) }.onWrite { $0.arm($1) },
+    Register("ALARM_HIGH", 0x0C).onRead { UInt32($0.state.alarm >> 32) }.onWrite { $0.state.alarmHigh = $1 },
+    Register("IRQ_ENABLED", 0x10, [.field("ENABLE", 0)])
+      .onRead { $0.state.isEnabled ? 1 : 0 }.onWrite { $0.state.isEnabled = $1 != 0 },
+    Register("CLEAR_ALARM", 0x14, .writeOnly).onWrite { device, _ in device.disarm() },
+    Register("ALARM_STATUS", 0x18, .readOnly, [.field("ARMED", 0)]).onRead { $0.state.isArmed ? 1 : 0 },
+    Register("CLEAR_INTERRUPT", 0x1c, .writeOnly).onWrite { device, _ in device.state.isPending = false },
   ]
   private let epoch: UInt64
-  private var unimplemented = UnimplementedLog()
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     try context.node.firstRegion()
@@ -62,44 +55,31 @@ public final class GoldfishRTC: Device {
 
   private var now: UInt64 { context.clock.now &+ state.offset }
 
-  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    guard let match = registers[0].match(offset, isWrite: false) else {
-      unimplemented.unknown(offset: offset, isWrite: false, of: context)
-      return 0
-    }
-    let value: UInt64
-    switch match.register.offset {
-    case Offset.timeLow:
-      state.latchedHigh = UInt32(now >> 32)
-      value = now & .mask(32)
-    case Offset.timeHigh: value = UInt64(state.latchedHigh)
-    case Offset.alarmLow: value = state.alarm & .mask(32)
-    case Offset.alarmHigh: value = state.alarm >> 32
-    case Offset.irqEnabled: value = state.isEnabled ? 1 : 0
-    default: value = state.isArmed ? 1 : 0
-    }
-    return match.extract(value, size: size)
+  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
+    guard size >= 4 else { return unimplemented.unknown(offset: offset, isWrite: true, of: context) }
+    table.write(self, offset, size: size, value)
   }
 
-  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    guard size >= 4, let match = registers[0].match(offset, isWrite: true) else {
-      return unimplemented.unknown(offset: offset, isWrite: true, of: context)
-    }
-    switch match.register.offset {
-    case Offset.timeLow: setTime(now.replacingBits(0..<32, with: value))
-    case Offset.timeHigh: setTime(now.replacingBits(32..<64, with: value))
-    case Offset.alarmHigh: state.alarmHigh = UInt32(truncatingIfNeeded: value)
-    case Offset.alarmLow:
-      state.alarm = UInt64(state.alarmHigh) << 32 | value & .mask(32)
-      state.isArmed = true
-      updateAlarm()
-    case Offset.irqEnabled: state.isEnabled = value & 1 != 0
-    case Offset.clearAlarm:
-      state.isArmed = false
-      updateAlarm()
-    default: state.isPending = false
-    }
+  public func performWrite(_ write: () -> Void) {
+    write()
     updateInterrupt()
+  }
+
+  /// The low word of the date; the high word is read after it.
+  private func latchTime() -> UInt32 {
+    state.latchedHigh = UInt32(now >> 32)
+    return UInt32(truncatingIfNeeded: now)
+  }
+
+  private func arm(_ low: UInt32) {
+    state.alarm = UInt64(state.alarmHigh) << 32 | UInt64(low)
+    state.isArmed = true
+    updateAlarm()
+  }
+
+  private func disarm() {
+    state.isArmed = false
+    updateAlarm()
   }
 
   public func event(_ token: UInt64) {

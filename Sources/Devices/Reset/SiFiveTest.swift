@@ -5,7 +5,7 @@
 import Bits
 import Bus
 
-public final class SiFiveTest: Device {
+public final class SiFiveTest: RegisterDevice {
   public static var compatible: [String] { ["sifive,test1", "sifive,test0"] }
 
   public struct State: Codable, Sendable, Equatable {
@@ -15,29 +15,19 @@ public final class SiFiveTest: Device {
 
   public let context: DeviceContext
   public var state = State()
-  public let registers = [
-    RegisterMap([Register("FINISHER", 0, [.field("STATUS", 0..<16), .field("CODE", 16..<32)])])
+  public let table: RegisterTable<SiFiveTest> = [
+    Register("FINISHER", 0, [.field("STATUS", 0..<16), .field("CODE", 16..<32)])
+      .onRead(\.state.finisher).onWrite { $0.finish($1) }
   ]
-  private var unimplemented = UnimplementedLog()
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     try context.node.firstRegion()
     self.context = context
   }
 
-  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    guard let match = registers[0].match(offset, isWrite: false) else {
-      unimplemented.unknown(offset: offset, isWrite: false, of: context)
-      return 0
-    }
-    return match.extract(UInt64(state.finisher), size: size)
-  }
-
-  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    guard offset == 0, size >= 2 else {
-      return unimplemented.unknown(offset: offset, isWrite: true, of: context)
-    }
-    state.finisher = UInt32(truncatingIfNeeded: value)
+  private func finish(_ value: UInt32) {
+    state.finisher = value
     let code = Int32(state.finisher >> 16)
     switch state.finisher & 0xffff {
     case 0x5555: context.control.powerOff(exitCode: 0)

@@ -22,13 +22,8 @@ public final class PL022: BankDevice, PinFollower {
   private enum Offset {
     static let control0: UInt64 = 0x00
     static let control1: UInt64 = 0x04
-    static let data: UInt64 = 0x08
-    static let status: UInt64 = 0x0C
     static let prescaler: UInt64 = 0x10
     static let mask: UInt64 = 0x14
-    static let raw: UInt64 = 0x18
-    static let masked: UInt64 = 0x1C
-    static let clear: UInt64 = 0x20
   }
 
   private enum Interrupt {
@@ -43,34 +38,35 @@ public final class PL022: BankDevice, PinFollower {
     static let timeout: UInt64 = 1
   }
 
-  private static func map(_ identification: [UInt64]) -> RegisterMap {
-    RegisterMap(
-      [
-        Register(
-          "SSPCR0", Offset.control0,
-          [
-            .field("DSS", 0..<4), .unimplemented("FRF", 4..<6), .field("SPO", 6), .field("SPH", 7),
-            .field("SCR", 8..<16),
-          ]),
-        Register(
-          "SSPCR1", Offset.control1,
-          [.field("LBM", 0), .field("SSE", 1), .unimplemented("MS", 2), .unimplemented("SOD", 3)]),
-        Register("SSPDR", Offset.data, sideEffectOnRead: true, [.field("DATA", 0..<16)]),
-        Register(
-          "SSPSR", Offset.status, .readOnly, reset: 3,
-          [.field("TFE", 0), .field("TNF", 1), .field("RNE", 2), .field("RFF", 3), .field("BSY", 4)]),
-        Register("SSPCPSR", Offset.prescaler, [.field("CPSDVSR", 0..<8)]),
-        Register("SSPIMSC", Offset.mask, interrupts("IM")),
-        Register("SSPRIS", Offset.raw, .readOnly, reset: 8, interrupts("RIS")),
-        Register("SSPMIS", Offset.masked, .readOnly, interrupts("MIS")),
-        Register("SSPICR", Offset.clear, .writeOnly, [.field("RORIC", 0), .field("RTIC", 1)]),
-        Register("SSPDMACR", 0x24, [.unimplemented("RXDMAE", 0), .unimplemented("TXDMAE", 1)]),
-        Register("SSPPeriphID4", 0xFD0, .readOnly, count: 4),
-      ]
-        + identification.enumerated().map { index, value in
-          let name = index < 4 ? "SSPPeriphID\(index)" : "SSPPCellID\(index - 4)"
-          return Register(name, 0xFE0 + 4 * UInt64(index), .readOnly, reset: value)
-        })
+  private static func registers(_ identification: [UInt64]) -> Registers {
+    [
+      Register(
+        "SSPCR0", Offset.control0,
+        [
+          .field("DSS", 0..<4), .unimplemented("FRF", 4..<6), .field("SPO", 6), .field("SPH", 7),
+          .field("SCR", 8..<16),
+        ]),
+      Register(
+        "SSPCR1", Offset.control1,
+        [.field("LBM", 0), .field("SSE", 1), .unimplemented("MS", 2), .unimplemented("SOD", 3)]),
+      Register("SSPDR", 0x08, [.field("DATA", 0..<16)])
+        .onRead { UInt32($0.state.receiver.first ?? 0) }.afterRead { $0.takeFrame() }.onWrite { $0.send($1) },
+      Register(
+        "SSPSR", 0x0C, .readOnly, reset: 3,
+        [.field("TFE", 0), .field("TNF", 1), .field("RNE", 2), .field("RFF", 3), .field("BSY", 4)]
+      ).onRead(\.status),
+      Register("SSPCPSR", Offset.prescaler, [.field("CPSDVSR", 0..<8)]),
+      Register("SSPIMSC", Offset.mask, interrupts("IM")),
+      Register("SSPRIS", 0x18, .readOnly, reset: 8, interrupts("RIS")).onRead(\.raw),
+      Register("SSPMIS", 0x1C, .readOnly, interrupts("MIS")).onRead { $0.raw & $0.bank[Offset.mask] },
+      Register("SSPICR", 0x20, .writeOnly, [.field("RORIC", 0), .field("RTIC", 1)]).onWrite { $0.clear($1) },
+      Register("SSPDMACR", 0x24, [.unimplemented("RXDMAE", 0), .unimplemented("TXDMAE", 1)]),
+      Register("SSPPeriphID4", 0xFD0, .readOnly, count: 4),
+    ]
+      + identification.enumerated().map { index, value in
+        let name = index < 4 ? "SSPPeriphID\(index)" : "SSPPCellID\(index - 4)"
+        return Register(name, 0xFE0 + 4 * UInt64(index), .readOnly, reset: value)
+      }
   }
 
   private static func interrupts(_ suffix: String) -> [Field] {
@@ -81,8 +77,8 @@ public final class PL022: BankDevice, PinFollower {
 
   public let context: DeviceContext
   public var state: State
-  public let registers: [RegisterMap]
-  var unimplemented = UnimplementedLog()
+  public let table: RegisterTable<PL022>
+  public var unimplemented = UnimplementedLog()
   private lazy var bus = SPIBus(of: self)
   /// SSPCLK. Frames on the wires and timeouts that run do not feel it change.
   private let input: ClockSignal
@@ -92,9 +88,9 @@ public final class PL022: BankDevice, PinFollower {
     self.context = context
     input = context.clockInput
     let isStellaris = context.node.compatible.contains("ti,stellaris-ssi")
-    let map = Self.map((isStellaris ? [0x22, 0, 0x18, 1] : [0x22, 0x10, 0x24, 0]) + [0x0D, 0xF0, 0x05, 0xB1])
-    registers = [map]
-    state = State(bank: RegisterBank(map))
+    table = RegisterTable(
+      Self.registers((isStellaris ? [0x22, 0, 0x18, 1] : [0x22, 0x10, 0x24, 0]) + [0x0D, 0xF0, 0x05, 0xB1]))
+    state = State(bank: RegisterBank(table))
   }
 
   private var isEnabled: Bool { bank[Offset.control1].has(1) }
@@ -163,35 +159,27 @@ public final class PL022: BankDevice, PinFollower {
       | (waiting <= Self.depth / 2 ? Interrupt.transmit : 0)
   }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    switch offset {
-    case Offset.data:
-      let frame = UInt32(state.receiver.first ?? 0)
-      if !isPeek, !state.receiver.isEmpty {
-        state.receiver.removeFirst()
-        if state.receiver.isEmpty { state.raised &= ~Interrupt.timeout }
-        awaitTimeout()
-        updateInterrupt()
-      }
-      return frame
-    case Offset.status: return status
-    case Offset.raw: return raw
-    case Offset.masked: return raw & bank[Offset.mask]
-    default: return bank[offset]
-    }
-  }
-
-  func store(_ value: UInt32, at offset: UInt64) {
-    switch offset {
-    case Offset.data:
-      if waiting < Self.depth { state.transmitter.append(UInt16(truncatingIfNeeded: value)) }
-    case Offset.clear:
-      state.raised &= ~value
-      awaitTimeout()
-    default: bank[offset] = value
-    }
+  public func performWrite(_ write: () -> Void) {
+    write()
     startFrame()
     updateInterrupt()
+  }
+
+  private func takeFrame() {
+    guard !state.receiver.isEmpty else { return }
+    state.receiver.removeFirst()
+    if state.receiver.isEmpty { state.raised &= ~Interrupt.timeout }
+    awaitTimeout()
+    updateInterrupt()
+  }
+
+  private func send(_ frame: UInt32) {
+    if waiting < Self.depth { state.transmitter.append(UInt16(truncatingIfNeeded: frame)) }
+  }
+
+  private func clear(_ interrupts: UInt32) {
+    state.raised &= ~interrupts
+    awaitTimeout()
   }
 
   private func updateInterrupt() { context.interrupts.first?.line.set(raw & bank[Offset.mask] != 0) }
@@ -199,7 +187,7 @@ public final class PL022: BankDevice, PinFollower {
   public func reset(_ cause: ResetCause) {
     context.cancel(token: Token.frame)
     context.cancel(token: Token.timeout)
-    state = State(bank: RegisterBank(registers[0]))
+    state = State(bank: RegisterBank(table))
     bus.updateSelection(native: false)
     updateInterrupt()
   }

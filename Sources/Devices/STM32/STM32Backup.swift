@@ -23,26 +23,26 @@ public final class STM32BackupRegisters: BankDevice, STM32BackupDevice {
   public static var compatible: [String] { ["st,stm32-bkp"] }
 
   private static let word: [Field] = [.field("D", 0..<16)]
-  private static let map = RegisterMap([
+  private static let map: RegisterTable<STM32BackupRegisters> = [
     Register("DR", 0x04, count: 10, word),
     Register(
       "RTCCR", 0x2C,
       [.field("CAL", 0..<7), .unimplemented("CCO", 7), .unimplemented("ASOE", 8), .unimplemented("ASOS", 9)]),
     Register("CR", 0x30, [.unimplemented("TPE", 0), .field("TPAL", 1)]),
     Register("CSR", 0x34, [.unimplemented("TPIE", 2)]), Register("DRH", 0x40, count: 32, word),
-  ])
+  ]
 
   public let context: DeviceContext
   public var state = PlainBank(STM32BackupRegisters.map)
-  public let registers = [STM32BackupRegisters.map]
-  var unimplemented = UnimplementedLog()
+  public let table = STM32BackupRegisters.map
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     try context.node.firstRegion()
     self.context = context
   }
 
-  func store(_ value: UInt32, at offset: UInt64) { if context.permitsBackupWrites { bank[offset] = value } }
+  public func performWrite(_ write: () -> Void) { if context.permitsBackupWrites { write() } }
 
   public func reset(_ cause: ResetCause) { if cause == .powerOn { resetBackup() } }
 

@@ -17,8 +17,8 @@ public final class STM32EXTI: BankDevice {
 
   public let context: DeviceContext
   public var state: State
-  public let registers: [RegisterMap]
-  var unimplemented = UnimplementedLog()
+  public let table: RegisterTable<STM32EXTI>
+  public var unimplemented = UnimplementedLog()
   /// The lines of each interrupt wire, in a mask.
   private let wires: [UInt32]
   private let isFirst: Bool
@@ -39,28 +39,28 @@ public final class STM32EXTI: BankDevice {
     let family = STM32Family(context)
     isFirst = family == .f1
     let lines: [Field] = [.field("LINES", 0..<(family == .f1 ? 20 : family == .f4 ? 23 : 25))]
-    let map = RegisterMap([
+    table = RegisterTable([
       Register("IMR", 0x00, lines), Register("EMR", 0x04, lines), Register("RTSR", 0x08, lines),
-      Register("FTSR", 0x0C, lines), Register("SWIER", 0x10, lines), Register("PR", 0x14, lines),
+      Register("FTSR", 0x0C, lines), Register("SWIER", 0x10, lines).onWrite { $0.raise($1) },
+      Register("PR", 0x14, lines).onRead(\.state.pending).onWrite { $0.clear($1) },
     ])
-    registers = [map]
-    state = State(bank: RegisterBank(map))
+    state = State(bank: RegisterBank(table))
   }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 { offset == 0x14 ? state.pending : bank[offset] }
-
-  func store(_ value: UInt32, at offset: UInt64) {
-    switch offset {
-    case 0x10:
-      let started = value & ~bank[0x10]
-      bank[0x10] |= value
-      trigger(started)
-    case 0x14:
-      state.pending &= ~value
-      bank[0x10] &= ~value
-    default: bank[offset] = value
-    }
+  public func performWrite(_ write: () -> Void) {
+    write()
     update()
+  }
+
+  private func raise(_ lines: UInt32) {
+    let started = lines & ~bank[0x10]
+    bank[0x10] |= lines
+    trigger(started)
+  }
+
+  private func clear(_ lines: UInt32) {
+    state.pending &= ~lines
+    bank[0x10] &= ~lines
   }
 
   /// The edge, or its likeness by SWIER, of lines in a mask: an interrupt becomes pending if IMR has the line, and an event
@@ -91,7 +91,7 @@ public final class STM32EXTI: BankDevice {
   }
 
   public func reset(_ cause: ResetCause) {
-    state = State(bank: RegisterBank(registers[0]))
+    state = State(bank: RegisterBank(table))
     update()
   }
 }
@@ -102,8 +102,8 @@ public final class STM32SYSCFG: BankDevice {
 
   public let context: DeviceContext
   public var state: PlainBank
-  public let registers: [RegisterMap]
-  var unimplemented = UnimplementedLog()
+  public let table: RegisterTable<STM32SYSCFG>
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     try context.node.firstRegion()
@@ -116,19 +116,15 @@ public final class STM32SYSCFG: BankDevice {
       ]
       : [
         Register("MEMRMP", 0x00, [.unimplemented("MEM_MODE", 0..<3), .unimplemented("SWP_FMC", 10..<12)]),
-        Register("PMC", 0x04), Register("CMPCR", 0x20),
+        Register("PMC", 0x04),
+        // The compensation cell is ready once it is on.
+        Register("CMPCR", 0x20).onRead { $0.bank[0x20].setting(8, to: $0.bank[0x20].has(0)) },
       ]
-    let map = RegisterMap(own + [Register("EXTICR", 0x08, count: 4)])
-    registers = [map]
-    state = PlainBank(map)
+    table = RegisterTable(own + [Register("EXTICR", 0x08, count: 4)])
+    state = PlainBank(table)
   }
 
   func port(ofLine line: Int) -> Int { Int(bank[0x08 + 4 * UInt64(line / 4)].field(4 * (line % 4), 4)) }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    // The compensation cell is ready once it is on.
-    offset == 0x20 ? bank[offset].setting(8, to: bank[offset].has(0)) : bank[offset]
-  }
-
-  public func reset(_ cause: ResetCause) { state = PlainBank(registers[0]) }
+  public func reset(_ cause: ResetCause) { state = PlainBank(table) }
 }

@@ -30,8 +30,8 @@ public final class STM32FlashController: BankDevice, FlashController {
 
   public let context: DeviceContext
   public var state: State
-  public let registers: [RegisterMap]
-  var unimplemented = UnimplementedLog()
+  public let table: RegisterTable<STM32FlashController>
+  public var unimplemented = UnimplementedLog()
   private let isFirst: Bool
   private let layout: Layout
 
@@ -43,69 +43,74 @@ public final class STM32FlashController: BankDevice, FlashController {
       isFirst
       ? Layout(start: 6, lock: 7, done: 1 << 5, sequenceError: 1 << 2, interruptDone: 12, interruptError: 10)
       : Layout(start: 16, lock: 31, done: 1 << 0, sequenceError: 1 << 7, interruptDone: 24, interruptError: 25)
-    let map = RegisterMap(isFirst ? Self.first : Self.later)
-    registers = [map]
-    state = State(bank: RegisterBank(map))
+    table = RegisterTable(isFirst ? Self.first : Self.later)
+    state = State(bank: RegisterBank(table))
   }
 
-  private static let first: [Register] = [
-    Register("ACR", 0x00, reset: 0x30), Register("KEYR", 0x04, .writeOnly), Register("OPTKEYR", 0x08, .writeOnly),
-    Register("SR", 0x0C, [.field("BSY", 0), .field("PGERR", 2), .field("WRPRTERR", 4), .field("EOP", 5)]),
+  private static let first: Registers = [
+    Register("ACR", 0x00, reset: 0x30), Register("KEYR", 0x04, .writeOnly).onWrite { $0.unlock($1) },
+    Register("OPTKEYR", 0x08, .writeOnly).onWrite { $0.unlockOptions($1, [0x4567_0123, 0xCDEF_89AB]) },
+    Register("SR", 0x0C, [.field("BSY", 0), .field("PGERR", 2), .field("WRPRTERR", 4), .field("EOP", 5)])
+      .onWrite { $0.bank[0x0C] &= ~$1 },
     Register(
       "CR", 0x10, reset: 0x80,
       [
         .field("PG", 0), .field("PER", 1), .field("MER", 2), .unimplemented("OPTPG", 4), .unimplemented("OPTER", 5),
         .field("STRT", 6), .field("LOCK", 7), .field("OPTWRE", 9), .field("ERRIE", 10), .field("EOPIE", 12),
-      ]),
+      ]
+    )
+    .onRead { $0.control.setting(9, to: $0.state.optionKeys == 2) }
+    .onWrite { $0.writeControl($1) },
     Register("AR", 0x14), Register("OBR", 0x1C, .readOnly, reset: 0x03FF_FFFC),
     Register("WRPR", 0x20, .readOnly, reset: 0xFFFF_FFFF),
   ]
 
-  private static let later: [Register] = [
-    Register("ACR", 0x00), Register("KEYR", 0x04, .writeOnly), Register("OPTKEYR", 0x08, .writeOnly),
+  private static let later: Registers = [
+    Register("ACR", 0x00), Register("KEYR", 0x04, .writeOnly).onWrite { $0.unlock($1) },
+    Register("OPTKEYR", 0x08, .writeOnly).onWrite { device, key in
+      if device.unlockOptions(key, [0x0819_2A3B, 0x4C5D_6E7F]) { device.bank[0x14] &= ~1 }
+    },
     Register(
       "SR", 0x0C,
       [
         .field("EOP", 0), .field("OPERR", 1), .field("WRPERR", 4), .field("PGAERR", 5), .field("PGPERR", 6),
         .field("PGSERR", 7), .field("BSY", 16),
-      ]),
+      ]
+    ).onWrite { $0.bank[0x0C] &= ~$1 },
     Register(
       "CR", 0x10, reset: 0x8000_0000,
       [
         .field("PG", 0), .field("SER", 1), .field("MER", 2), .field("SNB", 3..<8), .field("PSIZE", 8..<10),
         .field("STRT", 16), .field("EOPIE", 24), .field("ERRIE", 25), .field("LOCK", 31),
-      ]),
-    Register("OPTCR", 0x14, reset: 0x0FFF_AAED), Register("OPTCR1", 0x18, reset: 0x0040_0080),
+      ]
+    ).onWrite { $0.writeControl($1) },
+    Register("OPTCR", 0x14, reset: 0x0FFF_AAED).onWrite { $0.writeOptions($1) },
+    Register("OPTCR1", 0x18, reset: 0x0040_0080),
   ]
 
   // MARK: Registers
 
   private var control: UInt32 { bank[0x10] }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    guard offset == 0x10, isFirst else { return bank[offset] }
-    return control.setting(9, to: state.optionKeys == 2)
+  public func performWrite(_ write: () -> Void) {
+    write()
+    updateInterrupt()
   }
 
-  func store(_ value: UInt32, at offset: UInt64) {
-    switch offset {
-    case 0x04:
-      if Self.take(value, &state.keys, [0x4567_0123, 0xCDEF_89AB]) {
-        bank[0x10] = control.setting(layout.lock, to: false)
-      }
-    case 0x08:
-      let keys: [UInt32] = isFirst ? [0x4567_0123, 0xCDEF_89AB] : [0x0819_2A3B, 0x4C5D_6E7F]
-      if Self.take(value, &state.optionKeys, keys), !isFirst { bank[0x14] &= ~1 }
-    case 0x0C: bank[0x0C] &= ~value
-    case 0x10: writeControl(value)
-    case 0x14 where !isFirst:
-      guard !bank[0x14].has(0) else { return }
-      if value.has(1) { unimplemented.once("option bytes are kept, but have no effect", context) }
-      bank[0x14] = value & ~2
-      if value.has(0) { state.optionKeys = 0 }
-    default: bank[offset] = value
-    }
-    updateInterrupt()
+  private func unlock(_ key: UInt32) {
+    guard Self.take(key, &state.keys, [0x4567_0123, 0xCDEF_89AB]) else { return }
+    bank[0x10] = control.setting(layout.lock, to: false)
+  }
+
+  @discardableResult
+  private func unlockOptions(_ key: UInt32, _ keys: [UInt32]) -> Bool { Self.take(key, &state.optionKeys, keys) }
+
+  /// OPTLOCK is bit 0, OPTSTRT bit 1.
+  private func writeOptions(_ value: UInt32) {
+    guard !bank[0x14].has(0) else { return }
+    if value.has(1) { unimplemented.once("option bytes are kept, but have no effect", context) }
+    bank[0x14] = value & ~2
+    if value.has(0) { state.optionKeys = 0 }
   }
 
   /// One more key; whether both have come in order. A wrong one locks until the next reset.
@@ -191,7 +196,7 @@ public final class STM32FlashController: BankDevice, FlashController {
   }
 
   public func reset(_ cause: ResetCause) {
-    state = State(bank: RegisterBank(registers[0]))
+    state = State(bank: RegisterBank(table))
     updateInterrupt()
   }
 }

@@ -17,38 +17,40 @@ public final class STM32GPIO: BankDevice {
 
   public let context: DeviceContext
   public var state: State
-  public let registers: [RegisterMap]
-  var unimplemented = UnimplementedLog()
+  public let table: RegisterTable<STM32GPIO>
+  public var unimplemented = UnimplementedLog()
   private let isFirst: Bool
   private let pulledUp: UInt32
-  /// Offsets of IDR, ODR, BSRR.
-  private let input, output, setReset: UInt64
+  /// Offset of ODR.
+  private let output: UInt64
 
   public init(context: DeviceContext) throws(DeviceError) {
     let range = try context.node.firstRegion()
     self.context = context
     isFirst = STM32Family(context) == .f1
     pulledUp = context.node.u32("martlet,pulled-up") ?? 0
-    (input, output, setReset) = isFirst ? (0x08, 0x0C, 0x10) : (0x10, 0x14, 0x18)
+    output = isFirst ? 0x0C : 0x14
     // After reset the pins of the debug port have pull resistors and their alternate function.
     let port = range.base >> 10 & 15
     let modes: UInt64 = isFirst ? 0 : port == 0 ? 0xA800_0000 : port == 1 ? 0x280 : 0
     let pulls: UInt64 = isFirst ? 0 : port == 0 ? 0x6400_0000 : port == 1 ? 0x100 : 0
     let low: [Field] = [.field("-", 0..<16)]
-    let map = RegisterMap(
+    table = RegisterTable(
       isFirst
         ? [
           Register("CRL", 0x00, reset: 0x4444_4444), Register("CRH", 0x04, reset: 0x4444_4444),
-          Register("IDR", 0x08, .readOnly), Register("ODR", 0x0C, low), Register("BSRR", 0x10, .writeOnly),
-          Register("BRR", 0x14, .writeOnly), Register("LCKR", 0x18),
+          Register("IDR", 0x08, .readOnly).onRead(\.levels), Register("ODR", 0x0C, low),
+          Register("BSRR", 0x10, .writeOnly).onWrite { $0.setAndReset($1) },
+          Register("BRR", 0x14, .writeOnly).onWrite { $0.setAndReset($1 << 16) },
+          Register("LCKR", 0x18).onWrite { $0.lock($1, at: 0x18) },
         ]
         : [
           Register("MODER", 0x00, reset: modes), Register("OTYPER", 0x04, low), Register("OSPEEDR", 0x08),
-          Register("PUPDR", 0x0C, reset: pulls), Register("IDR", 0x10, .readOnly), Register("ODR", 0x14, low),
-          Register("BSRR", 0x18, .writeOnly), Register("LCKR", 0x1C), Register("AFR", 0x20, count: 2),
+          Register("PUPDR", 0x0C, reset: pulls), Register("IDR", 0x10, .readOnly).onRead(\.levels),
+          Register("ODR", 0x14, low), Register("BSRR", 0x18, .writeOnly).onWrite { $0.setAndReset($1) },
+          Register("LCKR", 0x1C).onWrite { $0.lock($1, at: 0x1C) }, Register("AFR", 0x20, count: 2),
         ])
-    registers = [map]
-    state = State(bank: RegisterBank(map))
+    state = State(bank: RegisterBank(table))
   }
 
   // MARK: Pins
@@ -79,29 +81,24 @@ public final class STM32GPIO: BankDevice {
 
   // MARK: Registers
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 { offset == input ? levels : bank[offset] }
-
-  func store(_ value: UInt32, at offset: UInt64) {
+  public func performWrite(_ write: () -> Void) {
     let before = levels
-    switch offset {
-    case setReset: bank[output] = bank[output] & ~(value >> 16) | value & 0xFFFF
-    case 0x14 where isFirst: bank[output] &= ~(value & 0xFFFF)
-    case setReset + (isFirst ? 8 : 4): lock(value)
-    default: bank[offset] = value
-    }
+    write()
     let changes = before ^ levels
     guard changes != 0 else { return }
     context.directory.first(STM32EXTI.self)?.pinsChanged(self, to: levels, changes)
   }
 
+  /// BSRR: bits to set, above them bits to reset.
+  private func setAndReset(_ value: UInt32) { bank[output] = bank[output] & ~(value >> 16) | value & 0xFFFF }
+
   /// The lock key: bit 16 written 1, 0, 1 with the same pins. What it locks stays writable here.
-  private func lock(_ value: UInt32) {
-    let address = setReset + (isFirst ? 8 : 4)
+  private func lock(_ value: UInt32, at offset: UInt64) {
     guard state.lockStep < 3 else { return }
     state.lockStep = value.has(16) == (state.lockStep != 1) ? state.lockStep + 1 : 0
-    bank[address] = value.setting(16, to: state.lockStep == 3)
+    bank[offset] = value.setting(16, to: state.lockStep == 3)
     if state.lockStep == 3 { unimplemented.once("locked pins can still be configured", context) }
   }
 
-  public func reset(_ cause: ResetCause) { state = State(bank: RegisterBank(registers[0])) }
+  public func reset(_ cause: ResetCause) { state = State(bank: RegisterBank(table)) }
 }

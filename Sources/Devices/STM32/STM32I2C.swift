@@ -33,13 +33,14 @@ public final class STM32I2C: BankDevice {
     static let refused = 10
   }
 
-  private static let map = RegisterMap([
+  private static let map: RegisterTable<STM32I2C> = [
     Register(
       "CR1", 0x00,
       [
         .field("PE", 0), .unimplemented("SMBUS", 1), .field("-", 2..<7), .field("NOSTRETCH", 7), .field("START", 8),
         .field("STOP", 9), .field("ACK", 10), .field("POS", 11), .field("PEC", 12..<14), .field("SWRST", 15),
-      ]),
+      ]
+    ).onWrite { $0.writeControl($1) },
     Register(
       "CR2", 0x04,
       [
@@ -48,15 +49,24 @@ public final class STM32I2C: BankDevice {
       ]),
     Register("OAR1", 0x08, [.unimplemented("ADD", 1..<8), .field("-", 8..<16)]),
     Register("OAR2", 0x0C, [.unimplemented("ENDUAL", 0), .field("ADD2", 1..<8)]),
-    Register("DR", 0x10, sideEffectOnRead: true),
-    Register("SR1", 0x14, sideEffectOnRead: true), Register("SR2", 0x18, .readOnly, sideEffectOnRead: true),
+    Register("DR", 0x10)
+      .onRead { UInt32($0.state.received.first ?? 0) }
+      .afterRead { $0.takeByte() }
+      .onWrite { $0.writeData(UInt8(truncatingIfNeeded: $1)) },
+    Register("SR1", 0x14)
+      .onRead(\.status)
+      .afterRead { $0.state.sawFlags = true }
+      .onWrite { $0.state.flags &= $1 | 0xFF },
+    Register("SR2", 0x18, .readOnly)
+      .onRead { $0.state.isActive ? 3 | ($0.state.isReading ? 0 : 4) : 0 }
+      .afterRead { $0.acknowledgeAddress() },
     Register("CCR", 0x1C), Register("TRISE", 0x20, reset: 2), Register("FLTR", 0x24),
-  ])
+  ]
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(STM32I2C.map))
-  public let registers = [STM32I2C.map]
-  var unimplemented = UnimplementedLog()
+  public let table = STM32I2C.map
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     try context.node.firstRegion()
@@ -71,29 +81,24 @@ public final class STM32I2C: BankDevice {
       .setting(Status.finished, to: state.received.count > 1 || isWriting && state.flags.has(Status.finished))
   }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    switch offset {
-    case 0x10:
-      let byte = UInt32(state.received.first ?? 0)
-      if !isPeek, !state.received.isEmpty {
-        state.received.removeFirst()
-        fetch()
-        updateInterrupts()
-      }
-      return byte
-    case 0x14:
-      if !isPeek { state.sawFlags = true }
-      return status
-    case 0x18:
-      let value: UInt32 = state.isActive ? 3 | (state.isReading ? 0 : 4) : 0
-      if !isPeek, state.sawFlags, state.flags.has(Status.addressed) {
-        state.flags = state.flags.setting(Status.addressed, to: false)
-        fetch()
-        updateInterrupts()
-      }
-      return value
-    default: return bank[offset]
-    }
+  public func performWrite(_ write: () -> Void) {
+    write()
+    updateInterrupts()
+  }
+
+  private func takeByte() {
+    guard !state.received.isEmpty else { return }
+    state.received.removeFirst()
+    fetch()
+    updateInterrupts()
+  }
+
+  /// Reading SR1 and then SR2 clears ADDR.
+  private func acknowledgeAddress() {
+    guard state.sawFlags, state.flags.has(Status.addressed) else { return }
+    state.flags = state.flags.setting(Status.addressed, to: false)
+    fetch()
+    updateInterrupts()
   }
 
   /// Takes bytes from the target while there is room for them.
@@ -103,16 +108,6 @@ public final class STM32I2C: BankDevice {
       state.received.append(target.read())
       state.isOver = !bank[0x00].has(10)
     }
-  }
-
-  func store(_ value: UInt32, at offset: UInt64) {
-    switch offset {
-    case 0x00: writeControl(value)
-    case 0x10: writeData(UInt8(truncatingIfNeeded: value))
-    case 0x14: state.flags &= value | 0xFF
-    default: bank[offset] = value
-    }
-    updateInterrupts()
   }
 
   private func writeControl(_ value: UInt32) {

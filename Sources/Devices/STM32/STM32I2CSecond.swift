@@ -26,7 +26,7 @@ public final class STM32I2CSecond: BankDevice {
     static let reload = 7
   }
 
-  private static let map = RegisterMap([
+  private static let map: RegisterTable<STM32I2CSecond> = [
     Register(
       "CR1", 0x00,
       [
@@ -34,27 +34,31 @@ public final class STM32I2CSecond: BankDevice {
         .field("STOPIE", 5), .field("TCIE", 6), .field("ERRIE", 7), .field("DNF", 8..<12), .field("ANFOFF", 12),
         .unimplemented("TXDMAEN", 14), .unimplemented("RXDMAEN", 15), .field("SBC", 16), .field("NOSTRETCH", 17),
         .field("GCEN", 19),
-      ]),
+      ]
+    ).onWrite { $0.configure($1) },
     Register(
       "CR2", 0x04,
       [
         .field("SADD", 0..<10), .field("RD_WRN", 10), .unimplemented("ADD10", 11), .field("HEAD10R", 12),
         .field("START", 13), .field("STOP", 14), .field("NACK", 15), .field("NBYTES", 16..<24), .field("RELOAD", 24),
         .field("AUTOEND", 25), .field("PECBYTE", 26),
-      ]),
+      ]
+    ).onWrite { $0.writeControl($1) },
     Register("OAR1", 0x08, [.unimplemented("OA1", 1..<8), .field("-", 8..<16)]),
     Register("OAR2", 0x0C, [.field("OA2", 1..<11), .unimplemented("OA2EN", 15)]), Register("TIMINGR", 0x10),
     Register(
       "TIMEOUTR", 0x14,
       [.field("-", 0..<15), .unimplemented("TIMOUTEN", 15), .field("TIMEOUTB", 16..<28), .unimplemented("TEXTEN", 31)]),
-    Register("ISR", 0x18, .readOnly, reset: 1), Register("ICR", 0x1C, .writeOnly), Register("PECR", 0x20, .readOnly),
-    Register("RXDR", 0x24, .readOnly, sideEffectOnRead: true), Register("TXDR", 0x28),
-  ])
+    Register("ISR", 0x18, .readOnly, reset: 1).onRead(\.status),
+    Register("ICR", 0x1C, .writeOnly).onWrite { $0.state.flags &= ~($1 & 0x3F38) }, Register("PECR", 0x20, .readOnly),
+    Register("RXDR", 0x24, .readOnly).onRead { UInt32($0.state.received ?? 0) }.afterRead { $0.takeByte() },
+    Register("TXDR", 0x28).onWrite { $0.transmit(UInt8(truncatingIfNeeded: $1)) },
+  ]
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(STM32I2CSecond.map))
-  public let registers = [STM32I2CSecond.map]
-  var unimplemented = UnimplementedLog()
+  public let table = STM32I2CSecond.map
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     try context.node.firstRegion()
@@ -67,32 +71,21 @@ public final class STM32I2CSecond: BankDevice {
     (state.flags | 1).setting(1, to: wantsByte).setting(2, to: state.received != nil).setting(15, to: state.isActive)
   }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    switch offset {
-    case 0x18: return status
-    case 0x24:
-      let byte = UInt32(state.received ?? 0)
-      if !isPeek, state.received != nil {
-        state.received = nil
-        proceed()
-        updateInterrupts()
-      }
-      return byte
-    default: return bank[offset]
-    }
+  public func performWrite(_ write: () -> Void) {
+    write()
+    updateInterrupts()
   }
 
-  func store(_ value: UInt32, at offset: UInt64) {
-    switch offset {
-    case 0x00:
-      bank[offset] = value
-      if !value.has(0) { (state.isActive, state.flags, state.received) = (false, 0, nil) }
-    case 0x04: writeControl(value)
-    case 0x1C: state.flags &= ~(value & 0x3F38)
-    case 0x28: transmit(UInt8(truncatingIfNeeded: value))
-    default: bank[offset] = value
-    }
+  private func takeByte() {
+    guard state.received != nil else { return }
+    state.received = nil
+    proceed()
     updateInterrupts()
+  }
+
+  private func configure(_ value: UInt32) {
+    bank[0x00] = value
+    if !value.has(0) { (state.isActive, state.flags, state.received) = (false, 0, nil) }
   }
 
   private func writeControl(_ value: UInt32) {

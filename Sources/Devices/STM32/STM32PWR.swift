@@ -9,39 +9,35 @@ public final class STM32PWR: BankDevice {
 
   public let context: DeviceContext
   public var state: PlainBank
-  public let registers: [RegisterMap]
-  var unimplemented = UnimplementedLog()
-  private let family: STM32Family
+  public let table: RegisterTable<STM32PWR>
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     try context.node.firstRegion()
     self.context = context
-    family = STM32Family(context)
+    let isFirst = STM32Family(context) == .f1
     let control: [Field] = [
       .field("LPDS", 0), .unimplemented("PDDS", 1), .field("CWUF", 2), .field("CSBF", 3), .unimplemented("PVDE", 4),
       .field("PLS", 5..<8), .field("DBP", 8), .field("FPDS", 9), .field("ADCDC1", 10..<14), .field("VOS", 14..<16),
       .field("ODEN", 16), .field("ODSWEN", 17), .field("UDEN", 18..<20),
     ]
-    let map = RegisterMap([
-      Register("CR1", 0x00, reset: family == .f1 ? 0 : 0xC000, control), Register("CSR1", 0x04), Register("CR2", 0x08),
+    table = RegisterTable([
+      // CWUF and CSBF read as 0.
+      Register("CR1", 0x00, reset: isFirst ? 0 : 0xC000, control).onWrite { $0.bank[0x00] = $1 & ~0xC },
+      isFirst ? Register("CSR1", 0x04) : Register("CSR1", 0x04).onRead(\.status), Register("CR2", 0x08),
       Register("CSR2", 0x0C),
     ])
-    registers = [map]
-    state = PlainBank(map)
+    state = PlainBank(table)
   }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    guard offset == 0x04, family != .f1 else { return bank[offset] }
+  private var status: UInt32 {
     let control = bank[0x00]
     return (bank[0x04] & 0x300).setting(14, to: true).setting(3, to: bank[0x04].has(9))
       .setting(16, to: control.has(16)).setting(17, to: control.has(17))
   }
 
-  /// CWUF and CSBF read as 0.
-  func store(_ value: UInt32, at offset: UInt64) { bank[offset] = offset == 0x00 ? value & ~0xC : value }
-
   /// DBP
   var permitsBackupWrites: Bool { bank[0x00].has(8) }
 
-  public func reset(_ cause: ResetCause) { state = PlainBank(registers[0]) }
+  public func reset(_ cause: ResetCause) { state = PlainBank(table) }
 }

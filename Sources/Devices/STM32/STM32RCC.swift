@@ -24,8 +24,8 @@ public final class STM32RCC: BankDevice {
 
   public let context: DeviceContext
   public var state: State
-  public let registers: [RegisterMap]
-  var unimplemented = UnimplementedLog()
+  public let table: RegisterTable<STM32RCC>
+  public var unimplemented = UnimplementedLog()
   private let family: STM32Family
   /// Offsets of CFGR, BDCR and CSR.
   private let configuration, backup, status: UInt64
@@ -39,9 +39,8 @@ public final class STM32RCC: BankDevice {
     family = STM32Family(context)
     (configuration, backup, status) = family == .f1 ? (0x04, 0x20, 0x24) : (0x08, 0x70, 0x74)
     crystal = min(context.node.node(path: "/clocks/clk-hse")?.u64("clock-frequency") ?? 8_000_000, 1 << 32)
-    let map = RegisterMap(Self.declare(family))
-    registers = [map]
-    state = State(bank: RegisterBank(map), causes: Self.flags(of: .powerOn, family))
+    table = RegisterTable(Self.registers(family))
+    state = State(bank: RegisterBank(table), causes: Self.flags(of: .powerOn, family))
     signals =
       [context.clocks.cpu, context.clocks.reference]
       + STM32Clock.allCases.map { context.clocks.signal("\(context.node.path):\($0)") }
@@ -50,7 +49,7 @@ public final class STM32RCC: BankDevice {
     driveClocks()
   }
 
-  private static func declare(_ family: STM32Family) -> [Register] {
+  private static func registers(_ family: STM32Family) -> Registers {
     var control: [Field] = [
       .field("HSION", 0), .field("HSIRDY", 1), .field("HSITRIM", 3..<8), .field("HSICAL", 8..<16), .field("HSEON", 16),
       .field("HSERDY", 17), .field("HSEBYP", 18), .unimplemented("CSSON", 19), .field("PLLON", 24),
@@ -59,20 +58,34 @@ public final class STM32RCC: BankDevice {
     if family != .f1 { control += [.field("PLLI2SON", 26), .field("PLLI2SRDY", 27)] }
     if family == .f7 { control += [.field("PLLSAION", 28), .field("PLLSAIRDY", 29)] }
     let interrupts: [Field] = [.field("RDYF", 0..<8), .unimplemented("RDYIE", 8..<15), .field("RDYC", 16..<24)]
+    let controlRow = Register("CR", 0x00, reset: 0x83, control)
+      .onRead(\.controlValue).onWrite { $0.writeControl($1) }
+    let backupRow = Register("BDCR", family == .f1 ? 0x20 : 0x70)
+      .onRead { Self.ready($0.bank[$0.backup], [0]) }.onWrite { $0.writeBackup($1) }
+    let statusRow = Register("CSR", family == .f1 ? 0x24 : 0x74)
+      .onRead { Self.ready($0.bank[$0.status], [0]) & 0xFF | $0.state.causes }.onWrite { $0.writeStatus($1) }
     guard family != .f1 else {
       return [
-        Register("CR", 0x00, reset: 0x83, control), Register("CFGR", 0x04), Register("CIR", 0x08, interrupts),
-        Register("APB2RSTR", 0x0C), Register("APB1RSTR", 0x10), Register("AHBENR", 0x14, reset: 0x14),
-        Register("APB2ENR", 0x18), Register("APB1ENR", 0x1C), Register("BDCR", 0x20),
-        Register("CSR", 0x24), Register("AHBRSTR", 0x28), Register("CFGR2", 0x2C),
+        controlRow,
+        Register("CFGR", 0x04).onRead(\.configurationValue).onWrite { $0.set(0x04, $1, whileOff: 0x3F_0000) },
+        Register("CIR", 0x08, interrupts), Register("APB2RSTR", 0x0C).onWrite { $0.reset($1, 0x0C, enable: 0x18) },
+        Register("APB1RSTR", 0x10).onWrite { $0.reset($1, 0x10, enable: 0x1C) }, Register("AHBENR", 0x14, reset: 0x14),
+        Register("APB2ENR", 0x18), Register("APB1ENR", 0x1C), backupRow, statusRow,
+        Register("AHBRSTR", 0x28), Register("CFGR2", 0x2C),
       ]
     }
     return [
-      Register("CR", 0x00, reset: 0x83, control), Register("PLLCFGR", 0x04, reset: 0x2400_3010),
-      Register("CFGR", 0x08), Register("CIR", 0x0C, interrupts), Register("AHBRSTR", 0x10, count: 3),
-      Register("APBRSTR", 0x20, count: 2), Register("AHBENR", 0x30, reset: 0, count: 3),
-      Register("APBENR", 0x40, count: 2), Register("AHBLPENR", 0x50, reset: 0xFFFF_FFFF, count: 3),
-      Register("APBLPENR", 0x60, reset: 0xFFFF_FFFF, count: 2), Register("BDCR", 0x70), Register("CSR", 0x74),
+      controlRow, Register("PLLCFGR", 0x04, reset: 0x2400_3010).onWrite { $0.set(0x04, $1, whileOff: .max) },
+      Register("CFGR", 0x08).onRead(\.configurationValue), Register("CIR", 0x0C, interrupts),
+      Register("AHBRSTR", 0x10, count: 3).onWrite {
+        $0.reset($1, 0x10 + 4 * UInt64($2), enable: 0x30 + 4 * UInt64($2))
+      },
+      Register("APBRSTR", 0x20, count: 2).onWrite {
+        $0.reset($1, 0x20 + 4 * UInt64($2), enable: 0x40 + 4 * UInt64($2))
+      },
+      Register("AHBENR", 0x30, reset: 0, count: 3), Register("APBENR", 0x40, count: 2),
+      Register("AHBLPENR", 0x50, reset: 0xFFFF_FFFF, count: 3),
+      Register("APBLPENR", 0x60, reset: 0xFFFF_FFFF, count: 2), backupRow, statusRow,
       Register(
         "SSCGR", 0x80,
         [.field("MODPER", 0..<13), .field("INCSTEP", 13..<28), .field("SPREADSEL", 30), .unimplemented("SSCGEN", 31)]),
@@ -83,44 +96,40 @@ public final class STM32RCC: BankDevice {
 
   // MARK: Registers
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    let value = bank[offset]
-    switch offset {
-    case 0x00: return Self.ready(value, [0, 16, 26, 28]).setting(25, to: clockRegisters.isReady(.multiplied))
-    case configuration: return value & ~0xC | state.source << 2
-    case backup: return Self.ready(value, [0])
-    case status: return Self.ready(value, [0]) & 0xFF | state.causes
-    default: return value
-    }
+  private var controlValue: UInt32 {
+    Self.ready(bank[0x00], [0, 16, 26, 28]).setting(25, to: clockRegisters.isReady(.multiplied))
   }
+
+  private var configurationValue: UInt32 { bank[configuration] & ~0xC | state.source << 2 }
 
   /// Each ready bit stands above its enable.
   private static func ready(_ value: UInt32, _ enables: [Int]) -> UInt32 {
     enables.reduce(value) { $0.setting($1 + 1, to: value.has($1)) }
   }
 
-  func store(_ value: UInt32, at offset: UInt64) {
-    let old = bank[offset]
-    bank[offset] = value
-    switch offset {
-    case 0x00: bank[offset] |= clockRegisters.enables(of: source)
-    case configuration where family == .f1: keepMultiplier(0x3F_0000, old, at: offset)
-    case 0x04 where family != .f1: keepMultiplier(.max, old, at: offset)
-    case status: if value.has(24) { state.causes = 0 }
-    case backup: writeBackup(value, over: old)
-    case 0x0C where family == .f1, 0x10 where family == .f1:
-      resetDevices(value & ~old, enable: offset == 0x0C ? 0x18 : 0x1C)
-    case 0x10..<0x28 where family != .f1: resetDevices(value & ~old, enable: offset + 0x20)
-    default: break
-    }
+  public func performWrite(_ write: () -> Void) {
+    write()
     driveClocks()
   }
 
-  /// The PLL is set up while it is off.
-  private func keepMultiplier(_ bits: UInt32, _ old: UInt32, at offset: UInt64) {
-    guard bank[0x00].has(24), (bank[offset] ^ old) & bits != 0 else { return }
-    context.log(.guestError, "a change of the PLL's settings while it is on")
-    bank[offset] = bank[offset] & ~bits | old & bits
+  private func writeControl(_ value: UInt32) {
+    bank[0x00] = value
+    bank[0x00] |= clockRegisters.enables(of: source)
+  }
+
+  /// A register some bits of which set up the PLL, which they do while it is off.
+  private func set(_ offset: UInt64, _ value: UInt32, whileOff bits: UInt32) {
+    let kept = bank[0x00].has(24) ? bits : 0
+    if (bank[offset] ^ value) & kept != 0 {
+      context.log(.guestError, "a change of the PLL's settings while it is on")
+    }
+    bank[offset] = bank[offset] & kept | value & ~kept
+  }
+
+  /// RMVF
+  private func writeStatus(_ value: UInt32) {
+    bank[status] = value
+    if value.has(24) { state.causes = 0 }
   }
 
   // MARK: Clocks
@@ -156,9 +165,11 @@ public final class STM32RCC: BankDevice {
 
   // MARK: Resets
 
-  /// Resets the peripherals behind the bits of a reset register: those that `clocks` connects to the same bits of the
+  /// A reset register is written. Resets the peripherals behind the bits that come to be set: those that `clocks` connects to the same bits of the
   /// enable register, which is how trees name them.
-  private func resetDevices(_ bits: UInt32, enable: UInt64) {
+  private func reset(_ value: UInt32, _ offset: UInt64, enable: UInt64) {
+    let bits = value & ~bank[offset]
+    bank[offset] = value
     guard bits != 0 else { return }
     for device in context.directory.all {
       guard let device = device as? any Device, let cells = device.context.node.cells("clocks"), cells.count >= 3,
@@ -184,10 +195,10 @@ public final class STM32RCC: BankDevice {
   }
 
   /// BDCR: its BDRST resets the backup domain, which PWR keeps from being written.
-  private func writeBackup(_ value: UInt32, over old: UInt32) {
-    guard context.permitsBackupWrites else { return bank[backup] = old }
+  private func writeBackup(_ value: UInt32) {
+    guard context.permitsBackupWrites else { return }
+    bank[backup] = value.has(16) ? 1 << 16 : value
     guard value.has(16) else { return }
-    bank[backup] = 1 << 16
     for case let device as any STM32BackupDevice in context.directory.all { device.resetBackup() }
   }
 
@@ -195,7 +206,7 @@ public final class STM32RCC: BankDevice {
   public func reset(_ cause: ResetCause) {
     let flags = Self.flags(of: cause, family)
     let kept = cause == .powerOn ? 0 : bank[backup]
-    state = State(bank: RegisterBank(registers[0]), causes: cause == .powerOn ? flags : state.causes | flags)
+    state = State(bank: RegisterBank(table), causes: cause == .powerOn ? flags : state.causes | flags)
     bank[backup] = kept
     driveClocks()
   }

@@ -15,16 +15,17 @@ public final class STM32RNG: BankDevice {
     var seed: UInt64 = 0x9E37_79B9_7F4A_7C15
   }
 
-  private static let map = RegisterMap([
-    Register("CR", 0x00, [.field("RNGEN", 2), .field("IE", 3)]), Register("SR", 0x04),
-    Register("DR", 0x08, .readOnly, sideEffectOnRead: true),
-  ])
+  private static let map: RegisterTable<STM32RNG> = [
+    Register("CR", 0x00, [.field("RNGEN", 2), .field("IE", 3)]).onWrite { $0.writeControl($1) },
+    Register("SR", 0x04).onRead { $0.isReady ? 1 : 0 }.onWrite { _, _ in },
+    Register("DR", 0x08, .readOnly).onDestructiveRead { $0.takeNumber() },
+  ]
   private static let numberTime: UInt64 = 834
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(STM32RNG.map))
-  public let registers = [STM32RNG.map]
-  var unimplemented = UnimplementedLog()
+  public let table = STM32RNG.map
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     try context.node.firstRegion()
@@ -34,23 +35,18 @@ public final class STM32RNG: BankDevice {
   private var isEnabled: Bool { bank[0x00].has(2) }
   private var isReady: Bool { isEnabled && context.clock.now >= state.ready }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    switch offset {
-    case 0x04: return isReady ? 1 : 0
-    case 0x08:
-      guard isReady, !isPeek else { return 0 }
-      state.seed ^= state.seed >> 12
-      state.seed ^= state.seed << 25
-      state.seed ^= state.seed >> 27
-      start()
-      return UInt32(truncatingIfNeeded: (state.seed &* 0x2545_F491_4F6C_DD1D) >> 32)
-    default: return bank[offset]
-    }
+  private func takeNumber() -> UInt32 {
+    guard isReady else { return 0 }
+    state.seed ^= state.seed >> 12
+    state.seed ^= state.seed << 25
+    state.seed ^= state.seed >> 27
+    start()
+    return UInt32(truncatingIfNeeded: (state.seed &* 0x2545_F491_4F6C_DD1D) >> 32)
   }
 
-  func store(_ value: UInt32, at offset: UInt64) {
+  private func writeControl(_ value: UInt32) {
     let wasEnabled = isEnabled
-    if offset == 0x00 { bank[offset] = value }
+    bank[0x00] = value
     if isEnabled, !wasEnabled { start() } else { update() }
   }
 

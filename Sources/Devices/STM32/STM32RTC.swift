@@ -17,26 +17,35 @@ public final class STM32RTC: BankDevice, STM32BackupDevice {
     var keys = 0
   }
 
-  private static let map = RegisterMap([
-    Register("TR", 0x00), Register("DR", 0x04, reset: 0x2101),
+  private static let map: RegisterTable<STM32RTC> = [
+    Register("TR", 0x00)
+      .onRead { $0.isSetting ? $0.bank[0x00] : Calendar(seconds: $0.seconds).time }
+      .onWrite { $0.set($1, at: 0x00) },
+    Register("DR", 0x04, reset: 0x2101)
+      .onRead { $0.isSetting ? $0.bank[0x04] : Calendar(seconds: $0.seconds).date }
+      .onWrite { $0.set($1, at: 0x04) },
     Register(
       "CR", 0x08,
       [
         .field("WUCKSEL", 0..<3), .field("BYPSHAD", 5), .field("FMT", 6), .unimplemented("ALRAE", 8),
         .unimplemented("ALRBE", 9), .unimplemented("WUTE", 10), .field("TSE", 11), .field("ALRAIE", 12),
         .field("ALRBIE", 13), .field("WUTIE", 14), .field("TSIE", 15), .field("BKP", 18), .field("COSEL", 19),
-      ]),
-    Register("ISR", 0x0C, reset: 7), Register("PRER", 0x10, reset: 0x007F_00FF), Register("WUTR", 0x14, reset: 0xFFFF),
-    Register("ALRMAR", 0x1C), Register("ALRMBR", 0x20), Register("WPR", 0x24, .writeOnly),
-    Register("SSR", 0x28, .readOnly), Register("SHIFTR", 0x2C, .writeOnly), Register("TSTR", 0x30, .readOnly),
-    Register("TSDR", 0x34, .readOnly), Register("TSSSR", 0x38, .readOnly), Register("CALR", 0x3C),
-    Register("TAFCR", 0x40), Register("ALRMASSR", 0x44), Register("ALRMBSSR", 0x48), Register("BKPR", 0x50, count: 32),
-  ])
+      ]
+    ).protected(),
+    Register("ISR", 0x0C, reset: 7).onRead(\.status).onWrite { $0.writeStatus($1) },
+    Register("PRER", 0x10, reset: 0x007F_00FF).onWrite { $0.set($1, at: 0x10) },
+    Register("WUTR", 0x14, reset: 0xFFFF).protected(), Register("ALRMAR", 0x1C).protected(),
+    Register("ALRMBR", 0x20).protected(), Register("WPR", 0x24, .writeOnly).onWrite { $0.unlock($1) },
+    Register("SSR", 0x28, .readOnly).onRead(\.subsecond), Register("SHIFTR", 0x2C, .writeOnly).protected(),
+    Register("TSTR", 0x30, .readOnly), Register("TSDR", 0x34, .readOnly), Register("TSSSR", 0x38, .readOnly),
+    Register("CALR", 0x3C).protected(), Register("TAFCR", 0x40), Register("ALRMASSR", 0x44).protected(),
+    Register("ALRMBSSR", 0x48).protected(), Register("BKPR", 0x50, count: 32),
+  ]
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(STM32RTC.map))
-  public let registers = [STM32RTC.map]
-  var unimplemented = UnimplementedLog()
+  public let table = STM32RTC.map
+  public var unimplemented = UnimplementedLog()
   private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
@@ -53,42 +62,38 @@ public final class STM32RTC: BankDevice, STM32BackupDevice {
   private var second: UInt64 { asynchronous * synchronous }
   private var seconds: UInt64 { state.seconds &+ elapsed / second }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    switch offset {
-    case 0x00 where !isSetting: return Calendar(seconds: seconds).time
-    case 0x04 where !isSetting: return Calendar(seconds: seconds).date
-    // Shadow registers are always in step; alarm, wake-up and initialisation can always be written.
-    case 0x0C:
-      return (bank[offset] & 0x3F80 | 0x27).setting(6, to: isSetting).setting(
-        4, to: Calendar(seconds: seconds).year > 0)
-    case 0x28:
-      return UInt32(synchronous - 1 - elapsed % second / asynchronous)
-    default: return bank[offset]
-    }
+  private var subsecond: UInt32 { UInt32(synchronous - 1 - elapsed % second / asynchronous) }
+
+  /// ISR: shadow registers are always in step; alarm, wake-up and initialisation can always be written.
+  private var status: UInt32 {
+    (bank[0x0C] & 0x3F80 | 0x27).setting(6, to: isSetting).setting(4, to: Calendar(seconds: seconds).year > 0)
   }
 
-  func store(_ value: UInt32, at offset: UInt64) {
-    guard context.permitsBackupWrites else { return }
-    switch offset {
-    case 0x24:
-      state.keys =
-        value & 0xFF == [0xCA, 0x53, 0x100][min(state.keys, 2)] ? state.keys + 1 : value & 0xFF == 0xCA ? 1 : 0
-    // Tamper and backup registers are not protected, nor are the flags of ISR above INIT.
-    case 0x40, 0x50...: bank[offset] = value
-    case _ where state.keys != 2:
-      if offset == 0x0C {
-        bank[offset] &= value | 0xFF
-      } else {
-        context.log(.guestError, "a write while the registers are locked")
-      }
-    case 0x00, 0x04, 0x10: if isSetting { bank[offset] = value }
-    case 0x0C: writeStatus(value)
-    default: bank[offset] = value
-    }
+  public func performWrite(_ write: () -> Void) { if context.permitsBackupWrites { write() } }
+
+  /// WPR: two keys unlock the protected registers, anything else locks them.
+  private func unlock(_ key: UInt32) {
+    state.keys = key & 0xFF == [0xCA, 0x53, 0x100][min(state.keys, 2)] ? state.keys + 1 : key & 0xFF == 0xCA ? 1 : 0
+  }
+
+  /// A write of a protected register.
+  fileprivate func store(_ value: UInt32, at offset: UInt64) {
+    guard state.keys == 2 else { return context.log(.guestError, "a write while the registers are locked") }
+    bank[offset] = value
+  }
+
+  /// A write of a register that sets the calendar.
+  private func set(_ value: UInt32, at offset: UInt64) {
+    if isSetting || state.keys != 2 { store(value, at: offset) }
+  }
+
+  /// The flags above INIT are not protected.
+  private func writeStatus(_ value: UInt32) {
+    if state.keys == 2 { setStatus(value) } else { bank[0x0C] &= value | 0xFF }
   }
 
   /// INIT stops the calendar and lets it be set; clearing it starts the calendar from what was set.
-  private func writeStatus(_ value: UInt32) {
+  private func setStatus(_ value: UInt32) {
     if value.has(7), !isSetting {
       let now = Calendar(seconds: seconds)
       (bank[0x00], bank[0x04]) = (now.time, now.date)
@@ -102,11 +107,19 @@ public final class STM32RTC: BankDevice, STM32BackupDevice {
   /// Of the registers, which are of the backup domain, a reset of the chip clears INIT alone, and locks them.
   public func reset(_ cause: ResetCause) {
     if cause == .powerOn { return resetBackup() }
-    if isSetting { writeStatus(bank[0x0C] & ~0x80) }
+    if isSetting { setStatus(bank[0x0C] & ~0x80) }
     state.keys = 0
   }
 
   func resetBackup() { state = State(bank: RegisterBank(Self.map), since: input.ticks) }
+}
+
+extension DeviceRegister<STM32RTC> {
+  /// Can only be written while WPR has unlocked it.
+  fileprivate func protected() -> Self {
+    let offset = self.offset
+    return onWrite { $0.store($1, at: offset) }
+  }
 }
 
 /// A moment of the years 2000 to 2099 as TR and DR show it.

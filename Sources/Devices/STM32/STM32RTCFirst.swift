@@ -16,20 +16,28 @@ public final class STM32RTCFirst: BankDevice, STM32BackupDevice {
     var flags: UInt32 = 0
   }
 
-  private static let map = RegisterMap([
+  private static let map: RegisterTable<STM32RTCFirst> = [
     Register("CRH", 0x00, [.field("SECIE", 0), .field("ALRIE", 1), .field("OWIE", 2)]),
-    Register("CRL", 0x04, reset: 0x20),
-    Register("PRLH", 0x08, [.field("PRL", 0..<4)]), Register("PRLL", 0x0C, reset: 0x8000, [.field("PRL", 0..<16)]),
-    Register("DIVH", 0x10, .readOnly), Register("DIVL", 0x14, .readOnly, reset: 0x8000),
-    Register("CNTH", 0x18, [.field("CNT", 0..<16)]), Register("CNTL", 0x1C, [.field("CNT", 0..<16)]),
-    Register("ALRH", 0x20, reset: 0xFFFF, [.field("ALR", 0..<16)]),
-    Register("ALRL", 0x24, reset: 0xFFFF, [.field("ALR", 0..<16)]),
-  ])
+    // Registers are always in step and writes always done.
+    Register("CRL", 0x04, reset: 0x20)
+      .onRead { $0.bank[0x04] & 0x10 | $0.state.flags | 0x28 }
+      .onWrite { ($0.bank[0x04], $0.state.flags) = ($1 & 0x10, $0.state.flags & $1) },
+    Register("PRLH", 0x08, [.field("PRL", 0..<4)]).onWrite { $0.set(0x08, $1) },
+    Register("PRLL", 0x0C, reset: 0x8000, [.field("PRL", 0..<16)]).onWrite { $0.set(0x0C, $1) },
+    Register("DIVH", 0x10, .readOnly).onRead { $0.left >> 16 },
+    Register("DIVL", 0x14, .readOnly, reset: 0x8000).onRead { $0.left & 0xFFFF },
+    Register("CNTH", 0x18, [.field("CNT", 0..<16)])
+      .onRead { $0.state.count >> 16 }.onWrite { $0.setCount($0.state.count & 0xFFFF | $1 << 16) },
+    Register("CNTL", 0x1C, [.field("CNT", 0..<16)])
+      .onRead { $0.state.count & 0xFFFF }.onWrite { $0.setCount($0.state.count & 0xFFFF_0000 | $1) },
+    Register("ALRH", 0x20, reset: 0xFFFF, [.field("ALR", 0..<16)]).onWrite { $0.set(0x20, $1) },
+    Register("ALRL", 0x24, reset: 0xFFFF, [.field("ALR", 0..<16)]).onWrite { $0.set(0x24, $1) },
+  ]
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(STM32RTCFirst.map))
-  public let registers = [STM32RTCFirst.map]
-  var unimplemented = UnimplementedLog()
+  public let table = STM32RTCFirst.map
+  public var unimplemented = UnimplementedLog()
   /// RTCCLK
   private let input: ClockSignal
 
@@ -72,34 +80,25 @@ public final class STM32RTCFirst: BankDevice, STM32BackupDevice {
     schedule()
   }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    if !isPeek { catchUp() }
-    let left = UInt32(truncatingIfNeeded: divider - 1 - (now - state.since) % divider)
-    switch offset {
-    // Registers are always in step and writes always done.
-    case 0x04: return bank[offset] & 0x10 | state.flags | 0x28
-    case 0x10: return left >> 16
-    case 0x14: return left & 0xFFFF
-    case 0x18: return state.count >> 16
-    case 0x1C: return state.count & 0xFFFF
-    default: return bank[offset]
-    }
-  }
+  public func prepareRead() { catchUp() }
 
-  func store(_ value: UInt32, at offset: UInt64) {
+  public func performWrite(_ write: () -> Void) {
     guard context.permitsBackupWrites else { return }
     catchUp()
-    switch offset {
-    case 0x04:
-      bank[offset] = value & 0x10
-      state.flags &= value
-    case 0x18: state.count = state.count & 0xFFFF | value << 16
-    case 0x1C: state.count = state.count & 0xFFFF_0000 | value
-    default: bank[offset] = value
-    }
-    if offset != 0x00, offset != 0x04 { state.since = now }
+    write()
     schedule()
   }
+
+  /// Clocks that are left of the present count, less one.
+  private var left: UInt32 { UInt32(truncatingIfNeeded: divider - 1 - (now - state.since) % divider) }
+
+  /// A prescaler or alarm; either starts the present count anew.
+  private func set(_ offset: UInt64, _ value: UInt32) {
+    bank[offset] = value
+    state.since = now
+  }
+
+  private func setCount(_ count: UInt32) { (state.count, state.since) = (count, now) }
 
   /// Counter, prescaler and alarm outlive resets.
   public func reset(_ cause: ResetCause) {

@@ -16,7 +16,7 @@ public final class STM32SPI: BankDevice {
     var isOverrun = false
   }
 
-  private static let map = RegisterMap([
+  private static let map: RegisterTable<STM32SPI> = [
     Register(
       "CR1", 0x00,
       [
@@ -30,18 +30,19 @@ public final class STM32SPI: BankDevice {
         .unimplemented("RXDMAEN", 0), .unimplemented("TXDMAEN", 1), .field("SSOE", 2), .field("NSSP", 3),
         .unimplemented("FRF", 4), .field("ERRIE", 5), .field("RXNEIE", 6), .field("TXEIE", 7), .field("DS", 8..<12),
         .field("FRXTH", 12), .field("LDMA", 13..<15),
-      ]), Register("SR", 0x08, reset: 2),
-    Register("DR", 0x0C, sideEffectOnRead: true), Register("CRCPR", 0x10, reset: 7),
+      ]), Register("SR", 0x08, reset: 2).onRead(\.status),
+    Register("DR", 0x0C).onRead { UInt32($0.state.received.first ?? 0) }.afterRead { _ in },
+    Register("CRCPR", 0x10, reset: 7),
     Register("RXCRCR", 0x14, .readOnly),
     Register("TXCRCR", 0x18, .readOnly),
     Register("I2SCFGR", 0x1C, [.unimplemented("I2SMOD", 11), .field("-", 0..<11)]),
     Register("I2SPR", 0x20, reset: 2),
-  ])
+  ]
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(STM32SPI.map))
-  public let registers = [STM32SPI.map]
-  var unimplemented = UnimplementedLog()
+  public let table = STM32SPI.map
+  public var unimplemented = UnimplementedLog()
   private let hasFIFO: Bool
 
   public init(context: DeviceContext) throws(DeviceError) {
@@ -65,9 +66,7 @@ public final class STM32SPI: BankDevice {
   /// The size of an access to DR is the number of bytes it moves, as far as frames are bytes in a FIFO.
   public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
     guard offset == 0x0C else {
-      return registers[0].match(offset, isWrite: false).map {
-        $0.extract(UInt64(load(offset & ~3, isPeek: false)), size: size)
-      } ?? 0
+      return table.read(self, offset, size: size)
     }
     let count = isWide || hasFIFO && size > 1 ? 2 : 1
     let bytes = state.received.prefix(count)
@@ -79,10 +78,7 @@ public final class STM32SPI: BankDevice {
 
   public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
     guard offset == 0x0C else {
-      guard let match = registers[0].match(offset, isWrite: true) else {
-        return unimplemented.unknown(offset: offset, isWrite: true, of: context)
-      }
-      bank[offset & ~3] = UInt32(truncatingIfNeeded: match.insert(value, size: size, into: UInt64(bank[offset & ~3])))
+      table.write(self, offset, size: size, value)
       return updateInterrupt()
     }
     guard bank[0x00].has(6) else { return }
@@ -94,14 +90,6 @@ public final class STM32SPI: BankDevice {
       }
     }
     updateInterrupt()
-  }
-
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    switch offset {
-    case 0x08: return status
-    case 0x0C: return UInt32(state.received.first ?? 0)
-    default: return bank[offset]
-    }
   }
 
   private func updateInterrupt() {

@@ -37,8 +37,8 @@ public final class STM32Timer: BankDevice {
 
   public let context: DeviceContext
   public var state: State
-  public let registers: [RegisterMap]
-  var unimplemented = UnimplementedLog()
+  public let table: RegisterTable<STM32Timer>
+  public var unimplemented = UnimplementedLog()
   private let kind: STM32TimerKind
   private let input: ClockSignal
 
@@ -47,15 +47,14 @@ public final class STM32Timer: BankDevice {
     self.context = context
     kind = STM32TimerKind(STM32Family(context), base: range.base, interrupts: context.interrupts.count)
     input = context.busClock(ofTimers: true)
-    let map = RegisterMap(kind.registers)
-    registers = [map]
-    state = Self.initial(map, kind)
+    table = RegisterTable(kind.registers)
+    state = Self.initial(table, kind)
     input.listen(self) { $0.schedule() }
   }
 
   /// Registers that a timer lacks are 0 in its bank.
-  private static func initial(_ map: RegisterMap, _ kind: STM32TimerKind) -> State {
-    let bank = RegisterBank(map, through: 0x60)
+  private static func initial(_ table: RegisterTable<STM32Timer>, _ kind: STM32TimerKind) -> State {
+    let bank = RegisterBank(table, through: 0x60)
     return State(
       bank: bank, counter: STM32Counter(limit: kind.limit),
       preload: STM32Counter.Preload(bank, Offset.prescaler, Offset.period, Offset.repetition, Offset.compare))
@@ -114,47 +113,46 @@ public final class STM32Timer: BankDevice {
 
   // MARK: Registers
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    guard !isPeek else {
-      let saved = state
-      defer { state = saved }
-      return load(offset, isPeek: false)
-    }
+  public func prepareRead() { catchUp() }
+
+  public func performWrite(_ write: () -> Void) {
     catchUp()
-    switch offset {
-    case Offset.count:
-      let count = UInt32(truncatingIfNeeded: state.counter.count)
-      return copiesUpdateFlag ? count.setting(31, to: bank[Offset.status].has(0)) : count
-    case Offset.control where isCentred: return bank[offset].setting(4, to: state.counter.isFalling)
-    default: return bank[offset]
-    }
+    write()
+    readRegisters()
+    schedule()
+  }
+
+  /// What a look shows is up to date without the device being so.
+  public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? {
+    let saved = state
+    defer { state = saved }
+    catchUp()
+    return table.peek(self, offset, size: size)
+  }
+
+  var countValue: UInt32 {
+    let count = UInt32(truncatingIfNeeded: state.counter.count)
+    return copiesUpdateFlag ? count.setting(31, to: bank[Offset.status].has(0)) : count
+  }
+
+  var controlValue: UInt32 {
+    isCentred ? bank[Offset.control].setting(4, to: state.counter.isFalling) : bank[Offset.control]
   }
 
   private var copiesUpdateFlag: Bool { bank[Offset.control].has(11) }
   private var isCentred: Bool { bank[Offset.control].field(5, 2) != 0 }
 
-  func store(_ value: UInt32, at offset: UInt64) {
-    catchUp()
-    let old = bank[offset]
-    switch offset {
-    case Offset.control: writeControl(value)
-    case Offset.control2: bank[offset] = lock >= 1 ? old & 0xFF00 | value & 0xFF : value
-    case Offset.status: bank[offset] = old & value
-    case Offset.generate: generate(value)
-    case Offset.count: setCount(value)
-    case Offset.period:
-      bank[offset] = value
-      if !bank[Offset.control].has(7) { state.counter.period = UInt64(value) }
-    case Offset.compare..<Offset.outputs, Offset.modes, Offset.modes + 4: writeChannels(value, at: offset)
-    case Offset.channels: bank[offset] = lock >= 2 ? old & 0xAAAA | value & 0x5555 : value
-    case Offset.outputs: writeOutputs(value)
-    default: bank[offset] = value
-    }
-    readRegisters()
-    schedule()
+  /// A register some bits of which a level of LOCK freezes.
+  func store(_ value: UInt32, at offset: UInt64, frozenBy level: UInt32, _ frozen: UInt32) {
+    bank[offset] = lock >= level ? bank[offset] & frozen | value & ~frozen : value
   }
 
-  private func writeControl(_ value: UInt32) {
+  func setPeriod(_ value: UInt32) {
+    bank[Offset.period] = value
+    if !bank[Offset.control].has(7) { state.counter.period = UInt64(value) }
+  }
+
+  func writeControl(_ value: UInt32) {
     bank[Offset.control] = value
     let wasCentred = state.counter.alignment == .centre
     state.counter.alignment = isCentred ? .centre : value.has(4) ? .down : .up
@@ -163,22 +161,28 @@ public final class STM32Timer: BankDevice {
   }
 
   /// UIFCPY, in bit 31, is not of the count.
-  private func setCount(_ value: UInt32) {
+  func setCount(_ value: UInt32) {
     let bits = kind.isWide && copiesUpdateFlag ? 0x7FFF_FFFF : kind.limit
     state.counter.count = UInt64(value & bits)
     state.counter.phase = 0
   }
 
-  /// CCMR and CCR: a value is in use at once where OCxPE is clear.
-  private func writeChannels(_ value: UInt32, at offset: UInt64) {
-    if offset >= Offset.compare {
-      bank[offset] = value
-    } else {
-      // LOCK 3 keeps OCxM and OCxPE of outputs.
-      let kept: UInt32 = [0, 8].reduce(0) { bank[offset].field($1, 2) == 0 ? $0 | 0x78 << UInt32($1) : $0 }
-      bank[offset] = lock >= 3 ? bank[offset] & kept | value & ~kept : value
-      if value & 0x303 != 0 { unimplemented.once("CCxS: nothing drives the inputs of capture channels", context) }
-    }
+  /// CCMR. LOCK 3 keeps OCxM and OCxPE of outputs.
+  func setMode(_ value: UInt32, of index: Int) {
+    let offset = Offset.modes + 4 * UInt64(index)
+    let kept: UInt32 = [0, 8].reduce(0) { bank[offset].field($1, 2) == 0 ? $0 | 0x78 << UInt32($1) : $0 }
+    store(value, at: offset, frozenBy: 3, kept)
+    if value & 0x303 != 0 { unimplemented.once("CCxS: nothing drives the inputs of capture channels", context) }
+    useCompareValues()
+  }
+
+  func setCompare(_ value: UInt32, of channel: Int) {
+    bank[Offset.compare + 4 * UInt64(channel)] = value
+    useCompareValues()
+  }
+
+  /// Values are in use at once where OCxPE is clear.
+  private func useCompareValues() {
     for channel in 0..<kind.channels where mode(channel, bank) & 0xB == 0 {
       state.counter.compare[channel] = bank[Offset.compare + 4 * UInt64(channel)]
     }
@@ -188,12 +192,12 @@ public final class STM32Timer: BankDevice {
   private var lock: UInt32 { bank[Offset.outputs].field(8, 2) }
 
   /// BDTR: what LOCK freezes stays, and LOCK itself.
-  private func writeOutputs(_ value: UInt32) {
+  func writeOutputs(_ value: UInt32) {
     let kept: UInt32 = lock == 0 ? 0 : lock == 1 ? 0x73FF : 0x7FFF
     bank[Offset.outputs] = bank[Offset.outputs] & kept | value & ~kept
   }
 
-  private func generate(_ value: UInt32) {
+  func generate(_ value: UInt32) {
     let control = bank[Offset.control]
     if value.has(0) {
       if !control.has(1) {
@@ -236,7 +240,7 @@ public final class STM32Timer: BankDevice {
 
   public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)
-    state = Self.initial(registers[0], kind)
+    state = Self.initial(table, kind)
     state.since = input.ticks
     updateInterrupts()
   }

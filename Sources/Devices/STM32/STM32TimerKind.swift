@@ -5,6 +5,8 @@
 import Bus
 
 struct STM32TimerKind {
+  private typealias Register = STM32Timer.Register
+
   /// Capture and compare channels.
   var channels = 4
   /// TIM1 and TIM8: complementary outputs, break, a repetition counter.
@@ -36,24 +38,30 @@ struct STM32TimerKind {
   private var width: Int { isWide ? 32 : 16 }
 
   /// The registers, with what is not modelled.
-  var registers: [Register] {
+  var registers: STM32Timer.Registers {
     var control: [Field] = [.field("CEN", 0), .field("UDIS", 1), .field("URS", 2), .field("OPM", 3), .field("ARPE", 7)]
     if channels > 0 { control.append(.field("CKD", 8..<10)) }
     if countsDown { control += [.field("DIR", 4), .field("CMS", 5..<7)] }
     if remapsUpdateFlag { control.append(.field("UIFREMAP", 11)) }
-    var list: [Register] = [
-      Register("CR1", 0x00, control),
-      Register("DIER", 0x0C, interruptEnables), Register("SR", 0x10, status), Register("EGR", 0x14, .writeOnly),
-      Register("CNT", 0x24, [.field("CNT", 0..<(remapsUpdateFlag ? 32 : width))]),
+    var list: STM32Timer.Registers = [
+      Register("CR1", 0x00, control)
+        .onRead { $0.controlValue }.onWrite { $0.writeControl($1) },
+      Register("DIER", 0x0C, interruptEnables), Register("SR", 0x10, status).onWrite { $0.bank[0x10] &= $1 },
+      Register("EGR", 0x14, .writeOnly).onWrite { $0.generate($1) },
+      Register("CNT", 0x24, [.field("CNT", 0..<(remapsUpdateFlag ? 32 : width))])
+        .onRead { $0.countValue }.onWrite { $0.setCount($1) },
       Register("PSC", 0x28, [.field("PSC", 0..<16)]),
-      Register("ARR", 0x2C, reset: UInt64(limit), [.field("ARR", 0..<width)]),
+      Register("ARR", 0x2C, reset: UInt64(limit), [.field("ARR", 0..<width)]).onWrite { $0.setPeriod($1) },
     ]
-    if channels != 1 { list.append(Register("CR2", 0x04, secondControl)) }
+    if channels != 1 {
+      list.append(Register("CR2", 0x04, secondControl).onWrite { $0.store($1, at: 0x04, frozenBy: 1, 0xFF00) })
+    }
     guard channels > 0 else { return list }
     if channels != 1 { list.append(Register("SMCR", 0x08, slave)) }
     list += [
-      Register("CCMR", 0x18, count: (channels + 1) / 2), Register("CCER", 0x20),
-      Register("CCR", 0x34, count: channels, [.field("CCR", 0..<width)]),
+      Register("CCMR", 0x18, count: (channels + 1) / 2).onWrite { $0.setMode($1, of: $2) },
+      Register("CCER", 0x20).onWrite { $0.store($1, at: 0x20, frozenBy: 2, 0xAAAA) },
+      Register("CCR", 0x34, count: channels, [.field("CCR", 0..<width)]).onWrite { $0.setCompare($1, of: $2) },
     ]
     if channels == 4 {
       list += [
@@ -69,7 +77,8 @@ struct STM32TimerKind {
           [
             .field("DTG", 0..<8), .field("LOCK", 8..<10), .field("OSSI", 10), .field("OSSR", 11), .field("BKE", 12),
             .field("BKP", 13), .field("AOE", 14), .field("MOE", 15),
-          ] + (remapsUpdateFlag ? [.field("BKF", 16..<24), .unimplemented("BK2E", 24), .field("BK2P", 25)] : [])),
+          ] + (remapsUpdateFlag ? [.field("BKF", 16..<24), .unimplemented("BK2E", 24), .field("BK2P", 25)] : [])
+        ).onWrite { $0.writeOutputs($1) },
       ]
       if remapsUpdateFlag {
         list += [

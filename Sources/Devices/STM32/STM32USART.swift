@@ -22,13 +22,6 @@ public final class STM32USART: CharacterDevice, BankDevice {
     var hasTimedOut = false
   }
 
-  /// Where the registers of a version are.
-  private struct Layout {
-    var status, receive, transmit, control, control3: UInt64
-    /// The bit of CR1 that enables the whole.
-    var enable: Int
-  }
-
   /// Tokens of the two kinds of silence.
   private enum Silence {
     static let idle: UInt64 = 0
@@ -46,9 +39,8 @@ public final class STM32USART: CharacterDevice, BankDevice {
 
   public let context: DeviceContext
   public var state: State
-  public let registers: [RegisterMap]
-  var unimplemented = UnimplementedLog()
-  private let layout: Layout
+  public let table: RegisterTable<STM32USART>
+  public var unimplemented = UnimplementedLog()
   private let isSecond: Bool
   private let input: ClockSignal
 
@@ -57,13 +49,8 @@ public final class STM32USART: CharacterDevice, BankDevice {
     self.context = context
     isSecond = STM32Family(context) == .f7
     input = context.busClock()
-    layout =
-      isSecond
-      ? Layout(status: 0x1C, receive: 0x24, transmit: 0x28, control: 0x00, control3: 0x08, enable: 0)
-      : Layout(status: 0x00, receive: 0x04, transmit: 0x04, control: 0x0C, control3: 0x14, enable: 13)
-    let map = RegisterMap(isSecond ? Self.second : Self.first)
-    registers = [map]
-    state = State(bank: RegisterBank(map))
+    table = RegisterTable(isSecond ? Self.second : Self.first)
+    state = State(bank: RegisterBank(table))
   }
 
   private static let status: [Field] = [
@@ -82,9 +69,12 @@ public final class STM32USART: CharacterDevice, BankDevice {
     .unimplemented("CLKEN", 11), .field("STOP", 12..<14), .unimplemented("LINEN", 14),
   ]
 
-  private static let first: [Register] = [
-    Register("SR", 0x00, reset: 0xC0, status + [.field("LBD", 8), .field("CTS", 9)]),
-    Register("DR", 0x04, sideEffectOnRead: true), Register("BRR", 0x08),
+  private static let first: Registers = [
+    Register("SR", 0x00, reset: 0xC0, status + [.field("LBD", 8), .field("CTS", 9)])
+      .onRead(\.flags).onWrite { $0.clearFlags($1) },
+    Register("DR", 0x04)
+      .onRead { UInt32($0.state.received ?? 0) }.afterRead { $0.takeCharacter() }.onWrite { $0.send($1) },
+    Register("BRR", 0x08),
     Register(
       "CR1", 0x0C,
       [
@@ -96,7 +86,7 @@ public final class STM32USART: CharacterDevice, BankDevice {
     Register("CR2", 0x10, lines + [.field("ADD", 0..<4)]), Register("CR3", 0x14, transfers), Register("GTPR", 0x18),
   ]
 
-  private static let second: [Register] = [
+  private static let second: Registers = [
     Register(
       "CR1", 0x00,
       [
@@ -115,17 +105,21 @@ public final class STM32USART: CharacterDevice, BankDevice {
       ]),
     Register(
       "CR3", 0x08, transfers + [.field("OVRDIS", 12), .field("DDRE", 13), .field("DEM", 14), .field("DEP", 15)]),
-    Register("BRR", 0x0C), Register("GTPR", 0x10), Register("RTOR", 0x14), Register("RQR", 0x18, .writeOnly),
+    Register("BRR", 0x0C), Register("GTPR", 0x10), Register("RTOR", 0x14),
+    Register("RQR", 0x18, .writeOnly).onWrite { if $1.has(3) { $0.takeCharacter() } },
     Register(
-      "ISR", 0x1C, .readOnly, reset: 0xC0, status + [.field("BUSY", 16), .field("TEACK", 21), .field("REACK", 22)]),
-    Register("ICR", 0x20, .writeOnly), Register("RDR", 0x24, .readOnly, sideEffectOnRead: true),
-    Register("TDR", 0x28),
+      "ISR", 0x1C, .readOnly, reset: 0xC0, status + [.field("BUSY", 16), .field("TEACK", 21), .field("REACK", 22)]
+    ).onRead(\.flags),
+    Register("ICR", 0x20, .writeOnly).onWrite { $0.clearFlags(ofSecond: $1) },
+    Register("RDR", 0x24, .readOnly).onRead { UInt32($0.state.received ?? 0) }.afterRead { $0.takeCharacter() },
+    Register("TDR", 0x28).onWrite { $0.send($1) },
   ]
 
   // MARK: Registers
 
-  private var control: UInt32 { bank[layout.control] }
-  private var isEnabled: Bool { control.has(layout.enable) }
+  /// CR1
+  private var control: UInt32 { bank[isSecond ? 0x00 : 0x0C] }
+  private var isEnabled: Bool { control.has(isSecond ? 0 : 13) }
   private var receives: Bool { isEnabled && control.has(2) }
   private var transmits: Bool { isEnabled && control.has(3) }
 
@@ -142,17 +136,6 @@ public final class STM32USART: CharacterDevice, BankDevice {
     return flags
   }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    switch offset {
-    case layout.status: return flags
-    case layout.receive:
-      let byte = UInt32(state.received ?? 0)
-      if !isPeek { takeCharacter() }
-      return byte
-    default: return bank[offset]
-    }
-  }
-
   private func takeCharacter() {
     state.received = nil
     if !isSecond { state.isIdle = false }
@@ -160,27 +143,29 @@ public final class STM32USART: CharacterDevice, BankDevice {
     updateInterrupt()
   }
 
-  func store(_ value: UInt32, at offset: UInt64) {
-    switch offset {
-    case layout.transmit:
-      guard transmits else { return }
-      context.characters?.write([UInt8(truncatingIfNeeded: value)])
-      state.isComplete = true
-    case layout.status:
-      // Only in the first version: zeros clear TC and RXNE.
-      if !value.has(Status.complete) { state.isComplete = false }
-      if !value.has(Status.notEmpty) { takeCharacter() }
-    case 0x20 where isSecond:
-      if value.has(Status.idle) { state.isIdle = false }
-      if value.has(Status.timeout) { state.hasTimedOut = false }
-      if value.has(Status.complete) { state.isComplete = false }
-    case 0x18 where isSecond:
-      if value.has(3) { takeCharacter() }
-    default:
-      bank[offset] = value
-      fillReceiver()
-    }
+  public func performWrite(_ write: () -> Void) {
+    write()
+    fillReceiver()
     updateInterrupt()
+  }
+
+  private func send(_ value: UInt32) {
+    guard transmits else { return }
+    context.characters?.write([UInt8(truncatingIfNeeded: value)])
+    state.isComplete = true
+  }
+
+  /// SR of the first version: zeros clear TC and RXNE.
+  private func clearFlags(_ value: UInt32) {
+    if !value.has(Status.complete) { state.isComplete = false }
+    if !value.has(Status.notEmpty) { takeCharacter() }
+  }
+
+  /// ICR of the second version.
+  private func clearFlags(ofSecond value: UInt32) {
+    if value.has(Status.idle) { state.isIdle = false }
+    if value.has(Status.timeout) { state.hasTimedOut = false }
+    if value.has(Status.complete) { state.isComplete = false }
   }
 
   public func receive(_ bytes: [UInt8]) {
@@ -238,7 +223,7 @@ public final class STM32USART: CharacterDevice, BankDevice {
   public func reset(_ cause: ResetCause) {
     context.cancel(token: Silence.idle)
     context.cancel(token: Silence.timeout)
-    state = State(bank: RegisterBank(registers[0]), input: state.input)
+    state = State(bank: RegisterBank(table), input: state.input)
     updateInterrupt()
   }
 }

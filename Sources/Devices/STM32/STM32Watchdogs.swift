@@ -18,16 +18,19 @@ public final class STM32IndependentWatchdog: BankDevice {
     var loaded: UInt64 = 0
   }
 
-  private static let map = RegisterMap([
-    Register("KR", 0x00, .writeOnly), Register("PR", 0x04, [.field("PR", 0..<3)]),
-    Register("RLR", 0x08, reset: 0xFFF, [.field("RL", 0..<12)]), Register("SR", 0x0C, .readOnly),
-    Register("WINR", 0x10, reset: 0xFFF, [.field("WIN", 0..<12)]),
-  ])
+  private static let map: RegisterTable<STM32IndependentWatchdog> = [
+    Register("KR", 0x00, .writeOnly).onWrite { $0.writeKey($1 & 0xFFFF) },
+    Register("PR", 0x04, [.field("PR", 0..<3)]).onWrite { $0.set($1, at: 0x04) },
+    Register("RLR", 0x08, reset: 0xFFF, [.field("RL", 0..<12)]).onWrite { $0.set($1, at: 0x08) },
+    Register("SR", 0x0C, .readOnly),
+    Register("WINR", 0x10, reset: 0xFFF, [.field("WIN", 0..<12)])
+      .onWrite { if $0.set($1, at: 0x10) { $0.reload() } },
+  ]
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(STM32IndependentWatchdog.map))
-  public let registers = [STM32IndependentWatchdog.map]
-  var unimplemented = UnimplementedLog()
+  public let table = STM32IndependentWatchdog.map
+  public var unimplemented = UnimplementedLog()
   private let frequency: UInt64
 
   public init(context: DeviceContext) throws(DeviceError) {
@@ -39,22 +42,28 @@ public final class STM32IndependentWatchdog: BankDevice {
   /// Nanoseconds of one count.
   private var countTime: UInt64 { 1_000_000_000 * (4 << UInt64(min(bank[0x04], 6))) / frequency }
 
-  func store(_ value: UInt32, at offset: UInt64) {
-    switch (offset, value & 0xFFFF) {
-    case (0x00, 0xCCCC):
+  private func writeKey(_ key: UInt32) {
+    switch key {
+    case 0xCCCC:
       state.isRunning = true
       reload()
-    case (0x00, 0xAAAA):
+    case 0xAAAA:
       let count = UInt64(bank[0x08]) - min(UInt64(bank[0x08]), (context.clock.now - state.loaded) / countTime)
       if state.isRunning, count > UInt64(bank[0x10]) { return context.control.reset(.watchdog) }
       reload()
-    case (0x00, 0x5555): state.isUnlocked = true
-    case (0x00, _): state.isUnlocked = false
-    case _ where state.isUnlocked:
-      bank[offset] = value
-      if offset == 0x10 { reload() }
-    default: context.log(.guestError, "a write to PR, RLR or WINR, which are locked")
+    default: state.isUnlocked = key == 0x5555
     }
+  }
+
+  /// - Returns: whether the register could be written.
+  @discardableResult
+  private func set(_ value: UInt32, at offset: UInt64) -> Bool {
+    if state.isUnlocked {
+      bank[offset] = value
+    } else {
+      context.log(.guestError, "a write to PR, RLR or WINR, which are locked")
+    }
+    return state.isUnlocked
   }
 
   private func reload() {
@@ -82,16 +91,24 @@ public final class STM32WindowWatchdog: BankDevice {
     var loaded: UInt64 = 0
   }
 
-  private static let map = RegisterMap([
-    Register("CR", 0x00, reset: 0x7F, [.field("T", 0..<7), .field("WDGA", 7)]),
-    Register("CFR", 0x04, reset: 0x7F, [.field("W", 0..<7), .field("WDGTB", 7..<9), .field("EWI", 9)]),
-    Register("SR", 0x08, [.field("EWIF", 0)]),
-  ])
+  private static let map: RegisterTable<STM32WindowWatchdog> = [
+    Register("CR", 0x00, reset: 0x7F, [.field("T", 0..<7), .field("WDGA", 7)])
+      .onRead { $0.bank[0x00] & 0x80 | $0.count }.onWrite { $0.writeControl($1) },
+    Register("CFR", 0x04, reset: 0x7F, [.field("W", 0..<7), .field("WDGTB", 7..<9), .field("EWI", 9)])
+      .onWrite { device, value in
+        device.bank[0x04] = value
+        device.schedule()
+      },
+    Register("SR", 0x08, [.field("EWIF", 0)]).onWrite { device, value in
+      device.bank[0x08] &= value
+      device.schedule()
+    },
+  ]
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(STM32WindowWatchdog.map))
-  public let registers = [STM32WindowWatchdog.map]
-  var unimplemented = UnimplementedLog()
+  public let table = STM32WindowWatchdog.map
+  public var unimplemented = UnimplementedLog()
   /// PCLK1
   private let input: ClockSignal
 
@@ -113,18 +130,11 @@ public final class STM32WindowWatchdog: BankDevice {
     return UInt32(UInt64(bank[0x00] & 0x7F) - min(UInt64(bank[0x00] & 0x7F), counts))
   }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 { offset == 0x00 ? bank[0x00] & 0x80 | count : bank[offset] }
-
-  func store(_ value: UInt32, at offset: UInt64) {
-    switch offset {
-    case 0x00:
-      let isEarly = isRunning && count > bank[0x04] & 0x7F
-      bank[0x00] = value | bank[0x00] & 0x80
-      state.loaded = input.ticks
-      if isRunning, isEarly || !value.has(6) { return context.control.reset(.windowWatchdog) }
-    case 0x08: bank[0x08] &= value
-    default: bank[offset] = value
-    }
+  private func writeControl(_ value: UInt32) {
+    let isEarly = isRunning && count > bank[0x04] & 0x7F
+    bank[0x00] = value | bank[0x00] & 0x80
+    state.loaded = input.ticks
+    if isRunning, isEarly || !value.has(6) { return context.control.reset(.windowWatchdog) }
     schedule()
   }
 

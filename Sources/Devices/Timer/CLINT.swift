@@ -6,7 +6,7 @@
 import Bits
 import Bus
 
-public final class CLINT: Device {
+public final class CLINT: RegisterDevice {
   public static var compatible: [String] { ["sifive,clint0", "riscv,clint0"] }
 
   public struct State: Codable, Sendable, Equatable {
@@ -16,18 +16,13 @@ public final class CLINT: Device {
     var offset: UInt64 = 0
   }
 
-  private enum Offset {
-    static let msip: UInt64 = 0
-    static let mtimecmp: UInt64 = 0x4000
-  }
-
   public let context: DeviceContext
   public var state: State { didSet { if state.offset != oldValue.offset { showTime() } } }
-  public let registers: [RegisterMap]
+  public let table: RegisterTable<CLINT>
   public let timeFrequency: UInt64
   private let software: [IRQLine?]
   private let timer: [IRQLine?]
-  private var unimplemented = UnimplementedLog()
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     let name = context.node.name
@@ -54,12 +49,13 @@ public final class CLINT: Device {
     timer = harts.map { line($0, 7) }
     state = State(
       softwarePending: Array(repeating: false, count: harts.count), compare: Array(repeating: .max, count: harts.count))
-    registers = [
-      RegisterMap([
-        Register("msip", Offset.msip, count: harts.count, [.field("MSIP", 0), .reserved(1..<32)]),
-        Register("mtimecmp", Offset.mtimecmp, width: 8, reset: .max, count: harts.count),
-        Register("mtime", 0xbff8, width: 8),
-      ])
+    table = [
+      Register("msip", 0, count: harts.count, [.field("MSIP", 0), .reserved(1..<32)])
+        .onRead { $0.state.softwarePending[$1] ? 1 : 0 }.onWrite { $0.setSoftware($2, $1 != 0) },
+      Register("mtimecmp", 0x4000, width: 8, reset: .max, count: harts.count)
+        .wide(read: { $0.state.compare[$1] }, write: { $0.setCompare($2, $1) }),
+      Register("mtime", 0xbff8, width: 8)
+        .wide(read: { device, _ in device.time }, write: { device, value, _ in device.setTime(value) }),
     ]
     showTime()
   }
@@ -71,38 +67,19 @@ public final class CLINT: Device {
 
   public var time: UInt64 { context.clock.ticks(frequency: timeFrequency) &+ state.offset }
 
-  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    guard let match = registers[0].match(offset, isWrite: false) else {
-      unimplemented.unknown(offset: offset, isWrite: false, of: context)
-      return 0
-    }
-    return match.extract(value(match), size: size)
+  private func setSoftware(_ hart: Int, _ isPending: Bool) {
+    state.softwarePending[hart] = isPending
+    software[hart]?.set(isPending)
   }
 
-  private func value(_ match: RegisterMap.Match) -> UInt64 {
-    switch match.register.offset {
-    case Offset.msip: state.softwarePending[match.index] ? 1 : 0
-    case Offset.mtimecmp: state.compare[match.index]
-    default: time
-    }
+  private func setCompare(_ hart: Int, _ value: UInt64) {
+    state.compare[hart] = value
+    updateTimer(hart)
   }
 
-  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    guard let match = registers[0].match(offset, isWrite: true) else {
-      return unimplemented.unknown(offset: offset, isWrite: true, of: context)
-    }
-    let value = match.insert(value, size: size, into: self.value(match))
-    switch match.register.offset {
-    case Offset.msip:
-      state.softwarePending[match.index] = value & 1 != 0
-      software[match.index]?.set(value & 1 != 0)
-    case Offset.mtimecmp:
-      state.compare[match.index] = value
-      updateTimer(match.index)
-    default:
-      state.offset = value &- context.clock.ticks(frequency: timeFrequency)
-      for hart in timer.indices { updateTimer(hart) }
-    }
+  private func setTime(_ value: UInt64) {
+    state.offset = value &- context.clock.ticks(frequency: timeFrequency)
+    for hart in timer.indices { updateTimer(hart) }
   }
 
   /// The token of an event is the number of the hart.

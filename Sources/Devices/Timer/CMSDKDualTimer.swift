@@ -17,25 +17,33 @@ public final class CMSDKDualTimer: BankDevice {
     var halves = [Half(), Half()]
   }
 
-  private static let map = RegisterMap(
-    ([(1, 0x00), (2, 0x20)] as [(Int, UInt64)]).flatMap { number, base in
-      [
-        Register("TIMER\(number)LOAD", base), Register("TIMER\(number)VALUE", base + 4, .readOnly, reset: 0xFFFF_FFFF),
-        Register(
-          "TIMER\(number)CONTROL", base + 8, reset: 0x20,
-          [
-            .field("ONESHOT", 0), .field("SIZE", 1), .field("PRE", 2..<4), .field("INTEN", 5), .field("PERIODIC", 6),
-            .field("ENABLE", 7),
-          ]), Register("TIMER\(number)INTCLR", base + 12, .writeOnly),
-        Register("TIMER\(number)RIS", base + 16, .readOnly), Register("TIMER\(number)MIS", base + 20, .readOnly),
-        Register("TIMER\(number)BGLOAD", base + 24),
-      ]
-    })
+  private static let map: RegisterTable<CMSDKDualTimer> = RegisterTable(registers(0) + registers(1))
+
+  private static func registers(_ half: Int) -> Registers {
+    let (name, base) = ("TIMER\(half + 1)", 0x20 * UInt64(half))
+    return [
+      Register(name + "LOAD", base).onWrite { $0.load(half, $1) },
+      Register(name + "VALUE", base + 4, .readOnly, reset: 0xFFFF_FFFF).onRead { $0.state.halves[half].counter.value },
+      Register(
+        name + "CONTROL", base + 8, reset: 0x20,
+        [
+          .field("ONESHOT", 0), .field("SIZE", 1), .field("PRE", 2..<4), .field("INTEN", 5), .field("PERIODIC", 6),
+          .field("ENABLE", 7),
+        ]
+      ).onWrite { $0.configure(half, $1) },
+      Register(name + "INTCLR", base + 12, .writeOnly).onWrite { device, _ in
+        device.state.halves[half].isPending = false
+      },
+      Register(name + "RIS", base + 16, .readOnly).onRead { $0.state.halves[half].isPending ? 1 : 0 },
+      Register(name + "MIS", base + 20, .readOnly).onRead { $0.isHigh(half) ? 1 : 0 },
+      Register(name + "BGLOAD", base + 24).onWrite { $0.setReload(half, $1) },
+    ]
+  }
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(CMSDKDualTimer.map))
-  public let registers = [CMSDKDualTimer.map]
-  var unimplemented = UnimplementedLog()
+  public let table = CMSDKDualTimer.map
+  public var unimplemented = UnimplementedLog()
   private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
@@ -58,10 +66,12 @@ public final class CMSDKDualTimer: BankDevice {
     }
   }
 
+  private func isHigh(_ half: Int) -> Bool { state.halves[half].isPending && control(half).has(5) }
+
   private func schedule() {
     var isHigh = false
     for half in 0..<2 {
-      isHigh = isHigh || state.halves[half].isPending && control(half).has(5)
+      isHigh = isHigh || self.isHigh(half)
       context.cancel(token: UInt64(half))
       guard let next = state.halves[half].counter.nextZero else { continue }
       context.schedule(at: input.time(of: next &<< shift(half)), token: UInt64(half))
@@ -74,37 +84,29 @@ public final class CMSDKDualTimer: BankDevice {
     schedule()
   }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    if !isPeek { catchUp() }
-    let half = Int(offset) / 0x20
-    switch offset % 0x20 {
-    case 4: return state.halves[half].counter.value
-    case 16: return state.halves[half].isPending ? 1 : 0
-    case 20: return state.halves[half].isPending && control(half).has(5) ? 1 : 0
-    default: return bank[offset]
-    }
-  }
+  public func prepareRead() { catchUp() }
 
-  func store(_ value: UInt32, at offset: UInt64) {
+  public func performWrite(_ write: () -> Void) {
     catchUp()
-    let half = Int(offset) / 0x20
-    bank[offset] = value
-    switch offset % 0x20 {
-    case 0:
-      bank[offset + 24] = value
-      state.halves[half].counter.value = value & limit(half)
-      state.halves[half].counter.reload = control(half).has(6) ? value & limit(half) : limit(half)
-    case 8: configure(half, value)
-    case 12: state.halves[half].isPending = false
-    case 24:
-      bank[offset - 24] = value
-      state.halves[half].counter.reload = value & limit(half)
-    default: break
-    }
+    write()
     schedule()
   }
 
+  private func load(_ half: Int, _ value: UInt32) {
+    let base = 0x20 * UInt64(half)
+    (bank[base], bank[base + 24]) = (value, value)
+    state.halves[half].counter.value = value & limit(half)
+    state.halves[half].counter.reload = control(half).has(6) ? value & limit(half) : limit(half)
+  }
+
+  private func setReload(_ half: Int, _ value: UInt32) {
+    let base = 0x20 * UInt64(half)
+    (bank[base], bank[base + 24]) = (value, value)
+    state.halves[half].counter.reload = value & limit(half)
+  }
+
   private func configure(_ half: Int, _ value: UInt32) {
+    bank[UInt64(0x20 * half + 8)] = value
     state.halves[half].counter.isOneShot = value.has(0)
     state.halves[half].counter.reload = (value.has(6) ? bank[UInt64(0x20 * half)] : .max) & limit(half)
     state.halves[half].counter.value &= limit(half)

@@ -5,7 +5,7 @@
 import Bits
 import Bus
 
-public final class CMSDKTimer: Device {
+public final class CMSDKTimer: RegisterDevice {
   public static var compatible: [String] { ["arm,cmsdk-timer"] }
 
   public struct State: Codable, Sendable, Equatable {
@@ -20,16 +20,19 @@ public final class CMSDKTimer: Device {
 
   public let context: DeviceContext
   public var state = State()
-  public let registers = [
-    RegisterMap([
+  public let table = RegisterTable<CMSDKTimer>(
+    [
       Register(
         "CTRL", 0x0,
-        [.field("ENABLE", 0), .unimplemented("EXTIN", 1), .unimplemented("EXTCLK", 2), .field("INTEN", 3)]),
-      Register("VALUE", 0x4), Register("RELOAD", 0x8), Register("INTSTATUS", 0xC),
-    ])
-  ]
+        [.field("ENABLE", 0), .unimplemented("EXTIN", 1), .unimplemented("EXTCLK", 2), .field("INTEN", 3)]
+      ).onRead(\.state.control).onWrite { $0.setControl($1) },
+      Register("VALUE", 0x4).onRead { $0.count(at: $0.clock).value }.onWrite { $0.state.value = $1 },
+      Register("RELOAD", 0x8).onRead(\.state.reload).onWrite { ($0.state.reload, $0.state.value) = ($1, $1) },
+      Register("INTSTATUS", 0xC, [.field("INT", 0)])
+        .onRead { $0.state.pending ? 1 : 0 }.onWrite { if $1.has(0) { $0.state.pending = false } },
+    ], CMSDKTimer.identification([0x04, 0, 0, 0, 0x22, 0xB8, 0x1B, 0, 0x0D, 0xF0, 0x05, 0xB1]))
   private let input: ClockSignal
-  private var unimplemented = UnimplementedLog()
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     try context.node.firstRegion()
@@ -81,50 +84,18 @@ public final class CMSDKTimer: Device {
     schedule()
   }
 
-  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
+  public func prepareRead() { catchUp() }
+
+  public func performWrite(_ write: () -> Void) {
     catchUp()
-    return shown(offset)
-  }
-
-  /// A look does not bring the counter up to now.
-  public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? {
-    registers[0].match(offset, isWrite: false) == nil ? nil : shown(offset)
-  }
-
-  private func shown(_ offset: UInt64) -> UInt64 {
-    switch offset {
-    case 0x0: return UInt64(state.control)
-    case 0x4: return UInt64(count(at: clock).value)
-    case 0x8: return UInt64(state.reload)
-    case 0xC: return state.pending ? 1 : 0
-    case 0xFD0...0xFFC:
-      let bytes: [UInt64] = [0x04, 0, 0, 0, 0x22, 0xB8, 0x1B, 0, 0x0D, 0xF0, 0x05, 0xB1]
-      return bytes[Int(offset - 0xFD0) / 4]
-    default:
-      unimplemented.unknown(offset: offset, isWrite: false, of: context)
-      return 0
-    }
-  }
-
-  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    guard let match = registers[0].match(offset, isWrite: true) else {
-      return unimplemented.unknown(offset: offset, isWrite: true, of: context)
-    }
-    catchUp()
-    let value = UInt32(truncatingIfNeeded: value)
-    unimplemented.write(UInt64(value), to: match, of: context)
-    switch offset {
-    case 0x0:
-      if !isRunning { state.since = clock }
-      state.control = value & 15
-    case 0x4: state.value = value
-    case 0x8:
-      state.reload = value
-      state.value = value
-    default: if value & 1 != 0 { state.pending = false }
-    }
+    write()
     updateInterrupt()
     schedule()
+  }
+
+  private func setControl(_ value: UInt32) {
+    if !isRunning { state.since = clock }
+    state.control = value
   }
 
   public func reset(_ cause: ResetCause) {

@@ -6,7 +6,7 @@
 import Bits
 import Bus
 
-public final class CMSDKUART: CharacterDevice {
+public final class CMSDKUART: CharacterDevice, RegisterDevice {
   public static var compatible: [String] { ["arm,cmsdk-uart"] }
 
   public struct State: Codable, Sendable, Equatable {
@@ -22,66 +22,46 @@ public final class CMSDKUART: CharacterDevice {
 
   public let context: DeviceContext
   public var state = State()
-  public let registers = [
-    RegisterMap([
-      Register("DATA", 0x0, sideEffectOnRead: true),
-      Register("STATE", 0x4, [.field("TXFULL", 0), .field("RXFULL", 1), .field("TXOVR", 2), .field("RXOVR", 3)]),
+  public let table = RegisterTable<CMSDKUART>(
+    [
+      Register("DATA", 0x0).onDestructiveRead { $0.takeCharacter() }.onWrite { $0.send($1) },
+      Register("STATE", 0x4, [.field("TXFULL", 0), .field("RXFULL", 1), .field("TXOVR", 2), .field("RXOVR", 3)])
+        .onRead { $0.state.received == nil ? 0 : 2 },
       Register(
         "CTRL", 0x8,
-        [.field("TXEN", 0), .field("RXEN", 1), .field("TXIE", 2), .field("RXIE", 3), .unimplemented("HSTM", 6)]),
-      Register("INTSTATUS", 0xC, [.field("TX", 0), .field("RX", 1)]), Register("BAUDDIV", 0x10),
-    ])
-  ]
-  private var unimplemented = UnimplementedLog()
+        [
+          .field("TXEN", 0), .field("RXEN", 1), .field("TXIE", 2), .field("RXIE", 3), .field("TXOVRIE", 4),
+          .field("RXOVRIE", 5), .unimplemented("HSTM", 6),
+        ]
+      ).stored(\.control),
+      Register("INTSTATUS", 0xC, [.field("TX", 0), .field("RX", 1), .field("TXOVR", 2), .field("RXOVR", 3)])
+        .onRead(\.state.interrupts).onWrite { $0.state.interrupts &= ~$1 },
+      Register("BAUDDIV", 0x10, [.field("DIV", 0..<20)]).stored(\.divider),
+    ], CMSDKUART.identification([0x04, 0, 0, 0, 0x21, 0xB8, 0x1B, 0, 0x0D, 0xF0, 0x05, 0xB1]))
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     try context.node.firstRegion()
     self.context = context
   }
 
-  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    switch offset & ~3 {
-    case 0x0:
-      let byte = state.received ?? 0
+  public func performWrite(_ write: () -> Void) {
+    write()
+    fillReceiver()
+  }
+
+  private func takeCharacter() -> UInt32 {
+    defer {
       state.received = nil
       fillReceiver()
-      return UInt64(byte)
-    case 0x4: return state.received == nil ? 0 : 2
-    case 0x8: return UInt64(state.control)
-    case 0xC: return UInt64(state.interrupts)
-    case 0x10: return UInt64(state.divider)
-    case 0xFD0...0xFFC: return Self.identification(offset)
-    default:
-      unimplemented.unknown(offset: offset, isWrite: false, of: context)
-      return 0
     }
+    return UInt32(state.received ?? 0)
   }
 
-  /// Peripheral and component identification registers, from 0xFD0 on.
-  private static func identification(_ offset: UInt64) -> UInt64 {
-    let bytes: [UInt64] = [0x04, 0, 0, 0, 0x21, 0xB8, 0x1B, 0, 0x0D, 0xF0, 0x05, 0xB1]
-    return bytes[Int(offset - 0xFD0) / 4]
-  }
-
-  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    guard let match = registers[0].match(offset, isWrite: true) else {
-      return unimplemented.unknown(offset: offset, isWrite: true, of: context)
-    }
-    let value = UInt32(truncatingIfNeeded: value)
-    unimplemented.write(UInt64(value), to: match, of: context)
-    switch offset {
-    case 0x0:
-      guard state.control & 1 != 0 else { return }
-      context.characters?.write([UInt8(truncatingIfNeeded: value)])
-      if state.control & 4 != 0 { state.interrupts |= 1 }
-    case 0x4: break
-    case 0x8:
-      state.control = value & 0x7F
-      fillReceiver()
-    case 0xC: state.interrupts &= ~value
-    default: state.divider = value & 0xF_FFFF
-    }
-    updateInterrupts()
+  private func send(_ value: UInt32) {
+    guard state.control & 1 != 0 else { return }
+    context.characters?.write([UInt8(truncatingIfNeeded: value)])
+    if state.control & 4 != 0 { state.interrupts |= 1 }
   }
 
   public func receive(_ bytes: [UInt8]) {

@@ -6,7 +6,7 @@
 import Bits
 import Bus
 
-public final class NS16550A: CharacterDevice {
+public final class NS16550A: CharacterDevice, RegisterDevice {
   public static var compatible: [String] { ["ns16550a", "ns16550", "snps,dw-apb-uart"] }
 
   public struct State: Codable, Sendable, Equatable {
@@ -28,24 +28,10 @@ public final class NS16550A: CharacterDevice {
     var modemDelta: UInt8 = 0
   }
 
-  /// Offsets in units of the stride.
-  private enum Port {
-    static let data: UInt64 = 0
-    static let interruptEnable: UInt64 = 1
-    /// IIR reads, FCR is written.
-    static let interruptID: UInt64 = 2
-    static let lineControl: UInt64 = 3
-    static let modemControl: UInt64 = 4
-    static let lineStatus: UInt64 = 5
-    static let modemStatus: UInt64 = 6
-    static let scratch: UInt64 = 7
-  }
-
   public let context: DeviceContext
   public var state = State()
-  public let registers: [RegisterMap]
-  private let shift: UInt64
-  private var unimplemented = UnimplementedLog()
+  public let table: RegisterTable<NS16550A>
+  public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {
     try context.node.firstRegion()
@@ -54,113 +40,64 @@ public final class NS16550A: CharacterDevice {
       throw .badProperty(device: context.node.name, property: "reg-shift", reason: "\(shift) is more than 3")
     }
     self.context = context
-    self.shift = UInt64(shift)
-    registers = [RegisterMap(Self.declare(stride: 1 << UInt64(shift)))]
+    table = RegisterTable(Self.registers(stride: 1 << UInt64(shift)))
   }
 
-  private static func declare(stride: UInt64) -> [Register] {
+  /// While DLAB is set, the divisor stands in place of the first two.
+  private static func registers(stride: UInt64) -> Registers {
     [
-      Register("RBR", 0 * stride, width: 1, .readOnly, sideEffectOnRead: true),
-      Register("THR", 0 * stride, width: 1, .writeOnly),
+      Register("RBR", 0 * stride, width: 1, .readOnly)
+        .onRead {
+          UInt32($0.dividerAccess ? UInt8(truncatingIfNeeded: $0.state.divisor) : $0.state.receiver.first ?? 0)
+        }
+        .afterRead { $0.takeCharacter() },
+      Register("THR", 0 * stride, width: 1, .writeOnly).onWrite { $0.send(UInt8($1)) },
       Register(
         "IER", 1 * stride, width: 1,
-        [.field("ERBFI", 0), .field("ETBEI", 1), .field("ELSI", 2), .field("EDSSI", 3), .reserved(4..<8)]),
-      Register("IIR", 2 * stride, width: 1, .readOnly, reset: 1, sideEffectOnRead: true, [.field("ID", 0..<4)]),
+        [.field("ERBFI", 0), .field("ETBEI", 1), .field("ELSI", 2), .field("EDSSI", 3), .field("-", 4..<8)]
+      )
+      .onRead { UInt32($0.dividerAccess ? UInt8($0.state.divisor >> 8) : $0.state.interruptEnable) }
+      .onWrite { $0.enableInterrupts(UInt8($1)) },
+      Register("IIR", 2 * stride, width: 1, .readOnly, reset: 1, [.field("ID", 0..<4)])
+        .onRead { UInt32($0.interruptID | ($0.fifosEnabled ? 0xc0 : 0)) }
+        .afterRead { if $0.interruptID == 0b0010 { $0.notice { $0.transmitterEmptied = false } } },
       Register(
         "FCR", 2 * stride, width: 1, .writeOnly,
         [
           .field("FIFOEN", 0), .field("RFRST", 1), .field("XFRST", 2), .unimplemented("DMAMODE", 3),
           .reserved(4..<6), .field("RTRIG", 6..<8),
-        ]),
+        ]
+      ).onWrite { $0.setFIFOControl(UInt8($1)) },
       Register(
         "LCR", 3 * stride, width: 1,
         [
           .field("WLS", 0..<2), .field("STB", 2), .field("PEN", 3), .field("EPS", 4), .field("STICK", 5),
           .unimplemented("BREAK", 6), .field("DLAB", 7),
-        ]),
+        ]
+      ).stored(\.lineControl),
       Register(
         "MCR", 4 * stride, width: 1,
         [
           .field("DTR", 0), .field("RTS", 1), .field("OUT1", 2), .field("OUT2", 3), .field("LOOP", 4),
           .unimplemented("AFE", 5), .reserved(6..<8),
-        ]),
+        ]
+      )
+      .onRead { UInt32($0.state.modemControl) }
+      .onWrite { $0.setModemControl(UInt8($1)) },
       Register(
-        "LSR", 5 * stride, width: 1, .readOnly, reset: 0x60, sideEffectOnRead: true,
-        [.field("DR", 0), .field("OE", 1), .field("THRE", 5), .field("TEMT", 6)]),
+        "LSR", 5 * stride, width: 1, .readOnly, reset: 0x60,
+        [.field("DR", 0), .field("OE", 1), .field("THRE", 5), .field("TEMT", 6)]
+      )
+      .onRead { ($0.state.receiver.isEmpty ? 0 : 1) | ($0.state.overrun ? 2 : 0) | 0x60 }
+      .afterRead { $0.notice { $0.overrun = false } },
       Register(
-        "MSR", 6 * stride, width: 1, .readOnly, reset: 0xb0, sideEffectOnRead: true,
-        [.field("DELTA", 0..<4), .field("CTS", 4), .field("DSR", 5), .field("RI", 6), .field("DCD", 7)]),
-      Register("SCR", 7 * stride, width: 1),
+        "MSR", 6 * stride, width: 1, .readOnly, reset: 0xb0,
+        [.field("DELTA", 0..<4), .field("CTS", 4), .field("DSR", 5), .field("RI", 6), .field("DCD", 7)]
+      )
+      .onRead { UInt32($0.modemLines | $0.state.modemDelta) }
+      .afterRead { $0.notice { $0.modemDelta = 0 } },
+      Register("SCR", 7 * stride, width: 1).stored(\.scratch),
     ]
-  }
-
-  // MARK: Accesses
-
-  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    guard registers[0].contains(offset, isWrite: false) else {
-      unimplemented.unknown(offset: offset, isWrite: false, of: context)
-      return 0
-    }
-    let port = offset >> shift
-    let value = UInt64(value(of: port))
-    switch port {
-    case Port.data where !dividerAccess:
-      if !state.receiver.isEmpty { state.receiver.removeFirst() }
-      fillReceiver()
-    case Port.interruptID: if interruptID == 0b0010 { state.transmitterEmptied = false }
-    case Port.lineStatus: state.overrun = false
-    case Port.modemStatus: state.modemDelta = 0
-    default: return value
-    }
-    updateInterrupt()
-    return value
-  }
-
-  public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? {
-    registers[0].contains(offset, isWrite: false) ? UInt64(value(of: offset >> shift)) : nil
-  }
-
-  /// What a read of the register shows, without its side effects.
-  private func value(of port: UInt64) -> UInt8 {
-    switch port {
-    case Port.data: dividerAccess ? UInt8(truncatingIfNeeded: state.divisor) : state.receiver.first ?? 0
-    case Port.interruptEnable: dividerAccess ? UInt8(state.divisor >> 8) : state.interruptEnable
-    case Port.interruptID: interruptID | (fifosEnabled ? 0xc0 : 0)
-    case Port.lineControl: state.lineControl
-    case Port.modemControl: state.modemControl
-    case Port.lineStatus: (state.receiver.isEmpty ? 0 : 1) | (state.overrun ? 2 : 0) | 0x60
-    case Port.modemStatus: modemLines | state.modemDelta
-    default: state.scratch
-    }
-  }
-
-  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    guard registers[0].contains(offset, isWrite: true) else {
-      return unimplemented.unknown(offset: offset, isWrite: true, of: context)
-    }
-    let byte = UInt8(truncatingIfNeeded: value)
-    let port = offset >> shift
-    switch port {
-    case Port.data where dividerAccess: state.divisor = state.divisor & 0xff00 | UInt16(byte)
-    case Port.interruptEnable where dividerAccess: state.divisor = state.divisor & 0x00ff | UInt16(byte) << 8
-    case Port.data: transmit(byte)
-    case Port.interruptEnable:
-      // Switching the interrupt on while the transmitter is empty raises it (section 8.7, figure of the THRE logic).
-      if byte & 2 != 0, state.interruptEnable & 2 == 0 { state.transmitterEmptied = true }
-      state.interruptEnable = byte & 0x0f
-    case Port.interruptID: setFIFOControl(byte)
-    case Port.lineControl: state.lineControl = byte
-    case Port.modemControl:
-      let before = modemLines
-      state.modemControl = byte & 0x1f
-      noteModemChange(from: before)
-      fillReceiver()
-    default: return state.scratch = byte
-    }
-    if let match = registers[0].match(offset, isWrite: true), port > Port.interruptEnable || !dividerAccess {
-      unimplemented.write(UInt64(byte), to: match, of: context)
-    }
-    updateInterrupt()
   }
 
   public func receive(_ bytes: [UInt8]) {
@@ -183,13 +120,44 @@ public final class NS16550A: CharacterDevice {
   /// How many characters raise the receiver interrupt.
   private var trigger: Int { fifosEnabled ? [1, 4, 8, 14][Int(state.fifoControl >> 6)] : 1 }
 
-  private func transmit(_ byte: UInt8) {
+  /// The guest has seen what a status register told of.
+  private func notice(_ change: (inout State) -> Void) {
+    change(&state)
+    updateInterrupt()
+  }
+
+  private func takeCharacter() {
+    guard !dividerAccess else { return }
+    if !state.receiver.isEmpty { state.receiver.removeFirst() }
+    fillReceiver()
+    updateInterrupt()
+  }
+
+  private func send(_ byte: UInt8) {
+    guard !dividerAccess else { return state.divisor = state.divisor & 0xff00 | UInt16(byte) }
     if isLooped {
       if receiverRoom > 0 { state.receiver.append(byte) } else { state.overrun = true }
     } else {
       context.characters?.write([byte])
     }
     state.transmitterEmptied = true
+    updateInterrupt()
+  }
+
+  /// Switching the interrupt on while the transmitter is empty raises it (section 8.7, figure of the THRE logic).
+  private func enableInterrupts(_ byte: UInt8) {
+    guard !dividerAccess else { return state.divisor = state.divisor & 0x00ff | UInt16(byte) << 8 }
+    if byte & 2 != 0, state.interruptEnable & 2 == 0 { state.transmitterEmptied = true }
+    state.interruptEnable = byte & 0x0f
+    updateInterrupt()
+  }
+
+  private func setModemControl(_ byte: UInt8) {
+    let before = modemLines
+    state.modemControl = byte & 0x1f
+    noteModemChange(from: before)
+    fillReceiver()
+    updateInterrupt()
   }
 
   private func setFIFOControl(_ byte: UInt8) {
@@ -197,6 +165,7 @@ public final class NS16550A: CharacterDevice {
     state.fifoControl = byte & 1 != 0 ? byte & 0xc9 : 0
     if byte & 4 != 0 { state.transmitterEmptied = true }
     fillReceiver()
+    updateInterrupt()
   }
 
   /// Takes waiting input while there is room; the line is cut off in loopback mode.

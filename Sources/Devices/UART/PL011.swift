@@ -7,7 +7,7 @@
 import Bits
 import Bus
 
-public final class PL011: CharacterDevice {
+public final class PL011: CharacterDevice, RegisterDevice {
   public static var compatible: [String] { ["arm,pl011", "ti,stellaris-uart"] }
 
   public struct State: Codable, Sendable, Equatable {
@@ -32,24 +32,46 @@ public final class PL011: CharacterDevice {
 
   public let context: DeviceContext
   public var state = State()
-  private let isStellaris: Bool
+  public let table: RegisterTable<PL011>
+  public var unimplemented = UnimplementedLog()
   /// UARTCLK
   private let input: ClockSignal
-  private var unimplemented = UnimplementedLog()
-  public let registers = [
-    RegisterMap([
-      Register("UARTDR", 0x00, sideEffectOnRead: true), Register("UARTRSR", 0x04),
-      Register(
-        "UARTFR", 0x18, .readOnly, reset: 0x90,
-        [.field("BUSY", 3), .field("RXFE", 4), .field("TXFF", 5), .field("RXFF", 6), .field("TXFE", 7)]),
-      Register("UARTILPR", 0x20), Register("UARTIBRD", 0x24), Register("UARTFBRD", 0x28),
-      Register("UARTLCR_H", 0x2C, [.field("FEN", 4), .field("WLEN", 5..<7)]),
-      Register(
-        "UARTCR", 0x30, reset: 0x300,
-        [.field("UARTEN", 0), .unimplemented("SIREN", 1), .unimplemented("LBE", 7), .field("TXE", 8), .field("RXE", 9)]),
-      Register("UARTIFLS", 0x34, reset: 0x12), Register("UARTIMSC", 0x38), Register("UARTRIS", 0x3C, .readOnly),
-      Register("UARTMIS", 0x40, .readOnly), Register("UARTICR", 0x44, .writeOnly), Register("UARTDMACR", 0x48),
-    ])
+
+  private static let registers: Registers = [
+    Register("UARTDR", 0x00).onDestructiveRead { $0.takeCharacter() }.onWrite { $0.send($1) },
+    Register("UARTRSR", 0x04),
+    Register(
+      "UARTFR", 0x18, .readOnly, reset: 0x90,
+      [.field("BUSY", 3), .field("RXFE", 4), .field("TXFF", 5), .field("RXFF", 6), .field("TXFE", 7)]
+    ).onRead(\.flags),
+    Register("UARTILPR", 0x20), Register("UARTIBRD", 0x24, [.field("BAUD_DIVINT", 0..<16)]).stored(\.integerDivisor),
+    Register("UARTFBRD", 0x28, [.field("BAUD_DIVFRAC", 0..<6)]).stored(\.fractionalDivisor),
+    Register(
+      "UARTLCR_H", 0x2C,
+      [
+        .field("BRK", 0), .field("PEN", 1), .field("EPS", 2), .field("STP2", 3), .field("FEN", 4),
+        .field("WLEN", 5..<7),
+        .field("SPS", 7),
+      ]
+    ).stored(\.lineControl),
+    Register(
+      "UARTCR", 0x30, reset: 0x300,
+      [
+        .field("UARTEN", 0), .unimplemented("SIREN", 1), .field("SIRLP", 2), .field("-", 3..<7),
+        .unimplemented("LBE", 7),
+        .field("TXE", 8), .field("RXE", 9), .field("DTR", 10), .field("RTS", 11), .field("OUT", 12..<14),
+        .field("RTSEN", 14), .field("CTSEN", 15),
+      ]
+    ).stored(\.control),
+    Register("UARTIFLS", 0x34, reset: 0x12, [.field("TXIFLSEL", 0..<3), .field("RXIFLSEL", 3..<6)]).stored(\.levels),
+    Register("UARTIMSC", 0x38, interrupts).stored(\.mask), Register("UARTRIS", 0x3C, .readOnly).onRead(\.state.raw),
+    Register("UARTMIS", 0x40, .readOnly).onRead { $0.state.raw & $0.state.mask },
+    Register("UARTICR", 0x44, .writeOnly).onWrite { $0.clear($1) },
+    Register("UARTDMACR", 0x48, [.field("RXDMAE", 0), .field("TXDMAE", 1), .field("DMAONERR", 2)]).stored(\.dma),
+  ]
+
+  private static let interrupts: [Field] = [
+    .field("MODEM", 0..<4), .field("RX", 4), .field("TX", 5), .field("RT", 6), .field("ERROR", 7..<11),
   ]
 
   public init(context: DeviceContext) throws(DeviceError) {
@@ -59,7 +81,9 @@ public final class PL011: CharacterDevice {
     input =
       own == nil && context.node.has("clocks")
       ? context.clockInput : ClockSignal(context.clock, frequency: min(max(1, own ?? 24_000_000), 1 << 32))
-    isStellaris = context.node.compatible.contains("ti,stellaris-uart")
+    let isStellaris = context.node.compatible.contains("ti,stellaris-uart")
+    let part: [UInt64] = isStellaris ? [0x11, 0, 0x18, 1] : [0x11, 0x10, 0x34, 0]
+    table = RegisterTable(Self.registers, PL011.identification([0, 0, 0, 0] + part + [0x0D, 0xF0, 0x05, 0xB1]))
   }
 
   private var capacity: Int { state.lineControl & 0x10 != 0 ? 16 : 1 }
@@ -69,66 +93,33 @@ public final class PL011: CharacterDevice {
     capacity == 1 ? 1 : [2, 4, 8, 12, 14, 14, 14, 14][Int(state.levels >> 3 & 7)]
   }
 
-  public func read(region: Int, offset: UInt64, size: Int) -> UInt64 {
-    if offset & ~3 == 0, !state.receiver.isEmpty {
-      let byte = state.receiver.removeFirst()
-      if state.receiver.count < trigger { state.raw &= ~Interrupt.receive }
-      if state.receiver.isEmpty { state.raw &= ~Interrupt.timeout }
-      fillReceiver()
-      awaitTimeout()
-      return UInt64(byte)
-    }
-    guard let value = value(offset & ~3) else {
-      unimplemented.unknown(offset: offset, isWrite: false, of: context)
-      return 0
-    }
-    return UInt64(value) >> (8 * (offset & 3)) & .mask(8 * size)
+  private var flags: UInt32 {
+    0x80 | (state.receiver.isEmpty ? 0x10 : 0) | (state.receiver.count >= capacity ? 0x40 : 0)
   }
 
-  private func value(_ offset: UInt64) -> UInt32? {
-    switch offset {
-    case 0x00, 0x04, 0x20: 0
-    case 0x18: 0x80 | (state.receiver.isEmpty ? 0x10 : 0) | (state.receiver.count >= capacity ? 0x40 : 0)
-    case 0x24: state.integerDivisor
-    case 0x28: state.fractionalDivisor
-    case 0x2C: state.lineControl
-    case 0x30: state.control
-    case 0x34: state.levels
-    case 0x38: state.mask
-    case 0x3C: state.raw
-    case 0x40: state.raw & state.mask
-    case 0x48: state.dma
-    case 0xFD0..<0xFE0: 0
-    case 0xFE0..<0x1000:
-      (isStellaris ? [0x11, 0, 0x18, 1, 0x0D, 0xF0, 5, 0xB1] : [0x11, 0x10, 0x34, 0, 0x0D, 0xF0, 5, 0xB1])[
-        Int(offset - 0xFE0) / 4]
-    default: nil
-    }
-  }
-
-  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
-    guard let match = registers[0].match(offset, isWrite: true) else {
-      return unimplemented.unknown(offset: offset, isWrite: true, of: context)
-    }
-    let value = UInt32(truncatingIfNeeded: value)
-    unimplemented.write(UInt64(value), to: match, of: context)
-    switch offset {
-    case 0x00:
-      context.characters?.write([UInt8(truncatingIfNeeded: value)])
-      state.raw |= Interrupt.transmit
-    case 0x24: state.integerDivisor = value & 0xFFFF
-    case 0x28: state.fractionalDivisor = value & 0x3F
-    case 0x2C: state.lineControl = value & 0xFF
-    case 0x30: state.control = value & 0xFFFF
-    case 0x34: state.levels = value & 0x3F
-    case 0x38: state.mask = value & 0x7FF
-    case 0x44:
-      state.raw &= ~value
-      awaitTimeout()
-    case 0x48: state.dma = value & 7
-    default: break
-    }
+  public func performWrite(_ write: () -> Void) {
+    write()
     fillReceiver()
+  }
+
+  private func takeCharacter() -> UInt32 {
+    guard !state.receiver.isEmpty else { return 0 }
+    let byte = state.receiver.removeFirst()
+    if state.receiver.count < trigger { state.raw &= ~Interrupt.receive }
+    if state.receiver.isEmpty { state.raw &= ~Interrupt.timeout }
+    fillReceiver()
+    awaitTimeout()
+    return UInt32(byte)
+  }
+
+  private func send(_ value: UInt32) {
+    context.characters?.write([UInt8(truncatingIfNeeded: value)])
+    state.raw |= Interrupt.transmit
+  }
+
+  private func clear(_ interrupts: UInt32) {
+    state.raw &= ~interrupts
+    awaitTimeout()
   }
 
   public func receive(_ bytes: [UInt8]) {
@@ -166,10 +157,6 @@ public final class PL011: CharacterDevice {
   }
 
   private func updateInterrupt() { context.interrupts.first?.line.set(state.raw & state.mask != 0) }
-
-  public func peek(region: Int, offset: UInt64, size: Int) -> UInt64? {
-    offset & ~3 == 0 ? nil : value(offset & ~3).map { UInt64($0) >> (8 * (offset & 3)) & .mask(8 * size) }
-  }
 
   public func reset(_ cause: ResetCause) {
     context.cancel(token: 0)

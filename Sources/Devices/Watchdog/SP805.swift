@@ -16,16 +16,26 @@ public final class SP805: BankDevice {
     var isLocked = false
   }
 
-  private static let map = RegisterMap([
-    Register("LOAD", 0x000, reset: 0xFFFF_FFFF), Register("VALUE", 0x004, .readOnly),
-    Register("CONTROL", 0x008, [.field("INTEN", 0), .field("RESEN", 1)]), Register("INTCLR", 0x00C, .writeOnly),
-    Register("RIS", 0x010, .readOnly), Register("MIS", 0x014, .readOnly), Register("LOCK", 0xC00),
-  ])
+  private static let map: RegisterTable<SP805> = [
+    Register("LOAD", 0x000, reset: 0xFFFF_FFFF).onWrite { device, value in
+      device.change(restarts: true) { device.bank[0x000] = value }
+    },
+    Register("VALUE", 0x004, .readOnly).onRead(\.state.counter.value),
+    Register("CONTROL", 0x008, [.field("INTEN", 0), .field("RESEN", 1)]).onWrite { device, value in
+      device.change(restarts: value.has(0)) { device.bank[0x008] = value }
+    },
+    Register("INTCLR", 0x00C, .writeOnly).onWrite { device, _ in
+      device.change(restarts: true) { device.state.isPending = false }
+    },
+    Register("RIS", 0x010, .readOnly).onRead { $0.state.isPending ? 1 : 0 },
+    Register("MIS", 0x014, .readOnly).onRead { $0.state.isPending ? $0.bank[0x008] & 1 : 0 },
+    Register("LOCK", 0xC00).onRead { $0.state.isLocked ? 1 : 0 }.onWrite { $0.state.isLocked = $1 != 0x1ACC_E551 },
+  ]
 
   public let context: DeviceContext
   public var state = State(bank: RegisterBank(SP805.map))
-  public let registers = [SP805.map]
-  var unimplemented = UnimplementedLog()
+  public let table = SP805.map
+  public var unimplemented = UnimplementedLog()
   private let input: ClockSignal
 
   public init(context: DeviceContext) throws(DeviceError) {
@@ -55,25 +65,15 @@ public final class SP805: BankDevice {
     schedule()
   }
 
-  func load(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    if !isPeek { catchUp() }
-    switch offset {
-    case 0x004: return state.counter.value
-    case 0x010: return state.isPending ? 1 : 0
-    case 0x014: return state.isPending ? bank[0x008] & 1 : 0
-    case 0xC00: return state.isLocked ? 1 : 0
-    default: return bank[offset]
-    }
-  }
+  public func prepareRead() { catchUp() }
 
-  func store(_ value: UInt32, at offset: UInt64) {
-    if offset == 0xC00 { return state.isLocked = value != 0x1ACC_E551 }
+  /// Carries a write out that the lock permits. The counter runs while INTEN is set, and may start anew.
+  private func change(restarts: Bool, _ body: () -> Void) {
     guard !state.isLocked else { return context.log(.guestError, "a write while the registers are locked") }
     catchUp()
-    if offset == 0x00C { state.isPending = false } else { bank[offset] = value }
-    // Each of the three starts the count anew; it runs while INTEN is set.
+    body()
     state.counter.isRunning = bank[0x008].has(0)
-    if offset != 0x008 || value.has(0) {
+    if restarts {
       state.counter.reload = bank[0x000]
       state.counter.value = bank[0x000]
       state.counter.since = now

@@ -1,0 +1,121 @@
+// A register of a device with what accesses to it do: one row is the whole truth about it.
+
+/// A register of a device, or an array of equal ones: its description, and its behaviour.
+///
+/// A row without behaviour of its own is kept by its owner (``RegisterDevice/held(at:)``). Handlers get the device, and for
+/// arrays the number of the register in it.
+public struct DeviceRegister<Owner: RegisterDevice>: Sendable {
+  private var register: Register
+  var reader: (@Sendable (Owner, _ index: Int) -> UInt64)?
+  var readEffect: (@Sendable (Owner) -> Void)?
+  /// The reader has side effects: debuggers are not shown a value.
+  var isDestructive = false
+  var writer: (@Sendable (Owner, _ value: UInt64, _ index: Int) -> Void)?
+  /// A narrow write is completed with what the register reads as, not with what its owner holds.
+  var completesWithValue = false
+
+  /// The parameters are those of ``Register``.
+  public init(
+    _ name: String, _ offset: UInt64, width: Int = 4, _ access: Register.Access = .readWrite, reset: UInt64 = 0,
+    count: Int = 1, stride: UInt64? = nil, _ fields: [Field] = []
+  ) {
+    register = Register(name, offset, width: width, access, reset: reset, count: count, stride: stride, fields)
+  }
+
+  /// A readable and writable register with these fields.
+  public init(
+    _ name: String, _ offset: UInt64, width: Int = 4, reset: UInt64 = 0, count: Int = 1, stride: UInt64? = nil,
+    _ fields: [Field]
+  ) {
+    self.init(name, offset, width: width, .readWrite, reset: reset, count: count, stride: stride, fields)
+  }
+
+  /// Bytes from the start of the region to the register, or the first of an array.
+  public var offset: UInt64 { register.offset }
+
+  var description: Register {
+    readEffect == nil && !isDestructive
+      ? register
+      : Register(
+        register.name, register.offset, width: register.width, register.access, reset: register.resetValue,
+        sideEffectOnRead: true, count: register.count, stride: register.stride, register.fields)
+  }
+
+  private func with(_ change: (inout Self) -> Void) -> Self {
+    var copy = self
+    change(&copy)
+    return copy
+  }
+
+  // MARK: Reads
+
+  /// What the register reads as, to the guest and to debuggers. Without side effects.
+  public func onRead(_ value: @escaping @Sendable (Owner) -> UInt32) -> Self {
+    with { $0.reader = { device, _ in UInt64(value(device)) } }
+  }
+
+  public func onRead(_ value: @escaping @Sendable (Owner, _ index: Int) -> UInt32) -> Self {
+    with { $0.reader = { UInt64(value($0, $1)) } }
+  }
+
+  /// What a read by the guest changes besides.
+  public func afterRead(_ effect: @escaping @Sendable (Owner) -> Void) -> Self { with { $0.readEffect = effect } }
+
+  /// The value, by having which the guest changes it: debuggers are not shown it.
+  public func onDestructiveRead(_ value: @escaping @Sendable (Owner) -> UInt32) -> Self {
+    onRead(value).with { $0.isDestructive = true }
+  }
+
+  public func onDestructiveRead(_ value: @escaping @Sendable (Owner, _ index: Int) -> UInt32) -> Self {
+    onRead(value).with { $0.isDestructive = true }
+  }
+
+  // MARK: Writes
+
+  /// What is to be done with a value that is written: whole, and of its bits those of the fields.
+  public func onWrite(_ body: @escaping @Sendable (Owner, _ value: UInt32) -> Void) -> Self {
+    with { $0.writer = { device, value, _ in body(device, UInt32(truncatingIfNeeded: value)) } }
+  }
+
+  public func onWrite(_ body: @escaping @Sendable (Owner, _ value: UInt32, _ index: Int) -> Void) -> Self {
+    with { $0.writer = { body($0, UInt32(truncatingIfNeeded: $1), $2) } }
+  }
+
+  // MARK: Storage
+
+  /// A property of the device's state holds the value.
+  public func stored<Value: FixedWidthInteger & SendableMetatype>(
+    _ path: WritableKeyPath<Owner.State, Value> & Sendable
+  ) -> Self {
+    with {
+      $0.reader = { device, _ in UInt64(truncatingIfNeeded: device.state[keyPath: path]) }
+      $0.writer = { device, value, _ in device.state[keyPath: path] = Value(truncatingIfNeeded: value) }
+    }
+  }
+
+  /// An array in the device's state holds the values.
+  public func stored<Value: FixedWidthInteger & SendableMetatype>(
+    each path: WritableKeyPath<Owner.State, [Value]> & Sendable
+  ) -> Self {
+    with {
+      $0.reader = { device, index in UInt64(truncatingIfNeeded: device.state[keyPath: path][index]) }
+      $0.writer = { device, value, index in
+        device.state[keyPath: path][index] = Value(truncatingIfNeeded: value)
+      }
+    }
+  }
+
+  // MARK: Registers of 64 bits
+
+  /// As ``onRead(_:)`` and ``onWrite(_:)`` of a register of more than 32 bits, a part of which a narrow write changes.
+  public func wide(
+    read: @escaping @Sendable (Owner, _ index: Int) -> UInt64,
+    write: @escaping @Sendable (Owner, _ value: UInt64, _ index: Int) -> Void
+  ) -> Self {
+    with {
+      $0.reader = read
+      $0.writer = write
+      $0.completesWithValue = true
+    }
+  }
+}
