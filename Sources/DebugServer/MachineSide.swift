@@ -13,8 +13,12 @@ struct StopReport: Sendable {
 
 /// The client's state beside the machine. Used on the machine's thread only.
 final class MachineSide: @unchecked Sendable {
-  private let layout: RegisterLayout
-  private var breakpoints: Set<Breakpoint> = []
+  let layout: RegisterLayout
+  private var breakpoints: [Breakpoint: ProgrammedBreakpoint?] = [:]
+  /// Evaluates what the client has carried out here.
+  var agent = AgentMachine()
+  /// Takes text for the client's console.
+  let show: (String) -> Void
   /// Harts switched off for the time of a run, because the client wants them to stand still.
   private var heldHarts: [Int] = []
   /// The hart that stopped last.
@@ -24,7 +28,10 @@ final class MachineSide: @unchecked Sendable {
   var runNumber: UInt64 = 0
   private var requestSignal = Signal.interrupt
 
-  init(_ layout: RegisterLayout) { self.layout = layout }
+  init(_ layout: RegisterLayout, show: @escaping (String) -> Void) {
+    self.layout = layout
+    self.show = show
+  }
 
   // MARK: Registers and runs
 
@@ -50,27 +57,31 @@ final class MachineSide: @unchecked Sendable {
 
   // MARK: Breakpoints
 
-  func insert(_ breakpoint: Breakpoint, _ machine: Machine) {
-    guard breakpoints.insert(breakpoint).inserted else { return }
+  /// Sets a breakpoint; one that is set already gets another program.
+  func insert(_ breakpoint: Breakpoint, _ program: BreakpointProgram, _ machine: Machine) {
+    let filter = program.isEmpty ? nil : ProgrammedBreakpoint(program, machine, self)
     if let watchpoint = breakpoint.watchpoint {
-      machine.engine.insert(watchpoint)
+      if breakpoints[breakpoint] == nil { machine.engine.insert(watchpoint) }
     } else {
-      machine.engine.insertBreakpoint(breakpoint.address)
+      // The new one first, so that code is not made anew in between.
+      machine.engine.insertBreakpoint(breakpoint.address, filter: filter)
+      if let old = breakpoints[breakpoint] { machine.engine.removeBreakpoint(breakpoint.address, filter: old) }
     }
+    breakpoints[breakpoint] = .some(filter)
   }
 
   func remove(_ breakpoint: Breakpoint, _ machine: Machine) {
-    guard breakpoints.remove(breakpoint) != nil else { return }
+    guard let filter = breakpoints.removeValue(forKey: breakpoint) else { return }
     if let watchpoint = breakpoint.watchpoint {
       machine.engine.remove(watchpoint)
     } else {
-      machine.engine.removeBreakpoint(breakpoint.address)
+      machine.engine.removeBreakpoint(breakpoint.address, filter: filter)
     }
   }
 
-  /// The client is gone.
+  /// The client is gone. What it has asked for beyond its end stays.
   func forget(_ machine: Machine) {
-    for breakpoint in breakpoints { remove(breakpoint, machine) }
+    for (breakpoint, filter) in breakpoints where filter?.persists != true { remove(breakpoint, machine) }
     releaseHarts(machine)
   }
 
@@ -100,7 +111,7 @@ final class MachineSide: @unchecked Sendable {
       return StopReport(reason: .stopped(stop(hart, .trap, .signal, machine)), text: text)
     case .breakpoint(let hart):
       let pc = machine.engine.vcpus[hart].state.pc
-      let kinds = breakpoints.filter { $0.watchpoint == nil && $0.address == pc }.map(\.kind)
+      let kinds = breakpoints.keys.filter { $0.watchpoint == nil && $0.address == pc }.map(\.kind)
       let cause: Stop.Cause =
         kinds.contains(.software) ? .softwareBreakpoint : kinds.contains(.hardware) ? .hardwareBreakpoint : .signal
       return StopReport(reason: .stopped(stop(hart, .trap, cause, machine)))
@@ -120,7 +131,7 @@ final class MachineSide: @unchecked Sendable {
   }
 
   private func cause(of hit: WatchHit) -> Stop.Cause {
-    guard breakpoints.contains(where: { $0.watchpoint == hit.watchpoint }) else { return .signal }
+    guard breakpoints.keys.contains(where: { $0.watchpoint == hit.watchpoint }) else { return .signal }
     let kind: Stop.WatchpointKind = !hit.watchpoint.onRead ? .write : hit.watchpoint.onWrite ? .access : .read
     // GDB looks for a watchpoint at the address: the first byte accessed that is watched.
     return .watchpoint(kind, address: max(hit.address, hit.watchpoint.address))

@@ -22,9 +22,11 @@ extension MachineTarget {
   }
 }
 
-extension MachineTarget: BreakpointTarget {
-  func insert(_ breakpoint: Breakpoint) throws(TargetError) {
-    machine.perform { [side] machine in side.insert(breakpoint, machine) }
+extension MachineTarget: ConditionalBreakpointTarget {
+  func insert(_ breakpoint: Breakpoint) throws(TargetError) { try insert(breakpoint, BreakpointProgram()) }
+
+  func insert(_ breakpoint: Breakpoint, _ program: BreakpointProgram) throws(TargetError) {
+    machine.perform { [side] machine in side.insert(breakpoint, program, machine) }
   }
 
   func remove(_ breakpoint: Breakpoint) throws(TargetError) {

@@ -9,18 +9,25 @@ import Synchronization
 /// The way of stops from the machine's thread to the server's.
 final class StopObservation: Sendable {
   typealias Receiver = @Sendable (_ run: UInt64, StopReport) -> Void
-  private let receiver = Mutex<Receiver?>(nil)
+  private let receiver = Mutex<(stops: Receiver, text: @Sendable (String) -> Void)?>(nil)
 
-  func begin(_ body: @escaping Receiver) { receiver.withLock { $0 = body } }
+  func begin(_ stops: @escaping Receiver, text: @escaping @Sendable (String) -> Void) {
+    receiver.withLock { $0 = (stops, text) }
+  }
   func end() { receiver.withLock { $0 = nil } }
   /// Under the lock, so that nothing is sent after ``end()``.
-  func send(_ run: UInt64, _ report: StopReport) { receiver.withLock { $0?(run, report) } }
+  func send(_ run: UInt64, _ report: StopReport) { receiver.withLock { $0?.stops(run, report) } }
+  /// Text for the client's console.
+  func show(_ text: String) { receiver.withLock { $0?.text(text) } }
 }
 
 extension MachineTarget {
-  /// Calls `receive` on the event loop at each stop from now on, with the number of the run that it ends.
-  func observeStops(_ receive: @escaping @Sendable (UInt64, StopReport) -> Void) {
-    observation.begin { [loop] number, report in loop.execute { receive(number, report) } }
+  /// Calls `receive` on the event loop at each stop from now on, with the number of the run that it ends, and `text` on the
+  /// machine's thread with what is printed at the target meanwhile.
+  func observeStops(
+    _ receive: @escaping @Sendable (UInt64, StopReport) -> Void, text: @escaping @Sendable (String) -> Void
+  ) {
+    observation.begin({ [loop] number, report in loop.execute { receive(number, report) } }, text: text)
     machine.perform { [side, observation] machine in
       machine.stopObservers.append { [weak machine] event in
         guard let machine else { return }

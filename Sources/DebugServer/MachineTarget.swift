@@ -42,7 +42,7 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
     self.loop = loop
     self.commands = commands
     layout = RegisterLayout(machine.guest)
-    side = MachineSide(layout)
+    side = MachineSide(layout) { [observation] in observation.show($0) }
     executable = machine.configuration.executablePath
     threads = machine.engine.vcpus.indices.map { ThreadID(thread: UInt32($0) + 1) }
   }

@@ -20,6 +20,7 @@ final class Reception: @unchecked Sendable {
   private let patience: TimeAmount
   private var attached: ConnectionHandler?
   private var waiting: [ConnectionHandler] = []
+  private let console = ConsoleText()
 
   init(_ target: MachineTarget, _ attendance: Attendance, loop: any EventLoop, patience: Double) {
     self.target = target
@@ -29,7 +30,11 @@ final class Reception: @unchecked Sendable {
   }
 
   func listenToMachine() {
-    target.observeStops { [weak self] number, report in self?.stopped(number, report) }
+    target.observeStops { [weak self] number, report in
+      self?.stopped(number, report)
+    } text: { [weak self, console, loop] text in
+      if console.add(text) { loop.execute { [weak self] in self?.showConsole() } }
+    }
     target.observeFileCalls { [weak self] call, number in self?.pass(call, number) ?? false }
   }
 
@@ -99,8 +104,14 @@ final class Reception: @unchecked Sendable {
     } catch { return false }
   }
 
+  private func showConsole() {
+    let text = console.take()
+    if !text.isEmpty { attached?.session?.showConsole(text) }
+  }
+
   private func stopped(_ number: UInt64, _ report: StopReport) {
     guard number == target.runNumber, let session = attached?.session else { return }
+    showConsole()
     if let text = report.text { session.showConsole(text + "\n") }
     session.stopped(report.reason)
     if session.phase == .ended { target.hasRun = false }

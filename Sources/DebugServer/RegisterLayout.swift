@@ -78,6 +78,12 @@ struct RegisterLayout: Sendable {
     return .bytes((0..<entry.size).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) })
   }
 
+  /// A register's value as a number; nil if there is none of this number, or it is wider than 64 bits.
+  func value(_ number: Int, _ state: VCPUState) -> UInt64? {
+    guard let entry = try? entry(number), entry.size <= 8 else { return nil }
+    return guest.readRegister(state, entry.register)
+  }
+
   /// What a client sends for a register: little-endian, padded or cut as it likes within 8 bytes.
   static func value(_ bytes: [UInt8], _ entry: Entry) throws(TargetError) -> UInt64 {
     guard entry.size <= 8 else { throw .unsupported("\(entry.name) cannot be written") }

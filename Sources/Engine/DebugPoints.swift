@@ -3,6 +3,12 @@
 import GuestKit
 import IR
 
+/// Decides for its breakpoint, each time it is come to, whether the hart stops there. Asked between two instructions of the
+/// hart, which it may look at but not change.
+public protocol BreakpointFilter: AnyObject {
+  func stops(_ vcpu: VCPU) -> Bool
+}
+
 /// The addresses a debugger wants to stop at. With none set, translated code is what it would be without a debugger.
 public final class DebugPoints {
   /// Sorted virtual PCs, each with how many users asked for it.
@@ -10,6 +16,7 @@ public final class DebugPoints {
   /// For the loop from block to block.
   let hasBreakpoints = RawCell(false)
   private var references: [UInt64: Int] = [:]
+  private var filters: [UInt64: [any BreakpointFilter]] = [:]
   public private(set) var watchpoints: [Watchpoint] = [] { didSet { fillRanges() } }
   /// The same in the same order, for memory accesses.
   private let ranges = RawCell(RawList<WatchedRange>(reserving: 16))
@@ -37,7 +44,8 @@ public final class DebugPoints {
   public var masksInterruptsInSteps = false
 
   /// - Returns: whether the PC was not a breakpoint before.
-  func insertBreakpoint(_ pc: UInt64) -> Bool {
+  func insertBreakpoint(_ pc: UInt64, _ filter: (any BreakpointFilter)?) -> Bool {
+    if let filter { filters[pc, default: []].append(filter) }
     references[pc, default: 0] += 1
     guard references[pc] == 1 else { return false }
     let position = breakpoints.firstIndex { $0 > pc } ?? breakpoints.count
@@ -46,8 +54,9 @@ public final class DebugPoints {
   }
 
   /// - Returns: whether the PC is no breakpoint any more.
-  func removeBreakpoint(_ pc: UInt64) -> Bool {
+  func removeBreakpoint(_ pc: UInt64, _ filter: (any BreakpointFilter)?) -> Bool {
     guard let count = references[pc] else { return false }
+    if let filter { filters[pc]?.removeAll { $0 === filter } }
     references[pc] = count > 1 ? count - 1 : nil
     guard count == 1 else { return false }
     breakpoints.removeAll { $0 == pc }
@@ -66,9 +75,13 @@ public final class DebugPoints {
     !breakpoints.isEmpty && references[pc] != nil
   }
 
-  /// Whether a debugger asked for the breakpoint at `pc`.
-  func isUserBreakpoint(_ pc: UInt64) -> Bool {
-    references[pc, default: 0] > comparators.count { $0.isInstruction && $0.address == pc }
+  /// Whether a debugger wants `vcpu` stopped at the breakpoint at `pc`, where it stands. All filters there are asked.
+  func stops(_ vcpu: VCPU, at pc: UInt64) -> Bool {
+    let filters = filters[pc] ?? []
+    let others = comparators.count { $0.isInstruction && $0.address == pc } + filters.count
+    var stops = references[pc, default: 0] > others
+    for filter in filters where filter.stops(vcpu) { stops = true }
+    return stops
   }
 
   /// Whether an instruction may hit a watchpoint by an access in the 4 KiB page at `page`.

@@ -78,12 +78,22 @@ extension Engine {
     flush()
   }
 
-  public func insertBreakpoint(_ pc: UInt64) {
-    if debug.insertBreakpoint(pc) { dropBlocks(containing: pc) }
+  /// - Parameter filter: decides whether the breakpoint stops a hart that comes to it; nil: it does.
+  public func insertBreakpoint(_ pc: UInt64, filter: (any BreakpointFilter)? = nil) {
+    if debug.insertBreakpoint(pc, filter) { dropBlocks(containing: pc) }
   }
 
-  public func removeBreakpoint(_ pc: UInt64) {
-    if debug.removeBreakpoint(pc) { dropBlocks(containing: pc) }
+  /// - Parameter filter: the one that the breakpoint was inserted with.
+  public func removeBreakpoint(_ pc: UInt64, filter: (any BreakpointFilter)? = nil) {
+    if debug.removeBreakpoint(pc, filter) { dropBlocks(containing: pc) }
+  }
+
+  /// Whether a hart that has come to where it stands stops at a breakpoint there; if not, it passes it.
+  public func stopsAtBreakpoint(_ vcpu: VCPU) -> Bool {
+    guard debug.isBreakpoint(vcpu.state.pc) else { return false }
+    if debug.stops(vcpu, at: vcpu.state.pc) { return true }
+    passBreakpoint(vcpu)
+    return false
   }
 
   /// The blocks that a breakpoint at `pc` splits, or that end before it for its sake.

@@ -62,7 +62,7 @@ extension Engine {
       }
       let pc = vcpu.state.pc
       if debug.isBreakpoint(pc), vcpu.passedBreakpoint != pc {
-        if debug.isUserBreakpoint(pc) { return .breakpoint }
+        if debug.stops(vcpu, at: pc) { return .breakpoint }
         if let outcome = matchInstruction(vcpu) { return outcome }
         continue
       }

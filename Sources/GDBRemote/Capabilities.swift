@@ -4,6 +4,7 @@ struct Capabilities {
   let reverse: (any ReverseTarget)?
   let resettable: (any Resettable)?
   let breakpoints: (any BreakpointTarget)?
+  let conditionalBreakpoints: (any ConditionalBreakpointTarget)?
   let description: (any TargetDescription)?
   let memoryMap: (any MemoryMapProviding)?
   let flash: (any FlashTarget)?
@@ -18,6 +19,7 @@ struct Capabilities {
     reverse = target as? any ReverseTarget
     resettable = target as? any Resettable
     breakpoints = target as? any BreakpointTarget
+    conditionalBreakpoints = target as? any ConditionalBreakpointTarget
     description = target as? any TargetDescription
     memoryMap = target as? any MemoryMapProviding
     flash = target as? any FlashTarget

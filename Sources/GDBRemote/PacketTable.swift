@@ -61,10 +61,11 @@ struct PacketRow: Sendable {
   }
 }
 
-/// All packets, one row each. What is not here is answered by the empty packet.
+/// All packets, one row each, and one more where a further capability widens a packet: it comes first. What is not here is
+/// answered by the empty packet.
 enum PacketTable {
-  static func row(for payload: [UInt8]) -> PacketRow? {
-    rows.first { $0.matches(payload) }
+  static func row(for payload: [UInt8], _ capabilities: Capabilities) -> PacketRow? {
+    rows.first { $0.matches(payload) && $0.isAdopted(capabilities) }
   }
 
   static let rows: [PacketRow] = state + data + execution + threads + queries
@@ -103,6 +104,9 @@ enum PacketTable {
   ]
 
   private static let execution: [PacketRow] = [
+    .init(
+      "Z", \.conditionalBreakpoints, Session.insertConditionalBreakpoint,
+      features: "ConditionalBreakpoints+", "BreakpointCommands+"),
     .init("Z", \.breakpoints, Session.insertBreakpoint, features: "swbreak+", "hwbreak+"),
     .init("z", \.breakpoints, Session.removeBreakpoint),
     .init("c", \.resumable, Session.continueAt),

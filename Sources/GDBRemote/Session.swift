@@ -185,7 +185,7 @@ public final class Session {
   }
 
   private func answer(_ payload: [UInt8]) -> Reply {
-    guard let row = PacketTable.row(for: payload), row.isAdopted(capabilities) else { return .unsupported }
+    guard let row = PacketTable.row(for: payload, capabilities) else { return .unsupported }
     do throws(TargetError) {
       try checkPhase(allows: row.when)
       var reader = PacketReader(payload)

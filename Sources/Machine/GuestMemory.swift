@@ -53,6 +53,17 @@ package struct GuestMemory {
     return bytes
   }
 
+  /// 1, 2, 4 or 8 bytes as a little-endian number; nil if one of them cannot be read.
+  package func value(at address: UInt64, size: Int) -> UInt64? {
+    if address % Self.pageSize &+ UInt64(size) <= Self.pageSize, let physical = translate(address),
+      let direct = space.ram(at: physical, count: size)
+    {
+      return direct.memory.load(direct.offset, size: size)
+    }
+    let bytes = read(address, size)
+    return bytes.count == size ? bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } : nil
+  }
+
   /// - Returns: the first address that cannot be written, if any; then nothing was written to unmapped pages.
   package func write(_ bytes: [UInt8], at address: UInt64) -> UInt64? {
     let (list, unmapped) = pieces(address, bytes.count)

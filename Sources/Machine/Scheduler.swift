@@ -166,7 +166,7 @@ extension Machine {
         if stepOnce(hart) {
           left -= 1
           if left <= 0 { return halt(.stepped(hart: hart)) }
-          if engine.debug.breakpoints.contains(engine.vcpus[hart].state.pc) { return halt(.breakpoint(hart: hart)) }
+          if engine.stopsAtBreakpoint(engine.vcpus[hart]) { return halt(.breakpoint(hart: hart)) }
         }
         if !door.isEmpty { break }
       }
@@ -174,8 +174,8 @@ extension Machine {
     case .stepRange(let hart, let range):
       for _ in 0..<Self.stepsAtOnce {
         guard isRunning, engine.vcpus.indices.contains(hart), stepOnce(hart) else { return }
-        let pc = engine.vcpus[hart].state.pc
-        if !range.contains(pc) || engine.debug.breakpoints.contains(pc) { return halt(.stepped(hart: hart)) }
+        let vcpu = engine.vcpus[hart]
+        if !range.contains(vcpu.state.pc) || engine.stopsAtBreakpoint(vcpu) { return halt(.stepped(hart: hart)) }
         if !door.isEmpty { return }
       }
     }

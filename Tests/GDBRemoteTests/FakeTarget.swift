@@ -62,7 +62,8 @@ class BareTarget: Target {
   }
 }
 
-final class FullTarget: BareTarget, ReverseTarget, Resettable, BreakpointTarget, TargetDescription, FlashTarget,
+final class FullTarget: BareTarget, ReverseTarget, Resettable, ConditionalBreakpointTarget, TargetDescription,
+  FlashTarget,
   ThreadNaming, ExecutableNaming, MonitorTarget, FileIOTarget
 {
   weak var session: Session?
@@ -114,6 +115,13 @@ final class FullTarget: BareTarget, ReverseTarget, Resettable, BreakpointTarget,
   func insert(_ breakpoint: Breakpoint) throws(TargetError) {
     if breakpoint.kind == .readWatchpoint { throw .unsupported() }
     log.append("insert \(breakpoint.kind) \(hex(breakpoint.address)) \(breakpoint.length)")
+  }
+
+  func insert(_ breakpoint: Breakpoint, _ program: BreakpointProgram) throws(TargetError) {
+    try insert(breakpoint)
+    guard !program.isEmpty else { return }
+    log[log.count - 1] += ", \(program.conditions.count) conditions, \(program.commands.count) commands"
+    if program.persists { log[log.count - 1] += " that persist" }
   }
 
   func remove(_ breakpoint: Breakpoint) throws(TargetError) {

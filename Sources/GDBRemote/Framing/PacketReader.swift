@@ -77,6 +77,16 @@ struct PacketReader {
     return bytes
   }
 
+  /// Takes `count` bytes, two digits each.
+  mutating func hexBytes(count: Int) throws(TargetError) -> [UInt8] {
+    let digits = rest.prefix(2 * count)
+    guard digits.count == 2 * count, let bytes = Hex.decode(digits) else {
+      throw .invalid("malformed packet: \(count) hexadecimal bytes expected")
+    }
+    rest = rest.dropFirst(digits.count)
+    return bytes
+  }
+
   /// Takes a thread id in any of its forms: `t`, `pP`, `pP.t`, each number also 0 (any) or -1 (all).
   mutating func threadSelector() throws(TargetError) -> ThreadSelector {
     guard skip("p") else { return ThreadSelector(process: .any, thread: try selection()) }

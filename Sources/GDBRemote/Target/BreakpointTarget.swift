@@ -7,6 +7,27 @@ public protocol BreakpointTarget: Target {
   func remove(_ breakpoint: Breakpoint) throws(TargetError)
 }
 
+/// A target that decides by itself whether a breakpoint stops it, and carries out what is to be done there: GDB then is told
+/// of none of the times when it does not.
+public protocol ConditionalBreakpointTarget: BreakpointTarget {
+  /// Sets a breakpoint on code; setting it again replaces its program.
+  func insert(_ breakpoint: Breakpoint, _ program: BreakpointProgram) throws(TargetError)
+}
+
+/// What a breakpoint is to do when it is come to.
+public struct BreakpointProgram: Sendable, Equatable {
+  /// It counts as hit if one of them is not 0, or has no value; if there are none, always.
+  public var conditions: [AgentExpression] = []
+  /// Carried out when it is hit. If there are any, the guest goes on.
+  public var commands: [AgentExpression] = []
+  /// Whether the commands are for when the client is gone, too.
+  public var persists = false
+
+  public init() {}
+
+  public var isEmpty: Bool { conditions.isEmpty && commands.isEmpty }
+}
+
 /// A breakpoint or watchpoint as the client numbers them.
 public struct Breakpoint: Hashable, Sendable {
   public enum Kind: UInt8, Sendable {
@@ -15,6 +36,9 @@ public struct Breakpoint: Hashable, Sendable {
     case writeWatchpoint = 2
     case readWatchpoint = 3
     case accessWatchpoint = 4
+
+    /// Whether it is hit by execution, and not by an access to memory.
+    public var isForCode: Bool { self == .software || self == .hardware }
   }
 
   public var kind: Kind
