@@ -4,7 +4,7 @@ import GuestKit
 import IR
 
 /// Decides for its breakpoint, each time it is come to, whether the hart stops there. Asked between two instructions of the
-/// hart, which it may look at but not change.
+/// hart, as a debugger on the machine's thread.
 public protocol BreakpointFilter: AnyObject {
   func stops(_ vcpu: VCPU) -> Bool
 }

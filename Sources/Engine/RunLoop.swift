@@ -63,6 +63,8 @@ extension Engine {
       let pc = vcpu.state.pc
       if debug.isBreakpoint(pc), vcpu.passedBreakpoint != pc {
         if debug.stops(vcpu, at: pc) { return .breakpoint }
+        // What a breakpoint has a debugger do may send the hart elsewhere.
+        guard vcpu.state.pc == pc else { continue }
         if let outcome = matchInstruction(vcpu) { return outcome }
         continue
       }

@@ -12,7 +12,8 @@ enum CommandTable {
     .infoTLB, .walk,
     .infoSymbols,
     // Breakpoints and watchpoints
-    .breakpoint, .watch, .delete, .infoBreakpoints, .catchVectors, .cortexCatch,
+    .breakpoint, .temporaryBreakpoint, .breakpointCondition, .ignore, .watch, .delete, .infoBreakpoints, .catchVectors,
+    .cortexCatch,
     // Translation blocks
     .blocks, .block, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow, .unchain, .flush, .graph,
     // IR and passes

@@ -33,14 +33,18 @@ public final class Monitor: Sendable {
     machine.perform { machine in
       machine.stopObservers.append { [weak self, unowned machine] event in
         guard !stops.note(event), event != .requested, let self else { return }
-        let listing = describe(event, machine)
-        for announce in announcers.withLock({ $0 }) { announce(listing) }
+        announce(describe(event, machine))
       }
     }
   }
 
-  /// Hands to `body`, on the machine's thread, each stop that no command waits for and nobody asked for.
+  /// Hands to `body`, on the machine's thread, each stop that no command waits for and nobody asked for, and what
+  /// breakpoints log meanwhile.
   func announceStops(_ body: @escaping @Sendable (Listing) -> Void) { announcers.withLock { $0.append(body) } }
+
+  func announce(_ listing: Listing) {
+    for announcer in announcers.withLock({ $0 }) { announcer(listing) }
+  }
 
   /// Carries out one line: a command, perhaps with `--json`. An empty line, or one that starts with `#`, does nothing.
   ///

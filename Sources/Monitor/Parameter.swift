@@ -18,7 +18,7 @@ struct Parameter: Sendable {
   }
   enum Extent: Sendable {
     case one
-    /// All words that are left, as one.
+    /// All words that are left, as one; up to one that a later parameter names.
     case rest
     /// All words that are left, each for itself.
     case many
@@ -87,12 +87,13 @@ struct ParameterMatch {
   init(_ parameters: [Parameter], _ words: [String], isOpen: Bool = false) {
     left = words[...]
     self.isOpen = isOpen
-    match(parameters[...])
+    match(parameters[...], before: [])
   }
 
-  private mutating func match(_ parameters: ArraySlice<Parameter>) {
+  /// - Parameter outer: what comes behind them.
+  private mutating func match(_ parameters: ArraySlice<Parameter>, before outer: [Parameter]) {
     for (index, parameter) in zip(parameters.indices, parameters) {
-      let later = parameters[(index + 1)...]
+      let later = parameters[(index + 1)...] + outer
       guard let word = left.first else {
         if unmet == nil {
           open.append(parameter)
@@ -112,11 +113,13 @@ struct ParameterMatch {
       }
       switch parameter.extent {
       case .one: take([word], for: parameter)
-      case .rest: take([left.joined(separator: " ")], count: left.count, for: parameter)
+      case .rest:
+        let words = left.prefix { word in !later.contains { $0.names(word) } }
+        take([words.joined(separator: " ")], count: words.count, for: parameter)
       case .many: take(Array(left), for: parameter)
       }
       if parameter.extent != .one { open.append(parameter) }
-      match(parameter.following[...])
+      match(parameter.following[...], before: Array(later))
     }
   }
 

@@ -18,7 +18,7 @@ import Testing
       "'info' wants one of: status, cpus, registers, mtree, qtree, device, irq, tlb, symbols, breakpoints, jit, snapshots"
     ),
     ("bl", "'bl' may be blocks, block"),
-    ("break", "usage: break ADDR"),
+    ("break", "usage: break ADDR [if CONDITION] [log FORMAT] [do COMMAND]"),
     ("break _start 4", "'_start 4': nothing is known of '4' here"),
     ("break _start+1", "no instruction is at 0x80000001: they are aligned to 2 bytes"),
     ("step block 2", "'2' is a word too many for 'step block'; usage: step block"),
@@ -101,6 +101,12 @@ import Testing
     ("p/d ~0", "-1"),
     ("p '_start' + 8", "0x80000008  2147483656  <loop>"),
     ("p ' '", "0x20  32"),
+    ("p 1 < 2 && 2 <= 2 || 1/0", "0x1  1"),
+    ("p -1 < 1", "0x1  1"),
+    ("p 3 | 4 == 4", "0x3  3"),
+    ("p !5 + (2 != 2)", "0x0  0"),
+    ("p u8(_start + 1)", "0x1  1"),
+    ("p s32(loop + 8)", "0xfffffffffff50513  -718573"),
     ("p/t 'A'", "0b0000000000000000000000000000000000000000000000000000000001000001"),
   ])
   func expressions(line: String, value: String) { #expect(bench(line) == value) }
@@ -118,6 +124,12 @@ import Testing
   func nestingIsLimited(text: String) {
     let line = "print " + String(repeating: text, count: 20_000) + "1"
     #expect(bench.monitor.execute(line).text == "the expression is nested more than 200 deep")
+  }
+
+  /// Nor for the sums of a line.
+  @Test func lengthIsLimited() {
+    let line = "print 1" + String(repeating: "+1", count: 50_000)
+    #expect(bench.monitor.execute(line).text == "the expression has more than 1000 operators")
   }
 
   @Test func longListingsComeInPieces() {

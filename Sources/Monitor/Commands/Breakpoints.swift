@@ -5,24 +5,54 @@ import Engine
 import Machine
 
 /// A breakpoint or watchpoint of the monitor's own.
-struct DebugPoint: Sendable, Equatable {
-  enum Kind: Sendable, Equatable {
-    case breakpoint(UInt64)
+struct DebugPoint: Sendable {
+  enum Kind: Sendable {
+    case breakpoint(CodeBreakpoint)
     case watch(Watchpoint)
   }
   var number: Int
   var kind: Kind
 
-  func isBreakpoint(at pc: UInt64) -> Bool { kind == .breakpoint(pc) }
+  func isBreakpoint(at pc: UInt64) -> Bool {
+    if case .breakpoint(let point) = kind { point.address == pc } else { false }
+  }
+  func watches(_ watchpoint: Watchpoint) -> Bool {
+    if case .watch(let own) = kind { own == watchpoint } else { false }
+  }
 }
 
 extension Command {
+  private static let condition = Parameter("IF", .words(["if"])).optional.then(.text("CONDITION").rest)
+
   static let breakpoint = Command(
-    "break", aliases: ["b"], [.code().rest], .breaks, "Stop before the instruction at ADDR is executed.",
+    "break", aliases: ["b"],
+    [
+      .code().rest, condition, Parameter("LOG", .words(["log"])).optional.then(.text("FORMAT")),
+      Parameter("DO", .words(["do"])).optional.then(.text("COMMAND").rest),
+    ], .breaks,
+    "Stop before the instruction at ADDR, if a condition holds; or log \"a0={$a0:x}\", or show a command's output, and go on.",
+    .look { context throws(MonitorError) in try context.addBreakpoint(isTemporary: false) })
+
+  static let temporaryBreakpoint = Command(
+    "tbreak", aliases: ["tb"], [.code().rest, condition], .breaks, "As 'break', for one stop.",
+    .look { context throws(MonitorError) in try context.addBreakpoint(isTemporary: true) })
+
+  static let breakpointCondition = Command(
+    "condition", [.number("NUMBER"), .text("CONDITION").rest.optional], .breaks,
+    "Give a breakpoint a condition, or take it away.",
     .look { context throws(MonitorError) in
-      guard let address = context.arguments.address else { throw context.arguments.usage }
-      context.machine.engine.insertBreakpoint(address)
-      return context.add(.breakpoint(address))
+      let point = try context.codeBreakpoint()
+      point.condition = try context.arguments["CONDITION"].map { text throws(MonitorError) in
+        try CodeBreakpoint.Condition(text, context.memory)
+      }
+      return .empty
+    })
+
+  static let ignore = Command(
+    "ignore", [.number("NUMBER"), .number("COUNT")], .breaks, "Let the next COUNT hits of a breakpoint pass.",
+    .look { context throws(MonitorError) in
+      try context.codeBreakpoint().ignored = Int(clamping: context.arguments.number("COUNT") ?? 0)
+      return .empty
     })
 
   static let watch = Command(
@@ -41,28 +71,20 @@ extension Command {
         address: address, length: length, onRead: mode.contains("r"), onWrite: mode.contains("w"),
         stopsBehind: true)
       context.machine.engine.insert(point)
-      return context.add(.watch(point))
+      return context.add { _ in .watch(point) }
     })
 
   static let delete = Command(
     "delete", aliases: ["d"], [.text("NUMBER|all").many], .breaks, "Delete breakpoints and watchpoints.",
     .look { context throws(MonitorError) in
       let points = context.monitor.state.withLock { $0.points }
-      var chosen: [DebugPoint] = []
+      var chosen: Set<Int> = []
       for word in context.arguments.all("NUMBER|all") {
         let found = points.filter { word == "all" || String($0.number) == word }
-        guard !found.isEmpty || word == "all" else {
-          throw .refused("no breakpoint '\(word)'; 'info breakpoints' lists them")
-        }
-        chosen += found.filter { point in !chosen.contains { $0.number == point.number } }
+        guard !found.isEmpty || word == "all" else { throw Context.noBreakpoint(word) }
+        chosen.formUnion(found.map(\.number))
       }
-      for point in chosen {
-        switch point.kind {
-        case .breakpoint(let pc): context.machine.engine.removeBreakpoint(pc)
-        case .watch(let watchpoint): context.machine.engine.remove(watchpoint)
-        }
-        context.monitor.state.withLock { state in state.points.removeAll { $0.number == point.number } }
-      }
+      context.monitor.delete(chosen, context.machine)
       return .empty
     })
 
@@ -74,35 +96,133 @@ extension Command {
       var rows = points.map { [.count($0.number)] + describe($0.kind, memory) }
       let debug = context.machine.engine.debug
       for pc in debug.breakpoints where !points.contains(where: { $0.isBreakpoint(at: pc) }) {
-        rows.append([.nothing] + describe(.breakpoint(pc), memory))
+        rows.append([.nothing, .text("break"), memory.address(pc), .nothing, .nothing, memory.symbol(pc), .nothing])
       }
-      for point in debug.watchpoints where !points.contains(where: { $0.kind == .watch(point) }) {
+      for point in debug.watchpoints where !points.contains(where: { $0.watches(point) }) {
         rows.append([.nothing] + describe(.watch(point), memory))
       }
       guard !rows.isEmpty else { return .text("No breakpoints or watchpoints.") }
-      return .table([.right("number"), .left("kind"), .left("address"), .right("length"), .left("symbol")], rows)
+      return .table(
+        [
+          .right("number"), .left("kind"), .left("address"), .right("length"), .right("hits"), .left("symbol"),
+          .left("what"),
+        ], rows)
     })
 
+  /// All columns but the number.
   fileprivate static func describe(_ kind: DebugPoint.Kind, _ memory: DebugMemory) -> [Value] {
     switch kind {
-    case .breakpoint(let pc): return [.text("break"), memory.address(pc), .nothing, memory.symbol(pc)]
+    case .breakpoint(let point):
+      return [
+        .text("break"), memory.address(point.address), .nothing, .count(point.hits), memory.symbol(point.address),
+        point.purpose.isEmpty ? .nothing : .text(point.purpose),
+      ]
     case .watch(let point):
       let mode = "watch " + (point.onRead ? "r" : "") + (point.onWrite ? "w" : "")
-      return [.text(mode), memory.address(point.address), .count(point.length), memory.symbol(point.address)]
+      return [
+        .text(mode), memory.address(point.address), .count(point.length), .nothing, memory.symbol(point.address),
+        .nothing,
+      ]
     }
   }
 }
 
 extension Context {
-  fileprivate func add(_ kind: DebugPoint.Kind) -> Listing {
+  fileprivate static func noBreakpoint(_ word: String) -> MonitorError {
+    .refused("no breakpoint '\(word)'; 'info breakpoints' lists them")
+  }
+
+  /// The breakpoint on code that `NUMBER` names.
+  fileprivate func codeBreakpoint() throws(MonitorError) -> CodeBreakpoint {
+    let number = arguments.number("NUMBER") ?? 0
+    for point in monitor.state.withLock({ $0.points }) where UInt64(point.number) == number {
+      guard case .breakpoint(let breakpoint) = point.kind else { throw .refused("\(number) is a watchpoint") }
+      return breakpoint
+    }
+    throw Self.noBreakpoint(String(number))
+  }
+
+  fileprivate func addBreakpoint(isTemporary: Bool) throws(MonitorError) -> Listing {
+    guard let address = arguments.address else { throw arguments.usage }
+    var condition: CodeBreakpoint.Condition?
+    if let text = arguments["CONDITION"] { condition = try CodeBreakpoint.Condition(text, memory) }
+    let action = try breakpointAction()
+    return add { number in
+      let point = CodeBreakpoint(
+        number: number, at: address, condition, action, isTemporary: isTemporary, of: monitor)
+      machine.engine.insertBreakpoint(address, filter: point)
+      return .breakpoint(point)
+    }
+  }
+
+  private func breakpointAction() throws(MonitorError) -> CodeBreakpoint.Action {
+    switch (arguments["FORMAT"], arguments["COMMAND"]) {
+    case (nil, nil): return .stop
+    case (let format?, nil): return .log(try LogFormat(format, memory))
+    case (nil, let line?):
+      let words = try Words.split(line)
+      let command = try CommandTable.resolve(words.filter { $0 != "--json" }, wantsJSON: words.contains("--json"))
+      guard command.command.looksOnly else { throw .refused("'\(line)' is no command that only looks at the machine") }
+      return .command(command)
+    case (_?, _?): throw .refused("a breakpoint either logs or carries out a command")
+    }
+  }
+
+  fileprivate func add(_ make: (Int) -> DebugPoint.Kind) -> Listing {
     let number = monitor.state.withLock { state in
-      state.points.append(DebugPoint(number: state.nextPoint, kind: kind))
       state.nextPoint += 1
       return state.nextPoint - 1
     }
+    let kind = make(number)
+    monitor.state.withLock { $0.points.append(DebugPoint(number: number, kind: kind)) }
     let row = Command.describe(kind, memory)
-    let text = "\(number): \(row[0].text) at \(row[1].text)" + (row[3] == .nothing ? "" : " <\(row[3].text)>")
+    let place = "\(number): \(row[0].text) at \(row[1].text)" + (row[4] == .nothing ? "" : " <\(row[4].text)>")
+    let what = row[5] == .nothing ? "" : ", \(row[5].text)"
     return .custom(
-      [text], .object([Field("number", .count(number)), Field("kind", row[0]), Field("address", row[1])]))
+      [place + what],
+      .object([
+        Field("number", .count(number)), Field("kind", row[0]), Field("address", row[1]), Field("what", row[5]),
+      ]))
+  }
+}
+
+extension Command {
+  /// Whether it may be carried out between two instructions of the guest.
+  fileprivate var looksOnly: Bool {
+    guard case .look = body else { return false }
+    return [.look, .blocks, .ir].contains(group)
+  }
+}
+
+extension Monitor {
+  /// Deletes points by number.
+  func delete(_ numbers: Set<Int>, _ machine: Machine) {
+    let chosen = state.withLock { state in
+      defer { state.points.removeAll { numbers.contains($0.number) } }
+      return state.points.filter { numbers.contains($0.number) }
+    }
+    for point in chosen {
+      switch point.kind {
+      case .breakpoint(let point): machine.engine.removeBreakpoint(point.address, filter: point)
+      case .watch(let watchpoint): machine.engine.remove(watchpoint)
+      }
+    }
+  }
+
+  /// What a command that looks at the machine shows of a hart.
+  func look(_ arguments: Arguments, _ vcpu: VCPU, _ machine: Machine) throws(MonitorError) -> String {
+    guard case .look(let body) = arguments.command.body else { return "" }
+    let chosen = state.withLock { state in
+      defer { state.hart = vcpu.number }
+      return state.hart
+    }
+    defer { state.withLock { $0.hart = chosen } }
+    return try body(try Context(machine, self, arguments)).text(asJSON: arguments.wantsJSON)
+  }
+
+  /// Shows a line that no command has asked for: to the command that waits for the guest, or else at the prompt. Never
+  /// waits for a reader.
+  func show(_ text: String) {
+    if !stops.post(text) { announce(.lines([text])) }
   }
 }

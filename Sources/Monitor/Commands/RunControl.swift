@@ -120,7 +120,7 @@ extension Monitor {
       if point == nil, pc == quiet { return ("", hart) }
       return ("hart \(hart): breakpoint" + (point.map { " \($0.number)" } ?? ""), hart)
     case .watchpoint(let hart, let hit):
-      let point = state.withLock { $0.points.first { $0.kind == .watch(hit.watchpoint) } }
+      let point = state.withLock { $0.points.first { $0.watches(hit.watchpoint) } }
       return ("hart \(hart): watchpoint" + (point.map { " \($0.number)" } ?? "") + ": \(hit.words)", hart)
     case .exited(let code): return ("the guest switched itself off, exit code \(code)", nil)
     case .reset: return ("the guest asked for a reset", nil)
