@@ -31,11 +31,11 @@ enum CommandBody: Sendable {
   /// As `look`, piece by piece; the first one is made without a cursor.
   case pages(@Sendable (Context, Cursor?) throws(MonitorError) -> Page)
   /// On the caller's thread: run control, which waits for the guest.
-  case control(@Sendable (Monitor, Arguments, CommandRun) throws(MonitorError) -> Reply)
+  case control(@Sendable (Monitor, Arguments, CommandRun) throws(MonitorError) -> CommandResult)
 }
 
 /// What a control command comes to.
-struct Reply: Sendable {
+struct CommandResult: Sendable {
   var listing = Listing.empty
   var wantsQuit = false
 }

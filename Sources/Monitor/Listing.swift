@@ -13,7 +13,7 @@ public indirect enum Value: Sendable, Equatable {
   case real(Double, decimals: Int)
   case truth(Bool)
   case list([Value])
-  case object([Field])
+  case object([NamedValue])
 
   public static func hex(_ value: UInt64) -> Value { .hex(value, digits: 1) }
   static func count(_ value: some BinaryInteger) -> Value { .number(UInt64(clamping: value)) }
@@ -34,7 +34,7 @@ public indirect enum Value: Sendable, Equatable {
 }
 
 /// A named value.
-public struct Field: Sendable, Equatable {
+public struct NamedValue: Sendable, Equatable {
   public var name: String
   public var value: Value
   public init(_ name: String, _ value: Value) {
@@ -57,9 +57,9 @@ public indirect enum Listing: Sendable {
   /// Lines as they are; an array of strings in JSON.
   case lines([String])
   /// `name  value`, one a line; an object in JSON.
-  case fields([Field])
+  case fields([NamedValue])
   /// As `fields`, several to a line.
-  case grid([Field], columns: Int)
+  case grid([NamedValue], columns: Int)
   /// Rows under titles; an array of objects in JSON.
   case table([Column], [[Value]])
   /// Listings under headings; an object in JSON.

@@ -14,8 +14,8 @@ extension Listing {
     case .custom(_, let value): value
     case .fields(let fields), .grid(let fields, _): .object(fields)
     case .table(let columns, let rows):
-      .list(rows.map { row in .object(zip(columns, row).map { Field($0.title, $1) }) })
-    case .sections(let sections): .object(sections.map { Field($0.title, $0.listing.value) })
+      .list(rows.map { row in .object(zip(columns, row).map { NamedValue($0.title, $1) }) })
+    case .sections(let sections): .object(sections.map { NamedValue($0.title, $0.listing.value) })
     }
   }
 }

@@ -18,7 +18,7 @@ extension Listing {
     }
   }
 
-  private func grid(_ fields: [Field], _ columns: Int) -> [String] {
+  private func grid(_ fields: [NamedValue], _ columns: Int) -> [String] {
     let names = (0..<columns).map { column in
       fields.indices.filter { $0 % columns == column }.map { fields[$0].name.count }.max() ?? 0
     }

@@ -62,7 +62,7 @@ public final class Monitor: Sendable {
     do throws(MonitorError) {
       return try carryOut(try CommandTable.resolve(words, wantsJSON: wantsJSON), run)
     } catch {
-      let text = wantsJSON ? Value.object([Field("error", .text(error.description))]).json : error.description
+      let text = wantsJSON ? Value.object([NamedValue("error", .text(error.description))]).json : error.description
       return MonitorResult(text: text, isError: true)
     }
   }
@@ -76,11 +76,11 @@ public final class Monitor: Sendable {
   }
 
   private func carryOut(_ arguments: Arguments, _ run: CommandRun) throws(MonitorError) -> MonitorResult {
-    let reply: Reply
+    let reply: CommandResult
     switch arguments.command.body {
     case .pages(let body): return MonitorResult(text: try page(arguments, run, body))
     case .look(let body):
-      reply = Reply(
+      reply = CommandResult(
         listing: try perform { machine throws(MonitorError) in try body(try Context(machine, self, arguments)) })
     case .control(let body):
       let evaluated = try perform { machine throws(MonitorError) in try Context(machine, self, arguments).arguments }

@@ -108,23 +108,23 @@ struct SideBySide {
     .list(
       parts.map { part in
         .object([
-          Field("pc", part.guest.map { memory.address($0.pc) } ?? .nothing),
-          Field("encoding", part.guest.map { .text(DebugMemory.encoding($0.bytes)) } ?? .nothing),
-          Field("text", part.guest.map { .text($0.text) } ?? .nothing),
-          Field(
+          NamedValue("pc", part.guest.map { memory.address($0.pc) } ?? .nothing),
+          NamedValue("encoding", part.guest.map { .text(DebugMemory.encoding($0.bytes)) } ?? .nothing),
+          NamedValue("text", part.guest.map { .text($0.text) } ?? .nothing),
+          NamedValue(
             "ir",
             .list(
               part.ops.map { op in
                 .object([
-                  Field("op", .count(op.index)), Field("text", .text(op.text)),
-                  Field("host", .list((hostByOp[op.index] ?? []).map(hostValue))),
+                  NamedValue("op", .count(op.index)), NamedValue("text", .text(op.text)),
+                  NamedValue("host", .list((hostByOp[op.index] ?? []).map(hostValue))),
                 ])
               })),
         ])
-      } + [.object([Field("out of line", .list(cold.map(hostValue)))])])
+      } + [.object([NamedValue("out of line", .list(cold.map(hostValue)))])])
   }
 
   private func hostValue(_ line: HostLine) -> Value {
-    .object([Field("address", .hex(line.address)), Field("text", .text(line.text))])
+    .object([NamedValue("address", .hex(line.address)), NamedValue("text", .text(line.text))])
   }
 }

@@ -95,7 +95,7 @@ struct MartletBench: ParsableCommand {
 
   /// A suite that cannot run here is left out, unless it was asked for by name.
   private func measure(
-    _ suite: Suite, _ workshop: Workshop, _ runner: Runner, _ machines: [Machine], _ report: inout Report
+    _ suite: Suite, _ workshop: Workshop, _ runner: Runner, _ machines: [Contender], _ report: inout Report
   ) throws {
     Log.line(suite.title)
     let programs: [Program]
@@ -110,10 +110,10 @@ struct MartletBench: ParsableCommand {
   }
 
   /// Martlet once for each interrupt strategy.
-  private func strategies(of machines: [Machine]) -> [Machine] {
-    machines.flatMap { machine -> [Machine] in
+  private func strategies(of machines: [Contender]) -> [Contender] {
+    machines.flatMap { machine -> [Contender] in
       guard case .martlet(let path, let arguments) = machine else { return [] }
-      return Machine.strategies.map { .strategy($0, path: path, arguments: arguments) }
+      return Contender.strategies.map { .strategy($0, path: path, arguments: arguments) }
     }
   }
 
@@ -122,8 +122,8 @@ struct MartletBench: ParsableCommand {
     report.rows.append(row)
   }
 
-  private func machines() throws -> [Machine] {
-    var machines: [Machine] = native && folder == nil ? [.native] : []
+  private func machines() throws -> [Contender] {
+    var machines: [Contender] = native && folder == nil ? [.native] : []
     let path = martlet ?? Toolchain.besideThisProgram("martlet")
     guard FileManager.default.isExecutableFile(atPath: path) else {
       throw BenchError("no martlet at \(path): build it, or name it with --martlet")
@@ -137,7 +137,7 @@ struct MartletBench: ParsableCommand {
     return machines
   }
 
-  private func title(_ machines: [Machine]) -> String {
+  private func title(_ machines: [Contender]) -> String {
     let names = machines.map { $0.name == "native" ? "native (\(Toolchain.hostCompiler) -O2)" : $0.name }.joined(
       separator: ", ")
     let what = folder.map { "ELF files of \($0)" } ?? "\(guest.rawValue)"

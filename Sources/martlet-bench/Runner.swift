@@ -3,7 +3,7 @@
 import Foundation
 
 /// Where a program runs.
-enum Machine {
+enum Contender {
   case native
   case martlet(path: String, arguments: [String])
   /// Martlet with one of its interrupt strategies.
@@ -49,7 +49,7 @@ struct Runner {
   let workFolder: URL
 
   /// Interleaves the machines, so that a change of the host's clock or load meets all of them.
-  func measure(_ program: Program, _ suite: Suite?, on machines: [Machine]) -> Row {
+  func measure(_ program: Program, _ suite: Suite?, on machines: [Contender]) -> Row {
     var row = Row(suite, name: program.name, group: program.group)
     row.output = program.expected
     row.figures = program.figures
@@ -67,7 +67,7 @@ struct Runner {
 
   /// One run, or several where runs are short: Linux divides the time of a process into user and system time by its ticks,
   /// which in few of them is chance. The median of many runs is steady again.
-  private func takeTurn(_ program: Program, _ command: [String], _ machine: Machine, into row: inout Row) -> String? {
+  private func takeTurn(_ program: Program, _ command: [String], _ machine: Contender, into row: inout Row) -> String? {
     var runs = 0
     repeat {
       if let failure = run(program, command, machine, into: &row) { return failure }
@@ -81,7 +81,7 @@ struct Runner {
   private static let shortTime = 0.2
 
   /// One run; returns why it failed.
-  private func run(_ program: Program, _ command: [String], _ machine: Machine, into row: inout Row) -> String? {
+  private func run(_ program: Program, _ command: [String], _ machine: Contender, into row: inout Row) -> String? {
     let output = workFolder.appendingPathComponent("output.txt").path
     var command = command
     var endsByItself = false
@@ -139,7 +139,7 @@ struct Runner {
 
   /// The command with a debugger that sets a point before the program starts; nil where that cannot be.
   private func debugged(
-    _ command: [String], _ program: Program, _ machine: Machine, _ point: DebuggerPoint
+    _ command: [String], _ program: Program, _ machine: Contender, _ point: DebuggerPoint
   ) -> [String]? {
     guard case .qemu = machine else {
       let script = workFolder.appendingPathComponent("point-script").path
@@ -162,7 +162,7 @@ struct Runner {
   }
 
   /// Takes the latencies of stops from what `stops` printed; of several runs the last counts.
-  private func noteStops(_ text: String, _ program: Program, _ machine: Machine, _ row: inout Row) -> String? {
+  private func noteStops(_ text: String, _ program: Program, _ machine: Contender, _ row: inout Row) -> String? {
     guard let line = text.split(separator: "\n").last(where: { $0.hasPrefix("{") }),
       let fields = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
       let measured = (fields["stops_measured"] as? NSNumber)?.intValue, measured > program.stops / 4

@@ -146,7 +146,7 @@ extension Report {
   // MARK: Interrupt strategies
 
   private static func interrupts(_ rows: [Row]) -> [String] {
-    let strategies = Machine.strategies
+    let strategies = Contender.strategies
     let reference = strategies[strategies.count - 1]
     var table = Table(
       first: "kernel", columns: strategies.map { $0 + " s" } + strategies.dropLast().map { $0 + "/" + reference })

@@ -33,7 +33,7 @@ enum Martlet {
       try StandardOutput.show(plan.summary.joined(separator: "\n"))
       return ExitCode.success.rawValue
     }
-    return try Session(plan).run()
+    return try EmulatorRun(plan).run()
   }
 
   /// Parses a normalised vector; help and version end the program.

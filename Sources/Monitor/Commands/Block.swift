@@ -72,35 +72,35 @@ struct BlockReport {
     let sheet = SideBySide(view, machine, memory)
     let facts = Listing.fields(self.facts)
     return .custom(
-      facts.textLines + [""] + sheet.lines, .object(self.facts + [Field("instructions", sheet.value)]))
+      facts.textLines + [""] + sheet.lines, .object(self.facts + [NamedValue("instructions", sheet.value)]))
   }
 
-  private var facts: [Field] {
+  private var facts: [NamedValue] {
     let block = view.block
     let before = view.stages.first?.block.ops.count ?? 0
     var fields = [
-      Field(
+      NamedValue(
         "size",
         .text(
           "\(block.instructionCount) instructions, \(block.guestSize) guest bytes, "
             + "\(before) -> \(view.compiled.ops.count) IR ops, \(block.compiled.size) host bytes")),
-      Field("tier", .text("\(block.tier)")),
-      Field("flags", .hex(UInt64(block.key.flags))),
-      Field("physical", memory.address(block.key.physicalPC)),
-      Field("ends with", .text(view.ending)),
-      Field("retranslated", .count(machine.engine.store.retranslations(view.id))),
-      Field("executions", view.executions.map { .count($0) } ?? .text("not counted ('profile on')")),
-      Field(
+      NamedValue("tier", .text("\(block.tier)")),
+      NamedValue("flags", .hex(UInt64(block.key.flags))),
+      NamedValue("physical", memory.address(block.key.physicalPC)),
+      NamedValue("ends with", .text(view.ending)),
+      NamedValue("retranslated", .count(machine.engine.store.retranslations(view.id))),
+      NamedValue("executions", view.executions.map { .count($0) } ?? .text("not counted ('profile on')")),
+      NamedValue(
         "reached from",
         view.incoming.isEmpty ? .nothing : .list(view.incoming.map { .text("#\($0.source) \(place(source: $0))") })),
     ]
     if let runs = machine.engine.interpretedRuns(view.id) {
       let limit = machine.engine.options.interpretedRuns
-      fields.insert(Field("entered", .text("\(runs) times, of \(limit) before it is compiled")), at: 2)
+      fields.insert(NamedValue("entered", .text("\(runs) times, of \(limit) before it is compiled")), at: 2)
     }
-    if let region = view.region { fields.insert(Field("region", .text(text(of: region))), at: 2) }
+    if let region = view.region { fields.insert(NamedValue("region", .text(text(of: region))), at: 2) }
     for (number, chain) in view.outgoing.enumerated() {
-      fields.append(Field("exit \(number)", .text("-> \(place(chain.targetPC))  \(state(of: chain))")))
+      fields.append(NamedValue("exit \(number)", .text("-> \(place(chain.targetPC))  \(state(of: chain))")))
     }
     return fields
   }

@@ -181,7 +181,8 @@ extension Context {
     return .custom(
       [place + what],
       .object([
-        Field("number", .count(number)), Field("kind", row[0]), Field("address", row[1]), Field("what", row[5]),
+        NamedValue("number", .count(number)), NamedValue("kind", row[0]), NamedValue("address", row[1]),
+        NamedValue("what", row[5]),
       ]))
   }
 }

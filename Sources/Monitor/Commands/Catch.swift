@@ -47,7 +47,7 @@ extension Command {
     let debug = context.machine.engine.debug
     if let state = context.arguments["STATE"] { debug.masksInterruptsInSteps = state != "off" }
     return .fields([
-      Field("interrupts in single steps", .text(debug.masksInterruptsInSteps ? "stay pending" : "are taken"))
+      NamedValue("interrupts in single steps", .text(debug.masksInterruptsInSteps ? "stay pending" : "are taken"))
     ])
   }
 }

@@ -71,7 +71,7 @@ extension Command {
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
       if let state = context.arguments["STATE"] { engine.setCountsExecutions(state == "on") }
-      return .fields([Field("executions are counted", .truth(engine.options.countsExecutions))])
+      return .fields([NamedValue("executions are counted", .truth(engine.options.countsExecutions))])
     })
 }
 

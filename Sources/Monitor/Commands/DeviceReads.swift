@@ -11,6 +11,6 @@ extension Command {
       let isAllowed = context.machine.allowsDeviceReads
       return .custom(
         ["reads of device registers with side effects are \(isAllowed ? "allowed" : "refused")"],
-        .object([Field("allowed", .truth(isAllowed))]))
+        .object([NamedValue("allowed", .truth(isAllowed))]))
     })
 }

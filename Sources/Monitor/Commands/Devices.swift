@@ -48,18 +48,18 @@ private struct DeviceView {
 
   func listing(all: Bool) -> Listing {
     let node = device.context.node
-    var fields = [Field("compatible", .text(node.compatible.joined(separator: ", ")))]
-    fields.append(Field("model", .text("\(type(of: device))")))
+    var fields = [NamedValue("compatible", .text(node.compatible.joined(separator: ", ")))]
+    fields.append(NamedValue("model", .text("\(type(of: device))")))
     for (index, region) in device.regions.enumerated() where region.size > 0 {
       let name = device.regions.count == 1 ? "region" : "region \(index)"
-      fields.append(Field(name, .text("\(region.base.hex0x())-\(region.last.hex0x())")))
+      fields.append(NamedValue(name, .text("\(region.base.hex0x())-\(region.last.hex0x())")))
     }
     let wires = device.context.interrupts
     for (index, output) in wires.enumerated() {
       let cells = output.cells.map(String.init).joined(separator: " ")
       let name = wires.count == 1 ? "interrupt" : "interrupt \(index)"
       fields.append(
-        Field(name, .text("\(output.line.level ? "high" : "low")  to \(output.controller) #\(cells)")))
+        NamedValue(name, .text("\(output.line.level ? "high" : "low")  to \(output.controller) #\(cells)")))
     }
     let rows =
       device.registers.isEmpty ? namedRows : device.registers.indices.flatMap { self.rows(region: $0, all: all) }
@@ -74,13 +74,13 @@ private struct DeviceView {
           "  +" + padded(row.offset.hex0x(digits: 2), offsetWidth) + "  " + padded(row.name, width) + "  " + text + "  "
             + fieldText(row))
       }
-    if !view.isEmpty { fields.append(Field("view", .list(view.map(Value.text)))) }
+    if !view.isEmpty { fields.append(NamedValue("view", .list(view.map(Value.text)))) }
     fields.append(
-      Field(
+      NamedValue(
         "registers",
         .object(
           rows.map { row in
-            Field(row.name, row.value.map { .hex($0, digits: 2 * row.register.width) } ?? .nothing)
+            NamedValue(row.name, row.value.map { .hex($0, digits: 2 * row.register.width) } ?? .nothing)
           })))
     return .custom(lines, .object(fields))
   }

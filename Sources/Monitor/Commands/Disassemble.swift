@@ -39,8 +39,8 @@ extension Context {
     }
     let values = rows.map { row in
       Value.object([
-        Field("address", memory.address(row.address)), Field("symbol", memory.symbol(row.address)),
-        Field("encoding", .text(DebugMemory.encoding(row.bytes))), Field("text", .text(row.text)),
+        NamedValue("address", memory.address(row.address)), NamedValue("symbol", memory.symbol(row.address)),
+        NamedValue("encoding", .text(DebugMemory.encoding(row.bytes))), NamedValue("text", .text(row.text)),
       ])
     }
     let left = rows.count < Page.size ? 0 : cursor.left - rows.count

@@ -27,15 +27,15 @@ extension Command {
       let format = try DisplayFormat(
         context.arguments.format, size: context.memory.wordSize, wordSize: context.memory.wordSize)
       if !context.arguments.format.isEmpty {
-        return .custom([format.text(value)], .object([Field("value", .text(format.text(value)))]))
+        return .custom([format.text(value)], .object([NamedValue("value", .text(format.text(value)))]))
       }
       let symbol = context.machine.symbols.describe(value)
       let decimal = Int64(bitPattern: value)
       return .custom(
         ["\(value.hex0x())  \(decimal)" + (symbol.map { "  <\($0)>" } ?? "")],
         .object([
-          Field("hex", .hex(value)), Field("decimal", .text(String(decimal))),
-          Field("symbol", symbol.map { .text($0) } ?? .nothing),
+          NamedValue("hex", .hex(value)), NamedValue("decimal", .text(String(decimal))),
+          NamedValue("symbol", symbol.map { .text($0) } ?? .nothing),
         ]))
     })
 }
@@ -144,7 +144,7 @@ private struct Examination {
       let text = format.letter == "a" ? value.hex0x() + memory.symbolSuffix(value) : format.text(value)
       width = max(width, text.count)
       if all.count % perLine == 0 { rows.append((address, [])) }
-      all.append(.object([Field("address", .hex(address)), Field("value", .text(text))]))
+      all.append(.object([NamedValue("address", .hex(address)), NamedValue("value", .text(text))]))
       rows[rows.count - 1].texts.append(text)
       address &+= UInt64(format.size)
     }

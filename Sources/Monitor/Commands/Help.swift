@@ -8,17 +8,17 @@ extension Command {
     .control { _, arguments, _ throws(MonitorError) in
       let words = arguments.all("COMMAND")
       let name = words.joined(separator: " ")
-      guard !words.isEmpty else { return Reply(listing: overview) }
+      guard !words.isEmpty else { return CommandResult(listing: overview) }
       let rows = CommandTable.commands.filter { row in
         row.aliases.contains(name)
           || zip(row.words, words).allSatisfy { $0.hasPrefix($1) } && words.count <= row.words.count
       }
       let exact = rows.filter { $0.name == name || $0.aliases.contains(name) }
       guard let first = exact.first ?? rows.first else { throw .unknownCommand(name) }
-      guard exact.count == 1 || rows.count == 1 else { return Reply(listing: table(rows)) }
-      var fields = [Field("usage", .text(first.synopsis + " [--json]")), Field("does", .text(first.summary))]
-      if !first.aliases.isEmpty { fields.append(Field("also", .text(first.aliases.joined(separator: ", ")))) }
-      return Reply(listing: .fields(fields))
+      guard exact.count == 1 || rows.count == 1 else { return CommandResult(listing: table(rows)) }
+      var fields = [NamedValue("usage", .text(first.synopsis + " [--json]")), NamedValue("does", .text(first.summary))]
+      if !first.aliases.isEmpty { fields.append(NamedValue("also", .text(first.aliases.joined(separator: ", ")))) }
+      return CommandResult(listing: .fields(fields))
     })
 
   private static var overview: Listing {
@@ -32,7 +32,7 @@ extension Command {
     .fields(
       rows.map { row in
         let aliases = row.aliases.isEmpty ? "" : " (\(row.aliases.joined(separator: ", ")))"
-        return Field(row.synopsis, .text(row.summary + aliases))
+        return NamedValue(row.synopsis, .text(row.summary + aliases))
       })
   }
 }

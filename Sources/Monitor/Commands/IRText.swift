@@ -21,8 +21,8 @@ extension Command {
       return .custom(
         [title] + IRLines(view, printer).lines(block),
         .object([
-          Field("pc", memory.address(block.pc)), Field("stage", .text(name)),
-          Field("ops", .list(printer.lines(block).map { .text($0) })),
+          NamedValue("pc", memory.address(block.pc)), NamedValue("stage", .text(name)),
+          NamedValue("ops", .list(printer.lines(block).map { .text($0) })),
         ]))
     })
 
@@ -42,10 +42,10 @@ extension Command {
       return .custom(
         [title] + changes.map { trimmed("\($0.mark) \($0.line)") },
         .object([
-          Field("pass", .text(pass)), Field("ran", .truth(reservation(view).isEmpty)),
-          Field("before", .count(before.block.ops.count)),
-          Field("after", .count(after.block.ops.count)),
-          Field("changes", .list(changes.filter { $0.mark != " " }.map { .text("\($0.mark) \($0.line)") })),
+          NamedValue("pass", .text(pass)), NamedValue("ran", .truth(reservation(view).isEmpty)),
+          NamedValue("before", .count(before.block.ops.count)),
+          NamedValue("after", .count(after.block.ops.count)),
+          NamedValue("changes", .list(changes.filter { $0.mark != " " }.map { .text("\($0.mark) \($0.line)") })),
         ]))
     })
 

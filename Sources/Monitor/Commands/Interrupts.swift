@@ -39,13 +39,13 @@ extension Command {
     let guest = machine.guest
     let next = guest.pendingInterrupt(vcpu.state)
     var fields = [
-      Field("takes next", next.map { .text(guest.exceptionName($0.cause)) } ?? .nothing),
-      Field("waits", .truth(vcpu.isWaiting)),
+      NamedValue("takes next", next.map { .text(guest.exceptionName($0.cause)) } ?? .nothing),
+      NamedValue("waits", .truth(vcpu.isWaiting)),
     ]
     for name in interruptRegisters {
       guard let number = guest.registerFile.index(of: name) else { continue }
       let digits = guest.registerFile.registers[number].type.bits / 4
-      fields.append(Field(name, .hex(guest.readRegister(vcpu.state, number), digits: digits)))
+      fields.append(NamedValue(name, .hex(guest.readRegister(vcpu.state, number), digits: digits)))
     }
     return .fields(fields)
   }

@@ -19,34 +19,34 @@ extension Command {
           (
             "code cache",
             .fields([
-              Field("blocks now", .count(engine.store.valid.count)),
-              Field("chains now", .count(engine.chainCount)),
-              Field("bytes used", .count(used)),
-              Field("bytes in all", .count(size)),
-              Field("bytes interpreted", .count(interpreted)),
-              Field("percent used", .real(Double(used) / Double(max(1, size)) * 100, decimals: 1)),
-              Field("flushes", .count(statistics.flushes)),
-              Field("blocks invalidated", .count(statistics.invalidations)),
+              NamedValue("blocks now", .count(engine.store.valid.count)),
+              NamedValue("chains now", .count(engine.chainCount)),
+              NamedValue("bytes used", .count(used)),
+              NamedValue("bytes in all", .count(size)),
+              NamedValue("bytes interpreted", .count(interpreted)),
+              NamedValue("percent used", .real(Double(used) / Double(max(1, size)) * 100, decimals: 1)),
+              NamedValue("flushes", .count(statistics.flushes)),
+              NamedValue("blocks invalidated", .count(statistics.invalidations)),
             ])
           ),
           (
             "running",
             .fields([
-              Field("entries into translated code", .count(statistics.entries)),
-              Field("samples for hot code", .count(statistics.samples)),
-              Field("chains made", .count(statistics.chainsMade)),
-              Field("jump-cache misses", .count(statistics.indirectMisses)),
-              Field("exceptions", .count(statistics.exceptions)),
-              Field("interrupts", .count(statistics.interrupts)),
-              Field("slow memory accesses", .count(statistics.slowAccesses)),
-              Field("TLB fills", .count(statistics.tlbFills)),
+              NamedValue("entries into translated code", .count(statistics.entries)),
+              NamedValue("samples for hot code", .count(statistics.samples)),
+              NamedValue("chains made", .count(statistics.chainsMade)),
+              NamedValue("jump-cache misses", .count(statistics.indirectMisses)),
+              NamedValue("exceptions", .count(statistics.exceptions)),
+              NamedValue("interrupts", .count(statistics.interrupts)),
+              NamedValue("slow memory accesses", .count(statistics.slowAccesses)),
+              NamedValue("TLB fills", .count(statistics.tlbFills)),
             ])
           ),
         ])
     })
 }
 
-private func cost(_ cost: TranslationCost) -> [Field] {
+private func cost(_ cost: TranslationCost) -> [NamedValue] {
   let each = { (total: UInt64) -> Value in
     .real(Double(total) / Double(max(1, cost.instructions)), decimals: 1)
   }
@@ -54,17 +54,18 @@ private func cost(_ cost: TranslationCost) -> [Field] {
     .real(Double(total) / Double(max(1, cost.timedInstructions)), decimals: 1)
   }
   return [
-    Field("blocks", .count(cost.blocks)),
-    Field("guest instructions", .count(cost.instructions)),
-    Field("instructions per block", .real(Double(cost.instructions) / Double(max(1, cost.blocks)), decimals: 1)),
-    Field("guest bytes", .count(cost.guestBytes)),
-    Field("host bytes", .count(cost.hostBytes)),
-    Field("host bytes per guest byte", .real(Double(cost.hostBytes) / Double(max(1, cost.guestBytes)), decimals: 2)),
-    Field("IR ops decoded per instruction", each(cost.opsBeforePasses)),
-    Field("IR ops compiled per instruction", each(cost.opsAfterPasses)),
-    Field("ns to decode an instruction", timed(cost.decodeTime)),
-    Field("ns in passes", timed(cost.optimizeTime)),
-    Field("ns to compile", timed(cost.compileTime)),
-    Field("ns in all", timed(cost.decodeTime &+ cost.optimizeTime &+ cost.compileTime)),
+    NamedValue("blocks", .count(cost.blocks)),
+    NamedValue("guest instructions", .count(cost.instructions)),
+    NamedValue("instructions per block", .real(Double(cost.instructions) / Double(max(1, cost.blocks)), decimals: 1)),
+    NamedValue("guest bytes", .count(cost.guestBytes)),
+    NamedValue("host bytes", .count(cost.hostBytes)),
+    NamedValue(
+      "host bytes per guest byte", .real(Double(cost.hostBytes) / Double(max(1, cost.guestBytes)), decimals: 2)),
+    NamedValue("IR ops decoded per instruction", each(cost.opsBeforePasses)),
+    NamedValue("IR ops compiled per instruction", each(cost.opsAfterPasses)),
+    NamedValue("ns to decode an instruction", timed(cost.decodeTime)),
+    NamedValue("ns in passes", timed(cost.optimizeTime)),
+    NamedValue("ns to compile", timed(cost.compileTime)),
+    NamedValue("ns in all", timed(cost.decodeTime &+ cost.optimizeTime &+ cost.compileTime)),
   ]
 }

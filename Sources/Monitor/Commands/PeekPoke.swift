@@ -13,7 +13,7 @@ extension Command {
         throw isPhysical
           ? .refused("\(address.hex0x()) cannot be read without side effects") : memory.unreadable(address)
       }
-      return .custom([value.hex0x(digits: 2 * size)], .object([Field("value", .hex(value, digits: 2 * size))]))
+      return .custom([value.hex0x(digits: 2 * size)], .object([NamedValue("value", .hex(value, digits: 2 * size))]))
     })
 
   static let poke = Command(

@@ -39,8 +39,8 @@ extension Listing {
       .list(
         names.peripherals.map { part in
           .object([
-            Field("name", .text(part.name)), Field("base", .hex(part.base, digits: 8)),
-            Field("model", .text(model(part, machine))), Field("summary", .text(part.summary)),
+            NamedValue("name", .text(part.name)), NamedValue("base", .hex(part.base, digits: 8)),
+            NamedValue("model", .text(model(part, machine))), NamedValue("summary", .text(part.summary)),
           ])
         }))
   }
@@ -76,7 +76,7 @@ extension Listing {
     }
     return .custom(
       ["\(part.name) at \(part.base.hex0x())" + (part.summary.isEmpty ? "" : ": " + part.summary)] + lines,
-      .object(rows.map { row in Field(row.name, row.value?.item ?? .nothing) }))
+      .object(rows.map { row in NamedValue(row.name, row.value?.item ?? .nothing) }))
   }
 
   private static func silence(_ register: Register) -> String {
@@ -103,9 +103,9 @@ extension Listing {
     return .custom(
       [first] + lines,
       .object(
-        [Field("value", value?.item ?? .nothing)]
+        [NamedValue("value", value?.item ?? .nothing)]
           + register.fields.map { field in
-            Field(field.name, value?[field.bits].field ?? .nothing)
+            NamedValue(field.name, value?[field.bits].field ?? .nothing)
           }))
   }
 }

@@ -25,7 +25,7 @@ extension Command {
       let fields = numbers.map { number in
         let register = registers[number]
         let value = memory.guest.readRegister(memory.vcpu.state, number)
-        return Field(register.aliases.first ?? register.name, .hex(value, digits: max(1, register.type.bits / 4)))
+        return NamedValue(register.aliases.first ?? register.name, .hex(value, digits: max(1, register.type.bits / 4)))
       }
       return fields.count == 1 ? .fields(fields) : .grid(fields, columns: memory.guest.addressBits == 64 ? 4 : 6)
     })
@@ -44,6 +44,6 @@ extension Command {
       context.machine.setRegister(memory.vcpu, number, value)
       if number == memory.guest.programCounter { context.machine.engine.passBreakpoint(memory.vcpu) }
       let digits = max(1, memory.guest.registerFile.registers[number].type.bits / 4)
-      return .fields([Field(name, .hex(memory.guest.readRegister(memory.vcpu.state, number), digits: digits))])
+      return .fields([NamedValue(name, .hex(memory.guest.readRegister(memory.vcpu.state, number), digits: digits))])
     })
 }

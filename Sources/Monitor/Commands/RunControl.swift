@@ -10,14 +10,14 @@ extension Command {
     "stop", aliases: ["halt"], [], .run, "Stop the guest.",
     .control { monitor, _, _ throws(MonitorError) in
       monitor.machine.stop()
-      return Reply(listing: try monitor.perform { monitor.position($0) })
+      return CommandResult(listing: try monitor.perform { monitor.position($0) })
     })
 
   static let cont = Command(
     "cont", aliases: ["c", "continue"], [], .run, "Let the guest run on; the prompt stays.",
     .control { monitor, _, _ throws(MonitorError) in
       monitor.machine.resume(.run)
-      return Reply()
+      return CommandResult()
     })
 
   static let until = Command(
@@ -28,7 +28,7 @@ extension Command {
       monitor.machine.perform { $0.engine.insertBreakpoint(address) }
       defer { monitor.machine.perform { $0.engine.removeBreakpoint(address) } }
       let event = monitor.wait(for: .run, run)
-      return Reply(listing: try monitor.perform { monitor.describe(event, $0, quiet: address) })
+      return CommandResult(listing: try monitor.perform { monitor.describe(event, $0, quiet: address) })
     })
 
   static let reset = Command(
@@ -40,7 +40,7 @@ extension Command {
       let cause = ResetCause(word: arguments["CAUSE"]) ?? .debugger
       monitor.machine.perform { $0.reset(cause) }
       if mode == "run" { monitor.machine.resume(.run) }
-      return Reply(listing: try monitor.perform { monitor.position($0) })
+      return CommandResult(listing: try monitor.perform { monitor.position($0) })
     })
 
   static let systemReset = Command(
@@ -48,14 +48,14 @@ extension Command {
     .control { monitor, arguments, _ throws(MonitorError) in
       let cause = ResetCause(word: arguments["CAUSE"]) ?? .pin
       monitor.machine.perform { $0.reset(cause) }
-      return Reply(listing: try monitor.perform { monitor.position($0) })
+      return CommandResult(listing: try monitor.perform { monitor.position($0) })
     })
 
   private static let cause = Parameter("CAUSE", .words(ResetCause.ofMachines.map(\.rawValue)))
 
   static let quit = Command(
     "quit", aliases: ["q", "exit"], [], .run, "End Martlet.",
-    .control { _, _, _ throws(MonitorError) in Reply(wantsQuit: true) })
+    .control { _, _, _ throws(MonitorError) in CommandResult(wantsQuit: true) })
 }
 
 extension ResetCause {
@@ -88,9 +88,11 @@ extension Monitor {
     let number = hart(machine)
     let memory = DebugMemory(machine: machine, vcpu: machine.engine.vcpus[number])
     let pc = memory.vcpu.state.pc
-    var fields = [Field("hart", .count(number)), Field("pc", memory.address(pc)), Field("symbol", memory.symbol(pc))]
-    fields.append(Field("instruction", memory.instruction(pc).map { .text($0.text) } ?? .nothing))
-    fields.append(Field("running", .truth(machine.isRunning)))
+    var fields = [
+      NamedValue("hart", .count(number)), NamedValue("pc", memory.address(pc)), NamedValue("symbol", memory.symbol(pc)),
+    ]
+    fields.append(NamedValue("instruction", memory.instruction(pc).map { .text($0.text) } ?? .nothing))
+    fields.append(NamedValue("running", .truth(machine.isRunning)))
     return .custom(
       [(machine.engine.vcpus.count > 1 ? "hart \(number): " : "") + memory.location(pc)], .object(fields))
   }
@@ -98,15 +100,15 @@ extension Monitor {
   /// A stop in words, and where. A breakpoint at `quiet` is not mentioned.
   func describe(_ event: StopEvent, _ machine: Machine, quiet: UInt64? = nil) -> Listing {
     let (reason, hart) = words(event, machine, quiet)
-    guard let hart else { return .custom([reason], .object([Field("stop", .text(reason))])) }
+    guard let hart else { return .custom([reason], .object([NamedValue("stop", .text(reason))])) }
     let memory = DebugMemory(machine: machine, vcpu: machine.engine.vcpus[hart])
     let pc = memory.vcpu.state.pc
     let lines = (reason.isEmpty ? [] : [reason]) + [memory.location(pc)]
     return .custom(
       lines,
       .object([
-        Field("stop", .text(reason)), Field("hart", .count(hart)), Field("pc", memory.address(pc)),
-        Field("symbol", memory.symbol(pc)),
+        NamedValue("stop", .text(reason)), NamedValue("hart", .count(hart)), NamedValue("pc", memory.address(pc)),
+        NamedValue("symbol", memory.symbol(pc)),
       ]))
   }
 

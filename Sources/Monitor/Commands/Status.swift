@@ -14,16 +14,16 @@ extension Command {
         machine.isRunning
         ? "" : context.monitor.describe(machine.lastStop, machine).textLines.first ?? ""
       return .fields([
-        Field("state", .text(machine.isRunning ? "running" : "stopped")),
-        Field("last stop", reason.isEmpty ? .nothing : .text(reason)),
-        Field("hart", .count(context.hart)),
-        Field("pc", memory.address(vcpu.state.pc)),
-        Field("at", memory.symbol(vcpu.state.pc)),
-        Field("virtual time", .text(seconds(machine.clock.now))),
-        Field("instructions", .count(machine.engine.vcpus.map(\.retiredInstructions).reduce(0, &+))),
-        Field("guest", .text(machine.guest.architecture)),
-        Field("host", .text(machine.engine.hostName)),
-        Field("board", .text(machine.configuration.board)),
+        NamedValue("state", .text(machine.isRunning ? "running" : "stopped")),
+        NamedValue("last stop", reason.isEmpty ? .nothing : .text(reason)),
+        NamedValue("hart", .count(context.hart)),
+        NamedValue("pc", memory.address(vcpu.state.pc)),
+        NamedValue("at", memory.symbol(vcpu.state.pc)),
+        NamedValue("virtual time", .text(seconds(machine.clock.now))),
+        NamedValue("instructions", .count(machine.engine.vcpus.map(\.retiredInstructions).reduce(0, &+))),
+        NamedValue("guest", .text(machine.guest.architecture)),
+        NamedValue("host", .text(machine.engine.hostName)),
+        NamedValue("board", .text(machine.configuration.board)),
       ])
     })
 

@@ -10,7 +10,7 @@ extension Command {
     "Execute COUNT guest instructions of the chosen hart; with 'trace', show each place it comes to.",
     .control { monitor, arguments, run throws(MonitorError) in
       let count = arguments.count(else: 1)
-      return Reply(
+      return CommandResult(
         listing: arguments["TRACE"] == nil
           ? try monitor.show(monitor.steps(count, run)) : try monitor.trace(count, run, asJSON: arguments.wantsJSON))
     })
@@ -29,10 +29,10 @@ extension Command {
       for next in lines.dropFirst() {
         var stop = try monitor.steps(1, run)
         guard monitor.mayGoOn(&stop), monitor.pc(of: stop.hart) == next else {
-          return Reply(listing: try monitor.show(stop))
+          return CommandResult(listing: try monitor.show(stop))
         }
       }
-      return Reply(listing: try monitor.show(monitor.steps(1, run)))
+      return CommandResult(listing: try monitor.show(monitor.steps(1, run)))
     })
 }
 
@@ -64,7 +64,10 @@ extension Monitor {
       guard let wait = stop.wait, case .object(let fields) = place.value else { return place }
       return .custom(
         [wait.words] + place.textLines,
-        .object(fields + [Field("waited ns", .number(wait.nanoseconds)), Field("wait ended", .truth(wait.wasEnded))]))
+        .object(
+          fields + [
+            NamedValue("waited ns", .number(wait.nanoseconds)), NamedValue("wait ended", .truth(wait.wasEnded)),
+          ]))
     }
   }
 

@@ -13,7 +13,7 @@ extension Command {
       try monitor.needsStopped()
       let finishes = arguments["FINISH"] != nil
       let count = finishes ? Int.max : arguments.count(else: 1)
-      return Reply(
+      return CommandResult(
         listing: try monitor.perform { machine throws(MonitorError) in
           try OpSteps(machine: machine, monitor: monitor).run(count, finishes: finishes)
         })
@@ -50,7 +50,9 @@ private struct OpSteps {
     let from = start.map { "block \($0.block.pc.hex0x()) left" } ?? "block left"
     return .custom(
       [from + ": " + memory.location(pc)],
-      .object([Field("left", .truth(true)), Field("pc", memory.address(pc)), Field("symbol", memory.symbol(pc))]))
+      .object([
+        NamedValue("left", .truth(true)), NamedValue("pc", memory.address(pc)), NamedValue("symbol", memory.symbol(pc)),
+      ]))
   }
 
   /// The ops around the next one, with the values computed so far.
@@ -75,13 +77,13 @@ private struct OpSteps {
     }
     let title = "block \(position.block.pc.hex0x()), op \(position.next) of \(ops.count)"
     let values = ops[..<position.next].filter { !$0.result.isNone }.map { op in
-      Field("%\(op.result.index)", .hex(position.values[Int(op.result.index)]))
+      NamedValue("%\(op.result.index)", .hex(position.values[Int(op.result.index)]))
     }
     return .custom(
       [title] + lines,
       .object([
-        Field("block", .hex(position.block.pc)), Field("next", .count(position.next)),
-        Field("op", .text(texts[position.next])), Field("values", .object(values)),
+        NamedValue("block", .hex(position.block.pc)), NamedValue("next", .count(position.next)),
+        NamedValue("op", .text(texts[position.next])), NamedValue("values", .object(values)),
       ]))
   }
 }

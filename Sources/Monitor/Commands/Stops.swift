@@ -17,7 +17,7 @@ extension Command {
         monitor.machine.engine.requestMeasuredStop()
       }
       usleep(20_000)
-      return Reply(
+      return CommandResult(
         listing: try monitor.perform { machine in
           let engine = machine.engine
           let latencies = engine.takeStopLatencies().sorted()
@@ -27,15 +27,15 @@ extension Command {
             latencies.isEmpty ? .nothing : .number(latencies[(latencies.count - 1) * share / 100])
           }
           return .fields([
-            Field("strategy", .text(engine.options.interrupts.rawValue)),
-            Field("stops asked for", .count(count)),
-            Field("stops measured", .count(latencies.count)),
-            Field("median ns", percentile(50)),
-            Field("99th percentile ns", percentile(99)),
-            Field("longest ns", percentile(100)),
-            Field("chains", .count(chains)),
-            Field("chains a stop turns back", .count(cut)),
-            Field(
+            NamedValue("strategy", .text(engine.options.interrupts.rawValue)),
+            NamedValue("stops asked for", .count(count)),
+            NamedValue("stops measured", .count(latencies.count)),
+            NamedValue("median ns", percentile(50)),
+            NamedValue("99th percentile ns", percentile(99)),
+            NamedValue("longest ns", percentile(100)),
+            NamedValue("chains", .count(chains)),
+            NamedValue("chains a stop turns back", .count(cut)),
+            NamedValue(
               "chains retained percent",
               .real(Double(chains - cut) / Double(max(1, chains)) * 100, decimals: 1)),
           ])

@@ -13,7 +13,7 @@ extension Command {
       let text = context.arguments["TEXT|ADDR"] ?? ""
       if let address = try addressed(text, memory) {
         guard let name = symbols.describe(address) else { throw .refused("no symbol at \(address.hex0x())") }
-        return .fields([Field("address", memory.address(address)), Field("symbol", .text(name))])
+        return .fields([NamedValue("address", memory.address(address)), NamedValue("symbol", .text(name))])
       }
       let found = symbols.symbols.filter { text.isEmpty || $0.name.contains(text) || $0.linkName.contains(text) }
       guard !found.isEmpty else {

@@ -28,17 +28,18 @@ extension Command {
       return .custom(
         lines,
         .object([
-          Field("virtual", memory.address(address)), Field("physical", physical.map { memory.address($0) } ?? .nothing),
-          Field(
+          NamedValue("virtual", memory.address(address)),
+          NamedValue("physical", physical.map { memory.address($0) } ?? .nothing),
+          NamedValue(
             "entries",
             .list(
               recorder.reads.map { step in
                 .object([
-                  Field("address", memory.address(step.address)),
-                  Field("value", step.value.map { .hex($0) } ?? .nothing),
+                  NamedValue("address", memory.address(step.address)),
+                  NamedValue("value", step.value.map { .hex($0) } ?? .nothing),
                 ])
               })),
-          Field("region", region.map { .text($0.name) } ?? .nothing),
+          NamedValue("region", region.map { .text($0.name) } ?? .nothing),
         ]))
     })
 

@@ -8,7 +8,7 @@ import Machine
 import Monitor
 import SVD
 
-final class Session {
+final class EmulatorRun {
   private let plan: Plan
   private let verdict: Verdict
   private let loading: LoadingWatch
