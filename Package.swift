@@ -49,7 +49,7 @@ let package = Package(
     // Floor 2
     module("Optimizer", ["IR"]),
     module("GuestKit", ["Bits", "IR"]),
-    module("HostKit", ["IR", "SoftFloat"]),
+    module("HostKit", ["IR", "SoftFloat", "CHost"]),
     module("Devices", ["Bus", "Bits"]),
     module("SVD", ["Bus", "Bits"]),
     // Floor 3

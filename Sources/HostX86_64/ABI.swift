@@ -2,21 +2,26 @@
 //
 // rbp is the vCPU's state block, r15 the instruction budget, GS the memory window. rax, rcx, rdx and r14 are
 // temporaries. The other nine hold the hottest guest registers for as long as translated code runs. rsp points at the
-// spill slots and is a multiple of 16, so that calls need no alignment.
+// spill slots and is a multiple of 16, so that calls need no alignment. An f32 in an SSE register or spill slot always has
+// ones in bits 32 to 63, so that NaN-boxing one is free: scalar instructions take those bits from their first source.
+// Guests without boxes are spared them: see `boxesSingles`.
 
 import HostKit
 import IR
 
-enum ABI {
+typealias RegisterSet = HostKit.RegisterSet<Register>
+typealias VectorSet = HostKit.RegisterSet<VectorRegister>
+
+public enum ABI: RegisterRoles {
   static var state: Register { .rbp }
   static var budget: Register { .r15 }
-  static var pinnedCount: Int { 9 }
-  static var spillSlots: Int { 128 }
+  public static var pinnedCount: Int { 9 }
+  public static var spillSlots: Int { 128 }
   /// Bytes below the saved registers: the spill slots, and 8 that align the stack.
   static var frameSize: Int32 { Int32(spillSlots * 8 + 8) }
 
   /// Host register of pinned register number `index`; the first three survive calls.
-  static func pinned(_ index: Int) -> Register {
+  public static func pinned(_ index: Int) -> Register {
     switch index {
     case 0: .rbx
     case 1: .r12
@@ -30,10 +35,22 @@ enum ABI {
     }
   }
 
-  static var temporaries: RegisterSet { RegisterSet(.rax) | .rcx | .rdx | .r14 }
+  public static var temporaries: HostKit.RegisterSet<Register> { RegisterSet(.rax) | .rcx | .rdx | .r14 }
+  /// Certain instructions want the others.
+  public static var firstChoice: Register { .r14 }
+  public static var jumpTarget: Register { .rax }
+  public static var leaving: Register { .rcx }
   /// Temporaries that calls do not keep.
   static var volatileTemporaries: RegisterSet { RegisterSet(.rax) | .rcx | .rdx }
   static var firstVolatilePin: Int { 3 }
+
+  /// xmm0–xmm3 are temporaries, the other twelve hold the hottest guest registers of floating-point type.
+  static var vectorTemporaryCount: UInt8 { 4 }
+  public static var vectorTemporaries: HostKit.RegisterSet<VectorRegister> {
+    VectorSet(numbers: 0..<vectorTemporaryCount)
+  }
+  public static var vectorPinnedCount: Int { 12 }
+  public static func pinnedVector(_ index: Int) -> VectorRegister { .xmm(vectorTemporaryCount + UInt8(index)) }
 
   /// A field of the state block.
   static func state(_ offset: Int) -> Memory { Memory(.rbp, Int32(truncatingIfNeeded: offset)) }
@@ -45,49 +62,6 @@ enum ABI {
   static var mayRun: Int { StateOffset.hostPrivate + 8 }
   /// `exitSite` when translated code was not left through a numbered exit.
   static var noSite: UInt32 { .max }
-}
-
-/// A set of general-purpose registers. Written with `|`: an array literal would be an array at run time, each time.
-struct RegisterSet: BitwiseCopyable {
-  private var rawValue: UInt16
-
-  @inline(__always)
-  init() { rawValue = 0 }
-
-  @inline(__always)
-  init(_ register: Register) { rawValue = Self.bit(register) }
-
-  @inline(__always)
-  private init(rawValue: UInt16) { self.rawValue = rawValue }
-
-  @inline(__always)
-  private static func bit(_ register: Register) -> UInt16 { 1 &<< UInt16(register.rawValue) }
-
-  @inline(__always)
-  var isEmpty: Bool { rawValue == 0 }
-
-  @inline(__always)
-  static func | (set: RegisterSet, register: Register) -> RegisterSet {
-    RegisterSet(rawValue: set.rawValue | bit(register))
-  }
-
-  @inline(__always)
-  func union(_ other: RegisterSet) -> RegisterSet { RegisterSet(rawValue: rawValue | other.rawValue) }
-
-  @inline(__always)
-  func subtracting(_ other: RegisterSet) -> RegisterSet { RegisterSet(rawValue: rawValue & ~other.rawValue) }
-
-  @inline(__always)
-  func contains(_ register: Register) -> Bool { rawValue & Self.bit(register) != 0 }
-  @inline(__always)
-  mutating func insert(_ register: Register) { rawValue |= Self.bit(register) }
-  @inline(__always)
-  mutating func remove(_ register: Register) { rawValue &= ~Self.bit(register) }
-  /// The register with the lowest number; the set is not empty.
-  @inline(__always)
-  var first: Register {
-    unsafe unsafeBitCast(UInt8(truncatingIfNeeded: rawValue.trailingZeroBitCount) & 15, to: Register.self)
-  }
 }
 
 extension Type {

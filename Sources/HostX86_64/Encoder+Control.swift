@@ -1,5 +1,7 @@
 // Branches, calls, conditional moves, padding, and instructions on memory shared between threads.
 
+import HostKit
+
 /// Instructions without operands; the raw value is their bytes in order.
 public enum Plain: UInt32, Sendable, CaseIterable {
   case ret = 0xC3

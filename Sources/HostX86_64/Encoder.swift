@@ -1,6 +1,8 @@
 // The assembler's core: bounds-checked bytes, labels, and the one place where prefixes, REX, VEX, ModRM and SIB are
 // formed (Intel SDM vol. 2A, chapter 2). The instructions are in the Encoder+….swift files.
 
+import HostKit
+
 /// Writes x86-64 machine code into memory the caller owns.
 ///
 /// The memory must stay valid until the last call. An instruction that might not fit is left out and `failure` says so,

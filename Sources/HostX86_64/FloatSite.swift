@@ -29,12 +29,12 @@ func completeSlowFloat(_ state: UnsafeMutableRawPointer, _ frame: UnsafeMutableP
 
 extension X86_64Host {
   func completeFloat(_ cpu: VCPUState, _ saved: SavedRegisters) -> UInt64 {
-    let site = lowering.floatSites[Int(saved.siteNumber)]
+    let site = lowering.target.floatSites[Int(saved.siteNumber)]
     guard site.nans.isEmpty else {
       saved.canonicalize(site.nans)
       return cache.base + UInt64(site.resume)
     }
-    guard let environment = lowering.floatEnvironment else {
+    guard let environment = lowering.target.floatEnvironment else {
       preconditionFailure("a floating-point operation was compiled for a guest without any")
     }
     let operation = site.operation

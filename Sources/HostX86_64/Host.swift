@@ -6,29 +6,29 @@ import IR
 
 /// Translates IR to x86-64 machine code and runs it. Needs BMI1, BMI2, LZCNT and POPCNT.
 @safe
-public final class X86_64Host: Host {
+public final class X86_64Host: CompilingHost {
   public static var name: String { "x86_64" }
 
-  let cache: CodeCache
+  public let cache: CodeCache
   let slowAccess: SlowAccessFunction
   /// Translates blocks, and keeps what is known of those in the cache.
-  var lowering: Lowering {
+  public var lowering: Lowering<X86_64> {
     @inline(__always)
     _read { yield loweringCell.value }
     @inline(__always)
     _modify { yield &loweringCell.value }
   }
-  private let loweringCell: RawCell<Lowering>
+  private let loweringCell: RawCell<Lowering<X86_64>>
   let trampolines: Trampolines
-  let pollPage: PollPage
+  public let pollPage: PollPage
   /// The redirected memory sites, by number.
   var detours: [Int: Detour] = [:]
-  let loopChains: LoopChains
+  public let loopChains: LoopChains
   /// Offset in the code cache of what code compares addresses with, see `WatchGuide`, and the base in it.
   private let watchGuide: Int
   private var unwatchedBase: UInt = 0
-  /// Bytes of the code cache that `reset` keeps.
-  private let permanent: Int
+  public let permanent: Int
+  public static var mayRun: Int { ABI.mayRun }
 
   public convenience init(_ configuration: HostConfiguration) throws(HostError) {
     try self.init(configuration, hasFMA: chost_cpu_has_fma() != 0)
@@ -45,10 +45,7 @@ public final class X86_64Host: Host {
     pollPage = PollPage(at: cache.pollPage)
     loopChains = unsafe LoopChains(patching: cache.writableMemory)
     unsafe slowAccess = configuration.slowAccess
-    let pins = Array(
-      configuration.pinOrder.filter { configuration.registers[$0].type.isInteger }.prefix(ABI.pinnedCount))
-    let vectorPins = Array(
-      configuration.pinOrder.filter { configuration.registers[$0].type.isFloat }.prefix(ABI.vectorPinnedCount))
+    let (pins, vectorPins) = Self.commonPins(configuration)
     let (memory, address) = unsafe cache.free
     var assembler = unsafe Assembler(memory, runningAt: address)
     // The first bytes stay unused: no code has address 0.
@@ -70,9 +67,10 @@ public final class X86_64Host: Host {
     permanent = cache.used
     loweringCell = RawCell(
       Lowering(
-        configuration, pins: pins, vectorPins: vectorPins, hasFMA: hasFMA, trampolines: trampolines,
-        cacheBase: cache.base, watchGuide: watchGuide,
-        pollPage: UInt32(cache.pollPage - cache.base), assembler: assembler))
+        configuration, pins: pins, vectorPins: vectorPins,
+        target: X86_64(
+          configuration, hasFMA: hasFMA, trampolines: trampolines, cacheBase: cache.base, watchGuide: watchGuide,
+          pollPage: UInt32(cache.pollPage - cache.base), assembler: assembler)))
     let added = chost_faults_add(
       cache.base, cache.base + UInt64(cache.size), UInt32(StateOffset.faultPC), UInt32(StateOffset.faultTrampoline))
     guard added == 0 else { throw .setup("too many code caches in one process") }
@@ -85,22 +83,12 @@ public final class X86_64Host: Host {
 
   // MARK: Compiling
 
-  public func compile(
-    _ block: BlockView, dataPath: DataPath, isHot: Bool, _ outline: inout BlockOutline
-  ) throws(HostError) -> CompiledBlock {
-    let compiled = try unsafe lowering.lower(
-      block, dataPath, isHot: isHot, into: cache.free.memory, offset: cache.used)
-    cache.commit(compiled.size)
-    lowering.tell(&outline)
-    return compiled
-  }
-
   public var guidesStores: Bool { true }
   public func guideStores(at pc: UInt64) { lowering.guidedPCs.insert(pc) }
   public var watchedRangeLimit: Int { WatchGuide.count }
   public func compareWithWatchpoints(at pc: UInt64) { lowering.watchedPCs.insert(pc) }
   public func setWatched(_ ranges: [ClosedRange<UInt64>], compared count: Int) {
-    lowering.watchRanges = count
+    lowering.target.watchRanges = count
     for index in 0..<WatchGuide.count {
       let range = ranges.indices.contains(index) ? ranges[index] : WatchGuide.nothing
       setWatchGuide(range.lowerBound, at: WatchGuide.first(index))
@@ -123,14 +111,10 @@ public final class X86_64Host: Host {
 
   public func reset() {
     cache.rewind(to: permanent)
-    lowering.guidedPCs.removeAll()
-    lowering.watchedPCs.removeAll()
     lowering.forgetBlocks()
     detours.removeAll()
     loopChains.removeAll()
   }
-
-  public var codeBytesUsed: Int { cache.used }
 
   /// Adds the code that sends memory access `site` the slow way; nil if there is no room.
   func makeSlowStub(_ site: Int) -> Int? {
@@ -142,7 +126,7 @@ public final class X86_64Host: Host {
     assembler.jmp(toAddress: cache.base + UInt64(trampolines.slow))
     guard assembler.failure == .none else { return nil }
     cache.commit(assembler.count)
-    lowering.sites[site].stub = UInt32(offset)
+    lowering.target.sites[site].stub = UInt32(offset)
     return offset
   }
 
@@ -161,47 +145,17 @@ public final class X86_64Host: Host {
     unsafe enter(cpu.base, cache.base + UInt64(entry.offset))
     let caller = cpu.exitSite
     guard caller != ABI.noSite else { return }
-    let exit = lowering.exit(calledFrom: caller)
-    cpu.exitSite = exit
-    cpu.pc = lowering.exits[Int(exit)].pc
+    noteExit(cpu, calledFrom: caller)
   }
 
   public func dataBaseChanged(_ cpu: VCPUState) { chost_set_gs_base(cpu.load(StateOffset.dataBase)) }
 
   private func prepareFloat(_ cpu: VCPUState) {
-    let rounding: UInt8 = lowering.floatEnvironment.map { cpu.load($0.rounding) } ?? 0
+    let rounding: UInt8 = lowering.target.floatEnvironment.map { cpu.load($0.rounding) } ?? 0
     cpu.store(UInt32(1), at: ABI.floatInUse)
     cpu.store(ABI.mxcsr(rounding), at: ABI.guestMXCSR)
     cpu.store(ABI.plainMXCSR, at: ABI.defaultMXCSR)
   }
-
-  public func chain(_ site: UInt32, to entry: CodeAddress) {
-    let exit = lowering.exits[Int(site)]
-    guard exit.closesLoop, lowering.interrupts == .unchain, exit.displacement != 0 else {
-      return setTarget(of: exit, exit.inner == 0 ? entry.offset : exit.inner)
-    }
-    loopChains.chain(
-      site, displacement: exit.displacement,
-      chained: Self.displacement(from: exit, to: exit.inner == 0 ? entry.offset : exit.inner),
-      stub: Self.displacement(from: exit, to: exit.stub))
-  }
-
-  public func unchain(_ site: UInt32) {
-    let exit = lowering.exits[Int(site)]
-    if exit.closesLoop, lowering.interrupts == .unchain { return loopChains.unchain(site) }
-    setTarget(of: exit, exit.stub)
-  }
-
-  private func setTarget(of exit: ExitCode, _ target: UInt32) {
-    guard exit.displacement != 0 else { return }
-    cache.patch(Self.displacement(from: exit, to: target), at: Int(exit.displacement))
-  }
-
-  private static func displacement(from exit: ExitCode, to target: UInt32) -> Int32 {
-    Int32(truncatingIfNeeded: Int(target) - Int(exit.displacement) - 4)
-  }
-
-  public func jumpTarget(_ entry: CodeAddress) -> UInt64 { cache.base + UInt64(entry.offset) }
 
   // MARK: Looking at code
 
@@ -211,7 +165,8 @@ public final class X86_64Host: Host {
     let code = cache.bytes(start..<start + block.size)
     var lines = disassembler.lines(code.span, at: cache.base + UInt64(start))
     guard let ir else { return lines }
-    let marks = lowering.opOffsets(ir, dataPath, offset: start, limit: block.size)
+    let marks = lowering.opOffsets(
+      ir, dataPath, runningAt: cache.base + UInt64(start), offset: start, size: block.size)
     var op = -1
     for index in lines.indices {
       let offset = UInt32(truncatingIfNeeded: lines[index].address &- cache.base) &- block.entry.offset
@@ -220,67 +175,5 @@ public final class X86_64Host: Host {
       lines[index].op = op >= marks.count - 1 ? nil : max(op, 0)
     }
     return lines
-  }
-
-  public func machineCode(_ block: CompiledBlock) -> (address: UInt64, bytes: [UInt8])? {
-    let start = Int(block.entry.offset)
-    return (cache.base + UInt64(start), cache.bytes(start..<start + block.size))
-  }
-
-  public var sharedCode: CompiledBlock? { CompiledBlock(entry: CodeAddress(0), size: permanent) }
-}
-
-extension Lowering {
-  /// The site of the exit whose stub made a call that returns to `offset`.
-  func exit(calledFrom offset: UInt32) -> UInt32 {
-    // Mostly it is an exit of one of the newest blocks.
-    var (low, high) = (0, exits.count)
-    var step = 8
-    while step < high, exits[high - step].stub >= offset {
-      high -= step
-      step *= 2
-    }
-    if step < high { low = high - step }
-    while low < high {
-      let middle = (low + high) / 2
-      if exits[middle].stub < offset { low = middle + 1 } else { high = middle }
-    }
-    return UInt32(low - 1)
-  }
-
-  mutating func forgetBlocks() {
-    sites.removeAll()
-    floatSites.removeAll()
-    hotBlocks.removeAll()
-    hotMoves.removeAll()
-    forgetExits()
-    polls.removeAll()
-  }
-
-  /// Lowers a block once more, away from the code cache, to see where each op's code starts.
-  ///
-  /// - Returns: offsets in the block's code, by op, and that of the cold parts; nothing if `ir` is not what was compiled.
-  fileprivate mutating func opOffsets(_ ir: Block, _ dataPath: DataPath, offset: Int, limit: Int) -> [UInt32] {
-    let (oldSites, oldFloatSites, oldExits, oldPolls) = (sites.count, floatSites.count, exits.count, polls.count)
-    let (oldHotBlocks, oldHotMoves) = (hotBlocks.count, hotMoves.count)
-    let isHot = hotBlock(at: UInt32(offset)) != nil
-    defer {
-      hotBlocks.truncate(to: oldHotBlocks)
-      hotMoves.truncate(to: oldHotMoves)
-      sites.truncate(to: oldSites)
-      floatSites.truncate(to: oldFloatSites)
-      exits.truncate(to: oldExits)
-      polls.truncate(to: oldPolls)
-      takesMarks = false
-      marks.removeAll()
-    }
-    takesMarks = true
-    // Room for branches and numbers that take more bytes than in their own place.
-    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: limit * 2 + 256, alignment: 16)
-    defer { unsafe memory.deallocate() }
-    let lowered = try? ir.withView { (view) throws(HostError) in
-      try unsafe lower(view, dataPath, isHot: isHot, into: memory, offset: offset)
-    }
-    return lowered == nil ? [] : (0..<marks.count).map { marks[$0] }
   }
 }

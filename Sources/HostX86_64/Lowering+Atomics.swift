@@ -10,7 +10,7 @@
 import HostKit
 import IR
 
-extension Lowering {
+extension Lowering<X86_64> {
   mutating func lowerAtomic(_ op: Op) {
     let kind = op.atomicKind
     let known = constant(op.a)
@@ -153,8 +153,8 @@ extension Lowering {
     // The first instruction in the window may be replaced by a jump of five bytes.
     if !isLookedUp, length < 5 { assembler.nop(5 - length) }
     described.length = UInt8(truncatingIfNeeded: blockOffset + assembler.count - Int(described.start))
-    if let stub = update.stub { cold.append(ColdPart(.slowAccess, stub, argument: UInt32(sites.count))) }
-    if let outside = update.outside { cold.append(ColdPart(.outside, outside, argument: UInt32(sites.count))) }
+    if let stub = update.stub { cold.append(ColdPart(.slowAccess, stub, argument: UInt32(target.sites.count))) }
+    if let outside = update.outside { cold.append(ColdPart(.outside, outside, argument: UInt32(target.sites.count))) }
     append(described)
   }
 

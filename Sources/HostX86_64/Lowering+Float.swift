@@ -32,10 +32,10 @@ struct FloatColdPart {
   var operands = (VectorRegister.xmm0, VectorRegister.xmm0)
 }
 
-extension Lowering {
+extension Lowering<X86_64> {
   mutating func lowerFloat(_ op: Op) {
     usesFloat = true
-    guard floatEnvironment != nil else { return unsupported("floating point for this guest") }
+    guard target.floatEnvironment != nil else { return unsupported("floating point for this guest") }
     let control = op.floatControl
     let isHostMode = control.rounding == .dynamic
     if control.flushesSubnormals { return lowerSlowFloat(op) }
@@ -45,7 +45,7 @@ extension Lowering {
     case .floatMul where isHostMode: lowerArithmetic(op, .mulsd, .mulss, commutes: true)
     case .floatDiv where isHostMode: lowerArithmetic(op, .divsd, .divss)
     case .floatSqrt where isHostMode: lowerSquareRoot(op)
-    case .floatFused where isHostMode && hasFMA: lowerFused(op)
+    case .floatFused where isHostMode && target.hasFMA: lowerFused(op)
     case .floatMinimum: lowerMinimum(op, .minimum, op.type == .f64 ? .minsd : .minss)
     case .floatMaximum: lowerMinimum(op, .maximum, op.type == .f64 ? .maxsd : .maxss)
     case .floatCompare: lowerFloatCompare(op)
@@ -70,7 +70,7 @@ extension Lowering {
   mutating func emit(
     _ operation: VectorOp, _ destination: VectorRegister, _ left: VectorRegister, _ right: VectorSource
   ) {
-    if hasFMA {
+    if target.hasFMA {
       switch right {
       case .register(let right): assembler.vector3(operation, destination, left, right)
       case .memory(let memory): assembler.vector3(operation, destination, left, memory)
@@ -87,7 +87,7 @@ extension Lowering {
   /// What the destination must not be for `emit` to be right.
   @inline(__always)
   private func avoided(_ left: VectorRegister, _ right: VectorSource) -> VectorSet {
-    guard !hasFMA, case .register(let right) = right, right != left else { return VectorSet() }
+    guard !target.hasFMA, case .register(let right) = right, right != left else { return VectorSet() }
     return VectorSet(right)
   }
 
@@ -104,7 +104,7 @@ extension Lowering {
     let right = vectorSource(b)
     let (first, second) = (self.result(a), self.result(b))
     let result = vectorDestination(
-      op.result, reusing: isDying(a) || !hasFMA ? a : b, avoiding: avoided(left, right))
+      op.result, reusing: isDying(a) || !target.hasFMA ? a : b, avoiding: avoided(left, right))
     emit(op.type == .f64 ? double : single, result, left, right)
     addResult(result, op.type, from: first, second)
   }
@@ -139,15 +139,16 @@ extension Lowering {
       assembler.jcc(.p, label)
     } else {
       // The least normal number is what a tiny one can be rounded to; unordered operands compare equal, too.
-      let least = constantOperand(isDouble ? .leastDouble : .leastSingle)
-      if vectors.free.isEmpty {
+      let least = target.constantOperand(isDouble ? .leastDouble : .leastSingle)
+      if freeVectors.isEmpty {
         assembler.vector(compare, result, least)
         assembler.jcc(.e, label)
-        assembler.vector(compare, result, constantOperand(isDouble ? .negativeLeastDouble : .negativeLeastSingle))
+        assembler.vector(
+          compare, result, target.constantOperand(isDouble ? .negativeLeastDouble : .negativeLeastSingle))
       } else {
         let magnitude = allocateVector()
         noteWritten(magnitude)
-        emit(.andps, magnitude, result, .memory(constantOperand(isDouble ? .magnitudeDouble : .magnitudeSingle)))
+        emit(.andps, magnitude, result, .memory(target.constantOperand(isDouble ? .magnitudeDouble : .magnitudeSingle)))
         assembler.vector(compare, magnitude, least)
       }
       assembler.jcc(.e, label)
@@ -168,7 +169,7 @@ extension Lowering {
     let source = self.result(op.a)
     let result = vectorDestination(op.result, reusing: op.a)
     let operation: VectorOp = op.type == .f64 ? .sqrtsd : .sqrtss
-    if hasFMA {
+    if target.hasFMA {
       assembler.vector3(operation, result, operand, operand)
     } else {
       // The upper part of the operand goes along: it may be a box.
@@ -231,15 +232,15 @@ extension Lowering {
     assembler.jcc(.e, label)
     emit(operation, result, first, .register(second))
     noteWritten(result)
-    floatSites.append(
+    target.floatSites.append(
       FloatSite(
         operation: FloatOperation(op, source: op.type), a: SiteOperand(.vector(first), op.type),
         b: SiteOperand(.vector(second), op.type), destination: 16 + result.rawValue,
         resume: UInt32(blockOffset + assembler.count)))
     var part = FloatColdPart(kind: kind, label: label, resume: assembler.count, register: result)
-    part.site = floatSites.count - 1
+    part.site = target.floatSites.count - 1
     part.operands = (first, second)
-    floatCold.append(part)
+    target.floatCold.append(part)
   }
 
   private mutating func lowerFloatCompare(_ op: Op) {
@@ -287,13 +288,13 @@ extension Lowering {
     assembler.alu(.sbb, .dword, result, 0)
     var part = FloatColdPart(kind: .unordered, label: label, resume: assembler.count)
     part.integer = result
-    floatCold.append(part)
+    target.floatCold.append(part)
   }
 
   private mutating func lowerSign(_ op: Op) {
     let isDouble = op.type == .f64
-    let sign = constantOperand(isDouble ? .signDouble : .signSingle)
-    let magnitude = constantOperand(isDouble ? .magnitudeDouble : .magnitudeSingle)
+    let sign = target.constantOperand(isDouble ? .signDouble : .signSingle)
+    let magnitude = target.constantOperand(isDouble ? .magnitudeDouble : .magnitudeSingle)
     let kind = op.floatControl.sign
     if op.a == op.b && kind == .copy { return aliasVector(op.result, op.a) }
     observe(op.a)
@@ -335,9 +336,9 @@ extension Lowering {
     } else {
       site.destination = destination(op.result).rawValue
     }
-    emitSlow(floatSites.count)
+    emitSlow(target.floatSites.count)
     site.resume = UInt32(blockOffset + assembler.count)
-    floatSites.append(site)
+    target.floatSites.append(site)
   }
 
   private mutating func operand(_ value: ValueID) -> SiteOperand {
@@ -346,7 +347,7 @@ extension Lowering {
 
   mutating func emitSlow(_ site: Int) {
     assembler.push(Int32(truncatingIfNeeded: site))
-    assembler.jmp(toAddress: trampoline(trampolines.slowFloat))
+    assembler.jmp(toAddress: trampoline(target.trampolines.slowFloat))
   }
 
   /// Adds a cold part, at `label`, that carries out `site` and goes on here.
@@ -354,23 +355,23 @@ extension Lowering {
     var site = described
     site.resume = UInt32(blockOffset + assembler.count)
     var part = FloatColdPart(kind: .slow, label: label, resume: assembler.count)
-    part.site = floatSites.count
-    floatCold.append(part)
-    floatSites.append(site)
+    part.site = target.floatSites.count
+    target.floatCold.append(part)
+    target.floatSites.append(site)
   }
 
   // MARK: Cold parts
 
   mutating func emitFloatColdParts() {
-    for index in 0..<floatCold.count {
-      let part = floatCold[index]
+    for index in 0..<target.floatCold.count {
+      let part = target.floatCold[index]
       assembler.bind(part.label)
       switch part.kind {
       case .nan:
         emitCanonicalization(part)
         continue
       case .unboxed:
-        assembler.vector(.movsd, part.register, constantOperand(.nanSingle))
+        assembler.vector(.movsd, part.register, target.constantOperand(.nanSingle))
       case .slow:
         emitSlow(part.site)
         continue

@@ -3,7 +3,7 @@
 import HostKit
 import IR
 
-extension Lowering {
+extension Lowering<X86_64> {
   // MARK: Integers
 
   mutating func lowerToInteger(_ op: Op) {
@@ -23,7 +23,7 @@ extension Lowering {
       let bits = allocate()
       if isDouble {
         assembler.mov(.qword, bits, operand)
-        assembler.alu(.cmp, .qword, bits, constantOperand(op.type == .i32 ? .limit32 : .limit64))
+        assembler.alu(.cmp, .qword, bits, target.constantOperand(op.type == .i32 ? .limit32 : .limit64))
       } else {
         assembler.mov(.dword, bits, operand)
         assembler.alu(.cmp, .dword, bits, op.type == .i32 ? 0x4F7F_FFFF : 0x5EFF_FFFF)
@@ -124,7 +124,7 @@ extension Lowering {
     }
     noteWritten(result)
     assembler.jcc(.ne, label)
-    floatCold.append(FloatColdPart(kind: .unboxed, label: label, resume: assembler.count, register: result))
+    target.floatCold.append(FloatColdPart(kind: .unboxed, label: label, resume: assembler.count, register: result))
   }
 
   // MARK: Moves
@@ -138,7 +138,9 @@ extension Lowering {
     if state.place == .constant || state.place == .state && op.type != .f32 { return alias(op.result, op.a) }
     if op.type.isFloat {
       let operand = register(op.a)
-      move(operand, to: vectorDestination(op.result), op.type)
+      let result = vectorDestination(op.result)
+      noteWritten(result)
+      target.move(op.type, result, operand)
     } else {
       observe(op.a)
       let operand = vector(op.a)
@@ -158,62 +160,5 @@ extension Lowering {
     let over = assembler.shortJcc(emitCondition(op.a).inverted)
     assembler.vector(.movaps, result, chosen)
     assembler.land(over)
-  }
-
-  // MARK: Guest registers
-
-  /// `get` of a guest register of floating-point type that is pinned.
-  mutating func lowerVectorGet(_ op: Op, _ pinned: VectorRegister) {
-    usesFloat = true
-    let guest = Int(op.imm)
-    guard op.type.isFloat else {
-      observe(pinned)
-      return assembler.mov(op.type.width, destination(op.result), pinned)
-    }
-    give(pinned, to: op.result.index)
-    values[Int(op.result.index)].slot = UInt16(guest)
-    addMirror(op.result.index, guest)
-    setContents(guest, op.result.index)
-  }
-
-  /// `set` of a guest register to a floating-point value, or of a pinned one of floating-point type to an integer.
-  mutating func lowerVectorSet(_ op: Op) {
-    usesFloat = true
-    let guest = Int(op.imm)
-    let value = op.a.index
-    let state = values[Int(value)]
-    if state.place == .vector && ABI.isTemporary(state.vector) { vectors.locked.insert(state.vector) }
-    if isFound(value, in: guest) {
-      preserveMirrors(of: guest, except: value)
-      addMirror(value, guest)
-      setContents(guest, value)
-      return
-    }
-    contents[guest] = ValueState.noValue
-    preserveMirrors(of: guest, except: value)
-    guard let pinned = vectorPin(of: guest) else {
-      let slot = registers[guest]
-      guard slot.type.isFloat else { return unsupported("a floating-point value in an integer register") }
-      observe(op.a)
-      assembler.vectorStore(slot.type == .f64 ? .movsd : .movss, ABI.state(slot.offset), vector(op.a))
-      return setContents(guest, value)
-    }
-    guard state.type.isFloat else {
-      noteWritten(pinned)
-      return assembler.mov(.qword, pinned, register(op.a))
-    }
-    loadInto(pinned, value)
-    let now = values[Int(value)]
-    let isTemporary = now.place == .vector && ABI.isTemporary(now.vector)
-    if isTemporary {
-      vectors.owners[Int(now.vector.rawValue)] = ValueState.noValue
-      vectors.free.insert(now.vector)
-    }
-    if isTemporary || now.place == .state || now.place == .spill {
-      give(pinned, to: value)
-      values[Int(value)].slot = UInt16(guest)
-      addMirror(value, guest)
-    }
-    setContents(guest, value)
   }
 }

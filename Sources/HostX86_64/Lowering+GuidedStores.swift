@@ -3,7 +3,7 @@
 import HostKit
 import IR
 
-extension Lowering {
+extension Lowering<X86_64> {
   /// Whether stores of the instruction at hand are guided.
   @inline(__always)
   var isGuided: Bool { !guidedPCs.isEmpty && guidedPCs.contains(currentPC) }

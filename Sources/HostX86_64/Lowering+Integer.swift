@@ -3,7 +3,7 @@
 import HostKit
 import IR
 
-extension Lowering {
+extension Lowering<X86_64> {
   /// The host registers that hold operands of `op` now, to keep a result out of.
   @inline(__always)
   func registersOf(_ op: Op) -> RegisterSet {

@@ -11,7 +11,23 @@ struct Datum: BitwiseCopyable {
   var value = ValueHome.none
 }
 
-extension Lowering {
+/// An access that does not lie in the page looked up for its neighbourhood, or whose page allows less than that look-up
+/// asks for: a look-up of its own.
+struct SeparateAccess: BitwiseCopyable {
+  var label: Label
+  /// Behind the access in line.
+  var resume: Label
+  /// Leads to the slow path.
+  var slow: Label
+  var position: Int32
+  var base: Register
+  var hasBase: Bool
+  var datum: Datum
+  var offset: Register
+  var page: Register
+}
+
+extension Lowering<X86_64> {
   mutating func lowerAccess(_ op: Op) {
     guard op.access.size <= 8 else { return unsupported("\(op.access.size)-byte memory accesses") }
     let isDirect = !op.access.bigEndian && op.access.space == .current
@@ -201,7 +217,7 @@ extension Lowering {
     let stub = slow ?? assembler.makeLabel()
     let resume = assembler.makeLabel()
     if let separate {
-      checks.separate.append(
+      target.separate.append(
         SeparateAccess(
           label: separate, resume: resume, slow: stub, position: position, base: base ?? .rax, hasBase: base != nil,
           datum: datum, offset: offset, page: page))
@@ -214,8 +230,8 @@ extension Lowering {
 
   /// The accesses that look up their pages out of line. The shared offset fits no page after.
   mutating func emitSeparateAccesses() {
-    for index in 0..<checks.separate.count {
-      let part = checks.separate[index]
+    for index in 0..<target.separate.count {
+      let part = target.separate[index]
       let op = ops[Int(part.position)]
       let base: Register? = part.hasBase ? part.base : nil
       assembler.bind(part.label)
@@ -258,12 +274,12 @@ extension Lowering {
     }
     site.length = UInt8(truncatingIfNeeded: blockOffset + assembler.count - Int(site.start))
     if let resume { assembler.bind(resume) }
-    if let stub { cold.append(ColdPart(.slowAccess, stub, argument: UInt32(sites.count))) }
-    if let outside { cold.append(ColdPart(.outside, outside, argument: UInt32(sites.count))) }
+    if let stub { cold.append(ColdPart(.slowAccess, stub, argument: UInt32(target.sites.count))) }
+    if let outside { cold.append(ColdPart(.outside, outside, argument: UInt32(target.sites.count))) }
     append(site)
     if let vector = datum.vector { noteWritten(vector) }
-    if let vector = datum.vector, op.type == .f32, boxesSingles {
-      assembler.vector(.orps, vector, constantOperand(.box))
+    if let vector = datum.vector, op.type == .f32, target.boxesSingles {
+      assembler.vector(.orps, vector, target.constantOperand(.box))
     }
   }
 
@@ -271,7 +287,7 @@ extension Lowering {
     var site = described
     if let (offset, _) = sharedRegisters { site.sharedOffset = offset.rawValue }
     if let address = sharedHostAddress { site.sharedOffset = address.rawValue }
-    sites.append(site)
+    target.sites.append(site)
   }
 
   /// The instruction that moves the data.
@@ -329,7 +345,7 @@ extension Lowering {
     let label = assembler.makeLabel()
     assembler.jmp(label)
     site.length = UInt8(truncatingIfNeeded: blockOffset + assembler.count - Int(site.start))
-    cold.append(ColdPart(.slowAccess, label, argument: UInt32(sites.count)))
+    cold.append(ColdPart(.slowAccess, label, argument: UInt32(target.sites.count)))
     append(site)
   }
 
@@ -355,7 +371,7 @@ extension Lowering {
     var site = MemorySite(
       pc: currentPC, retired: retiredBefore, access: SlowAccess(op),
       base: SiteOperand(base, values[Int(op.a.index)].type), offset: offset)
-    site.nans = nans.mask
+    site.nans = target.nans.mask
     return site
   }
 }

@@ -94,23 +94,23 @@ struct NaNMask: BitwiseCopyable {
 }
 
 /// What is to be looked at before the block is left, and what is to be put right if that turns up a NaN.
-struct NaNChecks: BitwiseCopyable {
+public struct NaNChecks: BitwiseCopyable {
   var looked = NaNMask()
   var pending = NaNMask()
 }
 
-extension Lowering {
+extension Lowering<X86_64> {
   /// Notes that `register` was written with what may be seen as it is.
   @inline(__always)
   mutating func noteWritten(_ register: VectorRegister) {
-    if nans.count != 0 { nans.inRegister[Int(register.rawValue)] = 0 }
+    target.noteWritten(register, copyOf: nil)
   }
 
   /// Notes a result in `register`, computed from results `first` and `second` (0 for none).
   mutating func addResult(_ register: VectorRegister, _ type: Type, from first: UInt16, _ second: UInt16 = 0) {
-    if nans.add(register, from: first, second, isDouble: type == .f64) { return }
-    nans.inRegister[Int(register.rawValue)] = 0
-    var mask = nans.mask
+    if target.nans.add(register, from: first, second, isDouble: type == .f64) { return }
+    target.nans.inRegister[Int(register.rawValue)] = 0
+    var mask = target.nans.mask
     mask.insert(register, isDouble: type == .f64)
     emitLook(register, register, isDouble: type == .f64, mask)
   }
@@ -118,7 +118,7 @@ extension Lowering {
   /// The number of the result that `value` is, where it is in a register.
   func result(_ value: ValueID) -> UInt16 {
     let state = values[Int(value.index)]
-    return state.place == .vector ? nans.inRegister[Int(state.vector.rawValue)] : 0
+    return state.place == .vector ? target.nans.inRegister[Int(state.vector.rawValue)] : 0
   }
 
   /// Before the bits of `value` are seen.
@@ -128,14 +128,14 @@ extension Lowering {
   }
 
   mutating func observe(_ register: VectorRegister) {
-    let number = nans.pending(register)
+    let number = target.nans.pending(register)
     guard number != 0 else { return }
-    let isDouble = nans.results[Int(number)].isDouble
-    let mask = nans.mask
+    let isDouble = target.nans.results[Int(number)].isDouble
+    let mask = target.nans.mask
     let other = partner(of: number, isDouble) ?? register
     var journal: [UInt16] = []
-    nans.clean(number, &journal)
-    nans.clean(nans.pending(other), &journal)
+    target.nans.clean(number, &journal)
+    target.nans.clean(target.nans.pending(other), &journal)
     emitLook(register, other, isDouble: isDouble, mask)
   }
 
@@ -146,10 +146,10 @@ extension Lowering {
     var oldest = UInt16.max
     for index in UInt8(0)..<16 {
       let register = VectorRegister.xmm(index)
-      let candidate = nans.pending(register)
+      let candidate = target.nans.pending(register)
       guard candidate != 0, candidate != number, candidate < oldest else { continue }
-      if ABI.isTemporary(register), vectors.free.contains(register) { continue }
-      let result = nans.results[Int(candidate)]
+      if ABI.vectorTemporaries.contains(register), freeVectors.contains(register) { continue }
+      let result = target.nans.results[Int(candidate)]
       guard result.isDouble == isDouble, !result.isConsumed else { continue }
       oldest = candidate
       best = register
@@ -164,7 +164,7 @@ extension Lowering {
     assembler.jcc(.p, label)
     var part = FloatColdPart(kind: .nan, label: label, resume: assembler.count)
     part.mask = mask
-    floatCold.append(part)
+    target.floatCold.append(part)
   }
 
   // MARK: Leaving
@@ -172,21 +172,21 @@ extension Lowering {
   /// What to look at where the block is left: guest registers alone matter then. Changes nothing.
   mutating func nanChecks() -> NaNChecks {
     var checks = NaNChecks()
-    guard nans.count != 0 else { return checks }
+    guard target.nans.count != 0 else { return checks }
     var pins: [(number: UInt16, register: VectorRegister)] = []
     for index in ABI.vectorTemporaryCount..<16 {
-      let number = nans.pending(.xmm(index))
+      let number = target.nans.pending(.xmm(index))
       if number != 0 { pins.append((number, .xmm(index))) }
     }
-    checks.pending = nans.mask
+    checks.pending = target.nans.mask
     // The newest first: they speak for the others.
     pins.sort { $0.number > $1.number }
     var journal: [UInt16] = []
-    for (number, register) in pins where nans.pending(register) != 0 {
-      checks.looked.insert(register, isDouble: nans.results[Int(number)].isDouble)
-      nans.clean(number, &journal)
+    for (number, register) in pins where target.nans.pending(register) != 0 {
+      checks.looked.insert(register, isDouble: target.nans.results[Int(number)].isDouble)
+      target.nans.clean(number, &journal)
     }
-    for number in journal { nans.results[Int(number)].isClean = false }
+    for number in journal { target.nans.results[Int(number)].isClean = false }
     return checks
   }
 
@@ -209,9 +209,9 @@ extension Lowering {
 
   /// Before a call, after which every register is as guests want it.
   mutating func settleNaNs() {
-    guard nans.count != 0 else { return }
+    guard target.nans.count != 0 else { return }
     emit(nanChecks())
-    nans.inRegister = InlineArray(repeating: 0)
+    target.nans.inRegister = InlineArray(repeating: 0)
   }
 
   // MARK: Cold parts
@@ -224,7 +224,7 @@ extension Lowering {
         let (register, isDouble) = rest.removeFirst()
         assembler.vector(isDouble ? .ucomisd : .ucomiss, register, register)
         let over = assembler.shortJcc(.np)
-        assembler.vector(.movsd, register, constantOperand(isDouble ? .nanDouble : .nanSingle))
+        assembler.vector(.movsd, register, target.constantOperand(isDouble ? .nanDouble : .nanSingle))
         assembler.land(over)
       }
       assembler.jmp(toAddress: assembler.address + UInt64(part.resume))
@@ -232,8 +232,8 @@ extension Lowering {
     }
     var site = FloatSite(operation: FloatOperation(rawValue: 0), resume: UInt32(blockOffset + part.resume))
     site.nans = part.mask
-    emitSlow(floatSites.count)
-    floatSites.append(site)
+    emitSlow(target.floatSites.count)
+    target.floatSites.append(site)
   }
 }
 

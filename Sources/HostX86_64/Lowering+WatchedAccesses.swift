@@ -25,7 +25,7 @@ enum WatchGuide {
   static var nothing: ClosedRange<UInt64> { 1 << 63...1 << 63 }
 }
 
-extension Lowering {
+extension Lowering<X86_64> {
   /// Whether accesses of the instruction at hand compare their addresses with what is watched.
   @inline(__always)
   var isWatched: Bool { !watchedPCs.isEmpty && watchedPCs.contains(currentPC) }
@@ -118,7 +118,7 @@ extension Lowering {
   private mutating func emitWatchCheck(_ op: Op, _ address: Register, _ end: Register, hits: Label) {
     let extent = extent(op)
     let place = WatchGuide.extents.firstIndex(of: UInt64(extent))
-    for index in 0..<watchRanges {
+    for index in 0..<target.watchRanges {
       if extent == 0 || place == nil {
         assembler.mov(.qword, end, address)
       } else {
@@ -136,6 +136,6 @@ extension Lowering {
 
   /// A word of the guide.
   private func guided(_ offset: Int) -> Memory {
-    Memory(codeOffset: Int32(truncatingIfNeeded: watchGuide + offset - blockOffset))
+    Memory(codeOffset: Int32(truncatingIfNeeded: target.watchGuide + offset - blockOffset))
   }
 }

@@ -149,13 +149,15 @@ extension X86_64Host {
     var isTrap = false
     if faulted {
       let faultPC: UInt64 = cpu.load(StateOffset.faultPC)
-      if let resume = poll(faultingAt: faultPC) { return cache.base + UInt64(resume) }
+      if let resume = lowering.poll(faultingAt: UInt32(truncatingIfNeeded: faultPC &- cache.base)) {
+        return cache.base + UInt64(resume)
+      }
       (number, isTrap) = site(faultingAt: faultPC)
       cpu.store(UInt32(1), at: StateOffset.accessFaulted)
     } else {
       number = Int(saved.siteNumber)
     }
-    let site = lowering.sites[number]
+    let site = lowering.target.sites[number]
     let address =
       (saved.value(site.base, cpu) &+ UInt64(bitPattern: site.offset)) & site.base.type.mask
     cpu.pc = site.pc
@@ -170,7 +172,7 @@ extension X86_64Host {
     case .left:
       saved.canonicalize(site.nans)
       saved[ABI.budget] &-= UInt64(site.retired)
-      let leave = lowering.hotBlock(at: site.start).map { Int($0.leave) } ?? lowering.trampolines.leave
+      let leave = lowering.hotBlock(at: site.start).map { Int($0.leave) } ?? lowering.target.trampolines.leave
       return cache.base + UInt64(leave)
     case .completedOnDevice:
       if !site.isRedirected { redirect(number) }
@@ -184,32 +186,20 @@ extension X86_64Host {
     return cache.base + UInt64(site.end)
   }
 
-  /// Where a read of the poll page at host PC `pc` goes on; nil if there is none.
-  private func poll(faultingAt pc: UInt64) -> UInt32? {
-    let offset = UInt32(truncatingIfNeeded: pc &- cache.base)
-    var (low, high) = (0, lowering.polls.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if lowering.polls[middle].start < offset { low = middle + 1 } else { high = middle }
-    }
-    guard low < lowering.polls.count, lowering.polls[low].start == offset else { return nil }
-    return lowering.polls[low].resume
-  }
-
   /// The site that the instruction, or the trap, at host PC `pc` belongs to; a trap leads to the slow path from now on.
   private func site(faultingAt pc: UInt64) -> (number: Int, isTrap: Bool) {
     let offset = UInt32(truncatingIfNeeded: pc &- cache.base)
-    var (low, high) = (0, lowering.sites.count)
+    var (low, high) = (0, lowering.target.sites.count)
     while low < high {
       let middle = (low + high) / 2
-      if lowering.sites[middle].start < offset { low = middle + 1 } else { high = middle }
+      if lowering.target.sites[middle].start < offset { low = middle + 1 } else { high = middle }
     }
-    if low < lowering.sites.count, lowering.sites[low].start == offset { return (low, false) }
-    if low > 0, offset < lowering.sites[low - 1].end { return (low - 1, false) }
+    if low < lowering.target.sites.count, lowering.target.sites[low].start == offset { return (low, false) }
+    if low > 0, offset < lowering.target.sites[low - 1].end { return (low - 1, false) }
     // A block's traps stand behind its instructions and before those of the next one.
     while low > 0 {
       low -= 1
-      if lowering.sites[low].trap == offset {
+      if lowering.target.sites[low].trap == offset {
         leadOutside(low)
         return (low, true)
       }
@@ -219,22 +209,22 @@ extension X86_64Host {
 
   /// Offset of the code that sends site `number` the slow way; nil if there is no room for it.
   private func slowStub(_ number: Int) -> Int? {
-    let known = Int(lowering.sites[number].stub)
+    let known = Int(lowering.target.sites[number].stub)
     return known != 0 ? known : makeSlowStub(number)
   }
 
   /// Lets the branch to the trap of site `number` go to the slow path from now on.
   private func leadOutside(_ number: Int) {
     guard let stub = slowStub(number) else { return }
-    let start = Int(lowering.sites[number].start)
+    let start = Int(lowering.target.sites[number].start)
     cache.patchBytes(Self.bytes(Int32(truncatingIfNeeded: stub - start)), at: start - 4)
   }
 
   /// Makes site `number` go the slow path without faulting first.
   private func redirect(_ number: Int) {
     guard let stub = slowStub(number) else { return }
-    lowering.sites[number].isRedirected = true
-    let start = Int(lowering.sites[number].start)
+    lowering.target.sites[number].isRedirected = true
+    let start = Int(lowering.target.sites[number].start)
     detours[number] = Detour(instruction: cache.bytes(start..<start + 5))
     cache.patchBytes([0xE9] + Self.bytes(Int32(truncatingIfNeeded: stub - (start + 5))), at: start)
   }
@@ -246,8 +236,8 @@ extension X86_64Host {
     detour.needless += 1
     guard detour.needless == 50 else { return detours[number] = detour }
     detours[number] = nil
-    lowering.sites[number].isRedirected = false
-    cache.patchBytes(detour.instruction, at: Int(lowering.sites[number].start))
+    lowering.target.sites[number].isRedirected = false
+    cache.patchBytes(detour.instruction, at: Int(lowering.target.sites[number].start))
   }
 
   private static func bytes(_ value: Int32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } }

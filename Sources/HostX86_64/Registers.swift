@@ -1,14 +1,33 @@
 // The operands of x86-64 instructions: registers, operand widths, conditions and memory operands.
 
+import HostKit
+
 /// A general-purpose register, by its number in the encoding (Intel SDM vol. 2A, table 3-1).
 public enum Register: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   case rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+}
+
+extension Register: HostRegister {
+  @inlinable @inline(__always)
+  public var number: UInt8 { rawValue }
+  @inlinable @inline(__always)
+  public init(number: UInt8) { self = unsafe unsafeBitCast(number & 15, to: Register.self) }
 }
 
 /// An SSE register, by its number in the encoding.
 public enum VectorRegister: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   case xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7
   case xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15
+}
+
+extension VectorRegister: HostRegister {
+  @inlinable @inline(__always)
+  public var number: UInt8 { rawValue }
+  @inlinable @inline(__always)
+  public init(number: UInt8) { self = unsafe unsafeBitCast(number & 15, to: VectorRegister.self) }
+
+  @inline(__always)
+  static func xmm(_ number: UInt8) -> VectorRegister { VectorRegister(number: number) }
 }
 
 /// The size of an integer operand; the raw value is log2 of its bytes.
@@ -48,11 +67,6 @@ public enum ConditionCode: UInt8, Sendable, CaseIterable {
 /// What an index register is multiplied by; the raw value is the SIB field.
 public enum Scale: UInt8, Sendable, CaseIterable {
   case x1, x2, x4, x8
-}
-
-/// A position in the code being assembled, bound now or later. Valid until the next `Assembler.restart`.
-public struct Label: Sendable, BitwiseCopyable, Equatable {
-  let index: UInt32
 }
 
 /// A memory operand: `[base + index * scale + displacement]`, or a place in or near the code relative to `rip`.

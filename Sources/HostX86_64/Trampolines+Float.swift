@@ -180,11 +180,3 @@ extension Assembler {
     for number in numbers where begin() { put64(number) }
   }
 }
-
-extension Lowering {
-  /// A constant as an operand, of up to 16 bytes.
-  func constantOperand(_ constant: FloatConstant) -> Memory {
-    let offset = trampolines.floats.constants + 16 * constant.rawValue
-    return Memory(codeOffset: Int32(truncatingIfNeeded: offset - blockOffset))
-  }
-}

@@ -1,12 +1,11 @@
 // The checker of register allocation, for tests: after every op, what allocation believes must fit together.
 
-import HostKit
 import IR
 
 extension Lowering {
   /// Whether all that is known of the values needed after the op at hand is consistent; else the compilation fails and
   /// says what is wrong.
-  mutating func checkAllocation() {
+  @usableFromInline mutating func checkAllocation() {
     for index in 0...Int(position) {
       let result = ops[index].result
       guard !result.isNone, isLive(result.index), !values[Int(result.index)].type.isFloat else { continue }
@@ -15,8 +14,9 @@ extension Lowering {
         return
       }
     }
-    for register in Register.allCases where ABI.temporaries.contains(register) {
-      let owner = owners[Int(register.rawValue)]
+    for number in UInt8(0)..<32 where ABI.temporaries.contains(Register(number: number)) {
+      let register = Register(number: number)
+      let owner = owners[Int(register.number)]
       if free.contains(register) != (owner == ValueState.noValue) {
         failure = .unsupported("register allocation, after op \(position): \(register) is free and owned, or neither")
       }
@@ -36,7 +36,7 @@ extension Lowering {
       }
       return isMirror(value, of: Int(state.slot)) ? nil : "would be missed when its guest register is written"
     case .register where ABI.temporaries.contains(state.register):
-      return owners[Int(state.register.rawValue)] == value ? nil : "is in \(state.register), which holds another"
+      return owners[Int(state.register.number)] == value ? nil : "is in \(state.register), which holds another"
     case .register:
       let pin = Int(state.slot) < registers.count ? pinOfRegister[Int(state.slot)] : ValueState.noPin
       guard pin != ValueState.noPin, ABI.pinned(Int(pin)) == state.register else {

@@ -1,22 +1,20 @@
 // Owns the ways of making running code come back: a flag, a page, jumps that are turned back. All may be used by any
 // thread, while another runs the code.
 
-import CHost
 import Glibc
-import HostKit
 import IR
 import Synchronization
 
 /// A page that translated code reads where loops close.
 @safe
-final class PollPage: Sendable {
+public final class PollPage: Sendable {
   private let address: UInt64
   private let isClosed = Mutex(false)
 
   /// - Parameter address: of a page of executable memory that holds no code.
-  init(at address: UInt64) { self.address = address }
+  public init(at address: UInt64) { self.address = address }
 
-  func set(closed: Bool) {
+  public func set(closed: Bool) {
     isClosed.withLock { state in
       guard state != closed else { return }
       state = closed
@@ -25,20 +23,20 @@ final class PollPage: Sendable {
     }
   }
 
-  static var size: Int { 4096 }
+  public static var size: Int { 4096 }
 }
 
 /// The jumps that close loops, and the empty jump cache that replaces the real one while they are turned back.
 ///
 /// One lock makes one owner of the table: a jump that is chained while the others are turned back stays so until all are
 /// let go on, and no jump cache is published meanwhile. So no kick is lost between the look at what is due and the
-/// entry into translated code, nor by chaining anew. Displacements are aligned 4-byte words, stored at once.
+/// entry into translated code, nor by chaining anew. What is replaced are aligned 4-byte words, stored at once.
 @safe
-final class LoopChains: @unchecked Sendable {
+public final class LoopChains: @unchecked Sendable {
   private struct Chain {
     var site: UInt32
-    /// Offset of the displacement in the code cache.
-    var displacement: UInt32
+    /// Offset in the code cache of what is replaced.
+    var place: UInt32
     var chained: Int32
     var stub: Int32
   }
@@ -54,7 +52,7 @@ final class LoopChains: @unchecked Sendable {
   private let emptyJumpCache: UnsafeMutableRawPointer
 
   /// - Parameter writable: the writable mapping of the code cache.
-  init(patching writable: UnsafeMutableRawPointer) {
+  public init(patching writable: UnsafeMutableRawPointer) {
     unsafe self.writable = writable
     let size = JumpCache.count * JumpCache.entrySize
     unsafe emptyJumpCache = .allocate(byteCount: size, alignment: 64)
@@ -66,16 +64,16 @@ final class LoopChains: @unchecked Sendable {
 
   deinit { unsafe emptyJumpCache.deallocate() }
 
-  var count: Int { state.withLock { $0.chains.count } }
+  public var count: Int { state.withLock { $0.chains.count } }
 
   private func patch(_ chain: Chain, _ value: Int32) {
-    unsafe writable.storeBytes(of: value, toByteOffset: Int(chain.displacement), as: Int32.self)
+    unsafe writable.storeBytes(of: value, toByteOffset: Int(chain.place), as: Int32.self)
   }
 
-  /// Chains an exit: `chained` and `stub` are the displacements to the target and to the exit's own stub.
-  func chain(_ site: UInt32, displacement: UInt32, chained: Int32, stub: Int32) {
+  /// Chains an exit: `chained` and `stub` are the words at `place` that lead to the target and to the exit's own stub.
+  public func chain(_ site: UInt32, place: UInt32, chained: Int32, stub: Int32) {
     state.withLock { state in
-      let chain = Chain(site: site, displacement: displacement, chained: chained, stub: stub)
+      let chain = Chain(site: site, place: place, chained: chained, stub: stub)
       if let place = state.placeOfSite[site] {
         state.chains[place] = chain
       } else {
@@ -86,7 +84,7 @@ final class LoopChains: @unchecked Sendable {
     }
   }
 
-  func unchain(_ site: UInt32) {
+  public func unchain(_ site: UInt32) {
     state.withLock { state in
       guard let place = state.placeOfSite.removeValue(forKey: site) else { return }
       patch(state.chains[place], state.chains[place].stub)
@@ -97,7 +95,7 @@ final class LoopChains: @unchecked Sendable {
     }
   }
 
-  func removeAll() {
+  public func removeAll() {
     state.withLock { state in
       state.chains.removeAll(keepingCapacity: true)
       state.placeOfSite.removeAll(keepingCapacity: true)
@@ -105,7 +103,7 @@ final class LoopChains: @unchecked Sendable {
   }
 
   /// Turns all jumps back, and lets `cpu` find no target in its jump cache.
-  func cut(_ cpu: VCPUState) {
+  public func cut(_ cpu: VCPUState) {
     state.withLock { state in
       unsafe cpu.store(UInt(bitPattern: emptyJumpCache), at: StateOffset.jumpCache)
       if !state.areCut { for chain in state.chains { patch(chain, chain.stub) } }
@@ -114,47 +112,17 @@ final class LoopChains: @unchecked Sendable {
   }
 
   /// Lets all jumps go on.
-  func mend() {
+  public func mend() {
     state.withLock { state in
       if state.areCut { for chain in state.chains { patch(chain, chain.chained) } }
       state.areCut = false
     }
   }
 
-  func publish(_ jumpCache: UInt, _ cpu: VCPUState) {
+  public func publish(_ jumpCache: UInt, _ cpu: VCPUState) {
     state.withLock { state in
       let used = unsafe state.areCut ? UInt(bitPattern: emptyJumpCache) : jumpCache
       cpu.store(used, at: StateOffset.jumpCache)
     }
   }
-}
-
-extension X86_64Host {
-  public func kick(_ cpu: VCPUState) {
-    switch lowering.interrupts {
-    case .budget: break
-    case .flag: unsafe chost_exchange32(cpu.base + ABI.mayRun, 0)
-    case .page: pollPage.set(closed: true)
-    case .unchain: loopChains.cut(cpu)
-    }
-  }
-
-  public func endKick(_ cpu: VCPUState) {
-    switch lowering.interrupts {
-    case .budget: break
-    case .flag: unsafe chost_exchange32(cpu.base + ABI.mayRun, 1)
-    case .page: pollPage.set(closed: false)
-    case .unchain: loopChains.mend()
-    }
-  }
-
-  public func publish(jumpCache: UInt, _ cpu: VCPUState) {
-    if lowering.interrupts == .unchain {
-      loopChains.publish(jumpCache, cpu)
-    } else {
-      cpu.store(jumpCache, at: StateOffset.jumpCache)
-    }
-  }
-
-  public var loopChainCount: Int { loopChains.count }
 }

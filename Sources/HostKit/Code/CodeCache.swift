@@ -2,21 +2,20 @@
 
 import CHost
 import Glibc
-import HostKit
 
 /// Memory for machine code, filled from its start. Never writable and executable through one mapping.
 @safe
-final class CodeCache {
-  let size: Int
+public final class CodeCache {
+  public let size: Int
   /// Host address at which the code runs.
-  let base: UInt64
-  private(set) var used = 0
+  public let base: UInt64
+  public private(set) var used = 0
   /// Bytes, from the start, whose pages were asked for.
   private var populated = 0
   private let writable: UnsafeMutableRawPointer
   private let executable: UnsafeMutableRawPointer
 
-  init(size requested: Int) throws(HostError) {
+  public init(size requested: Int) throws(HostError) {
     let page = 4096
     let size = (max(requested, 64 << 10) + page - 1) / page * page
     // Offsets are 32-bit and every branch must reach every place.
@@ -39,19 +38,19 @@ final class CodeCache {
   }
 
   /// The last page, which never holds code.
-  var pollPage: UInt64 { base + UInt64(size - PollPage.size) }
+  public var pollPage: UInt64 { base + UInt64(size - PollPage.size) }
   /// What ``LoopChains`` patches.
-  var writableMemory: UnsafeMutableRawPointer { unsafe writable }
+  public var writableMemory: UnsafeMutableRawPointer { unsafe writable }
 
   /// The free rest, and where its first byte will run. Valid while the cache lives.
-  var free: (memory: UnsafeMutableRawBufferPointer, address: UInt64) {
+  public var free: (memory: UnsafeMutableRawBufferPointer, address: UInt64) {
     unsafe (
       UnsafeMutableRawBufferPointer(start: writable + used, count: size - PollPage.size - used), base + UInt64(used)
     )
   }
 
   /// Keeps `count` bytes that were written at the start of `free`; the next ones start at a multiple of 16.
-  func commit(_ count: Int) {
+  public func commit(_ count: Int) {
     precondition(count >= 0 && count <= size - PollPage.size - used)
     used = min(size, (used + count + 15) & ~15)
     if used + Self.stride / 2 > populated { populate() }
@@ -70,23 +69,23 @@ final class CodeCache {
   }
 
   /// Forgets everything from byte `offset` on.
-  func rewind(to offset: Int) { used = min(used, offset) }
+  public func rewind(to offset: Int) { used = min(used, offset) }
 
   /// Replaces four bytes at a multiple of 4 at once, as running code sees it.
-  func patch(_ value: Int32, at offset: Int) {
+  public func patch(_ value: Int32, at offset: Int) {
     precondition(offset >= 0 && offset & 3 == 0 && offset + 4 <= used)
     unsafe writable.storeBytes(of: value, toByteOffset: offset, as: Int32.self)
   }
 
   /// Replaces bytes that no other thread runs.
-  func patchBytes(_ bytes: [UInt8], at offset: Int) {
+  public func patchBytes(_ bytes: [UInt8], at offset: Int) {
     precondition(offset >= 0 && offset + bytes.count <= used)
     for (index, byte) in bytes.enumerated() {
       unsafe writable.storeBytes(of: byte, toByteOffset: offset + index, as: UInt8.self)
     }
   }
 
-  func bytes(_ range: Range<Int>) -> [UInt8] {
+  public func bytes(_ range: Range<Int>) -> [UInt8] {
     precondition(range.lowerBound >= 0 && range.upperBound <= used)
     return unsafe Array(UnsafeRawBufferPointer(start: executable + range.lowerBound, count: range.count))
   }

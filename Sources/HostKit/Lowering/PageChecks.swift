@@ -11,90 +11,106 @@
 // An access by the slow path may change what is mapped; when it is complete, the offset is replaced by one that fits no
 // page (`MemorySite.sharedOffset`).
 
-import HostKit
 import IR
 
 /// How an access to memory shares its look-up.
-struct AccessPlan: BitwiseCopyable {
+public struct AccessPlan: BitwiseCopyable {
   /// The value its address starts from, and the distance; `noValue` as a root if it shares nothing.
-  var root = ValueState.noValue
-  var distance: Int64 = 0
+  public var root = ValueID.none.index
+  public var distance: Int64 = 0
   /// Of the accesses of its neighbourhood from here on: the least distance, index of the last one, number behind this one.
-  var lowest: Int64 = 0
-  var lastUse: Int32 = -1
-  var followers: UInt16 = 0
+  public var lowest: Int64 = 0
+  public var lastUse: Int32 = -1
+  public var followers: UInt16 = 0
   /// Whether one of them, this one included, is a store.
-  var stores = false
+  public var stores = false
+
+  @inlinable init() {}
 }
 
 /// A value as a root and a distance.
-struct RootedValue: BitwiseCopyable {
-  var root: UInt16
-  var distance: Int64
+public struct RootedValue: BitwiseCopyable {
+  public var root: UInt16
+  public var distance: Int64
+
+  @inlinable init(root: UInt16, distance: Int64) {
+    self.root = root
+    self.distance = distance
+  }
 }
 
 /// What a guest register holds, as far as the pass has come.
-struct RootedRegister: BitwiseCopyable {
-  var value: RootedValue
-  var type: Type
-  var stamp: UInt32
+public struct RootedRegister: BitwiseCopyable {
+  public var value: RootedValue
+  public var type: Type
+  public var stamp: UInt32
+
+  @inlinable init(value: RootedValue, type: Type, stamp: UInt32) {
+    self.value = value
+    self.type = type
+    self.stamp = stamp
+  }
 }
 
 /// The accesses to one neighbourhood behind the place where the backward pass stands.
-struct Neighbourhood: BitwiseCopyable {
-  var lowest: Int64
-  var lastUse: Int32
-  var count: UInt16
-  var stores: Bool
-  var stamp: UInt32
+public struct Neighbourhood: BitwiseCopyable {
+  public var lowest: Int64
+  public var lastUse: Int32
+  public var count: UInt16
+  public var stores: Bool
+  public var stamp: UInt32
+
+  @inlinable init(lowest: Int64, lastUse: Int32, count: UInt16, stores: Bool, stamp: UInt32) {
+    self.lowest = lowest
+    self.lastUse = lastUse
+    self.count = count
+    self.stores = stores
+    self.stamp = stamp
+  }
 }
 
 /// The look-up that is shared now.
-struct SharedCheck: BitwiseCopyable {
-  var root = ValueState.noValue
+public struct SharedCheck: BitwiseCopyable {
+  public var root: UInt16
   /// Distance from the root of the address whose offset in the page is kept.
-  var distance: Int64 = 0
-  var forWrites = false
+  public var distance: Int64
+  public var forWrites: Bool
   /// Whether the second register leads from guest addresses, not from offsets, to host memory.
-  var isWide = false
+  public var isWide: Bool
   /// Accesses that may still use it.
-  var followers: UInt16 = 0
+  public var followers: UInt16
   /// Bytes behind the first one that were compared with what is watched, where that is what is shared.
-  var extent: Int64 = 0
-}
+  public var extent: Int64
 
-/// An access that does not lie in the page looked up for its neighbourhood, or whose page allows less than that look-up
-/// asks for: a look-up of its own.
-struct SeparateAccess: BitwiseCopyable {
-  var label: Label
-  /// Behind the access in line.
-  var resume: Label
-  /// Leads to the slow path.
-  var slow: Label
-  var position: Int32
-  var base: Register
-  var hasBase: Bool
-  var datum: Datum
-  var offset: Register
-  var page: Register
+  @inlinable
+  public init(
+    root: UInt16 = ValueID.none.index, distance: Int64 = 0, forWrites: Bool = false, isWide: Bool = false,
+    followers: UInt16 = 0, extent: Int64 = 0
+  ) {
+    self.root = root
+    self.distance = distance
+    self.forWrites = forWrites
+    self.isWide = isWide
+    self.followers = followers
+    self.extent = extent
+  }
 }
 
 /// The tables of the passes.
-struct PageChecks {
+public struct PageChecks {
   /// By index of op.
-  let plans: RawTable<AccessPlan>
+  public let plans: RawTable<AccessPlan>
   /// By value number.
-  let roots: RawTable<RootedValue>
+  public let roots: RawTable<RootedValue>
   /// By guest register number.
-  let registers: RawTable<RootedRegister>
+  public let registers: RawTable<RootedRegister>
   /// By value number of the root.
-  let neighbourhoods: RawTable<Neighbourhood>
+  public let neighbourhoods: RawTable<Neighbourhood>
   /// Entries of the two with another stamp count as empty.
-  var stamp: UInt32 = 0
-  var shared = SharedCheck()
-  var separate: RawList<SeparateAccess>
+  public var stamp: UInt32 = 0
+  public var shared = SharedCheck()
 
-  init(valueLimit: Int, opLimit: Int, registerCount: Int) {
+  @inlinable init(valueLimit: Int, opLimit: Int, registerCount: Int) {
     plans = RawTable(capacity: opLimit)
     roots = RawTable(capacity: valueLimit + 1)
     registers = RawTable(capacity: registerCount)
@@ -102,37 +118,35 @@ struct PageChecks {
     for index in 0..<registerCount {
       registers[index] = RootedRegister(value: RootedValue(root: 0, distance: 0), type: .none, stamp: 0)
     }
-    separate = RawList(reserving: 64)
   }
 
-  mutating func deallocate() {
+  @inlinable mutating func deallocate() {
     plans.deallocate()
     roots.deallocate()
     registers.deallocate()
     neighbourhoods.deallocate()
-    separate.deallocate()
   }
 
   /// The root of constants; no value has this number.
-  static var constants: UInt16 { ValueState.noValue - 1 }
+  @inlinable static var constants: UInt16 { ValueID.none.index - 1 }
   /// How far apart the accesses of a neighbourhood may lie.
-  static var reach: Int64 { 1024 }
+  @inlinable static var reach: Int64 { 1024 }
 
-  mutating func nextStamp() { stamp &+= 1 }
+  @inlinable mutating func nextStamp() { stamp &+= 1 }
 }
 
 extension Lowering {
   /// Numbers of the pseudo-values that are in the registers of the shared check: behind those of the block's values.
-  @inline(__always)
-  var offsetValue: UInt16 { firstPseudoValue }
-  @inline(__always)
-  var pageValue: UInt16 { firstPseudoValue + 1 }
+  @inlinable @inline(__always)
+  public var offsetValue: UInt16 { firstPseudoValue }
+  @inlinable @inline(__always)
+  public var pageValue: UInt16 { firstPseudoValue + 1 }
 
   /// Finds out which accesses may share look-ups, or comparisons with what is watched (`Lowering+WatchedAccesses.swift`).
   /// Does nothing for other blocks.
+  @inlinable
   mutating func planPageChecks() {
     checks.shared = SharedCheck()
-    checks.separate.removeAll()
     values[Int(offsetValue)] = ValueState(type: .i64)
     values[Int(pageValue)] = ValueState(type: .i64)
     guard dataPath == .tlb || dataPath == .window && !watchedPCs.isEmpty else { return }
@@ -140,7 +154,8 @@ extension Lowering {
     findNeighbourhoods()
   }
 
-  private mutating func findRoots() {
+  @inlinable
+  mutating func findRoots() {
     checks.nextStamp()
     for index in 0..<opCount {
       let op = ops[index]
@@ -172,13 +187,14 @@ extension Lowering {
     }
   }
 
-  @inline(__always)
-  private func rootAnew(_ op: Op) {
+  @inlinable @inline(__always)
+  func rootAnew(_ op: Op) {
     guard !op.result.isNone else { return }
     checks.roots[Int(op.result.index)] = RootedValue(root: op.result.index, distance: 0)
   }
 
-  private func rootGet(_ op: Op) {
+  @inlinable
+  func rootGet(_ op: Op) {
     let known = checks.registers[Int(op.imm)]
     if known.stamp == checks.stamp, known.type == op.type {
       checks.roots[Int(op.result.index)] = known.value
@@ -189,7 +205,8 @@ extension Lowering {
       value: RootedValue(root: op.result.index, distance: 0), type: op.type, stamp: checks.stamp)
   }
 
-  private func rootSum(_ op: Op) {
+  @inlinable
+  func rootSum(_ op: Op) {
     guard op.type == .i64 || op.type == .i32 else { return rootAnew(op) }
     let (a, b) = (checks.roots[Int(op.a.index)], checks.roots[Int(op.b.index)])
     let isSum = op.opcode == .add
@@ -204,13 +221,15 @@ extension Lowering {
   }
 
   /// Whether an access may take part: one that the TLB serves, and that no address is too odd for.
-  private func mayShare(_ op: Op) -> Bool {
+  @inlinable
+  func mayShare(_ op: Op) -> Bool {
     let access = op.access
     return !access.bigEndian && access.space == .current && access.size <= 8 && (!access.aligned || access.size == 1)
       && Int32(exactly: op.imm) != nil
   }
 
-  private mutating func findNeighbourhoods() {
+  @inlinable
+  mutating func findNeighbourhoods() {
     checks.nextStamp()
     let none = Neighbourhood(lowest: 0, lastUse: 0, count: 0, stores: false, stamp: 0)
     for value in 0..<Int(firstPseudoValue) { checks.neighbourhoods[value] = none }
@@ -224,7 +243,8 @@ extension Lowering {
     }
   }
 
-  private func joinNeighbourhood(_ index: Int) {
+  @inlinable
+  func joinNeighbourhood(_ index: Int) {
     let plan = checks.plans[index]
     guard plan.root != ValueState.noValue else { return }
     let root = Int(plan.root)
@@ -251,15 +271,16 @@ extension Lowering {
   // MARK: The shared check while the block is lowered
 
   /// The register that holds a pseudo-value now.
-  @inline(__always)
-  func pseudoRegister(_ value: UInt16) -> Register? {
+  @inlinable @inline(__always)
+  public func pseudoRegister(_ value: UInt16) -> Register? {
     let state = values[Int(value)]
-    guard state.place == .register, owners[Int(state.register.rawValue)] == value else { return nil }
+    guard state.place == .register, owners[Int(state.register.number)] == value else { return nil }
     return state.register
   }
 
   /// The registers of the shared check, while it stands: the offset in the page, and what leads to host memory.
-  var sharedRegisters: (offset: Register, page: Register)? {
+  @inlinable
+  public var sharedRegisters: (offset: Register, page: Register)? {
     guard checks.shared.root != ValueState.noValue, let offset = pseudoRegister(offsetValue),
       let page = pseudoRegister(pageValue)
     else { return nil }
@@ -267,7 +288,8 @@ extension Lowering {
   }
 
   /// How far behind the address whose offset is kept an access lies, if it may use the shared check.
-  func distanceFromShared(_ op: Op, _ plan: AccessPlan) -> Int64? {
+  @inlinable
+  public func distanceFromShared(_ op: Op, _ plan: AccessPlan) -> Int64? {
     guard plan.root == checks.shared.root, plan.root != ValueState.noValue else { return nil }
     guard op.opcode == .load || checks.shared.forWrites else { return nil }
     let distance = plan.distance &- checks.shared.distance
@@ -275,17 +297,18 @@ extension Lowering {
   }
 
   /// Lets the registers be used for something else.
-  mutating func endSharing() {
+  @inlinable
+  public mutating func endSharing() {
     checks.shared.root = ValueState.noValue
     for value in [offsetValue, pageValue] {
       guard let register = pseudoRegister(value) else { continue }
-      owners[Int(register.rawValue)] = ValueState.noValue
-      free.insert(register)
+      release(register)
     }
   }
 
   /// Keeps the registers of a look-up just emitted up to the last access of its neighbourhood.
-  mutating func share(_ plan: AccessPlan, forWrites: Bool, isWide: Bool, offset: Register, page: Register) {
+  @inlinable
+  public mutating func share(_ plan: AccessPlan, forWrites: Bool, isWide: Bool, offset: Register, page: Register) {
     checks.shared = SharedCheck(
       root: plan.root, distance: plan.lowest, forWrites: forWrites, isWide: isWide, followers: plan.followers)
     values[Int(offsetValue)].lastUse = plan.lastUse

@@ -4,44 +4,64 @@
 // inside, that of the registers its loops use most: registers change places at its entries and exits, out of the loops'
 // way. Where it calls helpers, or its loops leave it at every turn, changing would cost more than it gains.
 
-import HostKit
 import IR
 
 /// A host register that holds another guest register inside a block than outside.
-struct PinMove: BitwiseCopyable {
+public struct PinMove: BitwiseCopyable {
   /// Index in `ABI.pinned`, or `ABI.pinnedCount` more than that in `ABI.pinnedVector`.
-  var place: UInt8
-  var outside: UInt16
-  var inside: UInt16
+  public var place: UInt8
+  public var outside: UInt16
+  public var inside: UInt16
   /// Whether the block writes the one inside.
-  var isWritten: Bool
+  public var isWritten: Bool
+
+  @inlinable init(place: UInt8, outside: UInt16, inside: UInt16, isWritten: Bool) {
+    self.place = place
+    self.outside = outside
+    self.inside = inside
+    self.isWritten = isWritten
+  }
 }
 
 /// A block that was compiled as a hot one.
-struct HotBlock: BitwiseCopyable {
+public struct HotBlock: BitwiseCopyable {
   /// Offsets in the code cache.
-  var start: UInt32
-  var end: UInt32
+  public var start: UInt32
+  public var end: UInt32
   /// Leaves, with all registers as inside the block.
-  var leave: UInt32
+  public var leave: UInt32
   /// Its assignment, among all that hot blocks have.
-  var firstMove: UInt32
-  var moveCount: UInt32
+  public var firstMove: UInt32
+  public var moveCount: UInt32
+
+  @inlinable init(start: UInt32, end: UInt32, leave: UInt32, firstMove: UInt32, moveCount: UInt32) {
+    self.start = start
+    self.end = end
+    self.leave = leave
+    self.firstMove = firstMove
+    self.moveCount = moveCount
+  }
 }
 
 /// A label of the block at hand, its top included.
-struct InnerEntry: BitwiseCopyable {
-  var pc: UInt64
+@usableFromInline struct InnerEntry: BitwiseCopyable {
+  @usableFromInline var pc: UInt64
   /// Index of its op.
-  var position: Int32
+  @usableFromInline var position: Int32
   /// Whether a loop of the block starts there.
-  var isLoopHead = false
+  @usableFromInline var isLoopHead = false
   /// Where exits of the block itself come in; offset in the code cache, once it is known.
-  var offset: UInt32 = 0
+  @usableFromInline var offset: UInt32 = 0
+
+  @inlinable init(pc: UInt64, position: Int32) {
+    self.pc = pc
+    self.position = position
+  }
 }
 
 extension Lowering {
   /// Decides on the assignment for the block at hand.
+  @inlinable
   mutating func choosePins() {
     for index in 0..<moves.count { assign(moves[index].place, to: Int(moves[index].outside)) }
     moves.removeAll()
@@ -52,7 +72,8 @@ extension Lowering {
     for index in 0..<moves.count { assign(moves[index].place, to: Int(moves[index].inside)) }
   }
 
-  private mutating func assign(_ place: UInt8, to guest: Int) {
+  @inlinable
+  mutating func assign(_ place: UInt8, to guest: Int) {
     let index = Int(place)
     if index < ABI.pinnedCount {
       pinOfRegister[pins[index]] = ValueState.noPin
@@ -66,7 +87,8 @@ extension Lowering {
 
   /// Finds the block's loops, and counts uses of guest registers in them, the deeper the more.
   /// - Returns: false if the common assignment is to stay.
-  private mutating func weighRegisters() -> Bool {
+  @inlinable
+  mutating func weighRegisters() -> Bool {
     innerEntries.append(InnerEntry(pc: blockPC, position: -1))
     var callsOut = false
     for index in 0..<opCount {
@@ -98,8 +120,8 @@ extension Lowering {
   }
 
   /// Whether there is a way out in the loop that is no side exit.
-  @inline(__always)
-  private func leavesAlways(_ loop: ClosedRange<Int>) -> Bool {
+  @inlinable @inline(__always)
+  func leavesAlways(_ loop: ClosedRange<Int>) -> Bool {
     for index in loop {
       switch ops[index].opcode {
       case .exitIndirect: return true
@@ -111,14 +133,15 @@ extension Lowering {
   }
 
   /// The label at `pc`, if the block has an assignment of its own to choose or chosen.
-  @inline(__always)
+  @inlinable @inline(__always)
   func innerEntry(at pc: UInt64) -> InnerEntry? {
     for index in 0..<innerEntries.count where innerEntries[index].pc == pc { return innerEntries[index] }
     return nil
   }
 
   /// Fills places with the registers used most, leaving those alone that have one already.
-  private mutating func choose(_ places: Range<Int>, _ fits: (Type) -> Bool) {
+  @inlinable
+  mutating func choose(_ places: Range<Int>, _ fits: (Type) -> Bool) {
     var wanted = pinnable.filter { fits(registers[$0].type) && weights[$0] > 0 }
     wanted.sort { (weights[$1], $0) < (weights[$0], $1) }
     wanted = Array(wanted.prefix(places.count))
@@ -135,20 +158,22 @@ extension Lowering {
     }
   }
 
-  @inline(__always)
-  private func guest(inPlace place: Int) -> Int {
+  @inlinable @inline(__always)
+  func guest(inPlace place: Int) -> Int {
     place < ABI.pinnedCount ? pins[place] : vectorPins[place - ABI.pinnedCount]
   }
 
   /// Pads with no-operations where a loop starts, so that its first instructions are fetched together.
+  @inlinable
   mutating func alignLoopHead(_ number: Int) {
     guard number < innerEntries.count, innerEntries[number].isLoopHead else { return }
-    assembler.nop(-(blockOffset + assembler.count) & 31)
+    target.alignLoopHead(blockOffset)
   }
 
   // MARK: Code at entries and exits; it keeps the flags
 
   /// From the common assignment to the block's own.
+  @inlinable
   mutating func moveIn() {
     for index in 0..<moves.count {
       store(moves[index].place, Int(moves[index].outside))
@@ -157,6 +182,7 @@ extension Lowering {
   }
 
   /// From the block's own assignment to the common one.
+  @inlinable
   mutating func moveOut() {
     for index in 0..<moves.count {
       if moves[index].isWritten { store(moves[index].place, Int(moves[index].inside)) }
@@ -164,81 +190,60 @@ extension Lowering {
     }
   }
 
-  private mutating func store(_ place: UInt8, _ guest: Int) {
+  @inlinable
+  mutating func store(_ place: UInt8, _ guest: Int) {
     let slot = registers[guest]
     if Int(place) < ABI.pinnedCount {
-      assembler.store(slot.type.exactWidth, ABI.state(slot.offset), ABI.pinned(Int(place)))
+      target.store(slot.type, ABI.pinned(Int(place)), state: slot.offset)
     } else {
-      assembler.vectorStore(.movsd, ABI.state(slot.offset), ABI.pinnedVector(Int(place) - ABI.pinnedCount))
+      target.store(.f64, ABI.pinnedVector(Int(place) - ABI.pinnedCount), state: slot.offset)
     }
   }
 
-  private mutating func load(_ place: UInt8, _ guest: Int) {
+  @inlinable
+  mutating func load(_ place: UInt8, _ guest: Int) {
     let slot = registers[guest]
     if Int(place) < ABI.pinnedCount {
-      assembler.movzx(from: slot.type.exactWidth, ABI.pinned(Int(place)), ABI.state(slot.offset))
+      target.load(slot.type, ABI.pinned(Int(place)), state: slot.offset)
     } else {
-      assembler.vector(.movsd, ABI.pinnedVector(Int(place) - ABI.pinnedCount), ABI.state(slot.offset))
+      target.load(.f64, ABI.pinnedVector(Int(place) - ABI.pinnedCount), state: slot.offset)
     }
   }
 
   /// Behind the cold parts: the ways in at labels, and the way out for accesses that end in an exception.
+  @inlinable
   mutating func emitWaysInAndOut() {
     guard isHot else { return }
-    var leave = trampolines.leave
+    var leave = UInt32(truncatingIfNeeded: target.offset(of: .leave))
     if !moves.isEmpty {
       for index in 0..<labels.count {
         let inner = labels[index]
-        labels[index] = UInt32(truncatingIfNeeded: blockOffset + assembler.count)
+        labels[index] = codeOffset
         moveIn()
-        assembler.jmp(toAddress: cacheBase + UInt64(inner))
+        target.jump(toCode: Int(inner))
       }
-      leave = blockOffset + assembler.count
+      leave = codeOffset
       moveOut()
-      assembler.jmp(toAddress: trampoline(trampolines.leave))
+      target.jump(.leave)
       for index in Int(firstExit)..<exits.count {
         if let entry = innerEntry(at: exits[index].pc) { exits[index].inner = entry.offset }
       }
     }
     hotBlocks.append(
       HotBlock(
-        start: UInt32(truncatingIfNeeded: blockOffset), end: UInt32(truncatingIfNeeded: blockOffset + assembler.count),
-        leave: UInt32(truncatingIfNeeded: leave), firstMove: UInt32(hotMoves.count), moveCount: UInt32(moves.count)))
+        start: UInt32(truncatingIfNeeded: blockOffset), end: codeOffset,
+        leave: leave, firstMove: UInt32(hotMoves.count), moveCount: UInt32(moves.count)))
     for index in 0..<moves.count { hotMoves.append(moves[index]) }
   }
 
   /// The hot block that `offset` lies in, if it does.
-  @inline(__always)
-  func hotBlock(at offset: UInt32) -> HotBlock? {
+  @inlinable @inline(__always)
+  public func hotBlock(at offset: UInt32) -> HotBlock? {
     var (low, high) = (0, hotBlocks.count)
     while low < high {
       let middle = (low + high) / 2
       if hotBlocks[middle].end <= offset { low = middle + 1 } else { high = middle }
     }
     return low < hotBlocks.count && hotBlocks[low].start <= offset ? hotBlocks[low] : nil
-  }
-}
-
-extension X86_64Host {
-  public var pinnedRegisters: [(register: Int, hostRegister: String)] { assignment([]) }
-
-  public func pinnedRegisters(of block: CompiledBlock) -> [(register: Int, hostRegister: String)] {
-    guard let hot = lowering.hotBlock(at: block.entry.offset) else { return pinnedRegisters }
-    return assignment((0..<Int(hot.moveCount)).map { lowering.hotMoves[Int(hot.firstMove) + $0] })
-  }
-
-  /// The common assignment with some registers in other places.
-  private func assignment(_ moves: [PinMove]) -> [(register: Int, hostRegister: String)] {
-    var integers = lowering.pins
-    var vectors = lowering.vectorPins
-    func assign(_ place: UInt8, _ guest: UInt16) {
-      let index = Int(place)
-      if index < ABI.pinnedCount { integers[index] = Int(guest) } else { vectors[index - ABI.pinnedCount] = Int(guest) }
-    }
-    // The tables are those of the block compiled last.
-    for index in 0..<lowering.moves.count { assign(lowering.moves[index].place, lowering.moves[index].outside) }
-    for move in moves { assign(move.place, move.inside) }
-    return integers.enumerated().map { ($1, "\(ABI.pinned($0))") }
-      + vectors.enumerated().map { ($1, "\(ABI.pinnedVector($0))") }
   }
 }
