@@ -97,6 +97,7 @@ let package = Package(
     tests("Devices", ["Bus"]),
     tests("SVD", ["Bus"]),
     tests("GuestKit", ["Engine", "HostKit", "HostX86_64", "HostInterpreter", "Bus"]),
+    tests("HostKit", ["IR"]),
     tests("HostX86_64", ["HostKit", "IR"]),
     tests("GuestRISCV", ["GuestKit", "IR"]),
     tests(

@@ -23,6 +23,7 @@ extension Lowering<X86_64> {
     settleNaNs()
     if effects.contains(.writesRegisters) { spillMirrors(through: .rax) }
     assembler.call(toAddress: trampoline(all ? target.trampolines.saveAll : target.trampolines.saveVolatile))
+    notePinsSaved(from: all ? 0 : ABI.firstVolatilePin)
     if !effects.isDisjoint(with: [.mayRaise, .readsClock]) {
       assembler.store(.qword, ABI.state(StateOffset.budget), ABI.budget)
       assembler.store(.qword, ABI.state(StateOffset.pendingRetired), Int32(truncatingIfNeeded: before))
@@ -38,6 +39,8 @@ extension Lowering<X86_64> {
     assembler.call(
       toAddress: trampoline(
         effects.contains(.writesRegisters) ? target.trampolines.loadAll : target.trampolines.loadVolatile))
+    let changes = effects.contains(.writesRegisters)
+    noteCall(losing: ABI.volatileTemporaries, changes: changes, pinsFrom: changes ? 0 : ABI.firstVolatilePin)
     if !effects.isDisjoint(with: [.mayRaise, .readsClock]) {
       assembler.load(.qword, ABI.budget, ABI.state(StateOffset.budget))
       if before != 0 { assembler.store(.qword, ABI.state(StateOffset.pendingRetired), 0) }

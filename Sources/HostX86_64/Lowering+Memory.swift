@@ -118,6 +118,8 @@ extension Lowering<X86_64> {
     {
       locked.insert(offset)
       locked.insert(page)
+      noteUse(ValueID(offsetValue))
+      noteUse(ValueID(pageValue))
       checks.shared.followers &-= 1
       let base = addressBase(op)
       let datum = datum(op)
@@ -350,6 +352,7 @@ extension Lowering<X86_64> {
   }
 
   mutating func home(of value: ValueID) -> ValueHome {
+    noteUse(value)
     let state = values[Int(value.index)]
     switch state.place {
     case .register: return .register(register(value))

@@ -19,6 +19,7 @@ enum VectorSource {
 extension Lowering<X86_64> {
   /// `value` as the last operand of an instruction of 32 or 64 bits.
   mutating func source(_ value: ValueID) -> Source {
+    noteUse(value)
     let state = values[Int(value.index)]
     switch state.place {
     case .constant:
@@ -36,6 +37,7 @@ extension Lowering<X86_64> {
 
   /// `value` as the last operand of an instruction.
   mutating func vectorSource(_ value: ValueID) -> VectorSource {
+    noteUse(value)
     let state = values[Int(value.index)]
     switch state.place {
     case .state where state.lastUse == position: return .memory(ABI.state(registers[Int(state.slot)].offset))

@@ -44,6 +44,7 @@ extension Lowering<X86_64> {
     let plan = checks.plans[Int(position)]
     if let shared = sharedHostAddress, let distance = distanceFromCompared(op, plan) {
       locked.insert(shared)
+      noteUse(ValueID(offsetValue))
       let datum = datum(op)
       let site = makeSite(op, base: known == nil ? home(of: op.a) : .none, (known ?? 0) &+ op.imm)
       return emitAccess(op, datum, at: Memory(shared, distance), site, nil)

@@ -12,6 +12,7 @@ extension Lowering {
   public mutating func give(_ register: Register, to value: UInt16) {
     values[Int(value)].place = .register
     values[Int(value)].register = register
+    if let checker { checker.expect(value, in: .register(register.number), isAnew: value >= firstPseudoValue) }
     if ABI.temporaries.contains(register) {
       values[Int(value)].slot = ValueState.noValue
       owners[Int(register.number)] = value
@@ -27,6 +28,7 @@ extension Lowering {
       let register = usable.contains(ABI.firstChoice) ? ABI.firstChoice : usable.first
       free.remove(register)
       locked.insert(register)
+      if let checker { checker.overwrite(.register(register.number)) }
       return register
     }
     var candidate: Register?
@@ -46,9 +48,10 @@ extension Lowering {
       unsupported("\(ops[Int(position)].opcode) with too many operands in registers")
       return ABI.temporaries.first
     }
-    evict(candidate)
+    giveWay(candidate)
     free.remove(candidate)
     locked.insert(candidate)
+    if let checker { checker.overwrite(.register(candidate.number)) }
     return candidate
   }
 
@@ -61,14 +64,16 @@ extension Lowering {
         let others = free.subtracting(locked)
         if !others.isEmpty {
           let other = others.first
+          if let checker { checker.copy(.register(register.number), to: .register(other.number)) }
           target.move(.i64, other, register)
           owners[Int(register.number)] = ValueState.noValue
           give(other, to: owner)
         } else {
-          evict(register)
+          giveWay(register)
         }
       }
     }
+    if let checker { checker.overwrite(.register(register.number)) }
     owners[Int(register.number)] = ValueState.noValue
     free.remove(register)
     locked.insert(register)
@@ -81,9 +86,15 @@ extension Lowering {
     free.insert(register)
   }
 
-  /// Brings the value in a temporary to memory, if it is still needed.
+  /// Brings the value in a temporary to memory, if it is still needed: by the op at hand, too, which must look for it again.
   @inlinable
   public mutating func evict(_ register: Register) {
+    if let checker { checker.release(.register(register.number)) }
+    giveWay(register)
+  }
+
+  @inlinable
+  mutating func giveWay(_ register: Register) {
     let owner = owners[Int(register.number)]
     release(register)
     guard owner < firstPseudoValue, values[Int(owner)].lastUse >= position else { return }
@@ -93,6 +104,7 @@ extension Lowering {
   @inlinable
   mutating func spill(_ value: UInt16, from register: Register) {
     guard let slot = takeSpillSlot(for: value) else { return }
+    if let checker { checker.copy(.register(register.number), to: .spill(slot)) }
     target.spill(register, to: slot)
   }
 
@@ -116,6 +128,7 @@ extension Lowering {
   public mutating func give(_ register: VectorRegister, to value: UInt16) {
     values[Int(value)].place = .vector
     values[Int(value)].vector = register
+    if let checker { checker.expect(value, in: .vector(register.number)) }
     guard ABI.vectorTemporaries.contains(register) else { return }
     values[Int(value)].slot = ValueState.noValue
     vectorOwners[Int(register.number)] = value
@@ -151,6 +164,7 @@ extension Lowering {
     }
     freeVectors.remove(register)
     lockedVectors.insert(register)
+    if let checker { checker.overwrite(.vector(register.number)) }
     return register
   }
 
@@ -179,6 +193,7 @@ extension Lowering {
   mutating func spill(_ value: UInt16, from register: VectorRegister) {
     guard let slot = takeSpillSlot(for: value) else { return }
     T.observe(register, &self)
+    if let checker { checker.copy(.vector(register.number), to: .spill(slot)) }
     target.spill(register, to: slot)
   }
 

@@ -26,7 +26,8 @@ public struct Lowering<T: Target> {
   /// By opcode.
   @usableFromInline let opcodeEffects: RawTable<Effects>
   public let interrupts: InterruptStrategy
-  @usableFromInline let checksAllocation: Bool
+  /// For tests.
+  @usableFromInline let checker: AllocationChecker?
 
   // MARK: The block at hand
 
@@ -107,7 +108,7 @@ public struct Lowering<T: Target> {
   public init(_ configuration: HostConfiguration, pins: [Int], vectorPins: [Int], target: T) {
     self.target = target
     interrupts = configuration.interrupts
-    checksAllocation = configuration.checksAllocation
+    checker = configuration.checksAllocation ? AllocationChecker() : nil
     registers = configuration.registers
     helpers = configuration.helpers
     opcodeEffects = Opcode.makeEffectsTable()
@@ -222,7 +223,7 @@ public struct Lowering<T: Target> {
     choosePins()
     findUses()
     planPageChecks()
-    moveIn()
+    if let checker { checkMovesIn(checker) } else { emitMovesIn() }
     alignLoopHead(0)
     if !moves.isEmpty { innerEntries[0].offset = codeOffset }
     lowerOps()
@@ -317,6 +318,7 @@ public struct Lowering<T: Target> {
       {
         continue
       }
+      if let checker { checkBegin(op, checker) }
       switch op.opcode {
       case .nop: continue
       case .instruction:
@@ -333,8 +335,10 @@ public struct Lowering<T: Target> {
       case .copy: op.type.isFloat ? aliasVector(op.result, op.a) : alias(op.result, op.a)
       case .getRegister:
         lowerGet(op)
-        if !usesFloat { continue }
-      case .setRegister: lowerSet(op)
+        if !usesFloat, checker == nil { continue }
+      case .setRegister:
+        lowerSet(op)
+        if let checker { checker.set(Int(op.imm), op.a.index, in: checkedPlace(ofGuest: Int(op.imm))) }
       case .exitIf: lowerExitIf(op)
       case .exit: lowerExit(op)
       case .exitIndirect: lowerExitIndirect(op)
@@ -343,7 +347,7 @@ public struct Lowering<T: Target> {
       default: T.lower(op, &self)
       }
       endOp()
-      if checksAllocation { checkAllocation() }
+      if let checker { checkEnd(op, checker) }
     }
   }
 

@@ -171,9 +171,13 @@ extension Lowering {
       usesFloat = true
       guard op.type.isFloat else {
         T.observe(pinned, &self)
-        return target.move(op.type, destination(op.result), pinned)
+        if let checker { checker.get(op.result.index, guest, in: .vector(pinned.number)) }
+        let result = destination(op.result)
+        if let checker { checker.copy(.vector(pinned.number), to: .register(result.number)) }
+        return target.move(op.type, result, pinned)
       }
     }
+    if let checker { checker.get(op.result.index, guest, in: checkedPlace(ofGuest: guest)) }
     find(op.result.index, in: guest)
     setContents(guest, op.result.index)
   }
@@ -199,6 +203,7 @@ extension Lowering {
       let register = ABI.pinned(Int(pin))
       let now = values[Int(value)]
       if now.place == .constant && now.immediate == 0 {
+        if let checker { checker.make(value, in: .register(register.number)) }
         target.clear(register)
       } else {
         loadInto(register, value)
@@ -211,9 +216,12 @@ extension Lowering {
       if isTemporary || now.place == .state || now.place == .spill || now.place == .compare { find(value, in: guest) }
     } else {
       let slot = registers[guest]
-      guard let known = constant(op.a), target.store(slot.type, constant: known, state: slot.offset) else {
-        target.store(slot.type, register(op.a), state: slot.offset)
-        return setContents(guest, value)
+      if let known = constant(op.a), target.store(slot.type, constant: known, state: slot.offset) {
+        if let checker { checker.make(value, in: .state(guest)) }
+      } else {
+        let register = register(op.a)
+        if let checker { checker.copy(.register(register.number), to: .state(guest)) }
+        target.store(slot.type, register, state: slot.offset)
       }
     }
     setContents(guest, value)
@@ -239,12 +247,16 @@ extension Lowering {
       let slot = registers[guest]
       guard slot.type.isFloat else { return unsupported("a floating-point value in an integer register") }
       observe(op.a)
-      target.store(slot.type, vector(op.a), state: slot.offset)
+      let register = vector(op.a)
+      if let checker { checker.copy(.vector(register.number), to: .state(guest)) }
+      target.store(slot.type, register, state: slot.offset)
       return setContents(guest, value)
     }
     guard state.type.isFloat else {
       target.noteWritten(pinned, copyOf: nil)
-      return target.move(.f64, pinned, register(op.a))
+      let register = register(op.a)
+      if let checker { checker.copy(.register(register.number), to: .vector(pinned.number)) }
+      return target.move(.f64, pinned, register)
     }
     loadInto(pinned, value)
     let now = values[Int(value)]

@@ -18,6 +18,7 @@ extension Lowering {
   public mutating func register(_ value: ValueID) -> Register {
     let state = values[Int(value.index)]
     if state.place == .register {
+      if let checker { checker.use(value.index, in: .register(state.register.number)) }
       locked.insert(state.register)
       return state.register
     }
@@ -35,6 +36,7 @@ extension Lowering {
   @inlinable
   public mutating func loadInto(_ register: Register, _ value: UInt16) {
     let state = values[Int(value)]
+    if let checker { checkLoad(value, to: .register(register.number), checker) }
     switch state.place {
     case .register: if state.register != register { target.move(state.type, register, state.register) }
     case .vector: target.move(state.type, register, state.vector)
@@ -53,6 +55,7 @@ extension Lowering {
   @inlinable
   public mutating func loadExtended(_ register: Register, _ value: ValueID) {
     let state = values[Int(value.index)]
+    if let checker { checkLoad(value.index, to: .register(register.number), checker) }
     switch state.place {
     case .register where state.type == .i1:
       if state.register != register { target.move(.i32, register, state.register) }
@@ -74,6 +77,7 @@ extension Lowering {
     usesFloat = true
     let state = values[Int(value.index)]
     if state.place == .vector {
+      if let checker { checker.use(value.index, in: .vector(state.vector.number)) }
       lockedVectors.insert(state.vector)
       return state.vector
     }
@@ -92,6 +96,7 @@ extension Lowering {
   public mutating func loadInto(_ register: VectorRegister, _ value: UInt16) {
     usesFloat = true
     let state = values[Int(value)]
+    if let checker { checkLoad(value, to: .vector(register.number), checker) }
     target.noteWritten(register, copyOf: state.place == .vector ? state.vector : nil)
     switch state.place {
     case .vector: if state.vector != register { target.move(register, state.vector) }
@@ -204,6 +209,7 @@ extension Lowering {
   mutating func overwrite(_ guest: Int, with value: ValueID) {
     while popMirror(of: guest) != ValueState.noValue {}
     contents[guest] = ValueState.noValue
+    if let checker { checker.expect(value.index, in: checkedPlace(ofGuest: guest)) }
     find(value.index, in: guest)
   }
 
@@ -213,6 +219,8 @@ extension Lowering {
   @inlinable
   public mutating func alias(_ value: ValueID, _ original: ValueID) {
     let state = values[Int(original.index)]
+    if let checker { checker.name(value.index, as: original.index) }
+    defer { if let checker { checker.name(value.index, as: original.index) } }
     switch state.place {
     case .constant: setConstant(value, state.immediate)
     case .state: find(value.index, in: Int(state.slot))
@@ -227,6 +235,7 @@ extension Lowering {
   @inlinable
   public mutating func aliasVector(_ value: ValueID, _ original: ValueID) {
     let state = values[Int(original.index)]
+    if let checker { checker.name(value.index, as: original.index) }
     switch state.place {
     case .constant:
       values[Int(value.index)].place = .constant

@@ -174,7 +174,7 @@ extension Lowering {
 
   /// From the common assignment to the block's own.
   @inlinable
-  mutating func moveIn() {
+  mutating func emitMovesIn() {
     for index in 0..<moves.count {
       store(moves[index].place, Int(moves[index].outside))
       load(moves[index].place, Int(moves[index].inside))
@@ -184,6 +184,11 @@ extension Lowering {
   /// From the block's own assignment to the common one.
   @inlinable
   mutating func moveOut() {
+    if let checker { checkMovesOut(checker) } else { emitMovesOut() }
+  }
+
+  @inlinable
+  mutating func emitMovesOut() {
     for index in 0..<moves.count {
       if moves[index].isWritten { store(moves[index].place, Int(moves[index].inside)) }
       load(moves[index].place, Int(moves[index].outside))
@@ -193,6 +198,7 @@ extension Lowering {
   @inlinable
   mutating func store(_ place: UInt8, _ guest: Int) {
     let slot = registers[guest]
+    if let checker { checker.copy(checkedPlace(ofPin: place), to: .state(guest)) }
     if Int(place) < ABI.pinnedCount {
       target.store(slot.type, ABI.pinned(Int(place)), state: slot.offset)
     } else {
@@ -203,6 +209,7 @@ extension Lowering {
   @inlinable
   mutating func load(_ place: UInt8, _ guest: Int) {
     let slot = registers[guest]
+    if let checker { checker.copy(.state(guest), to: checkedPlace(ofPin: place)) }
     if Int(place) < ABI.pinnedCount {
       target.load(slot.type, ABI.pinned(Int(place)), state: slot.offset)
     } else {
@@ -219,7 +226,7 @@ extension Lowering {
       for index in 0..<labels.count {
         let inner = labels[index]
         labels[index] = codeOffset
-        moveIn()
+        emitMovesIn()
         target.jump(toCode: Int(inner))
       }
       leave = codeOffset
