@@ -56,6 +56,7 @@ let package = Package(
     module("GuestRISCV", ["GuestKit", "IR", "SoftFloat"]),
     module("GuestARM", ["GuestKit", "IR", "Bus", "Bits", "SoftFloat"]),
     module("HostX86_64", ["HostKit", "IR", "CHost", "CCapstone"]),
+    module("HostAArch64", ["HostKit", "IR"]),
     module("HostInterpreter", ["HostKit", "IR"]),
     module("Engine", ["IR", "Optimizer", "GuestKit", "HostKit", "Bus", "Bits"]),
     // Floor 4
@@ -99,6 +100,7 @@ let package = Package(
     tests("GuestKit", ["Engine", "HostKit", "HostX86_64", "HostInterpreter", "Bus"]),
     tests("HostKit", ["IR"]),
     tests("HostX86_64", ["HostKit", "IR"]),
+    tests("HostAArch64", []),
     tests("GuestRISCV", ["GuestKit", "IR"]),
     tests(
       "Engine",
@@ -120,8 +122,8 @@ let package = Package(
     .testTarget(
       name: "FileTests",
       dependencies: [
-        "IR", "Optimizer", "GuestKit", "GuestARM", "GuestRISCV", "HostKit", "HostX86_64", "HostInterpreter",
-        "TestSupport",
+        "IR", "Optimizer", "GuestKit", "GuestARM", "GuestRISCV", "HostKit", "HostAArch64", "HostX86_64",
+        "HostInterpreter", "TestSupport",
       ],
       exclude: ["cases"],
       swiftSettings: strict),

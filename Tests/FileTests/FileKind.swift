@@ -80,7 +80,7 @@ struct HostSetup: Sendable, CustomStringConvertible {
   return text
 }
 
-private func verified(_ file: FileCase) throws -> [Block] {
+func verified(_ file: FileCase) throws -> [Block] {
   let blocks = try Parser(TestGuest.names).blocks(file.input)
   for block in blocks { try TestGuest.verifier.verify(block) }
   return blocks
@@ -129,7 +129,7 @@ private func run(_ blocks: [Block], on setup: HostSetup, _ cpu: TestCPU, chained
   host.run(try #require(entries[blocks[0].pc]), cpu.state)
 }
 
-private func startState(_ file: FileCase) throws -> TestCPU {
+func startState(_ file: FileCase) throws -> TestCPU {
   let cpu = TestCPU(budget: Int64(file.directives("budget").first ?? "1000") ?? 1000)
   for directive in file.directives("set") {
     let (name, text) = try sides(directive)
