@@ -122,7 +122,7 @@ public struct RegisterSlot: Sendable {
   /// Bytes of code cache.
   public var codeCacheSize: Int
   public var interrupts: InterruptStrategy
-  /// Whether a host that allocates registers checks its bookkeeping after every op: for tests, since it takes long.
+  /// Whether a host that allocates registers proves that each value is where it is read: for tests, since it takes long.
   public var checksAllocation: Bool
 
   public init(

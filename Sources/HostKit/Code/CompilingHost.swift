@@ -19,8 +19,7 @@ public protocol CompilingHost: Host {
 
 extension CompilingHost {
   /// Of the guest registers that may be pinned, the first ones that fit.
-  @inlinable
-  public static func commonPins(_ configuration: HostConfiguration) -> (integers: [Int], vectors: [Int]) {
+  @inlinable public static func commonPins(_ configuration: HostConfiguration) -> (integers: [Int], vectors: [Int]) {
     let (order, registers) = (configuration.pinOrder, configuration.registers)
     return (
       Array(order.filter { registers[$0].type.isInteger }.prefix(Machine.ABI.pinnedCount)),
@@ -28,8 +27,7 @@ extension CompilingHost {
     )
   }
 
-  @inlinable
-  public func compile(
+  @inlinable public func compile(
     _ block: BlockView, dataPath: DataPath, isHot: Bool, _ outline: inout BlockOutline
   ) throws(HostError) -> CompiledBlock {
     let compiled = try unsafe lowering.lower(
@@ -42,8 +40,7 @@ extension CompilingHost {
 
   // MARK: Exits
 
-  @inlinable
-  public func chain(_ site: UInt32, to entry: CodeAddress) {
+  @inlinable public func chain(_ site: UInt32, to entry: CodeAddress) {
     let exit = lowering.exits[Int(site)]
     let target = exit.inner == 0 ? entry.offset : exit.inner
     guard exit.closesLoop, lowering.interrupts == .unchain, exit.displacement != 0 else {
@@ -54,29 +51,25 @@ extension CompilingHost {
       stub: Machine.chainedWord(at: exit.displacement, to: exit.stub))
   }
 
-  @inlinable
-  public func unchain(_ site: UInt32) {
+  @inlinable public func unchain(_ site: UInt32) {
     let exit = lowering.exits[Int(site)]
     if exit.closesLoop, lowering.interrupts == .unchain { return loopChains.unchain(site) }
     lead(exit, to: exit.stub)
   }
 
-  @inlinable
-  func lead(_ exit: ExitCode, to target: UInt32) {
+  @inlinable func lead(_ exit: ExitCode, to target: UInt32) {
     guard exit.displacement != 0 else { return }
     cache.patch(Machine.chainedWord(at: exit.displacement, to: target), at: Int(exit.displacement))
   }
 
   /// After code was left by a stub that made a call which returns to `offset`: says which exit that is.
-  @inlinable
-  public func noteExit(_ cpu: VCPUState, calledFrom offset: UInt32) {
+  @inlinable public func noteExit(_ cpu: VCPUState, calledFrom offset: UInt32) {
     let exit = lowering.exit(calledFrom: offset)
     cpu.exitSite = exit
     cpu.pc = lowering.exits[Int(exit)].pc
   }
 
-  @inlinable
-  public func jumpTarget(_ entry: CodeAddress) -> UInt64 { cache.base + UInt64(entry.offset) }
+  @inlinable public func jumpTarget(_ entry: CodeAddress) -> UInt64 { cache.base + UInt64(entry.offset) }
 
   // MARK: Kicks
 

@@ -21,8 +21,7 @@ extension Lowering {
   }
 
   /// A free temporary outside `avoiding`; a value may be spilled for it. It is locked until the end of the op.
-  @inlinable
-  public mutating func allocate(avoiding: RegisterSet = RegisterSet()) -> Register {
+  @inlinable public mutating func allocate(avoiding: RegisterSet = RegisterSet()) -> Register {
     let usable = free.subtracting(avoiding)
     if !usable.isEmpty {
       let register = usable.contains(ABI.firstChoice) ? ABI.firstChoice : usable.first
@@ -56,8 +55,7 @@ extension Lowering {
   }
 
   /// Makes the temporary `register` free, moving its value elsewhere, and locks it.
-  @inlinable
-  public mutating func claim(_ register: Register) {
+  @inlinable public mutating func claim(_ register: Register) {
     if !free.contains(register) {
       let owner = owners[Int(register.number)]
       if owner != ValueState.noValue && (isLive(owner) || values[Int(owner)].lastUse == position) {
@@ -87,30 +85,26 @@ extension Lowering {
   }
 
   /// Brings the value in a temporary to memory, if it is still needed: by the op at hand, too, which must look for it again.
-  @inlinable
-  public mutating func evict(_ register: Register) {
+  @inlinable public mutating func evict(_ register: Register) {
     if let checker { checker.release(.register(register.number)) }
     giveWay(register)
   }
 
-  @inlinable
-  mutating func giveWay(_ register: Register) {
+  @inlinable mutating func giveWay(_ register: Register) {
     let owner = owners[Int(register.number)]
     release(register)
     guard owner < firstPseudoValue, values[Int(owner)].lastUse >= position else { return }
     if !moveHome(owner) { spill(owner, from: register) }
   }
 
-  @inlinable
-  mutating func spill(_ value: UInt16, from register: Register) {
+  @inlinable mutating func spill(_ value: UInt16, from register: Register) {
     guard let slot = takeSpillSlot(for: value) else { return }
     if let checker { checker.copy(.register(register.number), to: .spill(slot)) }
     target.spill(register, to: slot)
   }
 
   /// A slot in which `value` is found from now on.
-  @inlinable
-  mutating func takeSpillSlot(for value: UInt16) -> Int? {
+  @inlinable mutating func takeSpillSlot(for value: UInt16) -> Int? {
     guard spillCount < ABI.spillSlots else {
       unsupported("a block that keeps over \(ABI.spillSlots) values")
       return nil
@@ -124,8 +118,7 @@ extension Lowering {
   // MARK: Vector registers
 
   /// Records that `register` now holds `value`.
-  @inlinable
-  public mutating func give(_ register: VectorRegister, to value: UInt16) {
+  @inlinable public mutating func give(_ register: VectorRegister, to value: UInt16) {
     values[Int(value)].place = .vector
     values[Int(value)].vector = register
     if let checker { checker.expect(value, in: .vector(register.number)) }
@@ -136,8 +129,7 @@ extension Lowering {
   }
 
   /// A free temporary outside `avoiding`; a value may be spilled for it. It is locked until the end of the op.
-  @inlinable
-  public mutating func allocateVector(avoiding: VectorSet = VectorSet()) -> VectorRegister {
+  @inlinable public mutating func allocateVector(avoiding: VectorSet = VectorSet()) -> VectorRegister {
     usesFloat = true
     var register: VectorRegister?
     let usable = freeVectors.subtracting(avoiding)
@@ -169,8 +161,7 @@ extension Lowering {
   }
 
   /// Brings the value in a temporary to memory, if it is still needed.
-  @inlinable
-  mutating func evict(_ register: VectorRegister) {
+  @inlinable mutating func evict(_ register: VectorRegister) {
     let owner = vectorOwners[Int(register.number)]
     vectorOwners[Int(register.number)] = ValueState.noValue
     freeVectors.insert(register)
@@ -179,8 +170,7 @@ extension Lowering {
   }
 
   /// Before a call: no vector temporary keeps a value.
-  @inlinable
-  public mutating func evictVectors() {
+  @inlinable public mutating func evictVectors() {
     var busy = ABI.vectorTemporaries.subtracting(freeVectors)
     while !busy.isEmpty {
       let register = busy.first
@@ -189,8 +179,7 @@ extension Lowering {
     }
   }
 
-  @inlinable
-  mutating func spill(_ value: UInt16, from register: VectorRegister) {
+  @inlinable mutating func spill(_ value: UInt16, from register: VectorRegister) {
     guard let slot = takeSpillSlot(for: value) else { return }
     T.observe(register, &self)
     if let checker { checker.copy(.vector(register.number), to: .spill(slot)) }
@@ -213,8 +202,7 @@ extension Lowering {
   }
 
   /// The registers whose values have no use after this op; they own none any more.
-  @inlinable
-  func dead<R: HostRegister>(among registers: HostKit.RegisterSet<R>, _ owners: RawTable<UInt16>)
+  @inlinable func dead<R: HostRegister>(among registers: HostKit.RegisterSet<R>, _ owners: RawTable<UInt16>)
     -> HostKit.RegisterSet<R>
   {
     let (values, position) = (values, position)

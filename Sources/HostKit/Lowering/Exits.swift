@@ -79,8 +79,7 @@ extension Lowering {
   // MARK: Entries
 
   /// All guest registers are where code that is entered expects them, since no value is live.
-  @inlinable
-  mutating func lowerLabel(_ op: Op) {
+  @inlinable mutating func lowerLabel(_ op: Op) {
     if position > 0, !ops[Int(position) - 1].opcode.endsBlock {
       T.emit(T.exitWork(&self), &self)
       retire(op.extra, [])
@@ -95,14 +94,12 @@ extension Lowering {
 
   // MARK: Exits to known guest PCs
 
-  @inlinable
-  mutating func lowerExit(_ op: Op) {
+  @inlinable mutating func lowerExit(_ op: Op) {
     T.emit(T.exitWork(&self), &self)
     emitExit(retired: op.extra, op.exitFlags, pc: UInt64(bitPattern: op.imm), number: takeNumber(op))
   }
 
-  @inlinable
-  mutating func lowerExitIf(_ op: Op) {
+  @inlinable mutating func lowerExitIf(_ op: Op) {
     let number = takeNumber(op)
     let pc = UInt64(bitPattern: op.imm)
     if let known = constant(op.a) {
@@ -129,8 +126,7 @@ extension Lowering {
     }
   }
 
-  @inlinable
-  mutating func takeNumber(_ op: Op) -> UInt32 {
+  @inlinable mutating func takeNumber(_ op: Op) -> UInt32 {
     let number = UInt32(exits.count)
     exits.append(ExitCode(pc: UInt64(bitPattern: op.imm), change: op.exitFlags.change))
     exitLabels.append(ExitLabels(unchained: target.makeLabel()))
@@ -147,8 +143,7 @@ extension Lowering {
   @inlinable @inline(__always)
   func staysInside(_ pc: UInt64) -> Bool { moves.isEmpty || innerEntry(at: pc) != nil }
 
-  @inlinable
-  mutating func emitExit(retired: UInt32, _ flags: ExitFlags, pc: UInt64, number: UInt32) {
+  @inlinable mutating func emitExit(retired: UInt32, _ flags: ExitFlags, pc: UInt64, number: UInt32) {
     let closesLoop = flags.contains(.checksBudget)
     guard mayChain(flags, pc) else {
       target.move(ABI.jumpTarget, constant: Int64(bitPattern: pc))
@@ -172,8 +167,7 @@ extension Lowering {
 
   /// Finds out whether the engine wants control at the exit with labels number `labels` of the block.
   /// - Returns: the condition under which it does not, if there is one to look at.
-  @inlinable
-  mutating func checkInterrupts(_ labels: Int) -> T.Condition? {
+  @inlinable mutating func checkInterrupts(_ labels: Int) -> T.Condition? {
     guard interrupts != .unchain else { return nil }
     exitLabels[labels].budget = target.makeLabel()
     switch interrupts {
@@ -188,8 +182,7 @@ extension Lowering {
   }
 
   /// Leaves for the PC in `ABI.jumpTarget` if the engine wants control.
-  @inlinable
-  mutating func checkInterruptsBeforeLookup() {
+  @inlinable mutating func checkInterruptsBeforeLookup() {
     switch interrupts {
     case .unchain: break
     case .budget: target.leaveIndirectly(unless: T.budgetIsLeft)
@@ -198,22 +191,19 @@ extension Lowering {
     }
   }
 
-  @inlinable
-  mutating func readPollPage(resume: UInt32) {
+  @inlinable mutating func readPollPage(resume: UInt32) {
     polls.append(PollSite(start: codeOffset, resume: resume))
     target.readPollPage()
   }
 
   /// Takes `count` off the budget; sets the flags by what is left if the exit checks it.
-  @inlinable
-  mutating func retire(_ count: UInt32, _ flags: ExitFlags) {
+  @inlinable mutating func retire(_ count: UInt32, _ flags: ExitFlags) {
     if interrupts.isDeterministic { target.retire(count, setsFlags: flags.contains(.checksBudget)) }
   }
 
   // MARK: Other ways out
 
-  @inlinable
-  mutating func lowerExitIndirect(_ op: Op) {
+  @inlinable mutating func lowerExitIndirect(_ op: Op) {
     T.emit(T.exitWork(&self), &self)
     loadExtended(ABI.jumpTarget, op.a)
     retire(op.extra, op.exitFlags)
@@ -222,8 +212,7 @@ extension Lowering {
     target.jumpThroughCache()
   }
 
-  @inlinable
-  mutating func lowerExitWith(_ op: Op) {
+  @inlinable mutating func lowerExitWith(_ op: Op) {
     T.emit(T.exitWork(&self), &self)
     retire(op.extra, [])
     target.storeLeaving(.i64, constant: op.imm, state: StateOffset.pc)
@@ -232,8 +221,7 @@ extension Lowering {
     target.jump(.leave)
   }
 
-  @inlinable
-  mutating func lowerRaise(_ op: Op) {
+  @inlinable mutating func lowerRaise(_ op: Op) {
     T.emit(T.exitWork(&self), &self)
     if op.a.isNone {
       target.storeLeaving(.i64, constant: 0, state: StateOffset.exceptionValue)
@@ -252,8 +240,7 @@ extension Lowering {
   // MARK: Cold parts
 
   /// Emits what was put off until the block's end; parts may add further parts.
-  @inlinable
-  mutating func emitColdParts() {
+  @inlinable mutating func emitColdParts() {
     var index = 0
     while index < cold.count {
       let part = cold[index]
@@ -293,8 +280,7 @@ extension Lowering {
   // MARK: What is kept
 
   /// Tells of the ways in and out of the block that was lowered last.
-  @inlinable
-  mutating func tell(_ outline: inout BlockOutline) {
+  @inlinable mutating func tell(_ outline: inout BlockOutline) {
     outline.removeAll()
     for index in 0..<labels.count { outline.labels.append(CodeAddress(labels[index])) }
     for index in Int(firstExit)..<exits.count {
@@ -307,8 +293,7 @@ extension Lowering {
   }
 
   /// The site of the exit whose stub made a call that returns to `offset`.
-  @inlinable
-  public func exit(calledFrom offset: UInt32) -> UInt32 {
+  @inlinable public func exit(calledFrom offset: UInt32) -> UInt32 {
     // Mostly it is an exit of one of the newest blocks.
     var (low, high) = (0, exits.count)
     var step = 8

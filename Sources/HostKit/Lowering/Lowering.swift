@@ -104,8 +104,7 @@ public struct Lowering<T: Target> {
   @usableFromInline var marks: RawList<UInt32>
   @usableFromInline var takesMarks = false
 
-  @inlinable
-  public init(_ configuration: HostConfiguration, pins: [Int], vectorPins: [Int], target: T) {
+  @inlinable public init(_ configuration: HostConfiguration, pins: [Int], vectorPins: [Int], target: T) {
     self.target = target
     interrupts = configuration.interrupts
     checker = configuration.checksAllocation ? AllocationChecker() : nil
@@ -203,8 +202,7 @@ public struct Lowering<T: Target> {
   // MARK: A block
 
   /// Assembles `block` at the start of `memory`, which is byte `offset` of the code cache and runs at `address`.
-  @inlinable
-  public mutating func lower(
+  @inlinable public mutating func lower(
     _ block: BlockView, _ dataPath: DataPath, isHot: Bool,
     into memory: UnsafeMutableRawBufferPointer, runningAt address: UInt64, offset: Int
   ) throws(HostError) -> CompiledBlock {
@@ -240,8 +238,7 @@ public struct Lowering<T: Target> {
     return CompiledBlock(entry: CodeAddress(UInt32(offset)), size: target.count)
   }
 
-  @inlinable
-  mutating func begin(_ block: BlockView, _ dataPath: DataPath, offset: Int) {
+  @inlinable mutating func begin(_ block: BlockView, _ dataPath: DataPath, offset: Int) {
     self.dataPath = dataPath
     blockOffset = offset
     ops = block.ops
@@ -272,8 +269,7 @@ public struct Lowering<T: Target> {
   @inlinable @inline(__always)
   var kept: Kept { (exits.count, polls.count, hotBlocks.count, hotMoves.count) }
 
-  @inlinable
-  mutating func forget(backTo kept: Kept) {
+  @inlinable mutating func forget(backTo kept: Kept) {
     target.forgetBlock()
     exits.truncate(to: kept.exits)
     polls.truncate(to: kept.polls)
@@ -307,8 +303,7 @@ public struct Lowering<T: Target> {
 
   // MARK: Its ops
 
-  @inlinable
-  mutating func lowerOps() {
+  @inlinable mutating func lowerOps() {
     for index in 0..<opCount {
       position = Int32(truncatingIfNeeded: index)
       if takesMarks { marks.append(UInt32(truncatingIfNeeded: target.count)) }

@@ -8,8 +8,7 @@ import IR
 
 extension Lowering {
   /// Notes that `value` is found in guest register `guest`.
-  @inlinable
-  public mutating func addMirror(_ value: UInt16, _ guest: Int) {
+  @inlinable public mutating func addMirror(_ value: UInt16, _ guest: Int) {
     let list = values[Int(value)].list
     if list == UInt16(guest) { return }
     if list != ValueState.noValue { removeMirror(value, Int(list)) }
@@ -18,8 +17,7 @@ extension Lowering {
     mirrors[guest] = value
   }
 
-  @inlinable
-  mutating func removeMirror(_ value: UInt16, _ guest: Int) {
+  @inlinable mutating func removeMirror(_ value: UInt16, _ guest: Int) {
     let next = values[Int(value)].next
     var current = mirrors[guest]
     if current == value {
@@ -72,8 +70,7 @@ extension Lowering {
     }
   }
 
-  @inlinable
-  mutating func moveAway(_ value: UInt16, from guest: Int) {
+  @inlinable mutating func moveAway(_ value: UInt16, from guest: Int) {
     if moveHome(value, except: guest) { return }
     // There may be more of them than temporaries.
     if values[Int(value)].type.isFloat {
@@ -90,8 +87,7 @@ extension Lowering {
   }
 
   /// Makes a guest register that was given `value`, and still holds it, the place where it is found, if there is one.
-  @inlinable
-  mutating func moveHome(_ value: UInt16, except guest: Int = -1) -> Bool {
+  @inlinable mutating func moveHome(_ value: UInt16, except guest: Int = -1) -> Bool {
     let home = values[Int(value)].home
     guard home != ValueState.noValue, Int(home) != guest, contents[Int(home)] == value else { return false }
     find(value, in: Int(home))
@@ -136,8 +132,7 @@ extension Lowering {
 
   /// Before all guest registers may change: brings the values found in them that are needed later to spill slots, those
   /// in the state through `scratch`.
-  @inlinable
-  public mutating func spillMirrors(through scratch: Register) {
+  @inlinable public mutating func spillMirrors(through scratch: Register) {
     for guest in 0..<mirrors.capacity {
       while true {
         let value = popMirror(of: guest)
@@ -147,8 +142,7 @@ extension Lowering {
     }
   }
 
-  @inlinable
-  mutating func spillMirror(_ value: UInt16, through scratch: Register) {
+  @inlinable mutating func spillMirror(_ value: UInt16, through scratch: Register) {
     if values[Int(value)].place == .vector { return spill(value, from: values[Int(value)].vector) }
     var register = values[Int(value)].register
     if values[Int(value)].place == .state {
@@ -182,8 +176,7 @@ extension Lowering {
     setContents(guest, op.result.index)
   }
 
-  @inlinable
-  mutating func lowerSet(_ op: Op) {
+  @inlinable mutating func lowerSet(_ op: Op) {
     let guest = Int(op.imm)
     let value = op.a.index
     let state = values[Int(value)]
@@ -228,8 +221,7 @@ extension Lowering {
   }
 
   /// To a floating-point value, or of a guest register in a vector register to an integer.
-  @inlinable
-  mutating func lowerVectorSet(_ op: Op) {
+  @inlinable mutating func lowerVectorSet(_ op: Op) {
     usesFloat = true
     let guest = Int(op.imm)
     let value = op.a.index

@@ -33,8 +33,7 @@ extension Lowering {
   }
 
   /// Moves `value` into `register` without changing where it is found.
-  @inlinable
-  public mutating func loadInto(_ register: Register, _ value: UInt16) {
+  @inlinable public mutating func loadInto(_ register: Register, _ value: UInt16) {
     let state = values[Int(value)]
     if let checker { checkLoad(value, to: .register(register.number), checker) }
     switch state.place {
@@ -52,8 +51,7 @@ extension Lowering {
   }
 
   /// Moves `value`, zero-extended to 64 bits, into `register`.
-  @inlinable
-  public mutating func loadExtended(_ register: Register, _ value: ValueID) {
+  @inlinable public mutating func loadExtended(_ register: Register, _ value: ValueID) {
     let state = values[Int(value.index)]
     if let checker { checkLoad(value.index, to: .register(register.number), checker) }
     switch state.place {
@@ -92,8 +90,7 @@ extension Lowering {
   }
 
   /// Moves `value` into `register` without changing where it is found.
-  @inlinable
-  public mutating func loadInto(_ register: VectorRegister, _ value: UInt16) {
+  @inlinable public mutating func loadInto(_ register: VectorRegister, _ value: UInt16) {
     usesFloat = true
     let state = values[Int(value)]
     if let checker { checkLoad(value, to: .vector(register.number), checker) }
@@ -119,8 +116,7 @@ extension Lowering {
   }
 
   /// Before the bits of `value` are seen by the guest.
-  @inlinable
-  public mutating func observe(_ value: ValueID) {
+  @inlinable public mutating func observe(_ value: ValueID) {
     let state = values[Int(value.index)]
     if state.place == .vector { T.observe(state.vector, &self) }
   }
@@ -129,8 +125,7 @@ extension Lowering {
 
   /// The register to compute `value` in: the pinned register it is meant for, a temporary of `reusing` that dies here,
   /// or a free temporary. Never one of `avoiding`.
-  @inlinable
-  public mutating func destination(
+  @inlinable public mutating func destination(
     _ value: ValueID, reusing: ValueID = .none, avoiding: RegisterSet = RegisterSet()
   ) -> Register {
     if let register = pinnedDestination(value, avoiding: avoiding) { return register }
@@ -150,8 +145,7 @@ extension Lowering {
   }
 
   /// The pinned register that `value` should be computed in, if that disturbs nothing.
-  @inlinable
-  public mutating func pinnedDestination(_ value: ValueID, avoiding: RegisterSet) -> Register? {
+  @inlinable public mutating func pinnedDestination(_ value: ValueID, avoiding: RegisterSet) -> Register? {
     let hint = values[Int(value.index)].hint
     guard hint != ValueState.noPin else { return nil }
     let register = ABI.pinned(Int(hint))
@@ -162,8 +156,7 @@ extension Lowering {
   }
 
   /// Makes what temporary `register` holds the result `value`, moving it on if it is meant for a pinned register.
-  @inlinable
-  public mutating func settle(_ value: ValueID, in register: Register) {
+  @inlinable public mutating func settle(_ value: ValueID, in register: Register) {
     if let pinned = pinnedDestination(value, avoiding: RegisterSet()) {
       target.move(values[Int(value.index)].type, pinned, register)
     } else {
@@ -171,8 +164,7 @@ extension Lowering {
     }
   }
 
-  @inlinable
-  public mutating func vectorDestination(
+  @inlinable public mutating func vectorDestination(
     _ value: ValueID, reusing: ValueID = .none, avoiding: VectorSet = VectorSet()
   ) -> VectorRegister {
     usesFloat = true
@@ -192,8 +184,7 @@ extension Lowering {
     return register
   }
 
-  @inlinable
-  mutating func pinnedVectorDestination(_ value: ValueID, _ avoiding: VectorSet) -> VectorRegister? {
+  @inlinable mutating func pinnedVectorDestination(_ value: ValueID, _ avoiding: VectorSet) -> VectorRegister? {
     let hint = values[Int(value.index)].hint
     guard hint != ValueState.noPin, Int(hint) >= ABI.pinnedCount else { return nil }
     let index = Int(hint) - ABI.pinnedCount
@@ -216,8 +207,7 @@ extension Lowering {
   // MARK: Other names
 
   /// Makes `value` another name of what `original` holds, of which it takes the low bits.
-  @inlinable
-  public mutating func alias(_ value: ValueID, _ original: ValueID) {
+  @inlinable public mutating func alias(_ value: ValueID, _ original: ValueID) {
     let state = values[Int(original.index)]
     if let checker { checker.name(value.index, as: original.index) }
     defer { if let checker { checker.name(value.index, as: original.index) } }
@@ -232,8 +222,7 @@ extension Lowering {
   }
 
   /// Makes `value` another name of the floating-point value `original`.
-  @inlinable
-  public mutating func aliasVector(_ value: ValueID, _ original: ValueID) {
+  @inlinable public mutating func aliasVector(_ value: ValueID, _ original: ValueID) {
     let state = values[Int(original.index)]
     if let checker { checker.name(value.index, as: original.index) }
     switch state.place {

@@ -82,8 +82,7 @@ public struct SharedCheck: BitwiseCopyable {
   /// Bytes behind the first one that were compared with what is watched, where that is what is shared.
   public var extent: Int64
 
-  @inlinable
-  public init(
+  @inlinable public init(
     root: UInt16 = ValueID.none.index, distance: Int64 = 0, forWrites: Bool = false, isWide: Bool = false,
     followers: UInt16 = 0, extent: Int64 = 0
   ) {
@@ -144,8 +143,7 @@ extension Lowering {
 
   /// Finds out which accesses may share look-ups, or comparisons with what is watched (`Lowering+WatchedAccesses.swift`).
   /// Does nothing for other blocks.
-  @inlinable
-  mutating func planPageChecks() {
+  @inlinable mutating func planPageChecks() {
     checks.shared = SharedCheck()
     values[Int(offsetValue)] = ValueState(type: .i64)
     values[Int(pageValue)] = ValueState(type: .i64)
@@ -154,8 +152,7 @@ extension Lowering {
     findNeighbourhoods()
   }
 
-  @inlinable
-  mutating func findRoots() {
+  @inlinable mutating func findRoots() {
     checks.nextStamp()
     for index in 0..<opCount {
       let op = ops[index]
@@ -193,8 +190,7 @@ extension Lowering {
     checks.roots[Int(op.result.index)] = RootedValue(root: op.result.index, distance: 0)
   }
 
-  @inlinable
-  func rootGet(_ op: Op) {
+  @inlinable func rootGet(_ op: Op) {
     let known = checks.registers[Int(op.imm)]
     if known.stamp == checks.stamp, known.type == op.type {
       checks.roots[Int(op.result.index)] = known.value
@@ -205,8 +201,7 @@ extension Lowering {
       value: RootedValue(root: op.result.index, distance: 0), type: op.type, stamp: checks.stamp)
   }
 
-  @inlinable
-  func rootSum(_ op: Op) {
+  @inlinable func rootSum(_ op: Op) {
     guard op.type == .i64 || op.type == .i32 else { return rootAnew(op) }
     let (a, b) = (checks.roots[Int(op.a.index)], checks.roots[Int(op.b.index)])
     let isSum = op.opcode == .add
@@ -221,15 +216,13 @@ extension Lowering {
   }
 
   /// Whether an access may take part: one that the TLB serves, and that no address is too odd for.
-  @inlinable
-  func mayShare(_ op: Op) -> Bool {
+  @inlinable func mayShare(_ op: Op) -> Bool {
     let access = op.access
     return !access.bigEndian && access.space == .current && access.size <= 8 && (!access.aligned || access.size == 1)
       && Int32(exactly: op.imm) != nil
   }
 
-  @inlinable
-  mutating func findNeighbourhoods() {
+  @inlinable mutating func findNeighbourhoods() {
     checks.nextStamp()
     let none = Neighbourhood(lowest: 0, lastUse: 0, count: 0, stores: false, stamp: 0)
     for value in 0..<Int(firstPseudoValue) { checks.neighbourhoods[value] = none }
@@ -243,8 +236,7 @@ extension Lowering {
     }
   }
 
-  @inlinable
-  func joinNeighbourhood(_ index: Int) {
+  @inlinable func joinNeighbourhood(_ index: Int) {
     let plan = checks.plans[index]
     guard plan.root != ValueState.noValue else { return }
     let root = Int(plan.root)
@@ -279,8 +271,7 @@ extension Lowering {
   }
 
   /// The registers of the shared check, while it stands: the offset in the page, and what leads to host memory.
-  @inlinable
-  public var sharedRegisters: (offset: Register, page: Register)? {
+  @inlinable public var sharedRegisters: (offset: Register, page: Register)? {
     guard checks.shared.root != ValueState.noValue, let offset = pseudoRegister(offsetValue),
       let page = pseudoRegister(pageValue)
     else { return nil }
@@ -288,8 +279,7 @@ extension Lowering {
   }
 
   /// How far behind the address whose offset is kept an access lies, if it may use the shared check.
-  @inlinable
-  public func distanceFromShared(_ op: Op, _ plan: AccessPlan) -> Int64? {
+  @inlinable public func distanceFromShared(_ op: Op, _ plan: AccessPlan) -> Int64? {
     guard plan.root == checks.shared.root, plan.root != ValueState.noValue else { return nil }
     guard op.opcode == .load || checks.shared.forWrites else { return nil }
     let distance = plan.distance &- checks.shared.distance
@@ -297,8 +287,7 @@ extension Lowering {
   }
 
   /// Lets the registers be used for something else.
-  @inlinable
-  public mutating func endSharing() {
+  @inlinable public mutating func endSharing() {
     checks.shared.root = ValueState.noValue
     for value in [offsetValue, pageValue] {
       guard let register = pseudoRegister(value) else { continue }

@@ -61,8 +61,7 @@ public struct HotBlock: BitwiseCopyable {
 
 extension Lowering {
   /// Decides on the assignment for the block at hand.
-  @inlinable
-  mutating func choosePins() {
+  @inlinable mutating func choosePins() {
     for index in 0..<moves.count { assign(moves[index].place, to: Int(moves[index].outside)) }
     moves.removeAll()
     innerEntries.removeAll()
@@ -72,8 +71,7 @@ extension Lowering {
     for index in 0..<moves.count { assign(moves[index].place, to: Int(moves[index].inside)) }
   }
 
-  @inlinable
-  mutating func assign(_ place: UInt8, to guest: Int) {
+  @inlinable mutating func assign(_ place: UInt8, to guest: Int) {
     let index = Int(place)
     if index < ABI.pinnedCount {
       pinOfRegister[pins[index]] = ValueState.noPin
@@ -87,8 +85,7 @@ extension Lowering {
 
   /// Finds the block's loops, and counts uses of guest registers in them, the deeper the more.
   /// - Returns: false if the common assignment is to stay.
-  @inlinable
-  mutating func weighRegisters() -> Bool {
+  @inlinable mutating func weighRegisters() -> Bool {
     innerEntries.append(InnerEntry(pc: blockPC, position: -1))
     var callsOut = false
     for index in 0..<opCount {
@@ -140,8 +137,7 @@ extension Lowering {
   }
 
   /// Fills places with the registers used most, leaving those alone that have one already.
-  @inlinable
-  mutating func choose(_ places: Range<Int>, _ fits: (Type) -> Bool) {
+  @inlinable mutating func choose(_ places: Range<Int>, _ fits: (Type) -> Bool) {
     var wanted = pinnable.filter { fits(registers[$0].type) && weights[$0] > 0 }
     wanted.sort { (weights[$1], $0) < (weights[$0], $1) }
     wanted = Array(wanted.prefix(places.count))
@@ -164,8 +160,7 @@ extension Lowering {
   }
 
   /// Pads with no-operations where a loop starts, so that its first instructions are fetched together.
-  @inlinable
-  mutating func alignLoopHead(_ number: Int) {
+  @inlinable mutating func alignLoopHead(_ number: Int) {
     guard number < innerEntries.count, innerEntries[number].isLoopHead else { return }
     target.alignLoopHead(blockOffset)
   }
@@ -173,8 +168,7 @@ extension Lowering {
   // MARK: Code at entries and exits; it keeps the flags
 
   /// From the common assignment to the block's own.
-  @inlinable
-  mutating func emitMovesIn() {
+  @inlinable mutating func emitMovesIn() {
     for index in 0..<moves.count {
       store(moves[index].place, Int(moves[index].outside))
       load(moves[index].place, Int(moves[index].inside))
@@ -182,21 +176,18 @@ extension Lowering {
   }
 
   /// From the block's own assignment to the common one.
-  @inlinable
-  mutating func moveOut() {
+  @inlinable mutating func moveOut() {
     if let checker { checkMovesOut(checker) } else { emitMovesOut() }
   }
 
-  @inlinable
-  mutating func emitMovesOut() {
+  @inlinable mutating func emitMovesOut() {
     for index in 0..<moves.count {
       if moves[index].isWritten { store(moves[index].place, Int(moves[index].inside)) }
       load(moves[index].place, Int(moves[index].outside))
     }
   }
 
-  @inlinable
-  mutating func store(_ place: UInt8, _ guest: Int) {
+  @inlinable mutating func store(_ place: UInt8, _ guest: Int) {
     let slot = registers[guest]
     if let checker { checker.copy(checkedPlace(ofPin: place), to: .state(guest)) }
     if Int(place) < ABI.pinnedCount {
@@ -206,8 +197,7 @@ extension Lowering {
     }
   }
 
-  @inlinable
-  mutating func load(_ place: UInt8, _ guest: Int) {
+  @inlinable mutating func load(_ place: UInt8, _ guest: Int) {
     let slot = registers[guest]
     if let checker { checker.copy(.state(guest), to: checkedPlace(ofPin: place)) }
     if Int(place) < ABI.pinnedCount {
@@ -218,8 +208,7 @@ extension Lowering {
   }
 
   /// Behind the cold parts: the ways in at labels, and the way out for accesses that end in an exception.
-  @inlinable
-  mutating func emitWaysInAndOut() {
+  @inlinable mutating func emitWaysInAndOut() {
     guard isHot else { return }
     var leave = UInt32(truncatingIfNeeded: target.offset(of: .leave))
     if !moves.isEmpty {

@@ -5,8 +5,7 @@ import IR
 extension Lowering {
   /// Finds each value's last use and number of uses, the pinned register it should be computed in, and the
   /// comparisons that need not become values.
-  @inlinable
-  mutating func findUses() {
+  @inlinable mutating func findUses() {
     let (ops, values, pinOfRegister, opcodeEffects) = (ops, values, pinOfRegister, opcodeEffects)
     // For each pinned register: the value it is set to next, valid while nothing in between observes it.
     var pending = InlineArray<64, UInt16>(repeating: ValueState.noValue)
