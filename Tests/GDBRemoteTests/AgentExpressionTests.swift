@@ -100,6 +100,7 @@ private func evaluate(_ bytes: [UInt8], in context: Context = Context()) throws 
     #expect(try shown("[%s] [%.3s] 100%%", [0x2000, 0x2000]) == "[martlet] [mar] 100%")
     #expect(try shown("%hd %hhd %ld", [0x8000, 0x80, 0x8000]) == "-32768 -128 32768")
     #expect(try shown("%s", [0x3000]) == "")
+    #expect(try shown(#"a\n\t\\\"\101\0601\q"#, []) == "a\n\t\\\"A01q")
   }
 
   @Test func collectsMemory() throws {

@@ -57,7 +57,7 @@ import Testing
 
   @Test func carriesOutCommands() {
     _ = bench("break twice do p $a3")
-    #expect(stop("until spin") == "0xf  15 | 0x8000002c <spin>  j       0x8000002c <spin>")
+    #expect(stop("until spin") == "0xf  15 | 0x8000002c <spin>  j       0x8000002c")
     #expect(bench("break loop do cont").hasPrefix("ERROR: 'cont' is no command that only looks"))
     #expect(bench("break loop do loadvm x").hasPrefix("ERROR: 'loadvm x' is no command that only looks"))
     #expect(bench("break loop do nonsense").hasPrefix("ERROR: no command 'nonsense'"))
@@ -67,7 +67,7 @@ import Testing
   /// A breakpoint may send the hart elsewhere.
   @Test func aCommandMayMoveTheHart() {
     _ = bench("break loop do set $pc = done")
-    #expect(stop("until done") == "$pc = 0x80000018 | 0x80000018 <done>  lui     a5, 0x100" || bench.hasEnded == false)
+    #expect(bench("until twice").hasSuffix("<twice>  add     a3, a3, a3"))
     #expect(bench("p $a0") == "0x5  5")
   }
 

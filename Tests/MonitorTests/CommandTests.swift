@@ -106,7 +106,7 @@ import Testing
     ("p 3 | 4 == 4", "0x3  3"),
     ("p !5 + (2 != 2)", "0x0  0"),
     ("p u8(_start + 1)", "0x1  1"),
-    ("p s32(loop + 8)", "0xfffffffffff50513  -718573"),
+    ("p s32(loop + 8)", "0xfffffffffff50513  -719597"),
     ("p/t 'A'", "0b0000000000000000000000000000000000000000000000000000000001000001"),
   ])
   func expressions(line: String, value: String) { #expect(bench(line) == value) }

@@ -1,8 +1,8 @@
 # machine: program
 # Conditions and commands that the target carries out: GDB hears of the hits alone.
 
-set breakpoint condition-evaluation target
 eval "target extended-remote 127.0.0.1:%d", $port
+set breakpoint condition-evaluation target
 echo \n[a condition on a register]\n
 break *0x80000024 if $t0 == 1000
 continue
@@ -26,7 +26,9 @@ dprintf *0x80000014,"t0=%d counter=%#lx\n", $t0, *(long*)0x80001000
 break *0x80000024 if $t0 == 5006
 continue
 delete
-echo \n[both at one place]\n
-dprintf *0x80000024,"in the function, a0=%d\n", $a0 & 7
-break *0x80000024 if $t0 == 5008
+echo \n[two at one place]\n
+dprintf *0x80000028,"a0=%d, ", $a0 & 7
+dprintf *0x80000028,"in the function\n"
+tbreak *0x80000020 if $t0 == 5008
 continue
+info breakpoints

@@ -37,7 +37,7 @@ struct AgentFormat: Sendable, Equatable {
     var rest = bytes
     while let byte = rest.popFirst() {
       guard byte == UInt8(ascii: "%") else {
-        text.append(byte)
+        text.append(byte == UInt8(ascii: "\\") ? Self.escaped(&rest) : byte)
         continue
       }
       if rest.first == byte {
@@ -51,6 +51,30 @@ struct AgentFormat: Sendable, Equatable {
     }
     if !text.isEmpty { pieces.append(.text(text)) }
     self.pieces = pieces
+  }
+
+  /// What a backslash and the characters behind it stand for; GDB sends formats as they were typed.
+  private static func escaped(_ rest: inout ArraySlice<UInt8>) -> UInt8 {
+    guard let letter = rest.popFirst() else { return UInt8(ascii: "\\") }
+    switch letter {
+    case UInt8(ascii: "a"): return 7
+    case UInt8(ascii: "b"): return 8
+    case UInt8(ascii: "t"): return 9
+    case UInt8(ascii: "n"): return 10
+    case UInt8(ascii: "v"): return 11
+    case UInt8(ascii: "f"): return 12
+    case UInt8(ascii: "r"): return 13
+    case UInt8(ascii: "e"): return 27
+    case UInt8(ascii: "0")...UInt8(ascii: "7"):
+      var value = Int(letter & 7)
+      for _ in 0..<2 {
+        guard let digit = rest.first, (UInt8(ascii: "0")...UInt8(ascii: "7")).contains(digit) else { break }
+        value = value * 8 + Int(digit & 7)
+        rest = rest.dropFirst()
+      }
+      return UInt8(truncatingIfNeeded: value)
+    default: return letter
+    }
   }
 
   private static func argument(_ rest: inout ArraySlice<UInt8>) throws(TargetError) -> Argument {
