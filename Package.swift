@@ -90,14 +90,15 @@ let package = Package(
       resources: [.copy("kernels")],
       swiftSettings: strict),
     // Tests
-    .target(name: "TestSupport", dependencies: ["GuestKit", "IR"], path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["Bits", "GuestKit", "IR"], path: "Tests/TestSupport", swiftSettings: strict),
     tests("SoftFloat", ["CHost"]),
     tests("GDBRemote", []),
     tests("Devicetree", []),
     tests("Bus", []),
     tests("Devices", ["Bus"]),
     tests("SVD", ["Bus"]),
-    tests("GuestKit", ["Engine", "HostKit", "HostX86_64", "HostInterpreter", "Bus"]),
+    tests("GuestKit", ["Bits", "Engine", "HostKit", "HostX86_64", "HostInterpreter", "Bus"]),
     tests("HostKit", ["IR"]),
     tests("HostX86_64", ["HostKit", "IR"]),
     tests("HostAArch64", []),
@@ -117,7 +118,10 @@ let package = Package(
       ["Machine", "Engine", "GuestKit", "HostKit", "Bus", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
     tests(
       "DebugServer",
-      ["Machine", "Monitor", "GDBRemote", "Bus", "Devices", "GuestARM", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
+      [
+        "Machine", "Monitor", "GDBRemote", "Bits", "Bus", "Devices", "GuestARM", "GuestRISCV", "HostX86_64",
+        "HostInterpreter",
+      ]),
     .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "FileTests",

@@ -3,6 +3,18 @@
 /// Byte order of a multi-byte value in memory.
 public enum Endianness: Sendable, Equatable, Codable {
   case little, big
+
+  /// The number that bytes stand for, its low 64 bits.
+  @inlinable
+  public func number(_ bytes: some BidirectionalCollection<UInt8>) -> UInt64 {
+    self == .big ? bytes.reduce(0) { $0 << 8 | UInt64($1) } : bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  /// The low `count` bytes of `value`.
+  @inlinable
+  public func bytes(_ value: UInt64, count: Int) -> [UInt8] {
+    (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * (self == .big ? count - 1 - $0 : $0))) }
+  }
 }
 
 extension UInt64 {

@@ -35,8 +35,8 @@ final class MachineSide: @unchecked Sendable {
 
   // MARK: Registers and runs
 
-  func write(_ entry: RegisterLayout.Entry, _ value: UInt64, hart: Int, _ machine: Machine) {
-    machine.setRegister(machine.engine.vcpus[hart], entry.register, value)
+  func write(_ entry: RegisterLayout.Entry, _ bytes: [UInt8], hart: Int, _ machine: Machine) {
+    machine.setRegister(machine.engine.vcpus[hart], entry.register, bytes: bytes)
   }
 
   /// Lets the guest run, but not the harts in `held`.

@@ -72,10 +72,12 @@ extension MachineTarget: Resumable {
     runNumber += 1
     hasRun = true
     let starting = threads.indices.filter { plan.startAddress != nil && !held.contains($0) }
-    machine.perform { [side, runNumber, held, request, layout] machine in
+    machine.perform { [side, runNumber, held, request] machine in
       side.runNumber = runNumber
-      if let entry = layout.programCounter, let address = plan.startAddress {
-        for hart in starting { side.write(entry, address, hart: hart, machine) }
+      if let address = plan.startAddress {
+        for hart in starting {
+          machine.setRegister(machine.engine.vcpus[hart], machine.guest.programCounter, address)
+        }
       }
       side.run(request ?? .run, held: held, machine)
     }
@@ -160,10 +162,10 @@ extension MachineTarget: MonitorTarget {
 
 extension Machine {
   /// The general registers of all harts, one after the other, while the machine stands.
-  fileprivate var registersAtRest: [UInt64]? {
+  fileprivate var registersAtRest: [[UInt8]]? {
     guard !isRunning, !waitsForDebugger else { return nil }
     let shown = guest.registerFile.registers.indices.filter { guest.registerFile.registers[$0].group == "general" }
-    return engine.vcpus.flatMap { vcpu in shown.map { guest.readRegister(vcpu.state, $0) } }
+    return engine.vcpus.flatMap { vcpu in shown.map { guest.registerBytes(vcpu.state, $0) } }
   }
 
   /// Lets the guest run on unless it has come to an end; that end is not to become a new start.

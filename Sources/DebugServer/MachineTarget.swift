@@ -70,14 +70,14 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
 
   func writeRegisters(_ bytes: [UInt8], of thread: ThreadID) throws(TargetError) {
     let hart = try hart(thread)
-    var writes: [(entry: RegisterLayout.Entry, value: UInt64)] = []
+    var writes: [(entry: RegisterLayout.Entry, bytes: [UInt8])] = []
     var rest = bytes[...]
     for entry in layout.general where rest.count >= entry.size {
-      writes.append((entry, try RegisterLayout.value(Array(rest.prefix(entry.size)), entry)))
+      writes.append((entry, try layout.bytes(Array(rest.prefix(entry.size)), entry)))
       rest = rest.dropFirst(entry.size)
     }
     machine.perform { [side, writes] machine in
-      for (entry, value) in writes { side.write(entry, value, hart: hart, machine) }
+      for (entry, bytes) in writes { side.write(entry, bytes, hart: hart, machine) }
     }
   }
 
@@ -90,7 +90,7 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
   func writeRegister(_ number: Int, _ bytes: [UInt8], of thread: ThreadID) throws(TargetError) {
     let hart = try hart(thread)
     let entry = try layout.entry(number)
-    let value = try RegisterLayout.value(bytes, entry)
-    machine.perform { [side] machine in side.write(entry, value, hart: hart, machine) }
+    let bytes = try layout.bytes(bytes, entry)
+    machine.perform { [side] machine in side.write(entry, bytes, hart: hart, machine) }
   }
 }

@@ -48,7 +48,8 @@ struct RegisterLayout: Sendable {
       guard seen.insert(number).inserted else { continue }
       entries.append(
         Entry(
-          number: number, register: index, name: register.name, size: register.type.bytes, type: register.gdbType,
+          number: number, register: index, name: register.name, size: register.size,
+          type: register.gdbType == "vector" ? "vector\(register.size)" : register.gdbType,
           group: register.group, feature: register.feature ?? "",
           // GDB tells by comparison which of the stack pointers is in use: it has to change both together.
           isRestored: Self.restoredGroups.contains(register.group) || register.isBankedStackPointer))
@@ -73,9 +74,7 @@ struct RegisterLayout: Sendable {
   }
 
   func read(_ entry: Entry, _ state: VCPUState) -> RegisterValue {
-    guard entry.size <= 8 else { return .unavailable(byteCount: entry.size) }
-    let value = guest.readRegister(state, entry.register)
-    return .bytes((0..<entry.size).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) })
+    .bytes(ordered(guest.registerBytes(state, entry.register)))
   }
 
   /// A register's value as a number; nil if there is none of this number, or it is wider than 64 bits.
@@ -84,12 +83,16 @@ struct RegisterLayout: Sendable {
     return guest.readRegister(state, entry.register)
   }
 
-  /// What a client sends for a register: little-endian, padded or cut as it likes within 8 bytes.
-  static func value(_ bytes: [UInt8], _ entry: Entry) throws(TargetError) -> UInt64 {
-    guard entry.size <= 8 else { throw .unsupported("\(entry.name) cannot be written") }
-    guard bytes.count <= 8 else { throw .invalid("\(bytes.count) bytes are too many for \(entry.name)") }
-    return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  /// What a client sends for a register, padded or cut as it likes within 8 bytes or the register's: the lowest byte first.
+  func bytes(_ bytes: [UInt8], _ entry: Entry) throws(TargetError) -> [UInt8] {
+    guard bytes.count <= max(8, entry.size) else {
+      throw .invalid("\(bytes.count) bytes are too many for \(entry.name)")
+    }
+    return ordered(bytes)
   }
+
+  /// From the guest's order to the lowest byte first, and back.
+  private func ordered(_ bytes: [UInt8]) -> [UInt8] { guest.byteOrder == .big ? bytes.reversed() : bytes }
 }
 
 // MARK: - Target description
@@ -110,6 +113,8 @@ extension RegisterLayout {
     for entry in entries where !features.contains(entry.feature) { features.append(entry.feature) }
     for feature in features {
       text += "<feature name=\"\(feature)\">\n"
+      let vectors = entries.filter { $0.feature == feature && $0.type == "vector\($0.size)" }
+      for size in Set(vectors.map(\.size)).sorted() { text += vectorType(size) }
       for entry in entries where entry.feature == feature {
         let restored = entry.isRestored ? "" : " save-restore=\"no\""
         text += "<reg name=\"\(entry.name)\" bitsize=\"\(entry.size * 8)\" regnum=\"\(entry.number)\""
@@ -118,5 +123,13 @@ extension RegisterLayout {
       text += "</feature>\n"
     }
     return text + "</target>\n"
+  }
+
+  /// Lanes of each width, and the union of them that is the type of vector registers of `size` bytes.
+  private static func vectorType(_ size: Int) -> String {
+    let lanes = [("b", 8), ("h", 16), ("w", 32), ("d", 64)].filter { size * 8 % $0.1 == 0 }
+    let types = lanes.map { "<vector id=\"v\(size)\($0.0)\" type=\"uint\($0.1)\" count=\"\(size * 8 / $0.1)\"/>\n" }
+    let fields = lanes.map { "<field name=\"\($0.0)\" type=\"v\(size)\($0.0)\"/>\n" }
+    return types.joined() + "<union id=\"vector\(size)\">\n" + fields.joined() + "</union>\n"
   }
 }

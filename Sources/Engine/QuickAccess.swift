@@ -13,7 +13,7 @@ extension Engine {
   func quickAccess(_ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ request: SlowAccess) -> UInt64? {
     let (access, isWrite) = (request.access, request.opcode == .store)
     let size = UInt64(access.size)
-    guard isWrite || request.opcode == .load, access.isOrdinary, address & 0xFFF &+ size <= 0x1000,
+    guard isWrite || request.opcode == .load, access.space == .current, address & 0xFFF &+ size <= 0x1000,
       !access.aligned || address & (size &- 1) == 0
     else { return nil }
     var isWatched = false
@@ -46,7 +46,7 @@ extension Engine {
       return nil
     }
     guard isWrite else { return extend(unsafe HostBytes.load(bytes, size: Int(size)), access, to: request.type) }
-    unsafe HostBytes.store(value, bytes, size: Int(size))
+    unsafe HostBytes.store(ordered(value, access), bytes, size: Int(size))
     return 0
   }
 
@@ -62,7 +62,7 @@ extension Engine {
       vcpu.state.accessOutcome = .completedOnDevice
       return extend(raw, access, to: request.type)
     }
-    guard space.writeDevice(found, physical, size: access.size, value) else { return nil }
+    guard space.writeDevice(found, physical, size: access.size, ordered(value, access)) else { return nil }
     vcpu.state.accessOutcome = .completedOnDevice
     return 0
   }
@@ -79,10 +79,4 @@ extension Engine {
       KnownPage(
         virtual: address & ~0xFFF, physical: page, readable: kind == .read, writable: kind == .write))
   }
-}
-
-extension MemoryAccess {
-  /// Whether it is of the current mode and little endian.
-  @inline(__always)
-  fileprivate var isOrdinary: Bool { !bigEndian && space == .current }
 }

@@ -70,22 +70,12 @@ extension Engine {
   /// memory protection forbids.
   private func openAccess(_ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ request: SlowAccess) -> UInt64? {
     let (access, isWrite) = (request.access, request.opcode == .store)
-    guard isWrite || request.opcode == .load, access.space == .current, !access.bigEndian,
+    guard isWrite || request.opcode == .load, access.space == .current,
       !access.aligned || address & UInt64(access.size - 1) == 0, !vcpu.suppressesWatchpoints,
       let place = unsafe vcpu.mode.openAddress(address, access.size, isWrite: isWrite)
     else { return nil }
-    switch (isWrite, access.size) {
-    case (true, 1): unsafe place.storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
-    case (true, 2): unsafe place.storeBytes(of: UInt16(truncatingIfNeeded: value).littleEndian, as: UInt16.self)
-    case (true, 4): unsafe place.storeBytes(of: UInt32(truncatingIfNeeded: value).littleEndian, as: UInt32.self)
-    case (true, _): unsafe place.storeBytes(of: value.littleEndian, as: UInt64.self)
-    case (_, 1): return extend(UInt64(unsafe place.load(as: UInt8.self)), access, to: request.type)
-    case (_, 2):
-      return extend(UInt64(UInt16(littleEndian: unsafe place.loadUnaligned(as: UInt16.self))), access, to: request.type)
-    case (_, 4):
-      return extend(UInt64(UInt32(littleEndian: unsafe place.loadUnaligned(as: UInt32.self))), access, to: request.type)
-    default: return extend(UInt64(littleEndian: unsafe place.loadUnaligned(as: UInt64.self)), access, to: request.type)
-    }
+    guard isWrite else { return extend(unsafe HostBytes.load(place, size: access.size), access, to: request.type) }
+    unsafe HostBytes.store(ordered(value, access), place, size: access.size)
     return 0
   }
 

@@ -67,6 +67,7 @@ public final class ARMGuest: Guest {
   public var longestTransfer: Int { 128 }
   public func instructionAddress(_ pointer: UInt64) -> UInt64 { pointer & ~1 }
   public var stackPointer: Int { ARMRegisters.sp }
+  public var interruptRegisters: [String] { ["primask", "basepri", "faultmask"] }
   public var programCounter: Int { ARMRegisters.pc }
   /// r0 and r1, and `bkpt 0xab` ("Semihosting for AArch32 and AArch64").
   public var semihostingConvention: SemihostingConvention? {

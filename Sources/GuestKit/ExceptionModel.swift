@@ -17,6 +17,12 @@ public protocol ExceptionModel: AnyObject {
   func setInterruptLine(_ cpu: VCPUState, _ line: Int, _ level: Bool)
   /// A short name for a trap cause, for logs and the monitor.
   func exceptionName(_ cause: UInt64) -> String
+  /// The registers that decide which interrupts are taken, by name, for the monitor.
+  var interruptRegisters: [String] { get }
+}
+
+extension ExceptionModel {
+  public var interruptRegisters: [String] { [] }
 }
 
 /// A guest whose exceptions come and go by more than their handlers' instructions.
@@ -35,7 +41,8 @@ public protocol ExceptionHardware: AnyObject {
 public struct GuestException: Error, Equatable, Sendable {
   public var cause: UInt64
   public var value: UInt64
-  /// What else handlers are told (x86: an error code beside the address; RISC-V: `htval` and `htinst`).
+  /// What else handlers are told (x86: an error code beside the address; RISC-V: `htval` and `htinst`). IR's `raise` has
+  /// none of them: a helper raises such exceptions.
   public var details: SIMD2<UInt64>
 
   @inlinable public init(cause: UInt64, value: UInt64 = 0, details: SIMD2<UInt64> = .zero) {

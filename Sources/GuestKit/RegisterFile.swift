@@ -8,13 +8,15 @@ public struct GuestRegister: Sendable {
   public let name: String
   public let aliases: [String]
   public let type: Type
+  /// Bytes of the whole register, more than IR has values for if it is wider than `v128`.
+  public let size: Int
   /// Lower is hotter; the host keeps the first few in host registers. Nil: always in memory.
   public let pinPriority: Int?
   /// The GDB feature it is shown in, for instance `org.gnu.gdb.riscv.cpu`; nil hides it from GDB.
   public let feature: String?
   /// Its number in GDB's protocol, if fixed by the architecture's documentation.
   public let gdbNumber: Int?
-  /// GDB's type name: `int`, `data_ptr`, `code_ptr`, `ieee_double`…
+  /// GDB's type name: `int`, `data_ptr`, `code_ptr`, `ieee_double`…, or `vector`: lanes of any width.
   public let gdbType: String
   /// Monitor and GDB group: `general`, `float`, `csr`, `system`, `internal`.
   public let group: String
@@ -23,13 +25,15 @@ public struct GuestRegister: Sendable {
   /// Byte offset in the vCPU's state block; assigned by ``RegisterFile``.
   public internal(set) var offset: Int = 0
 
+  /// - Parameter size: in bytes, if not that of the type.
   public init(
-    _ name: String, aliases: [String] = [], _ type: Type, pin: Int? = nil, feature: String? = nil,
+    _ name: String, aliases: [String] = [], _ type: Type, size: Int? = nil, pin: Int? = nil, feature: String? = nil,
     gdbNumber: Int? = nil, gdbType: String = "int", group: String = "internal", isBankedStackPointer: Bool = false
   ) {
     self.name = name
     self.aliases = aliases
     self.type = type
+    self.size = size ?? type.bytes
     self.pinPriority = pin
     self.feature = feature
     self.gdbNumber = gdbNumber
@@ -47,16 +51,16 @@ public struct RegisterFile: Sendable {
   /// Set by guests that have floating point.
   public var floatEnvironment: FloatEnvironment?
 
-  /// Lays the registers out after the header, 8 bytes each (16 for vectors), in the order given.
+  /// Lays the registers out after the header, 8 bytes each, wider ones aligned to 16, in the order given.
   /// What is beside a narrower register in its 8 bytes stays 0: packed IR reads all of them.
   public init(_ list: [GuestRegister]) {
     var offset = StateOffset.registers
     registers = list.map { register in
       var register = register
-      let size = max(8, register.type.bytes)
-      offset = (offset + size - 1) / size * size
+      let unit = register.size > 8 ? 16 : 8
+      offset = (offset + unit - 1) / unit * unit
       register.offset = offset
-      offset += size
+      offset += (register.size + 7) / 8 * 8
       return register
     }
     stateSize = (offset + 63) / 64 * 64

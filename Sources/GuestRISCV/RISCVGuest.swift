@@ -77,6 +77,9 @@ public final class RISCVGuest: Guest {
   public var addressBits: Int { xlen }
   public var longestInstruction: Int { 4 }
   public var instructionAlignment: UInt64 { extensions.contains(.c) ? 2 : 4 }
+  public var interruptRegisters: [String] {
+    ["mstatus", "mip", "mie", "mideleg", "sip", "sie", "mtvec", "mcause", "mepc"]
+  }
   public var programCounter: Int { RISCVRegisters.pc }
   /// `sp`
   public var stackPointer: Int { RISCVRegisters.x(2) }

@@ -120,9 +120,7 @@ extension RISCVGuest: DevicetreeBoot {
   /// OpenSBI's `fw_dynamic_info` (include/sbi/fw_dynamic.h): magic, version 2, next address, next mode (S), options,
   /// boot hart, each of the register width.
   public func bootParameters(entry: UInt64) -> [UInt8] {
-    [0x4942_534F, 2, entry, 1, 0, 0].flatMap { (word: UInt64) in
-      (0..<xlen / 8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) }
-    }
+    [0x4942_534F, 2, entry, 1, 0, 0].flatMap { byteOrder.bytes($0, count: xlen / 8) }
   }
 
   /// a0 the hart's number, a1 the devicetree, a2 the parameters of OpenSBI's dynamic firmware.

@@ -13,7 +13,8 @@ extension Interpreter {
     _ op: PackedOp, _ address: UInt64, _ b: UInt64, _ c: UInt64, _ cpu: VCPUState, _ pc: UInt64, _ budget: Int64
   ) -> Bool {
     updateHeader(op, cpu, pc, budget)
-    let request = Op(op.opcode, op.type, aux: op.access.rawValue, extra: op.extra)
+    let request = Op(op.opcode, op.type, aux: op.wholeAccess.rawValue, extra: op.extra)
+    let address = op.isInFarSpace && op.opcode != .atomic ? address &- UInt64(op.c.rawValue) : address
     let slowAccess = unsafe configuration.slowAccess
     let result = unsafe slowAccess(cpu.base, address, b, c, SlowAccess(request).rawValue)
     cpu.store(result, at: Int(Place.scratch.number) * 8)

@@ -55,7 +55,8 @@ extension Interpreter {
     case .copy where isConstant: operands.append("\(instruction.immediate)")
     case .signExtend: operands += [place(instruction.a), "\(instruction.immediate)"]
     case .load, .store:
-      operands.append("[\(place(instruction.a)) + \(instruction.displacement)]")
+      let displacement = instruction.isInFarSpace ? 0 : instruction.displacement
+      operands.append("[\(place(instruction.a)) + \(displacement)]")
       if instruction.opcode == .store { operands.append(place(instruction.b)) }
     case .getRegister, .setRegister:
       operands.append("state+\(instruction.immediate)")

@@ -36,13 +36,18 @@ extension Machine {
 
   @inline(always)
   private static func read(_ place: UnsafeMutableRawPointer, _ access: MemoryAccess) -> UInt64 {
-    switch access.rawValue & 0xF {
-    case 0: UInt64(unsafe place.load(as: UInt8.self))
+    switch access.rawValue & 0x1F {
+    case 0, 16: UInt64(unsafe place.load(as: UInt8.self))
     case 1: UInt64(unsafe place.loadUnaligned(as: UInt16.self))
     case 2: UInt64(unsafe place.loadUnaligned(as: UInt32.self))
-    case 8: UInt64(bitPattern: Int64(unsafe place.load(as: Int8.self)))
+    case 8, 24: UInt64(bitPattern: Int64(unsafe place.load(as: Int8.self)))
     case 9: UInt64(bitPattern: Int64(unsafe place.loadUnaligned(as: Int16.self)))
     case 10: UInt64(bitPattern: Int64(unsafe place.loadUnaligned(as: Int32.self)))
+    case 17: UInt64(unsafe place.loadUnaligned(as: UInt16.self).byteSwapped)
+    case 18: UInt64(unsafe place.loadUnaligned(as: UInt32.self).byteSwapped)
+    case 25: UInt64(bitPattern: Int64(unsafe place.loadUnaligned(as: Int16.self).byteSwapped))
+    case 26: UInt64(bitPattern: Int64(unsafe place.loadUnaligned(as: Int32.self).byteSwapped))
+    case 19, 27: unsafe place.loadUnaligned(as: UInt64.self).byteSwapped
     default: unsafe place.loadUnaligned(as: UInt64.self)
     }
   }
@@ -53,10 +58,13 @@ extension Machine {
     guard let place = unsafe place(op, address, tags: SoftTLB.writeTags) else {
       return accessSlowly(op, address, value, 0)
     }
-    switch op.access.rawValue & 7 {
-    case 0: unsafe place.storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
+    switch op.access.rawValue & 0x17 {
+    case 0, 16: unsafe place.storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
     case 1: unsafe place.storeBytes(of: UInt16(truncatingIfNeeded: value), as: UInt16.self)
     case 2: unsafe place.storeBytes(of: UInt32(truncatingIfNeeded: value), as: UInt32.self)
+    case 17: unsafe place.storeBytes(of: UInt16(truncatingIfNeeded: value).byteSwapped, as: UInt16.self)
+    case 18: unsafe place.storeBytes(of: UInt32(truncatingIfNeeded: value).byteSwapped, as: UInt32.self)
+    case 19: unsafe place.storeBytes(of: value.byteSwapped, as: UInt64.self)
     default: unsafe place.storeBytes(of: value, as: UInt64.self)
     }
     return true

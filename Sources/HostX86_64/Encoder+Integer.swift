@@ -266,6 +266,16 @@ extension Assembler {
     putOpcode(MachineOpcode(0x0FC8 | UInt32(operand.rawValue & 7)), width, rex: operand.rawValue >> 3, forced: false)
   }
 
+  /// Loads `word`, `dword` or `qword` in reverse order of bytes (MOVBE); what is above a `word` stays.
+  public mutating func loadReversed(_ width: Width, _ destination: Register, _ source: Memory) {
+    _ = encode(0x0F38F0, width, reg: destination.rawValue, source)
+  }
+
+  /// Stores likewise.
+  public mutating func storeReversed(_ width: Width, _ destination: Memory, _ source: Register) {
+    _ = encode(0x0F38F1, width, reg: source.rawValue, destination)
+  }
+
   public mutating func push(_ operand: Register) {
     guard begin() else { return }
     putOpcode(MachineOpcode(0x50 | UInt32(operand.rawValue & 7)), .dword, rex: operand.rawValue >> 3, forced: false)

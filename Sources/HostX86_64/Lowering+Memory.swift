@@ -9,6 +9,8 @@ struct Datum: BitwiseCopyable {
   var destination: Register?
   var vector: VectorRegister?
   var value = ValueHome.none
+  /// What a vector register's bytes pass through to be reversed.
+  var reversal: Register?
 }
 
 /// An access that does not lie in the page looked up for its neighbourhood, or whose page allows less than that look-up
@@ -30,7 +32,7 @@ struct SeparateAccess: BitwiseCopyable {
 extension Lowering<X86_64> {
   mutating func lowerAccess(_ op: Op) {
     guard op.access.size <= 8 else { return unsupported("\(op.access.size)-byte memory accesses") }
-    let isDirect = !op.access.bigEndian && op.access.space == .current
+    let isDirect = op.access.space == .current && (op.opcode != .atomic || !op.access.bigEndian)
     switch (op.opcode, dataPath) {
     case (.atomic, .window), (.atomic, .tlb): isDirect ? lowerAtomic(op) : lowerSlowAccess(op)
     case (.store, .window) where isDirect && isGuided: lowerGuidedStore(op)
@@ -45,18 +47,23 @@ extension Lowering<X86_64> {
   }
 
   mutating func datum(_ op: Op) -> Datum {
+    let isFloat = op.opcode == .load ? op.type.isFloat : values[Int(op.b.index)].type.isFloat
+    let reversal = isFloat && op.access.bigEndian ? allocate() : nil
     if op.opcode == .load {
       let isUsed = !op.result.isNone && values[Int(op.result.index)].uses > 0
-      if op.type.isFloat { return Datum(vector: isUsed ? vectorDestination(op.result) : allocateVector()) }
+      if isFloat {
+        return Datum(vector: isUsed ? vectorDestination(op.result) : allocateVector(), reversal: reversal)
+      }
       return Datum(destination: isUsed ? destination(op.result) : allocate())
     }
-    if let value = constant(op.b), op.access.size < 8 || Int32(exactly: value) != nil {
+    let isWide = op.access.size == 8
+    if let value = constant(op.b), !isWide || !op.access.bigEndian && Int32(exactly: value) != nil {
       return Datum(value: .constant(Int32(truncatingIfNeeded: value)))
     }
-    if op.type.isFloat {
+    if isFloat {
       let register = vector(op.b)
       observe(register)
-      return Datum(value: .vector(register))
+      return Datum(value: .vector(register), reversal: reversal)
     }
     return Datum(value: .register(register(op.b)))
   }
@@ -294,15 +301,24 @@ extension Lowering<X86_64> {
 
   /// The instruction that moves the data.
   private mutating func emitMove(_ op: Op, _ datum: Datum, _ address: Memory) {
+    let isReversed = op.access.bigEndian && op.access.size > 1
     if let destination = datum.destination {
       emitLoad(op, destination, address)
+    } else if let vector = datum.vector, let reversal = datum.reversal {
+      assembler.loadReversed(accessWidth(op), reversal, address)
+      assembler.mov(accessWidth(op), vector, reversal)
+    } else if case .vector(let vector) = datum.value, let reversal = datum.reversal {
+      assembler.mov(accessWidth(op), reversal, vector)
+      assembler.storeReversed(accessWidth(op), address, reversal)
     } else if let vector = datum.vector {
       assembler.vector(op.access.size == 4 ? .movss : .movsd, vector, address)
     } else if case .vector(let vector) = datum.value {
       assembler.vectorStore(op.access.size == 4 ? .movss : .movsd, address, vector)
     } else if case .constant(let value) = datum.value {
-      assembler.store(accessWidth(op), address, value)
+      let reversed = value.byteSwapped >> (op.access.size == 2 ? 16 : 0)
+      assembler.store(accessWidth(op), address, isReversed ? reversed : value)
     } else if case .register(let register) = datum.value {
+      if isReversed { return assembler.storeReversed(accessWidth(op), address, register) }
       assembler.store(accessWidth(op), address, register)
     }
   }
@@ -319,7 +335,15 @@ extension Lowering<X86_64> {
 
   mutating func emitLoad(_ op: Op, _ register: Register, _ address: Memory) {
     let width = accessWidth(op)
-    if op.access.signed && op.type.bits > op.access.size * 8 {
+    let extendsSign = op.access.signed && op.type.bits > op.access.size * 8
+    if op.access.bigEndian, width != .byte {
+      assembler.loadReversed(width, register, address)
+      if extendsSign {
+        assembler.movsx(from: width, to: op.type.width, register, register)
+      } else if width == .word {
+        assembler.movzx(from: .word, register, register)
+      }
+    } else if extendsSign {
       assembler.movsx(from: width, to: op.type.width, register, address)
     } else {
       assembler.movzx(from: width, register, address)

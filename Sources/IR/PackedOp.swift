@@ -85,8 +85,15 @@ public struct PackedOp: BitwiseCopyable, Sendable {
 
   /// The offset of a load's or store's address, in the place of `c`.
   @inlinable public var displacement: Int64 { Int64(Int16(bitPattern: c.rawValue)) }
-  /// The ``MemoryAccess`` in `aux`.
+  /// The ``MemoryAccess`` in `aux`, but for a space with a number above 2.
   @inlinable public var access: MemoryAccess { MemoryAccess(rawValue: aux & 0x3FF) }
+  /// In `aux`: the ``AccessSpace`` is in the place of `c`, where there is no displacement then.
+  @inlinable static var farSpace: UInt16 { 0x300 }
+  @inlinable public var isInFarSpace: Bool { aux & Self.farSpace == Self.farSpace }
+  /// The whole ``MemoryAccess``.
+  @inlinable public var wholeAccess: MemoryAccess {
+    isInFarSpace ? MemoryAccess(rawValue: aux & 0xFF | c.rawValue << 8) : access
+  }
   /// Whether addresses have 32 bits.
   @inlinable public var hasShortAddress: Bool { aux & 0x8000 != 0 }
   @inlinable public mutating func makeAddressShort() { aux |= 0x8000 }

@@ -9,9 +9,14 @@ extension Packer {
     _ b: Place = .none, _ c: Place = .none, kind: UInt32 = 0, to result: Place = .none
   ) {
     let isPlain = opcode == .load || opcode == .store
-    var a = a
-    var displacement = displacement
-    if Int64(Int16(truncatingIfNeeded: displacement)) != displacement {
+    var (a, access, displacement) = (a, access, displacement)
+    let space = access.space.rawValue
+    if space > 2 {
+      // Its number takes the displacement's place.
+      if opcode == .compareExchange { limit = .form }
+      access = MemoryAccess(rawValue: access.rawValue & 0xFF | PackedOp.farSpace)
+    }
+    if Int64(Int16(truncatingIfNeeded: displacement)) != displacement || space > 2 && displacement != 0 {
       compute(
         .add, address, a, constant: Int64(bitPattern: UInt64(bitPattern: displacement) & address.mask), to: .scratch)
       a = .scratch
@@ -22,9 +27,10 @@ extension Packer {
     op.aux |= UInt16(truncatingIfNeeded: kind >> 4 & 0xF) << 10
     op.result = result
     op.c = isPlain ? Place(rawValue: UInt16(bitPattern: Int16(truncatingIfNeeded: displacement))) : c
+    if space > 2 { op.c = Place(rawValue: UInt16(space)) }
     if address.bits == 32 { op.makeAddressShort() }
-    let isOrdinary = access.space == .current && !access.bigEndian && access.size <= 8
-    if usesTLB, isOrdinary, opcode != .compareExchange { op.useTLB() }
+    let isServed = isPlain || opcode == .atomic && !access.bigEndian
+    if usesTLB, isServed, access.space == .current, access.size <= 8 { op.useTLB() }
     note(&op, kind: kind)
     last = result == .none ? -1 : ops.count
     put(op)

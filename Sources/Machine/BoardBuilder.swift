@@ -195,10 +195,11 @@ struct BoardBuilder {
   private mutating func check(_ image: BootImages.Entry, _ entry: GuestEntry, _ guest: any Guest) throws {
     let advice = "choose another CPU with -cpu or another file"
     guard let elf = image.image.elf else { return }
-    guard entry.elfMachines.contains(elf.machine), elf.bits == guest.addressBits else {
+    guard entry.elfMachines.contains(elf.machine), elf.bits == guest.addressBits, elf.order == guest.byteOrder else {
+      let order = elf.order == guest.byteOrder ? "" : ", \(elf.order) endian"
       throw MachineError.badInput(
-        "\(image.path): an ELF file for \(ELFReader.name(ofMachine: elf.machine)), \(elf.bits) bits, but the CPU is"
-          + " \(guest.architecture); \(advice)")
+        "\(image.path): an ELF file for \(ELFReader.name(ofMachine: elf.machine)), \(elf.bits) bits\(order), but the"
+          + " CPU is \(guest.architecture); \(advice)")
     }
     guard let attributes = image.image.attributes,
       let objection = (guest as? any ImageChecking)?.objection(toAttributes: attributes.values)

@@ -1,5 +1,6 @@
 // Owns what reading an image file comes to, whatever its format.
 
+import Bits
 import Bus
 
 /// An image ready to be copied into guest memory.
@@ -32,8 +33,8 @@ public struct Image: Sendable {
   public var symbols: [Symbol] = []
   /// A file of bytes that says nothing of addresses.
   public var isRaw = false
-  /// The ELF machine number and class, of an ELF file.
-  public var elf: (machine: UInt16, bits: Int)?
+  /// The ELF machine number, class and byte order, of an ELF file.
+  public var elf: (machine: UInt16, bits: Int, order: Endianness)?
   /// Of an ELF file for Arm that has them.
   public var attributes: BuildAttributes?
   public init() {}

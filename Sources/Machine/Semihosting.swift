@@ -150,7 +150,7 @@ final class Semihosting {
         return .exit(memory.wordSize == 4 ? Self.exitCode(parameter, 0) : Self.exitCode(try block[0], try block[1]))
       case 0x20: return .exit(Self.exitCode(try block[0], try block[1]))
       case 0x30:
-        try memory.write((0..<8).map { UInt8(truncatingIfNeeded: memory.now >> UInt64(8 * $0)) }, parameter)
+        try memory.write(memory.order.bytes(memory.now, count: 8), parameter)
         return .value(0)
       case 0x31: return .value(Self.tickFrequency)
       default:

@@ -1,5 +1,6 @@
 // Owns the view semihosting has of a guest: its memory by virtual address, its console, its time.
 
+import Bits
 import Bus
 import Engine
 import GuestKit
@@ -22,6 +23,7 @@ struct SemihostingMemory {
 
   /// Bytes of a parameter.
   var wordSize: Int { machine.guest.addressBits / 8 }
+  var order: Endianness { machine.guest.byteOrder }
   var addressMask: UInt64 { wordSize == 8 ? .max : 0xFFFF_FFFF }
   /// Virtual time in nanoseconds.
   var now: UInt64 { machine.clock.now }
@@ -124,13 +126,12 @@ struct SemihostingBlock {
 
   subscript(index: Int) -> UInt64 {
     get throws(SemihostingFault) {
-      try memory.read(place(index), memory.wordSize).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+      memory.order.number(try memory.read(place(index), memory.wordSize))
     }
   }
 
   func set(_ index: Int, _ value: UInt64) throws(SemihostingFault) {
-    try memory.write(
-      (0..<memory.wordSize).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }, place(index))
+    try memory.write(memory.order.bytes(value, count: memory.wordSize), place(index))
   }
 
   /// The text that two words describe: its address, and at index `length` its length in bytes.

@@ -2,6 +2,7 @@
 //
 // Source: GDB manual, appendix "File-I/O Remote Protocol Extension", for flags, modes and descriptors.
 
+import Bits
 import Engine
 import GuestKit
 
@@ -206,7 +207,12 @@ extension Machine {
 
   /// Sets a register as debuggers do. A hart that is sent elsewhere has nothing to wait for there.
   public func setRegister(_ vcpu: VCPU, _ number: Int, _ value: UInt64) {
-    guest.writeRegister(vcpu.state, number, value)
+    setRegister(vcpu, number, bytes: Endianness.little.bytes(value, count: 8))
+  }
+
+  /// Likewise, the lowest byte first.
+  public func setRegister(_ vcpu: VCPU, _ number: Int, bytes: [UInt8]) {
+    guest.setRegister(vcpu.state, number, bytes: bytes)
     guard number == guest.programCounter else { return }
     engine.vcpuWasReset(vcpu)
     inputWaiters.remove(vcpu.number)

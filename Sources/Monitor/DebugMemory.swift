@@ -29,6 +29,16 @@ struct DebugMemory {
     return number
   }
 
+  /// A register's value, whatever its width.
+  func value(ofRegister number: Int) -> Value {
+    let register = guest.registerFile.registers[number]
+    if register.size <= 8 {
+      return .hex(guest.readRegister(vcpu.state, number), digits: max(1, register.type.bits / 4))
+    }
+    let bytes = guest.registerBytes(vcpu.state, number)
+    return .text("0x" + bytes.reversed().map { $0.hex(digits: 2) }.joined())
+  }
+
   func register(_ name: String) throws(MonitorError) -> UInt64 {
     guest.readRegister(vcpu.state, try registerNumber(name))
   }
@@ -45,7 +55,7 @@ struct DebugMemory {
   func read(_ address: UInt64, size: Int, isPhysical: Bool = false) -> UInt64? {
     let address = guest.addressBits == 32 ? address & 0xFFFF_FFFF : address
     let bytes = bytes(address, count: size, isPhysical: isPhysical)
-    return bytes.count == size ? bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } : nil
+    return bytes.count == size ? guest.byteOrder.number(bytes) : nil
   }
 
   func readWord(_ address: UInt64) throws(MonitorError) -> UInt64 {

@@ -10,6 +10,7 @@ import HostInterpreter
 import HostX86_64
 import Machine
 import Synchronization
+import TestSupport
 
 let repository = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized
 
@@ -71,8 +72,11 @@ private func registry() -> Registry {
       } catch { throw .setup("\(error)") }
     },
     describe: { guest in (guest as? ARMGuest).map { [("compatible", "arm,\($0.model.name)")] } ?? [] })
+  let cuckoo = GuestEntry(
+    elfMachines: [0xCC0], models: [], serves: { $0 == ["martlet,cuckoo"] },
+    make: { _, _, _ throws(MachineError) in Cuckoo() }, describe: { _ in [] })
   return Registry(
-    guests: [riscv, arm], hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
+    guests: [riscv, arm, cuckoo], hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
     devices: standardDevices + [SystemControl.self], fallback: LoggedRegisterFile.self,
     interpreter: Interpreter.self)
 }

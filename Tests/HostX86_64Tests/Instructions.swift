@@ -123,6 +123,10 @@ func arithmetic() -> [Instruction] {
             .init("lock \(op) \(size) \(m.text), \(a.name(width))") { $0.lockAlu(op, width, m.memory, a) })
         }
       }
+      for (a, m) in pairs(sampleRegisters, sampleOperands) where width != .byte {
+        list.append(.init("movbe \(a.name(width)), \(size) \(m.text)") { $0.loadReversed(width, a, m.memory) })
+        list.append(.init("movbe \(size) \(m.text), \(a.name(width))") { $0.storeReversed(width, m.memory, a) })
+      }
       for (m, value) in pairs(sampleOperands, immediates(width)) {
         list.append(
           .init("\(op) \(size) \(m.text), \(value)", bits: width.bits) { $0.alu(op, width, m.memory, value) })

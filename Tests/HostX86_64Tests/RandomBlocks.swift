@@ -81,7 +81,7 @@ struct RandomBlock: ~Copyable {
     let sizes = [1, 2, 4, 8].filter { $0 <= type.bytes }
     let rare = Int.random(in: 0..<20, using: &random)
     return MemoryAccess(
-      size: sizes.randomElement(using: &random)!, signed: Bool.random(using: &random), bigEndian: rare == 0,
+      size: sizes.randomElement(using: &random)!, signed: Bool.random(using: &random), bigEndian: rare > 16,
       aligned: rare == 1 || rare == 2, space: rare == 3 ? .user : .current)
   }
 

@@ -218,7 +218,7 @@ extension Lowering {
   /// Whether an access may take part: one that the TLB serves, and that no address is too odd for.
   @inlinable func mayShare(_ op: Op) -> Bool {
     let access = op.access
-    return !access.bigEndian && access.space == .current && access.size <= 8 && (!access.aligned || access.size == 1)
+    return access.space == .current && access.size <= 8 && (!access.aligned || access.size == 1)
       && Int32(exactly: op.imm) != nil
   }
 

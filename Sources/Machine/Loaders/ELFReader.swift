@@ -8,7 +8,7 @@ struct ELFReader {
   private let bytes: [UInt8]
   private let name: String
   private var is64 = false
-  private var isBig = false
+  private var order = Endianness.little
   private var machine: UInt16 = 0
   /// EM_ARM
   private static var arm: UInt16 { 40 }
@@ -53,7 +53,7 @@ struct ELFReader {
     try readIdentification()
     var image = Image()
     machine = UInt16(try number(at: 18, 2, "machine"))
-    image.elf = (machine, is64 ? 64 : 32)
+    image.elf = (machine, is64 ? 64 : 32, order)
     switch try number(at: 16, 2, "type") {
     case 2, 3: break
     case 1: throw failure("it is a relocatable object file; link it and give the linked file")
@@ -93,15 +93,15 @@ struct ELFReader {
 
   private mutating func readIdentification() throws(MachineError) {
     let fileClass = try number(at: 4, 1, "class")
-    let order = try number(at: 5, 1, "byte order")
+    let data = try number(at: 5, 1, "byte order")
     guard fileClass == 1 || fileClass == 2 else {
       throw failure("class \(fileClass) at offset 4 is neither 32 nor 64 bit")
     }
-    guard order == 1 || order == 2 else {
-      throw failure("byte order \(order) at offset 5 is neither little nor big endian")
+    guard data == 1 || data == 2 else {
+      throw failure("byte order \(data) at offset 5 is neither little nor big endian")
     }
     is64 = fileClass == 2
-    isBig = order == 2
+    order = data == 2 ? .big : .little
   }
 
   /// - Returns: nil for a segment of no bytes.
@@ -254,9 +254,7 @@ struct ELFReader {
   }
 
   private func number(at offset: UInt64, _ count: UInt64, _ what: String) throws(MachineError) -> UInt64 {
-    let field = try slice(offset, count, what)
-    return isBig
-      ? field.reduce(0) { $0 << 8 | UInt64($1) } : field.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    order.number(try slice(offset, count, what))
   }
 
   private func failure(_ text: String) -> MachineError { .badInput("\(name): broken or unusable ELF file: \(text)") }

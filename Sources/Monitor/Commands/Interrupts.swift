@@ -7,12 +7,6 @@ import GuestKit
 import Machine
 
 extension Command {
-  /// Names of the registers that decide about interrupts, over all architectures; a guest shows those it has.
-  private static let interruptRegisters = [
-    "mstatus", "mip", "mie", "mideleg", "sip", "sie", "mtvec", "mcause", "mepc", "primask", "basepri", "faultmask",
-    "cpsr", "daif",
-  ]
-
   static let infoInterrupts = Command(
     "info irq", [], .look, "Interrupts: state of each hart, wires that are high, controllers.",
     .look { context throws(MonitorError) in
@@ -42,7 +36,7 @@ extension Command {
       NamedValue("takes next", next.map { .text(guest.exceptionName($0.cause)) } ?? .nothing),
       NamedValue("waits", .truth(vcpu.isWaiting)),
     ]
-    for name in interruptRegisters {
+    for name in guest.interruptRegisters {
       guard let number = guest.registerFile.index(of: name) else { continue }
       let digits = guest.registerFile.registers[number].type.bits / 4
       fields.append(NamedValue(name, .hex(guest.readRegister(vcpu.state, number), digits: digits)))

@@ -23,9 +23,7 @@ extension Command {
         }
       }
       let fields = numbers.map { number in
-        let register = registers[number]
-        let value = memory.guest.readRegister(memory.vcpu.state, number)
-        return NamedValue(register.aliases.first ?? register.name, .hex(value, digits: max(1, register.type.bits / 4)))
+        NamedValue(registers[number].aliases.first ?? registers[number].name, memory.value(ofRegister: number))
       }
       return fields.count == 1 ? .fields(fields) : .grid(fields, columns: memory.guest.addressBits == 64 ? 4 : 6)
     })
@@ -43,7 +41,6 @@ extension Command {
       let value = try Expression.value(String(text[text.index(after: equals)...]), memory)
       context.machine.setRegister(memory.vcpu, number, value)
       if number == memory.guest.programCounter { context.machine.engine.passBreakpoint(memory.vcpu) }
-      let digits = max(1, memory.guest.registerFile.registers[number].type.bits / 4)
-      return .fields([NamedValue(name, .hex(memory.guest.readRegister(memory.vcpu.state, number), digits: digits))])
+      return .fields([NamedValue(name, memory.value(ofRegister: number))])
     })
 }
