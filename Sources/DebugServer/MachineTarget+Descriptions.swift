@@ -91,3 +91,12 @@ extension MachineTarget: ThreadNaming {
 extension MachineTarget: ExecutableNaming {
   func executablePath(process: UInt32) -> String? { executable }
 }
+
+extension MachineTarget: HostDescribing {
+  var hostDescription: HostDescription {
+    HostDescription(
+      triple: machine.guest.triple, pointerSize: machine.guest.addressBits / 8,
+      isBigEndian: machine.guest.byteOrder == .big,
+      programCounter: layout.programCounter?.number ?? 0)
+  }
+}

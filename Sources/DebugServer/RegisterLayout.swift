@@ -16,6 +16,8 @@ struct RegisterLayout: Sendable {
     let type: String
     let group: String
     let feature: String
+    /// LLDB's attributes, which GDB passes over: another name, what the register is for, its number in DWARF.
+    let hints: String
     /// GDB's inferior calls, and `return`, put it back.
     let isRestored: Bool
   }
@@ -50,7 +52,7 @@ struct RegisterLayout: Sendable {
         Entry(
           number: number, register: index, name: register.name, size: register.size,
           type: register.gdbType == "vector" ? "vector\(register.size)" : register.gdbType,
-          group: register.group, feature: register.feature ?? "",
+          group: register.group, feature: register.feature ?? "", hints: Self.hints(register),
           // GDB tells by comparison which of the stack pointers is in use: it has to change both together.
           isRestored: Self.restoredGroups.contains(register.group) || register.isBankedStackPointer))
     }
@@ -60,6 +62,13 @@ struct RegisterLayout: Sendable {
     programCounter = entries.first { $0.register == guest.programCounter }
     stackPointer = entries.first { $0.register == guest.stackPointer }
     document = Self.document(entries, architecture: guest.debuggerArchitecture)
+  }
+
+  private static func hints(_ register: GuestRegister) -> String {
+    var text = register.aliases.first.map { " altname=\"\($0)\"" } ?? ""
+    if let role = register.role { text += " generic=\"\(role)\"" }
+    if let number = register.dwarfNumber { text += " dwarf_regnum=\"\(number)\" ehframe_regnum=\"\(number)\"" }
+    return text
   }
 
   func entry(_ number: Int) throws(TargetError) -> Entry {
@@ -118,7 +127,7 @@ extension RegisterLayout {
       for entry in entries where entry.feature == feature {
         let restored = entry.isRestored ? "" : " save-restore=\"no\""
         text += "<reg name=\"\(entry.name)\" bitsize=\"\(entry.size * 8)\" regnum=\"\(entry.number)\""
-        text += " type=\"\(entry.type)\" group=\"\(entry.group)\"\(restored)/>\n"
+        text += " type=\"\(entry.type)\" group=\"\(entry.group)\"\(restored)\(entry.hints)/>\n"
       }
       text += "</feature>\n"
     }

@@ -9,6 +9,7 @@ struct Capabilities {
   let memoryMap: (any MemoryMapProviding)?
   let flash: (any FlashTarget)?
   let threadNames: (any ThreadNaming)?
+  let host: (any HostDescribing)?
   let executable: (any ExecutableNaming)?
   let monitor: (any MonitorTarget)?
   let fileIO: (any FileIOTarget)?
@@ -24,6 +25,7 @@ struct Capabilities {
     memoryMap = target as? any MemoryMapProviding
     flash = target as? any FlashTarget
     threadNames = target as? any ThreadNaming
+    host = target as? any HostDescribing
     executable = target as? any ExecutableNaming
     monitor = target as? any MonitorTarget
     fileIO = target as? any FileIOTarget

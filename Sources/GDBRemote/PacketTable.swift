@@ -68,7 +68,7 @@ enum PacketTable {
     rows.first { $0.matches(payload) && $0.isAdopted(capabilities) }
   }
 
-  static let rows: [PacketRow] = state + data + execution + threads + queries
+  static let rows: [PacketRow] = state + data + execution + threads + queries + lldb
 
   private static let state: [PacketRow] = [
     .init("qSupported", Session.exchangeFeatures, when: .always),
@@ -141,5 +141,14 @@ enum PacketTable {
       "qXfer:exec-file:read:", \.executable, Session.readExecutablePath, when: .always,
       features: "qXfer:exec-file:read+"),
     .init("qRcmd,", \.monitor, Session.runCommand, when: .always),
+  ]
+
+  private static let lldb: [PacketRow] = [
+    .init("qHostInfo", \.host, Session.describeHost, when: .always),
+    .init("qProcessInfo", \.host, Session.describeProcess, when: .always),
+    .init("qMemoryRegionInfo:", \.memoryMap, Session.describeMemory, when: .always),
+    .init("qWatchpointSupportInfo:", \.breakpoints, Session.countWatchpoints, when: .always),
+    .init("QListThreadsInStopReply", \.host, Session.listThreadsInStops, when: .always),
+    .init("jThreadsInfo", \.threadNames, Session.describeThreads),
   ]
 }

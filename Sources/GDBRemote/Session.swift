@@ -44,6 +44,8 @@ public final class Session {
   /// Features the client announced in `qSupported`.
   var clientFeatures: Set<String> = []
   var acknowledges = true
+  /// LLDB wants all threads named in each stop reply.
+  var listsThreadsInStops = false
   /// Threads chosen by `Hg` and `Hc`.
   var generalThread: ThreadSelector?
   var continueThreads: ThreadSelector?

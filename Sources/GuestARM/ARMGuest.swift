@@ -61,6 +61,9 @@ public final class ARMGuest: Guest {
   }
   public var addressBits: Int { 32 }
   public var debuggerArchitecture: String { "arm" }
+  public var triple: String {
+    "thumb" + architecture.dropFirst(3).replacing("e-m", with: "em").replacing("-m", with: "m") + "-unknown-none-eabi"
+  }
   public var longestInstruction: Int { 4 }
   public var instructionAlignment: UInt64 { 2 }
   /// VLDM and VSTM move 32 words.

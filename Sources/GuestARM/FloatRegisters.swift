@@ -19,7 +19,9 @@ extension ARMRegisters {
     list += (0..<32).map { GuestRegister("s\($0)", .f32, pin: hottestSingles.firstIndex(of: $0), group: "float") }
     let feature = "org.gnu.gdb.arm.vfp"
     list += (0..<16).map {
-      GuestRegister("d\($0)", .i64, feature: feature, gdbNumber: 60 + $0, gdbType: "ieee_double", group: "float")
+      GuestRegister(
+        "d\($0)", .i64, feature: feature, gdbNumber: 60 + $0, gdbType: "ieee_double", group: "float",
+        dwarfNumber: 256 + $0)
     }
     list.append(GuestRegister("fpscr", .i32, feature: feature, gdbNumber: 76, group: "float"))
     return list

@@ -15,6 +15,9 @@ public enum ARMRegisters {
   /// Core registers in the order of their share of operands in compiled Thumb code.
   private static let hottest = [3, 2, 0, 1, 13, 4, 5, 6, 7, 12, 8, 9, 10, 11, 14]
 
+  /// Thumb's frame pointer is r7.
+  private static let roles = [7: "fp", 13: "sp", 14: "ra"]
+
   public static func make(_ features: Features) -> RegisterFile {
     let profile = "org.gnu.gdb.arm.m-profile"
     let system = "org.gnu.gdb.arm.m-system"
@@ -23,12 +26,14 @@ public enum ARMRegisters {
       return GuestRegister(
         names[number] ?? "r\(number)", aliases: names[number] == nil ? [] : ["r\(number)"], .i32,
         pin: hottest.firstIndex(of: number), feature: profile, gdbNumber: number,
-        gdbType: number == 13 ? "data_ptr" : number == 14 ? "code_ptr" : "int", group: "general")
+        gdbType: number == 13 ? "data_ptr" : number == 14 ? "code_ptr" : "int", group: "general",
+        role: number < 4 ? "arg\(number + 1)" : roles[number], dwarfNumber: number)
     }
     list.append(
       GuestRegister(
-        "pc", aliases: ["r15"], .i32, feature: profile, gdbNumber: 15, gdbType: "code_ptr", group: "general"))
-    list.append(GuestRegister("xpsr", .i32, feature: profile, gdbNumber: 25, group: "general"))
+        "pc", aliases: ["r15"], .i32, feature: profile, gdbNumber: 15, gdbType: "code_ptr", group: "general",
+        role: "pc", dwarfNumber: 15))
+    list.append(GuestRegister("xpsr", .i32, feature: profile, gdbNumber: 25, group: "general", role: "flags"))
     for slot in Slot.allCases {
       let isShown = slot.isShown && features.isSuperset(of: slot.needs)
       list.append(

@@ -15,6 +15,8 @@ public protocol Guest: FrontEnd, MemoryModel, ExceptionModel, Sendable {
   /// Of data that software outside of the guest's code leaves in its memory, and of its registers in GDB's protocol. What
   /// its loads, stores and instructions are is said by each.
   var byteOrder: Endianness { get }
+  /// LLVM's name of the architecture, with vendor, system and ABI.
+  var triple: String { get }
   var registerFile: RegisterFile { get }
   /// Register numbers of the program counter and the stack pointer.
   var programCounter: Int { get }
@@ -31,6 +33,7 @@ public protocol Guest: FrontEnd, MemoryModel, ExceptionModel, Sendable {
 extension Guest {
   public var debuggerArchitecture: String { architecture }
   public var byteOrder: Endianness { .little }
+  public var triple: String { architecture + "-unknown-none-elf" }
   public var semihostingConvention: SemihostingConvention? { nil }
 }
 

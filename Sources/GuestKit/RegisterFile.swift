@@ -20,6 +20,10 @@ public struct GuestRegister: Sendable {
   public let gdbType: String
   /// Monitor and GDB group: `general`, `float`, `csr`, `system`, `internal`.
   public let group: String
+  /// What every architecture has, by LLDB's name (`generic`): `pc`, `sp`, `fp`, `ra`, `flags`, `arg1`…; nil: none of these.
+  public let role: String?
+  /// In DWARF's debugging information (the architecture's DWARF ABI); nil if it has none.
+  public let dwarfNumber: Int?
   /// One of several stack pointers, of which the register that is called so shows one.
   public let isBankedStackPointer: Bool
   /// Byte offset in the vCPU's state block; assigned by ``RegisterFile``.
@@ -28,7 +32,8 @@ public struct GuestRegister: Sendable {
   /// - Parameter size: in bytes, if not that of the type.
   public init(
     _ name: String, aliases: [String] = [], _ type: Type, size: Int? = nil, pin: Int? = nil, feature: String? = nil,
-    gdbNumber: Int? = nil, gdbType: String = "int", group: String = "internal", isBankedStackPointer: Bool = false
+    gdbNumber: Int? = nil, gdbType: String = "int", group: String = "internal", role: String? = nil,
+    dwarfNumber: Int? = nil, isBankedStackPointer: Bool = false
   ) {
     self.name = name
     self.aliases = aliases
@@ -39,6 +44,8 @@ public struct GuestRegister: Sendable {
     self.gdbNumber = gdbNumber
     self.gdbType = gdbType
     self.group = group
+    self.role = role
+    self.dwarfNumber = dwarfNumber
     self.isBankedStackPointer = isBankedStackPointer
   }
 }

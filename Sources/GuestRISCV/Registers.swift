@@ -22,6 +22,8 @@ public enum RISCVRegisters {
     27,
   ]
 
+  private static let roles = [1: "ra", 2: "sp", 8: "fp"]
+
   /// - Parameter xlen: 32 or 64.
   public static func make(xlen: Int, _ extensions: Extensions) -> RegisterFile {
     let word: Type = xlen == 64 ? .i64 : .i32
@@ -34,11 +36,13 @@ public enum RISCVRegisters {
       list.append(
         GuestRegister(
           "x\(number)", aliases: aliases, word, pin: hottest.firstIndex(of: number),
-          feature: "org.gnu.gdb.riscv.cpu", gdbNumber: number, gdbType: gdbType, group: "general"))
+          feature: "org.gnu.gdb.riscv.cpu", gdbNumber: number, gdbType: gdbType, group: "general",
+          role: roles[number] ?? ((10...17).contains(number) ? "arg\(number - 9)" : nil), dwarfNumber: number))
     }
     list.append(
       GuestRegister(
-        "pc", word, feature: "org.gnu.gdb.riscv.cpu", gdbNumber: 32, gdbType: "code_ptr", group: "general"))
+        "pc", word, feature: "org.gnu.gdb.riscv.cpu", gdbNumber: 32, gdbType: "code_ptr", group: "general",
+        role: "pc"))
     let hasFloat = extensions.contains(.f)
     for number in 0..<32 {
       list.append(
@@ -46,7 +50,7 @@ public enum RISCVRegisters {
           "f\(number)", aliases: [RISCVGuest.floatNames[number]], .f64,
           pin: hasFloat ? hottestFloat.firstIndex(of: number) : nil, feature: hasFloat ? "org.gnu.gdb.riscv.fpu" : nil,
           gdbNumber: hasFloat ? 33 + number : nil,
-          gdbType: "ieee_double", group: hasFloat ? "float" : "internal"))
+          gdbType: "ieee_double", group: hasFloat ? "float" : "internal", dwarfNumber: hasFloat ? 32 + number : nil))
     }
     let shown = CSR.rows.filter { features.isSuperset(of: $0.needs) }
     for slot in Slot.allCases {

@@ -20,7 +20,10 @@ func attach(_ board: TestBoard) throws -> Client {
     let text = try client.ask("qXfer:features:read:target.xml:0,1ffff")
     #expect(text.hasPrefix("l<?xml"))
     #expect(text.contains("<architecture>riscv:rv64</architecture>\n<osabi>none</osabi>"))
-    #expect(text.contains("<reg name=\"pc\" bitsize=\"64\" regnum=\"32\" type=\"code_ptr\" group=\"general\"/>"))
+    #expect(
+      text.contains(
+        "<reg name=\"pc\" bitsize=\"64\" regnum=\"32\" type=\"code_ptr\" group=\"general\" generic=\"pc\"/>"))
+    #expect(text.contains("altname=\"sp\" generic=\"sp\" dwarf_regnum=\"2\" ehframe_regnum=\"2\"/>"))
     for name in ["x31", "f31", "fcsr", "mstatus", "satp", "mcycle", "pmpaddr15", "sie", "priv"] {
       #expect(text.contains("<reg name=\"\(name)\" "))
     }

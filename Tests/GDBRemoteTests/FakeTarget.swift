@@ -64,7 +64,7 @@ class BareTarget: Target {
 
 final class FullTarget: BareTarget, ReverseTarget, Resettable, ConditionalBreakpointTarget, TargetDescription,
   FlashTarget,
-  ThreadNaming, ExecutableNaming, MonitorTarget, FileIOTarget
+  ThreadNaming, HostDescribing, ExecutableNaming, MonitorTarget, FileIOTarget
 {
   weak var session: Session?
   /// Reported from within `resume`, as a target that steps synchronously does.
@@ -148,6 +148,8 @@ final class FullTarget: BareTarget, ReverseTarget, Resettable, ConditionalBreakp
   func describe(_ thread: ThreadID) -> ThreadDescription {
     ThreadDescription(name: "core<\(thread.thread)>", state: "halted", core: Int(thread.thread) - 1)
   }
+
+  let hostDescription = HostDescription(triple: "riscv32", pointerSize: 4, programCounter: 3)
 
   func executablePath(process: UInt32) -> String? { process == 1 ? "/firmware.elf" : nil }
 

@@ -78,6 +78,7 @@ extension Session {
       append(String(UInt(bitPattern: number), radix: 16), value.hex)
     }
     append("thread", text(of: stop.thread).utf8)
+    for (name, value) in threadsInStop { append(name, value.utf8) }
     if let core = stop.core { append("core", String(UInt(bitPattern: core), radix: 16).utf8) }
     switch stop.cause {
     case .signal: break
