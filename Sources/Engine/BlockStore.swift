@@ -41,12 +41,9 @@ public struct BlockStore: ~Copyable {
   func find(_ key: BlockKey) -> BlockID { index.find(key.pc, key.flags) { blocks[Int($0)].key == key } }
 
   @inline(__always)
-  func hasCode(inPage page: UInt64) -> Bool { firstBlock(inPage: page) != 0 }
+  func hasCode(inPage page: UInt64) -> Bool { pages.first(page) != 0 }
   /// How often the code at the PC of `id` was translated before.
   public func retranslations(_ id: BlockID) -> UInt32 { invalidated[blocks[Int(id)].key.physicalPC] ?? 0 }
-
-  @inline(__always)
-  private func firstBlock(inPage page: UInt64) -> BlockID { pages.first(page) }
 
   /// Whether any of up to 64 bytes of one physical page is code of a valid block.
   @inline(__always)
@@ -245,7 +242,7 @@ public struct BlockStore: ~Copyable {
   /// Valid blocks whose code overlaps the physical range, which lies in one page.
   func overlapping(_ range: Range<UInt64>) -> [BlockID] {
     var found: [BlockID] = []
-    var id = firstBlock(inPage: range.lowerBound & ~0xFFF)
+    var id = pages.first(range.lowerBound & ~0xFFF)
     while id != 0 {
       if blocks[Int(id)].physicalRange.overlaps(range) { found.append(id) }
       id = blocks[Int(id)].nextInPage
@@ -255,7 +252,7 @@ public struct BlockStore: ~Copyable {
 
   /// Calls `body` with each valid block that begins in a physical page.
   func forEachBlock(inPage page: UInt64, _ body: (TranslationBlock) -> Void) {
-    var id = firstBlock(inPage: page)
+    var id = pages.first(page)
     while id != 0 {
       body(blocks[Int(id)])
       id = blocks[Int(id)].nextInPage

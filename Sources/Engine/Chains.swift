@@ -49,29 +49,29 @@ public struct ChainMap: Sendable {
   }
 }
 
-extension Engine {
+extension CodeStore {
   /// What is chained to what now.
   public func chains() -> ChainMap {
     var map = ChainMap()
     var interpreted: [UInt32: UInt32] = [:]
-    for number in store.exitNumbers where store.exit(number).isInterpreted && store.exit(number).chained != 0 {
-      interpreted[store.exit(number).site] = number
+    for number in blocks.exitNumbers where blocks.exit(number).isInterpreted && blocks.exit(number).chained != 0 {
+      interpreted[blocks.exit(number).site] = number
     }
-    for id in store.valid {
+    for id in blocks.valid {
       func append(_ number: UInt32, _ site: ChainSite) {
-        let target = site.staysInside ? id : number == 0 ? 0 : store.target(of: number)
-        let edge = ChainEdge(source: store[id].key.pc, target: site.target)
+        let target = site.staysInside ? id : number == 0 ? 0 : blocks.target(of: number)
+        let edge = ChainEdge(source: blocks[id].key.pc, target: site.target)
         map.append(
           Chain(
             source: id, target: target, targetPC: site.target, isReturn: site.isReturn, mayChain: site.mayChain,
             isForbidden: forbiddenChains.contains(edge), exit: number))
       }
-      if store[id].tier == .interpreted, let interpreter {
-        for site in interpreter.exits(of: store[id].compiled) { append(interpreted[site.site] ?? 0, site) }
+      if blocks[id].tier == .interpreted, let interpreter {
+        for site in interpreter.exits(of: blocks[id].compiled) { append(interpreted[site.site] ?? 0, site) }
         continue
       }
-      for number in store.outgoing(id) {
-        let exit = store.exit(number)
+      for number in blocks.outgoing(id) {
+        let exit = blocks.exit(number)
         append(number, ChainSite(site: exit.site, mayChain: exit.mayChain, target: exit.target))
       }
     }
@@ -79,73 +79,90 @@ extension Engine {
   }
 
   /// How many chains there are, those out of interpreted blocks that are no more included: what ``unchainAll()`` cuts.
-  public var chainCount: Int { store.exitNumbers.count { store.exit($0).chained != 0 } }
+  public var chainCount: Int { blocks.exitNumbers.count { blocks.exit($0).chained != 0 } }
 
   /// Lets an exit of compiled code go on at a block that it leads to, if nothing speaks against it.
-  func chain(_ vcpu: VCPU, _ number: UInt32, to id: BlockID) {
-    let (exit, block) = (store.exit(number), store[id])
+  ///
+  /// - Parameter isPaged: what holds for a page of the source's may not hold for another.
+  func chain(_ number: UInt32, to id: BlockID, isPaged: Bool) {
+    let (exit, block) = (blocks.exit(number), blocks[id])
     guard exit.mayChain, exit.chained == 0, exit.target == block.key.pc, block.key.variant == .normal,
-      block.tier != .interpreted, store[exit.source].isValid, store.flags(behind: number) == block.key.flags,
-      block.secondPage == .max || vcpu.mode.memoryMode != .tlb,
+      block.tier != .interpreted, blocks[exit.source].isValid, blocks.flags(behind: number) == block.key.flags,
+      block.secondPage == .max || !isPaged,
       forbiddenChains.isEmpty
-        || !forbiddenChains.contains(ChainEdge(source: store[exit.source].key.pc, target: exit.target))
+        || !forbiddenChains.contains(ChainEdge(source: blocks[exit.source].key.pc, target: exit.target))
     else { return }
     chain(number, to: id)
-    statistics.chainsMade &+= 1
+    profile.statistics.chainsMade &+= 1
   }
 
   /// Chains an exit of compiled code to a block, or an entry into one.
   func chain(_ number: UInt32, to id: BlockID) {
-    host.chain(store.exit(number).site, to: store[id].compiled.entry)
-    store.chain(number, to: id)
+    host.chain(blocks.exit(number).site, to: blocks[id].compiled.entry)
+    blocks.chain(number, to: id)
   }
 
   /// Lets interpreted code go on at a block that it leads to, if nothing speaks against it. Which block it is of is not known:
   /// a target that is forbidden for one is left alone by all.
   func chain(interpreted site: UInt32, to id: BlockID) {
-    guard site != 0, kicks == nil, !log.showsEntries, let interpreter, store[id].tier == .interpreted,
-      store[id].secondPage == .max,
-      forbiddenChains.isEmpty || !forbiddenChains.contains(where: { $0.target == store[id].key.pc })
+    guard site != 0, chainsInterpreted, let interpreter, blocks[id].tier == .interpreted,
+      blocks[id].secondPage == .max,
+      forbiddenChains.isEmpty || !forbiddenChains.contains(where: { $0.target == blocks[id].key.pc })
     else { return }
-    guard let before = interpreter.chain(site, to: store[id].compiled.entry) else { return }
-    store.chain(interpreted: site, to: id, before: before)
-    statistics.chainsMade &+= 1
+    guard let before = interpreter.chain(site, to: blocks[id].compiled.entry) else { return }
+    blocks.chain(interpreted: site, to: id, before: before)
+    profile.statistics.chainsMade &+= 1
+  }
+
+  /// Chains the exits of a block that lead to its own entries.
+  func chainWithin(_ id: BlockID) {
+    for number in blocks.outgoing(id) {
+      let exit = blocks.exit(number)
+      guard exit.mayChain else { continue }
+      let entry = blocks.entry(id, at: exit.target)
+      guard entry != 0, blocks[entry].key.flags == blocks.flags(behind: number),
+        !forbiddenChains.contains(ChainEdge(source: blocks[id].key.pc, target: exit.target))
+      else {
+        continue
+      }
+      chain(number, to: entry)
+    }
   }
 
   /// Cuts a chain.
   /// - Returns: whether there was anything to cut: interpreted blocks cannot be cut within.
   @discardableResult
   public func cut(_ chain: Chain) -> Bool {
-    let exit = store.exit(chain.exit)
-    guard chain.exit != 0, exit.chained == 0 || store.target(of: chain.exit) == chain.target else { return false }
+    let exit = blocks.exit(chain.exit)
+    guard chain.exit != 0, exit.chained == 0 || blocks.target(of: chain.exit) == chain.target else { return false }
     return unchain(exit: chain.exit)
   }
 
   /// Cuts the chains into a block, and those out of a compiled one: nothing leads into what is interpreted then.
   func unchain(_ id: BlockID) {
-    for exit in store.incoming(id) { unchain(exit: exit) }
-    for exit in store.outgoing(id) { unchain(exit: exit) }
+    for exit in blocks.incoming(id) { unchain(exit: exit) }
+    for exit in blocks.outgoing(id) { unchain(exit: exit) }
   }
 
   /// Cuts one chain.
   /// - Returns: whether there was one.
   @discardableResult
   func unchain(exit number: UInt32) -> Bool {
-    let exit = store.exit(number)
+    let exit = blocks.exit(number)
     guard exit.chained != 0 else { return false }
     if exit.isInterpreted { interpreter?.unchain(exit.site, exit.before) } else { host.unchain(exit.site) }
-    store.unchain(number)
+    blocks.unchain(number)
     return true
   }
 
   /// Cuts all chains; returns how many there were.
   @discardableResult
-  public func unchainAll() -> Int { store.exitNumbers.count { unchain(exit: $0) } }
+  public func unchainAll() -> Int { blocks.exitNumbers.count { unchain(exit: $0) } }
 
   /// Lets interpreted code leave at every exit.
   func unchainInterpreted() {
-    guard store.interpretedChainCount > 0 else { return }
-    for number in store.exitNumbers where store.exit(number).isInterpreted { unchain(exit: number) }
+    guard blocks.interpretedChainCount > 0 else { return }
+    for number in blocks.exitNumbers where blocks.exit(number).isInterpreted { unchain(exit: number) }
   }
 
   /// Forbids or allows chaining from the block at one PC to another.
@@ -153,7 +170,7 @@ extension Engine {
     if isForbidden { forbiddenChains.insert(edge) } else { forbiddenChains.remove(edge) }
     guard isForbidden else { return }
     for chain in chains().all where chain.isChained && chain.targetPC == edge.target {
-      if store[chain.source].key.pc == edge.source { cut(chain) }
+      if blocks[chain.source].key.pc == edge.source { cut(chain) }
     }
   }
 }

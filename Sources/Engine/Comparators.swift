@@ -3,53 +3,38 @@
 import GuestKit
 import IR
 
-extension Engine {
-  /// Watches for these in place of those before.
-  func setComparators(_ new: [Comparator]) {
-    for old in debug.comparators {
-      if old.isInstruction { removeBreakpoint(old.address) } else { remove(Watchpoint(old)) }
-    }
-    debug.comparators = new
-    for comparator in new {
-      if comparator.isInstruction {
-        insertBreakpoint(comparator.address)
-      } else {
-        insert(Watchpoint(comparator))
-      }
-    }
-  }
-
+extension VCPU {
   /// The vCPU stands at an instruction that a comparator waits for.
-  func matchInstruction(_ vcpu: VCPU) -> RunOutcome? {
-    let pc = vcpu.state.pc
-    vcpu.passedBreakpoint = pc
+  func matchInstruction() -> RunOutcome? {
+    let pc = state.pc
+    passedBreakpoint = pc
     // The handler of the match comes back to the instruction.
-    guard vcpu.matchedInstruction != pc else {
-      vcpu.matchedInstruction = nil
+    guard progress.matchedInstruction != pc else {
+      progress.matchedInstruction = nil
       return nil
     }
-    vcpu.matchedInstruction = pc
+    progress.matchedInstruction = pc
     guard let comparator = debug.comparators.first(where: { $0.isInstruction && $0.address == pc }) else { return nil }
-    return report(vcpu, comparator, isWrite: false)
+    return report(comparator, isWrite: false)
   }
 
   /// An instruction has made these accesses: those of comparators count.
-  func matchComparators(_ vcpu: VCPU, _ accesses: [SeenAccess]) -> RunOutcome? {
+  func matchComparators(_ accesses: [SeenAccess]) -> RunOutcome? {
     let matches = debug.comparators.compactMap { comparator in
       accesses.first { $0.matches(comparator) }.map { (comparator, $0) }
     }
     // All of them count, and the first is reported.
     for (comparator, access) in matches.dropFirst() {
-      _ = debugUnit?.comparatorMatched(vcpu.state, comparator, isWrite: access.isWrite)
+      _ = debugUnit?.comparatorMatched(state, comparator, isWrite: access.isWrite)
     }
-    return matches.first.flatMap { report(vcpu, $0.0, isWrite: $0.1.isWrite) }
+    return matches.first.flatMap { report($0.0, isWrite: $0.1.isWrite) }
   }
 
-  private func report(_ vcpu: VCPU, _ comparator: Comparator, isWrite: Bool) -> RunOutcome? {
-    if let exception = debugUnit?.comparatorMatched(vcpu.state, comparator, isWrite: isWrite) {
-      return take(vcpu, exception)
+  private func report(_ comparator: Comparator, isWrite: Bool) -> RunOutcome? {
+    if let exception = debugUnit?.comparatorMatched(state, comparator, isWrite: isWrite) {
+      return take(exception)
     }
-    return debugUnit?.takeDebugStop(vcpu.state).map { .caught($0) }
+    return debugUnit?.takeDebugStop(state).map { .caught($0) }
   }
 }
 

@@ -40,6 +40,8 @@ public final class DebugPoints {
   var watchesMemory: Bool { !ranges.value.isEmpty }
   /// What the guest's own debug unit compares; of breakpoints and watchpoints they are a part.
   var comparators: [Comparator] = []
+  /// The first access by no load or store that hit a watchpoint, until it is reported.
+  var transferHit: WatchHit?
   /// Whether single steps leave interrupts pending.
   public var masksInterruptsInSteps = false
 

@@ -1,4 +1,4 @@
-// Owns the parts of a translator at work on one machine: guest, host, memory, blocks, vCPUs.
+// Owns the making of a translator for one machine, and what the machine around it says: stop, interrupt, time has come.
 
 import Bus
 import GuestKit
@@ -37,125 +37,30 @@ public struct EngineOptions: Sendable {
   public init() {}
 }
 
-/// A translator with its vCPUs. Runs on one thread; other threads only ask it to stop (``requestStop()``).
+/// A translator with its vCPUs. What it does is done by its parts, each of which owns what it changes, and by the vCPUs. Runs on
+/// one thread; other threads only ask it to stop (``requestStop()``).
 @safe public final class Engine {
   public let guest: any Guest
   public let host: any Host
-  /// Executes code that has not run often, where there is one.
-  let interpreter: (any PackedTier)?
   public let space: AddressSpace
   public let clock: VirtualClock
   public let events: EventQueue
+  public let options: EngineOptions
   public let log = EngineLog()
-  public internal(set) var options: EngineOptions {
-    @inline(__always)
-    _read { yield optionsCell.value }
-    @inline(__always)
-    _modify { yield &optionsCell.value }
-  }
-  public private(set) var vcpus: [VCPU] = []
-
-  public internal(set) var store: BlockStore {
-    @inline(__always)
-    _read { yield storeCell.value }
-    @inline(__always)
-    _modify { yield &storeCell.value }
-  }
-  public internal(set) var statistics: EngineStatistics {
-    @inline(__always)
-    _read { yield statisticsCell.value }
-    @inline(__always)
-    _modify { yield &statisticsCell.value }
-  }
   public let debug: DebugPoints
-  /// The first access by no load or store that hit a watchpoint, until it is reported.
-  var transferHit: WatchHit?
-  let watchedAccesses = WatchedAccesses()
-  /// Of the windows whose code has made accesses beside watched bytes.
-  var twins: [WindowTwin] = []
-  private let optionsCell = RawCell(EngineOptions())
-  private let storeCell = RawCell(BlockStore())
-  private let statisticsCell = RawCell(EngineStatistics())
-  private let builderCell: RawCell<Builder>
-  private let outlineCell = RawCell(BlockOutline())
-  private let besideCodeCell = RawCell(StoresBesideCode())
-  private let observersCell = RawCell([any TranslationObserver]())
-  let window: MemoryWindow
-  /// A window with nothing in it: every access takes the slow path.
-  let emptyWindow: MemoryWindow
-  var restrictedWindows: [RestrictedWindow] = []
-  /// Base of the window that code runs in, and the pages whose protection is up to date in no other.
-  var activeWindow: UInt = 0
-  var staleProtections: Set<UInt64> = []
-  /// Counts the changes after which vCPUs must look for their windows anew.
-  var windowGeneration: UInt64 = 1
+  public let profile: Profile
+  public let code: CodeStore
+  let runners: Runners
+  let windows: Windows
+  let guardian: CodeGuard
+  let translator: Translator
   let hostConfiguration: HostConfiguration
-  /// By guest register: where packed code finds it.
-  let operandPlaces: [Place]
-  /// The bits of an address that count.
-  let addressMask: UInt64
-  /// What the guest has beside what every guest has.
-  let paging: (any Paging)?
-  let protection: (any MemoryProtection)?
-  let exceptionHardware: (any ExceptionHardware)?
-  let debugUnit: (any DebugUnit)?
-  /// As the guest says; asked at every exit.
-  let codeFlags: TranslationFlags
-  @inline(__always)
-  var flagsFollowCode: Bool { codeFlags != 0 }
   /// Makes the walkers through a block op by op; nil where none is registered.
   public var opStepper: OpStepperFactory?
-  var optimizer: Optimizer
-  /// Builds one block after the other in the same memory.
-  var builder: Builder {
-    @inline(__always)
-    _read { yield builderCell.value }
-    @inline(__always)
-    _modify { yield &builderCell.value }
-  }
-  let codeSource = RawCell(CodeSource())
-  /// What was told of the block that was translated last.
-  var outline: BlockOutline {
-    @inline(__always)
-    _read { yield outlineCell.value }
-    @inline(__always)
-    _modify { yield &outlineCell.value }
-  }
-  /// Exits that may not be chained by order of the user: (source PC, target PC).
-  public internal(set) var forbiddenChains: Set<ChainEdge> = []
-  /// The ``GuestKit/MemoryProtection/protectionState(_:)`` that chains were made under, where there are several vCPUs.
-  var chainProtection: [UInt64] = []
-  /// Blocks whose one instruction straddles two pages, by the second page.
-  var straddlers: [UInt64: [BlockID]] = [:]
-  /// The regions among the blocks.
-  public internal(set) var regions: [BlockID: CodeRegion] = [:]
-  var besideCode: StoresBesideCode {
-    @inline(__always)
-    _read { yield besideCodeCell.value }
-    @inline(__always)
-    _modify { yield &besideCodeCell.value }
-  }
-  /// What generated code counts while executions are counted; stable addresses.
-  var counters = CounterTable()
-  /// What the engine counts meanwhile, by guest PC.
-  var slowEvents: [UInt64: SlowEvents] = [:]
-  /// Instructions up to the next sample.
-  var sampleInterval = Engine.shortestSampleInterval
-  /// On the host's monotonic clock (ns): when the next sample is due, where nothing counts instructions.
-  var nextSampleTime: UInt64 = 0
-  var observers: [any TranslationObserver] {
-    @inline(__always)
-    _read { yield observersCell.value }
-    @inline(__always)
-    _modify { yield &observersCell.value }
-  }
-  /// The vCPU that runs now, and the ticks at which it is to come back.
-  var current: VCPU?
-  var currentDeadline: UInt64 = .max
-  let stopFlag = StopFlag()
-  let stopProbe = StopProbe()
-  /// Nil where the budget stops code.
-  private(set) var kicks: Kicks?
+  public var vcpus: [VCPU] { runners.all }
+  /// The blocks of ``code``.
+  public var store: BlockStore { _read { yield code.blocks } }
+  public var statistics: EngineStatistics { profile.statistics }
 
   public init<H: Host>(
     guest: any Guest, host hostType: H.Type, interpreter interpreterType: (any PackedTier.Type)? = nil,
@@ -164,75 +69,52 @@ public struct EngineOptions: Sendable {
     events: EventQueue, vcpuCount: Int, options: EngineOptions = EngineOptions()
   ) throws(EngineError) {
     self.guest = guest
-    paging = guest as? any Paging
-    protection = guest as? any MemoryProtection
-    exceptionHardware = guest as? any ExceptionHardware
-    debugUnit = guest as? any DebugUnit
-    codeFlags = guest.codeFlags
-    addressMask = guest.addressBits == 32 ? 0xFFFF_FFFF : .max
-    debug = DebugPoints(reach: UInt64(max(0, guest.longestTransfer - 1)))
     self.space = space
     self.clock = clock
     self.events = events
-    optimizer = Optimizer(disabled: options.disabledPasses, helpers: guest.helpers.map(\.effects))
+    self.options = options
+    debug = DebugPoints(reach: UInt64(max(0, guest.longestTransfer - 1)))
+    profile = Profile(countsExecutions: options.countsExecutions)
     let file = guest.registerFile
-    operandPlaces = file.registers.map { $0.type.bits > 64 ? .none : .register(at: $0.offset) }
-    builderCell = RawCell(Builder(pc: 0, places: operandPlaces))
-    let configuration = unsafe HostConfiguration(
+    hostConfiguration = unsafe HostConfiguration(
       registers: file.registers.map { RegisterSlot(offset: $0.offset, type: $0.type) }, pinOrder: file.pinOrder,
       helpers: guest.helpers, slowAccess: slowAccessEntry, floatEnvironment: file.floatEnvironment,
       codeCacheSize: options.codeCacheSize, interrupts: options.interrupts)
-    hostConfiguration = configuration
+    let interpreter: (any PackedTier)?
     do throws(HostError) {
-      host = try H(configuration)
+      host = try H(hostConfiguration)
       interpreter =
-        options.tiers == .adaptive ? try interpreterType?.init(configuration, entries: options.interpretedRuns) : nil
+        options.tiers == .adaptive
+        ? try interpreterType?.init(hostConfiguration, entries: options.interpretedRuns) : nil
     } catch { throw .host(error) }
-    do {
-      window = try MemoryWindow()
-      emptyWindow = try MemoryWindow()
-      try window.mapAll(of: space)
-      unsafe activeWindow = UInt(bitPattern: window.base)
-    } catch { throw .memory(error) }
-    vcpus = (0..<vcpuCount).map { VCPU(number: $0, engine: self) }
-    for vcpu in vcpus {
-      vcpu.state.store(unsafe UInt(bitPattern: window.base), at: StateOffset.dataBase)
-      vcpu.state.store(window.size, at: StateOffset.windowLimit)
-    }
-    self.options = options
-    if !options.interrupts.isDeterministic { kicks = Kicks(host, vcpus.map(\.state)) }
-    space.didWriteMemory = { [unowned self] address, count in codeMayHaveChanged(address, count) }
+    let states = (0..<vcpuCount).map { _ in VCPUState.allocate(size: file.stateSize) }
+    runners = Runners(options.interrupts.isDeterministic ? nil : Kicks(host, states))
+    code = CodeStore(host, interpreter, space, profile, chainsInterpreted: options.interrupts.isDeterministic)
+    do throws(MemoryError) { windows = try Windows(space, code, debug, runners, log) } catch { throw .memory(error) }
+    guardian = CodeGuard(space, code, windows, debug, runners)
+    translator = Translator(guest, space, code, guardian, debug, log, options)
+    for (number, state) in states.enumerated() { runners.add(VCPU(number: number, state: state, self)) }
+    space.didWriteMemory = { [unowned guardian] address, count in guardian.memoryChanged(address, count) }
     space.didChangeLayout = { [unowned self] region in layoutChanged(region) }
     events.didMoveDeadline = { [unowned self] in deadlineMoved() }
     clock.didChangeCounter = { [unowned self] in counterChanged() }
     counterChanged()
   }
 
-  deinit { kicks?.timer.stop() }
-
-  /// Virtual time of a vCPU, exact whenever it calls out of translated code.
-  @inline(__always)
-  func time(of vcpu: VCPU) -> UInt64 { vcpu.now &* clock.nanosecondsPerInstruction }
+  deinit { runners.dissolve() }
 
   /// Asks the running vCPU to come back soon; from any thread.
-  public func requestStop() {
-    stopFlag.raise()
-    kicks?.kickAll()
-  }
+  public func requestStop() { runners.requestStop() }
+
+  /// Lowers the flag that ``requestStop()`` raised.
+  public func clearStopRequest() { runners.stopFlag.lower() }
 
   private func counterChanged() {
     for vcpu in vcpus { vcpu.timebase = Timebase(clock.counter, nanosecondsPerTick: clock.nanosecondsPerInstruction) }
   }
 
   private func deadlineMoved() {
-    guard let current else { return }
-    let deadline = events.nextDeadline
-    guard deadline != .max else { return }
-    let ticks = ticks(until: deadline)
-    guard ticks < currentDeadline else { return }
-    currentDeadline = ticks
-    if kicks != nil { return setTimer(current) }
-    current.shortenBudget(to: Int64(clamping: ticks) &- Int64(clamping: current.now))
+    if events.nextDeadline != .max { runners.current?.shortenRun(to: ticks(until: events.nextDeadline)) }
   }
 
   /// The first tick at which `time` (ns) has come.
@@ -242,23 +124,27 @@ public struct EngineOptions: Sendable {
   }
 
   /// Makes the running vCPU look at what is due at its next interrupt point; from devices, on the engine's thread.
-  public func kick() { current?.kick() }
+  public func kick() { runners.current?.kick() }
 
   /// An interrupt input of a vCPU changed.
   public func setInterruptLine(_ vcpu: VCPU, _ line: Int, _ level: Bool) {
     guest.setInterruptLine(vcpu.state, line, level)
     vcpu.kick()
     // Whoever interrupts another vCPU mostly waits for it next.
-    if level, let current, current !== vcpu {
-      current.givesWay = true
+    if level, let current = runners.current, current !== vcpu {
+      current.progress.givesWay = true
       current.kick()
     }
   }
 
-  func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool {
-    do {
-      try space.write(address, size: size, value)
-      return true
-    } catch { return false }
+  private func layoutChanged(_ region: Region) {
+    translator.forgetSource()
+    do throws(MemoryError) {
+      try windows.remap(region)
+      try guardian.guides.remap(region)
+    } catch { log.write(.guestErrors, "memory window: \(error)") }
+    runners.publishGuides()
+    for page in windows.protectedPages(in: region) { guardian.protect(page) }
+    for vcpu in vcpus { vcpu.flushTLB(address: nil, addressSpace: nil) }
   }
 }

@@ -47,24 +47,24 @@ extension Engine {
   /// Shows a block of the code cache. Its IR is made anew from guest memory, which is as it was at translation.
   public func inspect(_ id: BlockID) throws(GuestException) -> BlockInspection {
     let block = store[id]
-    let decoded = try decode(
+    let decoded = try translator.decode(
       vcpus[0], block.key, maximumInstructions: max(1, Int(block.instructionCount)), secondPage: second(block),
-      region: regions[id]?.shape)
+      region: code.regions[id]?.shape)
     var view = view(of: block, decoded)
-    if options.countsExecutions, block.key.variant == .normal {
-      addCounters(&view.compiled)
+    if profile.countsExecutions, block.key.variant == .normal {
+      profile.addCounters(&view.compiled)
     }
     view.id = id
-    view.region = regions[id]
+    view.region = code.regions[id]
     view.executions = executions(id)
-    let path = dataPath(block.key.flags)
-    if block.tier == .interpreted, let interpreter {
+    let path = translator.dataPath(block.key.flags)
+    if block.tier == .interpreted, let interpreter = code.interpreter {
       view.host = try aligned(interpreter.listing(block.compiled), block, decoded)
     } else {
       view.pinned = host.pinnedRegisters(of: block.compiled)
       view.host = host.listing(block.compiled, of: view.compiled, dataPath: path)
     }
-    let chains = chains()
+    let chains = code.chains()
     view.incoming = chains.incoming(id)
     view.outgoing = chains.outgoing(id)
     return view
@@ -78,9 +78,9 @@ extension Engine {
   private func aligned(
     _ lines: [HostLine], _ block: TranslationBlock, _ decoded: Block
   ) throws(GuestException) -> [HostLine] {
-    var builder = Builder(pc: block.key.pc, places: operandPlaces)
+    var builder = Builder(pc: block.key.pc, places: translator.operandPlaces)
     builder.starts = []
-    try build(
+    try translator.build(
       vcpus[0], block.key, max(1, Int(block.instructionCount)), secondPage: second(block), region: nil, packs: true,
       &builder)
     let markers = decoded.ops.indices.filter { decoded.ops[$0].opcode == .instruction }
@@ -100,7 +100,7 @@ extension Engine {
   public func preview(_ vcpu: VCPU, at pc: UInt64) throws(GuestException) -> BlockInspection? {
     guard let physical = guest.debugTranslate(vcpu.state, pc, memory: vcpu) else { return nil }
     let key = BlockKey(pc: pc, physicalPC: physical, flags: guest.translationFlags(vcpu.state), variant: .normal)
-    let decoded = try decode(vcpu, key, maximumInstructions: options.maximumInstructions)
+    let decoded = try translator.decode(vcpu, key, maximumInstructions: options.maximumInstructions)
     var block = store[0]
     block.key = key
     block.instructionCount = UInt16(clamping: decoded.instructionCount)
@@ -111,10 +111,11 @@ extension Engine {
   private func view(of block: TranslationBlock, _ decoded: Block) -> BlockInspection {
     var stages = [IRStage(name: "decoded", block: decoded)]
     var optimized = decoded
-    optimizer.run(&optimized) { pass, block in stages.append(IRStage(name: pass.name, block: block)) }
+    translator.optimizer.run(&optimized) { pass, block in stages.append(IRStage(name: pass.name, block: block)) }
     if block.tier != .thorough { optimized = decoded }
     return BlockInspection(
-      id: 0, block: block, guest: guestListing(block, decoded), stages: stages, compiled: optimized, host: [],
+      id: 0, block: block, guest: translator.guestListing(block, decoded), stages: stages, compiled: optimized,
+      host: [],
       incoming: [],
       outgoing: [], executions: nil, ending: ending(of: decoded))
   }
@@ -154,17 +155,6 @@ extension Engine {
       return "limit of \(options.maximumInstructions) instructions"
     }
     return (end &- 1) & ~0xFFF != (end &+ 3) & ~0xFFF ? "end of the page" : "the next instruction starts a block"
-  }
-
-  /// The guest instructions of a block, disassembled from memory as it is now.
-  func guestListing(_ block: TranslationBlock, _ decoded: Block) -> [GuestLine] {
-    decoded.ops.compactMap { op in
-      guard op.opcode == .instruction else { return nil }
-      let pc = UInt64(bitPattern: op.imm)
-      let physical = block.key.physicalPC &+ (pc &- block.key.pc)
-      guard let bytes = try? space.copyOut(at: physical, count: Int(op.aux)) else { return nil }
-      return GuestLine(pc: pc, bytes: bytes, text: guest.disassemble(bytes, pc: pc).text)
-    }
   }
 
   /// An address translation that the inline TLB of a vCPU's current mode holds, for one page.

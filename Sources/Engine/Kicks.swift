@@ -146,46 +146,52 @@ private struct KickableHost: @unchecked Sendable {
   }
 }
 
-extension Engine {
-  /// Whether `vcpu` is to come back at once.
-  func isDue(_ vcpu: VCPU) -> Bool { vcpu.isKicked || stopFlag.isRaised || vcpu.now >= currentDeadline }
+extension VCPU {
+  /// Whether the vCPU is to come back at once.
+  func isDue() -> Bool { progress.isKicked || runners.stopFlag.isRaised || now >= deadline }
 
-  /// Lets the timer end the run of `vcpu` at its deadline, or have it come back for a sample before.
-  func setTimer(_ vcpu: VCPU) {
+  /// Ends the run that is on at `ticks`, if that is before its end.
+  func shortenRun(to ticks: UInt64) {
+    guard ticks < deadline else { return }
+    deadline = ticks
+    if kicks != nil { return setTimer() }
+    shortenBudget(to: Int64(clamping: ticks) &- Int64(clamping: now))
+  }
+
+  /// Lets the timer end the run at its deadline, or have the vCPU come back for a sample before.
+  func setTimer() {
     guard let kicks else { return }
-    let sampleTime = options.tiers == .adaptive ? nextSampleTime : .max
-    guard currentDeadline != .max else { return kicks.timer.set(sampleTime) }
-    let now = vcpu.now
-    let distance = (currentDeadline &- min(now, currentDeadline)).multipliedReportingOverflow(
-      by: clock.nanosecondsPerInstruction)
+    let sampleTime = options.tiers == .adaptive ? sampler.nextTime : .max
+    guard deadline != .max else { return kicks.timer.set(sampleTime) }
+    let now = now
+    let distance = (deadline &- min(now, deadline)).multipliedReportingOverflow(by: clock.nanosecondsPerInstruction)
     let end = distance.overflow ? .max : HostClock.nanoseconds &+ min(distance.partialValue, 1 << 62)
     kicks.timer.set(min(end, sampleTime))
   }
 
   /// At an interrupt point: takes kicks back, before what they were for is looked at.
-  func acknowledgeKicks(_ vcpu: VCPU) {
-    guard let kicks, kicks.acknowledge(vcpu.state) else { return }
-    vcpu.publish(vcpu.mode)
+  func acknowledgeKicks() {
+    guard let kicks, kicks.acknowledge(state) else { return }
+    publish(mode)
     let now = HostClock.nanoseconds
-    if now >= nextSampleTime {
-      sample(vcpu)
-      nextSampleTime = now &+ UInt64(sampleInterval) &* Self.sampleNanoseconds
+    if now >= sampler.nextTime {
+      sample()
+      sampler.setNextTime(after: now)
     }
-    if !isDue(vcpu) { setTimer(vcpu) }
+    if !isDue() { setTimer() }
   }
+}
 
-  /// Host time that stands for an instruction between samples: a kick takes more than a look at the budget.
-  private static var sampleNanoseconds: UInt64 { 4 }
-
+extension Engine {
   /// Asks the running vCPU to come back, and measures how long it takes; from any thread, one at a time.
   public func requestMeasuredStop() {
-    stopProbe.requested.store(HostClock.nanoseconds, ordering: .releasing)
+    runners.stopProbe.requested.store(HostClock.nanoseconds, ordering: .releasing)
     requestStop()
   }
 
   /// Nanoseconds from each ``requestMeasuredStop()`` to the moment the vCPU had come back; forgets them.
   public func takeStopLatencies() -> [UInt64] {
-    defer { stopProbe.latencies.removeAll() }
-    return stopProbe.latencies
+    defer { runners.stopProbe.latencies.removeAll() }
+    return runners.stopProbe.latencies
   }
 }

@@ -23,7 +23,7 @@ final class OpSession {
 public enum OpStep: Equatable, Sendable {
   /// The vCPU stands in a block, before op ``OpPosition/next``.
   case inside
-  /// The block has been left; what ends a run, if anything, as ``Engine/run(_:until:)`` would say.
+  /// The block has been left; what ends a run, if anything, as ``VCPU/run(until:)`` would say.
   case left(RunOutcome?)
   /// No block could be made.
   case refused(String)
@@ -38,10 +38,10 @@ public struct OpPosition: Sendable {
   public var values: [UInt64]
 }
 
-extension Engine {
-  /// Where `vcpu` stands within a block; nil between blocks, where it is otherwise.
-  public func opPosition(_ vcpu: VCPU) -> OpPosition? {
-    guard let stepper = vcpu.opSession?.stepper else { return nil }
+extension VCPU {
+  /// Where the vCPU stands within a block; nil between blocks, where it is otherwise.
+  public var opPosition: OpPosition? {
+    guard let stepper = opSession?.stepper else { return nil }
     let values = stepper.block.valueTypes.indices.map { stepper.value(ValueID(UInt16(truncatingIfNeeded: $0))) }
     return OpPosition(block: stepper.block, next: stepper.opIndex, values: values)
   }
@@ -49,82 +49,83 @@ extension Engine {
   /// Goes into the block at the PC, or executes its next op if the vCPU stands in one. Instruction markers are passed
   /// over, so that the next op is always one that does something.
   ///
-  /// - Parameter deadline: as of ``run(_:until:)``.
-  public func stepOp(_ vcpu: VCPU, until deadline: UInt64) -> OpStep {
-    begin(vcpu, deadline)
-    defer { end(vcpu) }
-    if isInsideBlock(vcpu), let session = vcpu.opSession {
+  /// - Parameter deadline: as of ``VCPU/run(until:)``.
+  public func stepOp(until deadline: UInt64) -> OpStep {
+    begin(deadline)
+    defer { end() }
+    if isInsideBlock(), let session = opSession {
       session.stepper.step()
     } else {
-      if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) { return .left(.waiting) }
-      vcpu.isWaiting = false
-      if vcpu.mayInterrupt { takeInterrupt(vcpu) }
-      if let refusal = enterOps(vcpu) { return refusal }
+      if progress.isWaiting, !guest.wakesFromWait(state) { return .left(.waiting) }
+      progress.isWaiting = false
+      if progress.mayInterrupt { takeInterrupt() }
+      if let refusal = enterOps() { return refusal }
     }
-    return passMarkers(vcpu)
+    return passMarkers()
   }
 
   /// Executes the rest of a block that is half done.
   /// - Returns: what ends the run, if anything.
   @discardableResult
-  public func finishOps(_ vcpu: VCPU) -> RunOutcome? {
-    guard isInsideBlock(vcpu), let session = vcpu.opSession else { return nil }
+  public func finishOps() -> RunOutcome? {
+    guard isInsideBlock(), let session = opSession else { return nil }
     while session.stepper.step() {}
-    return leaveOps(vcpu)
+    return leaveOps()
   }
 
-  private func enterOps(_ vcpu: VCPU) -> OpStep? {
-    guard let opStepper else { return .refused("this build has no stepper for IR ops") }
-    let pc = vcpu.state.pc
+  private func enterOps() -> OpStep? {
+    guard let opStepper = engine.opStepper else { return .refused("this build has no stepper for IR ops") }
+    let pc = state.pc
     var block: Block
     do throws(GuestException) {
-      let physical = try physicalPC(vcpu, pc)
-      let key = BlockKey(pc: pc, physicalPC: physical.address, flags: vcpu.flags, variant: .normal)
-      block = try decode(vcpu, key, maximumInstructions: physical.wholePage ? options.maximumInstructions : 1)
+      let physical = try physicalPC(pc)
+      let key = BlockKey(pc: pc, physicalPC: physical.address, flags: modes.flags, variant: .normal)
+      block = try translator.decode(
+        self, key, maximumInstructions: physical.wholePage ? options.maximumInstructions : 1)
     } catch {
-      vcpu.state.raise(error)
-      return .left(handle(vcpu, .exception))
+      state.raise(error)
+      return .left(handle(.exception))
     }
-    optimizer.run(&block)
-    prepare(vcpu)
+    translator.optimizer.run(&block)
+    prepare()
     do throws(HostError) {
-      vcpu.opSession = OpSession(try opStepper(hostConfiguration, block, vcpu.state), pc: pc)
+      opSession = OpSession(try opStepper(engine.hostConfiguration, block, state), pc: pc)
     } catch { return .refused("\(EngineError.host(error))") }
-    vcpu.passedBreakpoint = nil
+    passedBreakpoint = nil
     return nil
   }
 
-  private func passMarkers(_ vcpu: VCPU) -> OpStep {
-    guard let session = vcpu.opSession else { return .left(nil) }
+  private func passMarkers() -> OpStep {
+    guard let session = opSession else { return .left(nil) }
     let stepper = session.stepper
     while !stepper.hasLeft, stepper.block.ops[stepper.opIndex].opcode == .instruction {
       session.shownPC = UInt64(bitPattern: stepper.block.ops[stepper.opIndex].imm)
       session.begun &+= 1
-      vcpu.state.pc = session.shownPC
+      state.pc = session.shownPC
       stepper.step()
     }
-    return stepper.hasLeft ? .left(leaveOps(vcpu)) : .inside
+    return stepper.hasLeft ? .left(leaveOps()) : .inside
   }
 
-  private func leaveOps(_ vcpu: VCPU) -> RunOutcome? {
-    vcpu.opSession = nil
-    account(vcpu)
-    switch vcpu.state.exitReason {
+  private func leaveOps() -> RunOutcome? {
+    opSession = nil
+    account()
+    switch state.exitReason {
     case .unchained, .indirectMiss: return nil
-    case let reason: return handle(vcpu, reason)
+    case let reason: return handle(reason)
     }
   }
 
   /// Whether the vCPU stands in a block that is half done. If a user set another PC, what is left of it is not to run.
-  func isInsideBlock(_ vcpu: VCPU) -> Bool {
-    guard let session = vcpu.opSession else { return false }
-    guard session.shownPC != vcpu.state.pc else { return true }
-    vcpu.opSession = nil
+  func isInsideBlock() -> Bool {
+    guard let session = opSession else { return false }
+    guard session.shownPC != state.pc else { return true }
+    opSession = nil
     let completed = session.begun == 0 ? 0 : session.begun - 1
-    vcpu.ticks &+= completed
-    vcpu.retired &+= completed
-    vcpu.state.budget = 0
-    vcpu.state.store(Int64(0), at: StateOffset.budgetStart)
+    progress.ticks &+= completed
+    progress.retired &+= completed
+    state.budget = 0
+    state.store(Int64(0), at: StateOffset.budgetStart)
     return false
   }
 }

@@ -6,11 +6,11 @@ import GuestKit
 import HostKit
 import IR
 
-extension Engine {
+extension VCPU {
   /// Makes a load or store that asks for nothing out of the ordinary.
   /// - Returns: the loaded value; nil if nothing was done, since the exact way may have to be taken.
   @inline(__always)
-  func quickAccess(_ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ request: SlowAccess) -> UInt64? {
+  func quickAccess(_ address: UInt64, _ value: UInt64, _ request: SlowAccess) -> UInt64? {
     let (access, isWrite) = (request.access, request.opcode == .store)
     let size = UInt64(access.size)
     guard isWrite || request.opcode == .load, access.space == .current, address & 0xFFF &+ size <= 0x1000,
@@ -18,29 +18,30 @@ extension Engine {
     else { return nil }
     var isWatched = false
     if debug.watchesMemory {
-      guard !vcpu.suppressesWatchpoints,
+      guard !suppressesWatchpoints,
         !debug.watches(address, through: address &+ (size &- 1) &+ UInt64(4 &* request.following))
       else { return nil }
       isWatched = debug.watchesPage(address & ~0xFFF)
     }
-    guard let physical = vcpu.memoryMode == .window ? address : vcpu.mode.knownAddress(address, isWrite: isWrite),
+    guard let physical = memoryMode == .window ? address : mode.knownAddress(address, isWrite: isWrite),
       let found = space.segment(at: physical), found.last &- physical >= size &- 1
     else { return nil }
     guard found.memory != 0, !isWrite || found.isWritable else {
-      return device(vcpu, found, physical, isWrite ? value : nil, request)
+      return device(found, physical, isWrite ? value : nil, request)
     }
-    let isGuarded = isWrite && store.hasCode(inPage: physical & ~0xFFF)
+    let isGuarded = isWrite && code.blocks.hasCode(inPage: physical & ~0xFFF)
     // What translated code could do by itself it is to learn from the exact way.
     guard isGuarded || isWatched else { return nil }
     if isWrite {
-      guard !found.isShared, !store.hasCode(physical, count: Int(size)) else { return nil }
-      if !straddlers.isEmpty, physical & 0xFFF < 16, straddlers[physical & ~0xFFF] != nil { return nil }
-      if isGuarded, givesUpBlock(storingBesideCode: vcpu, physical) { return leaveToRunAlone(vcpu) }
+      guard !found.isShared, !code.blocks.hasCode(physical, count: Int(size)), !code.mayStraddle(physical) else {
+        return nil
+      }
+      if isGuarded, givesUpBlock(past: .code, physical) { return leaveToRunAlone() }
     }
     if isWatched {
       // Code that compares finds the page in its TLB then.
-      if vcpu.memoryMode == .tlb, !isGuarded, !vcpu.mode.comparesIn(address, isWrite: isWrite) { return nil }
-      if givesUpBlock(accessingBesideWatch: vcpu) { return leaveToRunAlone(vcpu) }
+      if memoryMode == .tlb, !isGuarded, !mode.comparesIn(address, isWrite: isWrite) { return nil }
+      if givesUpBlock(past: .watch, physical) { return leaveToRunAlone() }
     }
     guard let bytes = unsafe UnsafeMutableRawPointer(bitPattern: found.memory &+ UInt(physical &- found.first)) else {
       return nil
@@ -52,30 +53,30 @@ extension Engine {
 
   /// Reads a device's register, or writes `value`.
   private func device(
-    _ vcpu: VCPU, _ found: Segment, _ physical: UInt64, _ value: UInt64?, _ request: SlowAccess
+    _ found: Segment, _ physical: UInt64, _ value: UInt64?, _ request: SlowAccess
   ) -> UInt64? {
     let access = request.access
     if value != nil, exceptionHardware?.storeDecidesInterrupts(physical) == true { return nil }
-    clock.now = time(of: vcpu)
+    clock.now = time
     guard let value else {
       guard let raw = space.readDevice(found, physical, size: access.size) else { return nil }
-      vcpu.state.accessOutcome = .completedOnDevice
+      state.accessOutcome = .completedOnDevice
       return extend(raw, access, to: request.type)
     }
     guard space.writeDevice(found, physical, size: access.size, ordered(value, access)) else { return nil }
-    vcpu.state.accessOutcome = .completedOnDevice
+    state.accessOutcome = .completedOnDevice
     return 0
   }
 
   /// Remembers where a page lies that the TLB will not hold, with the rights that an access like this one has been found to
   /// have.
-  func noteKnownPage(_ vcpu: VCPU, _ address: UInt64, _ found: AddressTranslation, _ kind: AccessKind) {
+  func noteKnownPage(_ address: UInt64, _ found: AddressTranslation, _ kind: AccessKind) {
     let page = found.physical & ~0xFFF
     guard kind != .execute else { return }
     if !found.wholePage {
       guard let stretch = found.stretch, stretch.contains(page), stretch.contains(page | 0xFFF) else { return }
     }
-    vcpu.mode.note(
+    mode.note(
       KnownPage(
         virtual: address & ~0xFFF, physical: page, readable: kind == .read, writable: kind == .write))
   }

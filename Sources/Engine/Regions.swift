@@ -14,7 +14,7 @@ public struct CodeRegion: Sendable {
   public var blockCount: Int
 }
 
-extension Engine {
+extension Translator {
   private static var blockLimit: Int { 32 }
   private static var instructionLimit: Int { 512 }
 
@@ -22,43 +22,43 @@ extension Engine {
   func formRegion(_ vcpu: VCPU, around id: BlockID, at hottest: UInt64) {
     let parts = loop(through: id)
     // A range of code cannot end where addresses do.
-    if parts.contains(where: { store[$0].lastPC == .max }) { return }
-    let key = store[id].key
-    let lowest = parts.map { store[$0].key.pc }.min() ?? key.pc
+    if parts.contains(where: { code.blocks[$0].lastPC == .max }) { return }
+    let key = code.blocks[id].key
+    let lowest = parts.map { code.blocks[$0].key.pc }.min() ?? key.pc
     let region = CodeRegion(shape: shape(of: parts), hottest: hottest, blockCount: parts.count)
     let top = BlockKey(
       pc: lowest, physicalPC: key.physicalPC &- (key.pc &- lowest), flags: key.flags, variant: .normal)
-    let generation = statistics.flushes
+    let generation = profile.statistics.flushes
     guard let better = try? translate(vcpu, top, .thorough, single: false, region),
-      statistics.flushes == generation
+      profile.statistics.flushes == generation
     else { return }
-    let incoming = parts.flatMap { store.incoming($0) }
-    for part in parts { remove(part) }
-    for exit in incoming where store[store.exit(exit).source].isValid {
-      let entry = store.entry(better, at: store.exit(exit).target)
-      if entry != 0 { chain(exit, to: entry) }
+    let incoming = parts.flatMap { code.blocks.incoming($0) }
+    for part in parts { guardian.remove(part) }
+    for exit in incoming where code.blocks[code.blocks.exit(exit).source].isValid {
+      let entry = code.blocks.entry(better, at: code.blocks.exit(exit).target)
+      if entry != 0 { code.chain(exit, to: entry) }
     }
   }
 
   /// The blocks of the page that are chained behind `id` and lead back to it, `id` among them.
   private func loop(through id: BlockID) -> [BlockID] {
-    let page = store[id].key.physicalPC & ~0xFFF
+    let page = code.blocks[id].key.physicalPC & ~0xFFF
     var reached = [id]
     var predecessors: [BlockID: [BlockID]] = [:]
-    var instructions = Int(store[id].instructionCount)
+    var instructions = Int(code.blocks[id].instructionCount)
     var next = 0
     while next < reached.count {
       let source = reached[next]
       next += 1
-      for exit in store.outgoing(source) {
-        let target = store.target(of: exit)
-        guard target != 0, store[target].key.physicalPC & ~0xFFF == page, store[target].secondPage == .max,
-          store[target].key.flags == store[id].key.flags
+      for exit in code.blocks.outgoing(source) {
+        let target = code.blocks.target(of: exit)
+        guard target != 0, code.blocks[target].key.physicalPC & ~0xFFF == page, code.blocks[target].secondPage == .max,
+          code.blocks[target].key.flags == code.blocks[id].key.flags
         else {
           continue
         }
         predecessors[target, default: []].append(source)
-        let sum = instructions + Int(store[target].instructionCount)
+        let sum = instructions + Int(code.blocks[target].instructionCount)
         guard !reached.contains(target), reached.count < Self.blockLimit, sum <= Self.instructionLimit else { continue }
         reached.append(target)
         instructions = sum
@@ -80,9 +80,12 @@ extension Engine {
     var ranges: [Range<UInt64>] = []
     var labels: Set<UInt64> = []
     for id in blocks {
-      ranges += regions[id]?.shape.ranges ?? [store[id].key.pc..<store[id].key.pc &+ UInt64(store[id].guestSize)]
-      for entry in store.parts(id) { labels.insert(store[entry].key.pc) }
-      for exit in store.outgoing(id) { labels.insert(store.exit(exit).target) }
+      ranges +=
+        code.regions[id]?.shape.ranges ?? [
+          code.blocks[id].key.pc..<code.blocks[id].key.pc &+ UInt64(code.blocks[id].guestSize)
+        ]
+      for entry in code.blocks.parts(id) { labels.insert(code.blocks[entry].key.pc) }
+      for exit in code.blocks.outgoing(id) { labels.insert(code.blocks.exit(exit).target) }
     }
     return RegionShape(ranges, labels: labels)
   }

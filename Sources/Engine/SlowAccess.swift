@@ -11,10 +11,8 @@ import IR
 let slowAccessEntry: HelperFunction = { state, address, value, third, descriptor in
   let cpu = unsafe VCPUState(state)
   let context = unsafe Unmanaged<VCPU>.fromOpaque(cpu.load(StateOffset.context, as: UnsafeRawPointer.self))
-  return unsafe context._withUnsafeGuaranteedRef { vcpu in
-    unsafe vcpu.owner._withUnsafeGuaranteedRef { engine in
-      engine.slowAccess(vcpu, address, value, third, SlowAccess(rawValue: descriptor))
-    }
+  return unsafe context._withUnsafeGuaranteedRef {
+    $0.slowAccess(address, value, third, SlowAccess(rawValue: descriptor))
   }
 }
 
@@ -27,78 +25,50 @@ enum AccessFailure: Error {
   case mustRunAlone
 }
 
-extension Engine {
-  func slowAccess(_ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ third: UInt64, _ request: SlowAccess) -> UInt64 {
-    statistics.slowAccesses &+= 1
-    if options.countsExecutions { noteSlowAccess(vcpu) }
+extension VCPU {
+  func slowAccess(_ address: UInt64, _ value: UInt64, _ third: UInt64, _ request: SlowAccess) -> UInt64 {
+    profile.statistics.slowAccesses &+= 1
+    if profile.countsExecutions { profile.noteSlowAccess(state) }
     let address = address & addressMask
-    vcpu.state.accessOutcome = .completed
-    if let result = quickAccess(vcpu, address, value, request) { return result }
-    if let result = openAccess(vcpu, address, value, request) { return result }
+    state.accessOutcome = .completed
+    if let result = quickAccess(address, value, request) { return result }
+    if let result = openAccess(address, value, request) { return result }
     do throws(AccessFailure) {
       let result =
         switch request.opcode {
-        case .store: try store(vcpu, address, value, request)
-        case .atomic: try atomic(vcpu, address, value, request)
-        case .compareExchange: try compareExchange(vcpu, address, value, third, request)
-        default: try load(vcpu, address, request)
+        case .store: try store(address, value, request)
+        case .atomic: try atomic(address, value, request)
+        case .compareExchange: try compareExchange(address, value, third, request)
+        default: try load(address, request)
         }
       return result
     } catch {
       switch error {
       case .exception(let exception):
-        vcpu.state.raise(exception)
+        state.raise(exception)
       case .watch(let hit):
-        vcpu.watchHit = hit
-        vcpu.state.exitReason = .watchpoint
-      case .mustRunAlone: return leaveToRunAlone(vcpu)
+        watchHit = hit
+        state.exitReason = .watchpoint
+      case .mustRunAlone: return leaveToRunAlone()
       }
-      vcpu.state.accessOutcome = .left
+      state.accessOutcome = .left
       return 0
     }
   }
 
   /// Leaves an access undone, for a block of one instruction to make it again.
-  func leaveToRunAlone(_ vcpu: VCPU) -> UInt64 {
-    vcpu.runsNextAlone = true
-    vcpu.state.exitReason = .step
-    vcpu.state.accessOutcome = .left
+  func leaveToRunAlone() -> UInt64 {
+    progress.runsNextAlone = true
+    state.exitReason = .step
+    state.accessOutcome = .left
     return 0
   }
 
-  /// Makes a plain load or store in a page that the window denies, where an access like it was allowed before: next to what
-  /// memory protection forbids.
-  private func openAccess(_ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ request: SlowAccess) -> UInt64? {
-    let (access, isWrite) = (request.access, request.opcode == .store)
-    guard isWrite || request.opcode == .load, access.space == .current,
-      !access.aligned || address & UInt64(access.size - 1) == 0, !vcpu.suppressesWatchpoints,
-      let place = unsafe vcpu.mode.openAddress(address, access.size, isWrite: isWrite)
-    else { return nil }
-    guard isWrite else { return extend(unsafe HostBytes.load(place, size: access.size), access, to: request.type) }
-    unsafe HostBytes.store(ordered(value, access), place, size: access.size)
-    return 0
-  }
-
-  /// Remembers, after an access in a page that the window denies, what of the page such accesses may reach.
-  private func noteOpenStretch(_ vcpu: VCPU, _ address: UInt64, _ found: AddressTranslation, _ kind: AccessKind) {
-    let page = address & ~0xFFF
-    let isWrite = kind == .write
-    guard vcpu.mode.memoryMode == .restrictedWindow, let stretch = found.stretch, found.physical == address,
-      let direct = space.directPage(at: page), !isWrite || direct.isWritable && !isCodeGuarded(page),
-      !debug.watchesPage(page), !isOpen(page, vcpu, isWrite: isWrite)
-    else { return }
-    let host = unsafe UInt64(UInt(bitPattern: direct.memory.alias + direct.offset))
-    vcpu.mode.add(
-      OpenStretch(
-        first: max(stretch.lowerBound, page), last: min(stretch.upperBound, page + 0x1000) - 1, isWrite: isWrite,
-        addend: host &- page))
-  }
-
-  private func load(_ vcpu: VCPU, _ address: UInt64, _ request: SlowAccess) throws(AccessFailure) -> UInt64 {
+  private func load(_ address: UInt64, _ request: SlowAccess) throws(AccessFailure) -> UInt64 {
     let access = request.access
     try checkAlignment(address, access, .read)
-    try watch(vcpu, address, access.size, following: request.following, reads: true)
-    return extend(try read(vcpu, address, access, .read), access, to: request.type)
+    try watch(address, access.size, following: request.following, reads: true)
+    return extend(try read(address, access, .read), access, to: request.type)
   }
 
   @inline(__always)
@@ -117,57 +87,57 @@ extension Engine {
   }
 
   func read(
-    _ vcpu: VCPU, _ address: UInt64, _ access: MemoryAccess, _ kind: AccessKind
+    _ address: UInt64, _ access: MemoryAccess, _ kind: AccessKind
   ) throws(AccessFailure) -> UInt64 {
-    let value = try readPieces(vcpu, address, access, kind)
-    vcpu.seenAccesses?.append(SeenAccess(address: address, size: access.size, isWrite: false, value: value))
+    let value = try readPieces(address, access, kind)
+    seenAccesses?.append(SeenAccess(address: address, size: access.size, isWrite: false, value: value))
     return value
   }
 
   private func readPieces(
-    _ vcpu: VCPU, _ address: UInt64, _ access: MemoryAccess, _ kind: AccessKind
+    _ address: UInt64, _ access: MemoryAccess, _ kind: AccessKind
   ) throws(AccessFailure) -> UInt64 {
     let size = access.size
     if address & 0xFFF &+ UInt64(size) > 0x1000 {
       var value: UInt64 = 0
       for byte in 0..<size {
-        let physical = try translate(vcpu, address &+ UInt64(byte), 1, kind, access.space)
-        value |= try readPhysical(vcpu, physical, 1, address &+ UInt64(byte), kind) << UInt64(8 * byte)
+        let physical = try translate(address &+ UInt64(byte), 1, kind, access.space)
+        value |= try readPhysical(physical, 1, address &+ UInt64(byte), kind) << UInt64(8 * byte)
       }
       return value
     }
-    let physical = try translate(vcpu, address, size, kind, access.space)
-    return try readPhysical(vcpu, physical, size, address, kind)
+    let physical = try translate(address, size, kind, access.space)
+    return try readPhysical(physical, size, address, kind)
   }
 
   private func store(
-    _ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ request: SlowAccess
+    _ address: UInt64, _ value: UInt64, _ request: SlowAccess
   ) throws(AccessFailure) -> UInt64 {
     let access = request.access
     try checkAlignment(address, access, .write)
-    try watch(vcpu, address, access.size, following: request.following, writes: true)
-    return try write(vcpu, address, value, access)
+    try watch(address, access.size, following: request.following, writes: true)
+    return try write(address, value, access)
   }
 
   func write(
-    _ vcpu: VCPU, _ address: UInt64, _ value: UInt64, _ access: MemoryAccess
+    _ address: UInt64, _ value: UInt64, _ access: MemoryAccess
   ) throws(AccessFailure) -> UInt64 {
     let size = access.size
     let value = ordered(value, access)
     if address & 0xFFF &+ UInt64(size) > 0x1000 {
       let next = (address & ~0xFFF) &+ 0x1000
       let room = next &- address
-      let first = try translate(vcpu, address, Int(room), .write, access.space)
-      let second = try translate(vcpu, next, size - Int(room), .write, access.space)
+      let first = try translate(address, Int(room), .write, access.space)
+      let second = try translate(next, size - Int(room), .write, access.space)
       for byte in 0..<UInt64(size) {
         let at = byte < room ? first &+ byte : second &+ (byte &- room)
-        try writePhysical(vcpu, at, 1, value >> (8 * byte), address &+ byte)
+        try writePhysical(at, 1, value >> (8 * byte), address &+ byte)
       }
     } else {
-      let physical = try translate(vcpu, address, size, .write, access.space)
-      try writePhysical(vcpu, physical, size, value, address)
+      let physical = try translate(address, size, .write, access.space)
+      try writePhysical(physical, size, value, address)
     }
-    vcpu.seenAccesses?.append(SeenAccess(address: address, size: size, isWrite: true, value: value))
+    seenAccesses?.append(SeenAccess(address: address, size: size, isWrite: true, value: value))
     return 0
   }
 
@@ -181,9 +151,9 @@ extension Engine {
   ///
   /// - Parameter following: words that the instruction accesses behind it.
   func watch(
-    _ vcpu: VCPU, _ address: UInt64, _ size: Int, following: Int = 0, reads: Bool = false, writes: Bool = false
+    _ address: UInt64, _ size: Int, following: Int = 0, reads: Bool = false, writes: Bool = false
   ) throws(AccessFailure) {
-    guard debug.watchesMemory, !vcpu.suppressesWatchpoints else { return }
+    guard debug.watchesMemory, !suppressesWatchpoints else { return }
     let count = size + 4 * following
     let (last, wraps) = address.addingReportingOverflow(UInt64(count - 1))
     guard let found = debug.hit(address, through: wraps ? .max : last, reads: reads, writes: writes) else { return }
@@ -192,124 +162,95 @@ extension Engine {
 
   /// The physical address of an access within one page; fills the TLB.
   func translate(
-    _ vcpu: VCPU, _ address: UInt64, _ size: Int, _ kind: AccessKind, _ space: AccessSpace
+    _ address: UInt64, _ size: Int, _ kind: AccessKind, _ space: AccessSpace
   ) throws(AccessFailure) -> UInt64 {
-    if vcpu.mode.memoryMode == .window, space == .current {
-      fillUntranslated(vcpu, address & ~0xFFF)
+    if mode.memoryMode == .window, space == .current {
+      fillUntranslated(address & ~0xFFF)
       return address
     }
     do throws(GuestException) {
-      let found = try guest.translateAddress(vcpu.state, address, kind, size: size, space: space, memory: vcpu)
+      let found = try guest.translateAddress(state, address, kind, size: size, space: space, memory: self)
       if space == .current {
-        if !found.wholePage { noteOpenStretch(vcpu, address, found, kind) }
-        let isServed = found.wholePage && fillTLB(vcpu, address, found, kind)
-        if !isServed { noteKnownPage(vcpu, address, found, kind) }
+        if !found.wholePage { noteOpenStretch(address, found, kind) }
+        let isServed = found.wholePage && fillTLB(address, found, kind)
+        if !isServed { noteKnownPage(address, found, kind) }
       }
       return found.physical
     } catch { throw .exception(error) }
   }
 
   /// Enters a page that has its own address, for hosts that do not use the window.
-  private func fillUntranslated(_ vcpu: VCPU, _ page: UInt64) {
-    guard isOpen(page, vcpu, isWrite: false), let direct = space.directPage(at: page) else { return }
-    vcpu.mode.fill(
+  private func fillUntranslated(_ page: UInt64) {
+    guard isOpen(page, isWrite: false), let direct = space.directPage(at: page) else { return }
+    mode.fill(
       page, physical: page, leafSize: 0x1000,
       host: unsafe UInt64(UInt(bitPattern: direct.memory.alias + direct.offset)),
-      readable: true, writable: isOpen(page, vcpu, isWrite: true))
+      readable: true, writable: isOpen(page, isWrite: true))
   }
 
   /// - Returns: whether the TLB serves such accesses to the page from now on.
-  private func fillTLB(_ vcpu: VCPU, _ address: UInt64, _ found: AddressTranslation, _ kind: AccessKind) -> Bool {
+  private func fillTLB(_ address: UInt64, _ found: AddressTranslation, _ kind: AccessKind) -> Bool {
     let page = found.physical & ~0xFFF
     let virtual = address & ~0xFFF
     guard let direct = unsafe space.hostMemory(at: page, count: 0x1000) else { return false }
-    statistics.tlbFills &+= 1
-    note(\.tlbFills, at: vcpu.state.load(StateOffset.currentPC))
+    profile.statistics.tlbFills &+= 1
+    profile.note(\.tlbFills, at: state.load(StateOffset.currentPC))
     let hostPage = unsafe UInt64(UInt(bitPattern: direct.bytes))
     let mayWrite =
-      unsafe found.writable && direct.isWritable && (kind == .write || vcpu.mode.maySkipWalk(toWrite: virtual))
-      && !isCodeGuarded(page)
+      unsafe found.writable && direct.isWritable && (kind == .write || mode.maySkipWalk(toWrite: virtual))
+      && !code.isGuarded(page)
     let isWatching = debug.watchesMemory
     let isWatched = isWatching && debug.watchesPage(virtual)
-    vcpu.mode.fill(
+    mode.fill(
       virtual, physical: page, leafSize: found.leafSize, host: hostPage, readable: found.readable,
       writable: mayWrite && found.readable, in: isWatched ? 1...1 : isWatching ? 0...1 : 0...0)
     return !isWatched && found.readable && (kind == .read || mayWrite)
   }
 
   func readPhysical(
-    _ vcpu: VCPU, _ physical: UInt64, _ size: Int, _ address: UInt64, _ kind: AccessKind
+    _ physical: UInt64, _ size: Int, _ address: UInt64, _ kind: AccessKind
   ) throws(AccessFailure) -> UInt64 {
     if let value = space.readMemory(physical, size: size) {
-      if isOpen(physical & ~0xFFF, vcpu, isWrite: kind == .write) { vcpu.state.accessOutcome = .completedNeedlessly }
+      if isOpen(physical & ~0xFFF, isWrite: kind == .write) { state.accessOutcome = .completedNeedlessly }
       return value
     }
-    clock.now = time(of: vcpu)
-    vcpu.state.accessOutcome = .completedOnDevice
+    clock.now = time
+    state.accessOutcome = .completedOnDevice
     do throws(BusError) {
       return try space.read(physical, size: size)
     } catch {
-      log.write(.guestErrors, "read of \(size) bytes at \(physical.hex0x()): \(error)")
+      engineLog.write(.guestErrors, "read of \(size) bytes at \(physical.hex0x()): \(error)")
       throw .exception(guest.accessFault(kind, address))
     }
   }
 
   func writePhysical(
-    _ vcpu: VCPU, _ physical: UInt64, _ size: Int, _ value: UInt64, _ address: UInt64
+    _ physical: UInt64, _ size: Int, _ value: UInt64, _ address: UInt64
   ) throws(AccessFailure) {
-    if overwritesRunningBlock(vcpu, physical, size) { throw .mustRunAlone }
+    if overwritesRunningBlock(physical, size) { throw .mustRunAlone }
     let page = physical & ~0xFFF
-    if store.hasCode(inPage: page), !store.hasCode(physical, count: size),
-      givesUpBlock(storingBesideCode: vcpu, physical)
+    if code.blocks.hasCode(inPage: page), !code.blocks.hasCode(physical, count: size),
+      givesUpBlock(past: .code, physical)
     {
       throw .mustRunAlone
     }
     if unsafe space.hostMemory(at: physical, count: size) == nil {
       if exceptionHardware?.storeDecidesInterrupts(physical) == true {
-        if !vcpu.isStepping, vcpu.opSession == nil { throw .mustRunAlone }
-        vcpu.decidedInterrupts = true
+        if !isStepping, opSession == nil { throw .mustRunAlone }
+        decidedInterrupts = true
       }
-      clock.now = time(of: vcpu)
-      vcpu.state.accessOutcome = .completedOnDevice
-    } else if isOpen(page, vcpu, isWrite: true) {
-      vcpu.state.accessOutcome = .completedNeedlessly
-      learnLines(physical, vcpu)
+      clock.now = time
+      state.accessOutcome = .completedOnDevice
+    } else if isOpen(page, isWrite: true) {
+      state.accessOutcome = .completedNeedlessly
+      learnLines(physical)
     }
     do throws(BusError) {
       try space.write(physical, size: size, value)
     } catch {
-      log.write(.guestErrors, "write of \(size) bytes at \(physical.hex0x()): \(error)")
+      engineLog.write(.guestErrors, "write of \(size) bytes at \(physical.hex0x()): \(error)")
       if case .readOnly = error { return }
       throw .exception(guest.accessFault(.write, address))
     }
-  }
-}
-
-// MARK: Self-modification
-
-extension Engine {
-  /// Whether a write changes the code of the block that makes it. Such a write is abandoned and made again by a block of
-  /// one instruction, so that the instructions after it are always executed as they are in memory, however code is cut
-  /// into blocks.
-  private func overwritesRunningBlock(_ vcpu: VCPU, _ physical: UInt64, _ size: Int) -> Bool {
-    guard !vcpu.isStepping, vcpu.opSession == nil else { return false }
-    return overwritesRunningBlock(vcpu, at: physical, size)
-      || space.aliases(of: physical, count: size).contains { overwritesRunningBlock(vcpu, at: $0.address, $0.count) }
-  }
-
-  private func overwritesRunningBlock(_ vcpu: VCPU, at physical: UInt64, _ size: Int) -> Bool {
-    let page = physical & ~0xFFF
-    let pc: UInt64 = vcpu.state.load(StateOffset.currentPC)
-    let isRunning = { [self] (id: BlockID) in
-      let block = store[id]
-      return block.isValid && (block.key.flags ^ vcpu.mode.flags) & ~codeFlags == 0 && block.contains(pc)
-    }
-    if store.hasCode(physical, count: size),
-      store.overlapping(physical..<physical + UInt64(size)).contains(where: isRunning)
-    {
-      return true
-    }
-    guard !straddlers.isEmpty, physical & 0xFFF < 16 else { return false }
-    return straddlers[page]?.contains(where: isRunning) ?? false
   }
 }

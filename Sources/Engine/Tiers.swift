@@ -1,7 +1,7 @@
 // Owns the choice between translating quickly and translating well: where the guest spends its time is sampled, and what
 // is found there is translated again. (Before it is translated at all, code is interpreted: `InterpretedTier.swift`.)
 //
-// Sampling costs running code next to nothing: the budget that bounds a run is cut to `sampleInterval`, and loops and
+// Sampling costs running code next to nothing: the budget that bounds a run is cut to `Sampler.interval`, and loops and
 // indirect jumps, which check it anyway, come back now and then. What they were about to enter is the head of a hot loop
 // or a hot function. While samples find nothing new they are taken less and less often. It does not change when
 // interrupts are taken or time slices end, and depends on nothing but the instruction count, so runs stay reproducible.
@@ -33,26 +33,39 @@ public enum TierPolicy: String, Sendable, CaseIterable {
   case thorough
 }
 
-extension Engine {
-  /// Instructions from sample to sample: as soon as something hot was found, and at most, once nothing is any more.
-  static var shortestSampleInterval: Int64 { 1 << 16 }
-  private static var longestSampleInterval: Int64 { 1 << 22 }
+/// How often a vCPU is sampled.
+struct Sampler {
+  /// Instructions up to the next sample: as soon as something hot was found, and at most, once nothing is any more.
+  private(set) var interval = Self.shortest
+  /// On the host's monotonic clock (ns): when the next sample is due, where nothing counts instructions.
+  var nextTime: UInt64 = 0
+
+  private static var shortest: Int64 { 1 << 16 }
+  private static var longest: Int64 { 1 << 22 }
+  /// Host time that stands for an instruction between samples: a kick takes more than a look at the budget.
+  private static var nanoseconds: UInt64 { 4 }
+
+  mutating func adapt(foundCandidate: Bool) {
+    interval = foundCandidate ? Self.shortest : min(interval * 2, Self.longest)
+  }
+
+  mutating func setNextTime(after now: UInt64) { nextTime = now &+ UInt64(interval) &* Self.nanoseconds }
+}
+
+extension VCPU {
   /// Samples that make a block hot.
   private static var hotSamples: UInt8 { 2 }
 
-  /// Takes a sample of `vcpu`, which stands between two blocks.
-  func sample(_ vcpu: VCPU) {
+  /// Takes a sample; between two blocks.
+  func sample() {
     guard options.tiers == .adaptive else { return }
-    statistics.samples &+= 1
-    let pc = vcpu.state.pc
-    guard let (physical, wholePage, _) = try? physicalPC(vcpu, pc), wholePage else { return }
-    let id = store.find(BlockKey(pc: pc, physicalPC: physical, flags: vcpu.flags, variant: .normal))
-    guard id != 0, store[id].tier == .quick else {
-      sampleInterval = min(sampleInterval * 2, Self.longestSampleInterval)
-      return
-    }
-    sampleInterval = Self.shortestSampleInterval
-    guard store.heat(id) >= Self.hotSamples, store[id].secondPage == .max else { return }
-    formRegion(vcpu, around: store.container(of: id), at: pc)
+    profile.statistics.samples &+= 1
+    let pc = state.pc
+    guard let (physical, wholePage, _) = try? physicalPC(pc), wholePage else { return }
+    let id = code.blocks.find(BlockKey(pc: pc, physicalPC: physical, flags: modes.flags, variant: .normal))
+    let isCandidate = id != 0 && code.blocks[id].tier == .quick
+    sampler.adapt(foundCandidate: isCandidate)
+    guard isCandidate, code.blocks.heat(id) >= Self.hotSamples, code.blocks[id].secondPage == .max else { return }
+    translator.formRegion(self, around: code.blocks.container(of: id), at: pc)
   }
 }

@@ -12,8 +12,13 @@ extension Engine {
   /// The name of the host that executes what was translated at a tier.
   public func hostName(of tier: Tier) -> String { tier == .interpreted ? "interpreter" : type(of: host).name }
 
+  /// See ``Printer``.
+  public var printer: Printer { translator.printer }
+}
+
+extension Translator {
   /// IR text with the guest's register and helper names; a register goes by its first alias (`a0`), as in assembly.
-  public var printer: Printer {
+  var printer: Printer {
     Printer(
       TextNames(
         registers: guest.registerFile.registers.map { $0.aliases.first ?? $0.name },
@@ -21,10 +26,10 @@ extension Engine {
   }
 
   func logTranslation(_ id: BlockID, _ block: Block, _ optimized: Block) {
-    let header = "block \(block.pc.hex0x()), flags \(UInt64(store[id].key.flags).hex0x())"
+    let header = "block \(block.pc.hex0x()), flags \(UInt64(code.blocks[id].key.flags).hex0x())"
     if log.isOn(.inAsm) {
       log.write(.inAsm, header)
-      for line in guestListing(store[id], block) { log.write(.inAsm, "  \(line.pc.hex0x()):  \(line.text)") }
+      for line in guestListing(code.blocks[id], block) { log.write(.inAsm, "  \(line.pc.hex0x()):  \(line.text)") }
     }
     if log.isOn(.op) {
       log.write(.op, header + ", \(block.ops.count) ops")
@@ -35,15 +40,26 @@ extension Engine {
       for line in printer.lines(optimized) { log.write(.opOpt, "  " + line) }
     }
     if log.isOn(.outAsm) {
-      let compiled = store[id].compiled
+      let compiled = code.blocks[id].compiled
       log.write(.outAsm, header + ", \(compiled.size) host bytes")
       let lines =
-        store[id].tier == .interpreted
+        code.blocks[id].tier == .interpreted
         ? interpreter?.listing(compiled) ?? []
-        : host.listing(compiled, of: nil, dataPath: dataPath(store[id].key.flags))
+        : code.host.listing(compiled, of: nil, dataPath: dataPath(code.blocks[id].key.flags))
       for line in lines {
         log.write(.outAsm, "  \(line.address.hex0x()):  \(line.text)")
       }
+    }
+  }
+
+  /// The guest instructions of a block, disassembled from memory as it is now.
+  func guestListing(_ block: TranslationBlock, _ decoded: Block) -> [GuestLine] {
+    decoded.ops.compactMap { op in
+      guard op.opcode == .instruction else { return nil }
+      let pc = UInt64(bitPattern: op.imm)
+      let physical = block.key.physicalPC &+ (pc &- block.key.pc)
+      guard let bytes = try? space.copyOut(at: physical, count: Int(op.aux)) else { return nil }
+      return GuestLine(pc: pc, bytes: bytes, text: guest.disassemble(bytes, pc: pc).text)
     }
   }
 }

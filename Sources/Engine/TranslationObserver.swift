@@ -10,5 +10,5 @@ public protocol TranslationObserver: AnyObject {
 
 extension Engine {
   /// Tells `observer` of every translation from now on.
-  public func add(_ observer: any TranslationObserver) { observers.append(observer) }
+  public func add(_ observer: any TranslationObserver) { code.observers.append(observer) }
 }

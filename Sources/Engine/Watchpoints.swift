@@ -72,54 +72,54 @@ struct WatchedRange: BitwiseCopyable {
   var onWrite: Bool
 }
 
-extension Engine {
+extension VCPU {
   /// Before the instruction at PC is executed where the last run stopped before its access.
-  func passWatchpoint(_ vcpu: VCPU) -> RunOutcome? {
-    guard let held = vcpu.passedWatchpoint else { return nil }
-    let pc = vcpu.state.pc
-    guard held == pc, !debug.isBreakpoint(pc) || vcpu.passedBreakpoint == pc else { return nil }
-    return executeWatched(vcpu)
+  func passWatchpoint() -> RunOutcome? {
+    guard let held = progress.passedWatchpoint else { return nil }
+    let pc = state.pc
+    guard held == pc, !debug.isBreakpoint(pc) || passedBreakpoint == pc else { return nil }
+    return executeWatched()
   }
 
   /// An access was held up by a watchpoint.
   /// - Returns: what ends the run, if anything.
-  func atWatchpoint(_ vcpu: VCPU) -> RunOutcome? {
-    guard let hit = vcpu.watchHit, !hit.watchpoint.stopsBehind else { return executeWatched(vcpu) }
-    vcpu.passedWatchpoint = vcpu.state.pc
+  func atWatchpoint() -> RunOutcome? {
+    guard let hit = watchHit, !hit.watchpoint.stopsBehind else { return executeWatched() }
+    progress.passedWatchpoint = state.pc
     return .watchpoint
   }
 
   /// Executes the instruction at PC, watchpoints notwithstanding; then what its accesses hit counts, but for what would
   /// have stopped before it.
-  func executeWatched(_ vcpu: VCPU) -> RunOutcome? {
-    let old = debug.watchpoints.map { $0.stopsBehind && $0.comparator == nil ? watchedValue(vcpu, $0) : nil }
-    vcpu.watchHit = nil
-    vcpu.passedWatchpoint = nil
-    vcpu.suppressesWatchpoints = true
-    vcpu.seenAccesses = []
-    var outcome = executeOne(vcpu)
-    let accesses = vcpu.seenAccesses ?? []
-    vcpu.seenAccesses = nil
-    vcpu.suppressesWatchpoints = false
-    if outcome == nil { outcome = matchComparators(vcpu, accesses) }
+  func executeWatched() -> RunOutcome? {
+    let old = debug.watchpoints.map { $0.stopsBehind && $0.comparator == nil ? watchedValue($0) : nil }
+    watchHit = nil
+    progress.passedWatchpoint = nil
+    suppressesWatchpoints = true
+    seenAccesses = []
+    var outcome = executeOne()
+    let accesses = seenAccesses ?? []
+    seenAccesses = nil
+    suppressesWatchpoints = false
+    if outcome == nil { outcome = matchComparators(accesses) }
     for (point, old) in zip(debug.watchpoints, old) where point.stopsBehind && point.comparator == nil {
       // Of an instruction that reads and writes, the write is what changes something.
       let hits = accesses.filter { $0.touches(point) }
-      guard vcpu.watchHit == nil, let access = hits.first(where: \.isWrite) ?? hits.first else { continue }
+      guard watchHit == nil, let access = hits.first(where: \.isWrite) ?? hits.first else { continue }
       var hit = WatchHit(address: access.address, size: access.size, isWrite: access.isWrite, watchpoint: point)
       hit.timing = .behind
       hit.before = old
-      hit.after = watchedValue(vcpu, point)
-      vcpu.watchHit = hit
+      hit.after = watchedValue(point)
+      watchHit = hit
     }
-    return outcome ?? (vcpu.watchHit == nil ? nil : .watchpoint)
+    return outcome ?? (watchHit == nil ? nil : .watchpoint)
   }
 
   /// What a watchpoint of up to 8 bytes covers, as a number.
-  private func watchedValue(_ vcpu: VCPU, _ point: Watchpoint) -> UInt64? {
+  private func watchedValue(_ point: Watchpoint) -> UInt64? {
     guard point.length <= 8 else { return nil }
     let size = Int(point.length)
-    func physical(_ address: UInt64) -> UInt64? { guest.debugTranslate(vcpu.state, address, memory: vcpu) }
+    func physical(_ address: UInt64) -> UInt64? { guest.debugTranslate(state, address, memory: self) }
     if size.nonzeroBitCount == 1, point.address & UInt64(size - 1) == 0 {
       return physical(point.address).flatMap { space.peek($0, size: size) }
     }
@@ -134,29 +134,28 @@ extension Engine {
 
 // MARK: Accesses that no instruction makes
 
-extension Engine {
+extension VCPU {
   /// A device is about to access memory, or a CPU's own stacking does: the first access that hits a watchpoint of a
   /// debugger stops the machine once it has been made.
   func noteTransfer(_ physical: UInt64, _ size: Int, isWrite: Bool) {
-    guard transferHit == nil, size > 0 else { return }
-    let vcpu = current ?? vcpus[0]
+    guard debug.transferHit == nil, size > 0 else { return }
     let last = physical &+ UInt64(size - 1)
     for point in debug.watchpoints where point.comparator == nil && (isWrite ? point.onWrite : point.onRead) {
-      guard let address = watchedAddress(vcpu, point, between: physical, and: last) else { continue }
+      guard let address = watchedAddress(point, between: physical, and: last) else { continue }
       var hit = WatchHit(address: address, size: size, isWrite: isWrite, watchpoint: point)
       hit.timing = .event
-      hit.before = watchedValue(vcpu, point)
-      transferHit = hit
-      return vcpu.kick()
+      hit.before = watchedValue(point)
+      debug.transferHit = hit
+      return kick()
     }
   }
 
   /// The virtual address of the first byte of a watchpoint that lies in a physical stretch.
-  private func watchedAddress(_ vcpu: VCPU, _ point: Watchpoint, between first: UInt64, and last: UInt64) -> UInt64? {
+  private func watchedAddress(_ point: Watchpoint, between first: UInt64, and last: UInt64) -> UInt64? {
     var start = point.address
     while true {
       let end = min(point.last, start | 0xFFF)
-      if let place = guest.debugTranslate(vcpu.state, start, memory: vcpu), place <= last,
+      if let place = guest.debugTranslate(state, start, memory: self), place <= last,
         first <= place &+ (end &- start)
       {
         return start &+ (max(place, first) &- place)
@@ -167,17 +166,17 @@ extension Engine {
   }
 
   /// What a transfer has hit since this was asked last.
-  public func takeTransferHit() -> WatchHit? {
-    guard var hit = transferHit else { return nil }
-    transferHit = nil
-    hit.after = watchedValue(current ?? vcpus[0], hit.watchpoint)
+  func takeTransferHit() -> WatchHit? {
+    guard var hit = debug.transferHit else { return nil }
+    debug.transferHit = nil
+    hit.after = watchedValue(hit.watchpoint)
     return hit
   }
 
-  /// The same as the end of the run of `vcpu`.
-  func transferOutcome(_ vcpu: VCPU) -> RunOutcome? {
+  /// The same as the end of a run.
+  func transferOutcome() -> RunOutcome? {
     guard let hit = takeTransferHit() else { return nil }
-    vcpu.watchHit = hit
+    watchHit = hit
     return .watchpoint
   }
 }

@@ -56,7 +56,7 @@ extension Machine {
       guest.reset(vcpu.state, number: vcpu.number, pc: boot.entry)
       devicetreeBoot?.passBootParameters(
         vcpu.state, number: vcpu.number, devicetree: boot.devicetreeAddress, parameters: boot.parametersAddress)
-      engine.vcpuWasReset(vcpu)
+      vcpu.wasReset()
     }
   }
 }

@@ -116,7 +116,7 @@ public final class Machine: @unchecked Sendable {
       machine.stepEndedWait = false
       (machine.stepWaits, machine.waitedNow) = (false, 0)
       if case .run = request { machine.stepRequest = nil }
-      for vcpu in machine.engine.vcpus { machine.engine.passBreakpoint(vcpu, passesBreakpoints) }
+      for vcpu in machine.engine.vcpus { vcpu.passBreakpoint(passesBreakpoints) }
       machine.isRunning = true
     }
   }

@@ -3,11 +3,11 @@
 import Engine
 
 extension Machine {
-  /// Executes one IR op of a hart of a stopped machine; see ``Engine/stepOp(_:until:)``. On the machine's thread.
+  /// Executes one IR op of a hart of a stopped machine; see ``VCPU/stepOp(until:)``. On the machine's thread.
   public func stepOp(hart: Int) -> OpStep {
     if round.isOver { beginRound() }
     let vcpu = engine.vcpus[hart]
-    let step = engine.stepOp(vcpu, until: round.isOver ? .max : roundEnd)
+    let step = vcpu.stepOp(until: round.isOver ? .max : roundEnd)
     guard case .left(let outcome) = step else { return step }
     if takePowerRequest() { return step }
     switch outcome {

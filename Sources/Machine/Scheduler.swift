@@ -47,18 +47,18 @@ extension Machine {
       if stopsForTransfer() { return }
       let vcpu = vcpus[round.nextHart]
       if vcpu.ticks >= roundEnd || vcpu.isHalted {
-        engine.idle(vcpu, until: roundEnd)
+        vcpu.idle(until: roundEnd)
         round.nextHart += 1
         continue
       }
-      let outcome = engine.run(vcpu, until: roundEnd)
+      let outcome = vcpu.run(until: roundEnd)
       if takePowerRequest() { return }
       switch outcome {
       case .deadline:
         if vcpu.ticks < roundEnd { return }
         round.nextHart += 1
       case .waiting:
-        engine.idle(vcpu, until: roundEnd)
+        vcpu.idle(until: roundEnd)
         round.nextHart += 1
       case .yielded:
         giveWay(vcpu)
@@ -87,7 +87,7 @@ extension Machine {
   /// can, it waits for time, some of which passes.
   func giveWay(_ vcpu: VCPU) {
     let others = engine.vcpus.contains { $0 !== vcpu && !isAtRest($0) }
-    engine.idle(vcpu, until: others ? roundEnd : min(roundEnd, vcpu.ticks &+ Self.pause))
+    vcpu.idle(until: others ? roundEnd : min(roundEnd, vcpu.ticks &+ Self.pause))
   }
 
   /// Ticks that a hart waits by a `pause` while no other one can run: longer than it takes to come here, not so long that it
@@ -139,7 +139,7 @@ extension Machine {
     case .goOn: return true
     case .waitForInput:
       inputWaiters.insert(vcpu.number)
-      engine.idle(vcpu, until: roundEnd)
+      vcpu.idle(until: roundEnd)
       guard stepRequest == nil else {
         catchUp(vcpu.number)
         return false
@@ -166,7 +166,7 @@ extension Machine {
         if stepOnce(hart) {
           left -= 1
           if left <= 0 { return halt(.stepped(hart: hart)) }
-          if engine.stopsAtBreakpoint(engine.vcpus[hart]) { return halt(.breakpoint(hart: hart)) }
+          if engine.vcpus[hart].stopsAtBreakpoint() { return halt(.breakpoint(hart: hart)) }
         }
         if !door.isEmpty { break }
       }
@@ -175,7 +175,7 @@ extension Machine {
       for _ in 0..<Self.stepsAtOnce {
         guard isRunning, engine.vcpus.indices.contains(hart), stepOnce(hart) else { return }
         let vcpu = engine.vcpus[hart]
-        if !range.contains(vcpu.state.pc) || engine.stopsAtBreakpoint(vcpu) { return halt(.stepped(hart: hart)) }
+        if !range.contains(vcpu.state.pc) || vcpu.stopsAtBreakpoint() { return halt(.stepped(hart: hart)) }
         if !door.isEmpty { return }
       }
     }
@@ -194,7 +194,7 @@ extension Machine {
       guard isRunning, !round.isOver else { return false }
     }
     let wasWaiting = vcpu.isWaiting
-    let outcome = engine.step(vcpu, until: round.isOver ? .max : roundEnd)
+    let outcome = vcpu.step(until: round.isOver ? .max : roundEnd)
     if takePowerRequest() { return false }
     switch outcome {
     case .stepped: break
@@ -218,13 +218,13 @@ extension Machine {
       let ticks = roundEnd &- min(vcpu.ticks, roundEnd)
       stepsWaited &+= ticks
       waitedNow &+= ticks
-      engine.idle(vcpu, until: roundEnd)
+      vcpu.idle(until: roundEnd)
     }
     catchUp(vcpu.number)
     guard isRunning else { return false }
     if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) {
       guard round.isOver || waitedNow >= engine.ticks(until: 1_000_000_000) else { return false }
-      engine.endWait(vcpu)
+      vcpu.endWait()
       stepEndedWait = true
     }
     defer { (stepWaits, waitedNow) = (false, 0) }
@@ -239,15 +239,15 @@ extension Machine {
     for (number, vcpu) in engine.vcpus.enumerated() where number != hart {
       while vcpu.ticks < roundEnd {
         if vcpu.isHalted {
-          engine.idle(vcpu, until: roundEnd)
+          vcpu.idle(until: roundEnd)
           continue
         }
         engine.clearStopRequest()
-        let outcome = engine.run(vcpu, until: roundEnd)
+        let outcome = vcpu.run(until: roundEnd)
         if takePowerRequest() { return }
         switch outcome {
         case .deadline: break
-        case .waiting: engine.idle(vcpu, until: roundEnd)
+        case .waiting: vcpu.idle(until: roundEnd)
         case .yielded: giveWay(vcpu)
         default: if !settle(outcome, hart: number) { return }
         }

@@ -91,7 +91,7 @@ final class Semihosting {
     }
     finish(vcpu, value, machine: machine)
     if Self.clocks.contains(number & 0xFFFF_FFFF) {
-      machine.engine.idle(vcpu, until: vcpu.ticks &+ Self.clockTicks)
+      vcpu.idle(until: vcpu.ticks &+ Self.clockTicks)
     }
     return .goOn
   }
@@ -107,7 +107,7 @@ final class Semihosting {
     let mask: UInt64 = machine.guest.addressBits == 64 ? .max : 0xFFFF_FFFF
     machine.guest.writeRegister(vcpu.state, convention.operation, UInt64(bitPattern: value) & mask)
     vcpu.state.pc &+= convention.instructionSize
-    machine.engine.idle(vcpu, until: vcpu.ticks &+ 1)
+    vcpu.idle(until: vcpu.ticks &+ 1)
   }
 
   private func serve(_ operation: Int64, _ parameter: UInt64, _ memory: SemihostingMemory) -> Reply {

@@ -214,7 +214,7 @@ extension Machine {
   public func setRegister(_ vcpu: VCPU, _ number: Int, bytes: [UInt8]) {
     guest.setRegister(vcpu.state, number, bytes: bytes)
     guard number == guest.programCounter else { return }
-    engine.vcpuWasReset(vcpu)
+    vcpu.wasReset()
     inputWaiters.remove(vcpu.number)
   }
 

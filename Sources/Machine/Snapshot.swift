@@ -10,6 +10,7 @@ public struct MachineSnapshot: Sendable {
     var registers: [UInt8]
     var pc: UInt64
     var progress: VCPUProgress
+    var reservation: Reservation?
   }
   struct Memory: Sendable {
     var ranges: [(offset: Int, bytes: [UInt8])]
@@ -40,7 +41,7 @@ extension Machine {
   ///
   /// Throws ``MachineError/badInput(_:)`` while a hart is being stepped through a block op by op.
   public func saveSnapshot() throws(MachineError) -> MachineSnapshot {
-    if let vcpu = engine.vcpus.first(where: { engine.opPosition($0) != nil }) {
+    if let vcpu = engine.vcpus.first(where: { $0.opPosition != nil }) {
       throw .badInput("hart \(vcpu.number) stands inside a block; finish the instruction with 'step' first")
     }
     var saved: [[UInt8]] = []
@@ -51,7 +52,8 @@ extension Machine {
     }
     return MachineSnapshot(
       cpus: engine.vcpus.map {
-        MachineSnapshot.CPU(registers: $0.saveRegisters(), pc: $0.state.pc, progress: $0.progress)
+        MachineSnapshot.CPU(
+          registers: $0.saveRegisters(), pc: $0.state.pc, progress: $0.progress, reservation: $0.reservation)
       },
       memories: memories.map { memory in
         MachineSnapshot.Memory(
@@ -86,8 +88,9 @@ extension Machine {
     for (vcpu, saved) in zip(engine.vcpus, snapshot.cpus) {
       vcpu.restoreRegisters(saved.registers)
       vcpu.state.pc = saved.pc
-      engine.vcpuWasReset(vcpu)
+      vcpu.wasReset()
       vcpu.progress = saved.progress
+      vcpu.reservation = saved.reservation
     }
     clock.now = snapshot.now
     events.restore(snapshot.events)

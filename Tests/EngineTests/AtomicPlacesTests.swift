@@ -101,7 +101,7 @@ private struct AtomicRig {
       try set("satp", mapPages())
       try set("priv", 1)
     }
-    engine.vcpuWasReset(vcpu)
+    vcpu.wasReset()
     vcpu.state.pc = Self.base
   }
 
@@ -109,17 +109,19 @@ private struct AtomicRig {
   struct Outcome: Equatable {
     var registers: [[UInt64]]
     var progress: [VCPUProgress]
+    var reservations: [Reservation?]
     var memory: UInt64
     var device: UInt64
   }
 
   func run(turns: Int) -> Outcome {
     for turn in 1...UInt64(turns) {
-      for vcpu in engine.vcpus { _ = engine.run(vcpu, until: turn * 300) }
+      for vcpu in engine.vcpus { _ = vcpu.run(until: turn * 300) }
     }
     return Outcome(
       registers: engine.vcpus.map { vcpu in (0..<32).map { engine.guest.readRegister(vcpu.state, $0) } },
-      progress: engine.vcpus.map(\.progress), memory: memory.digest(), device: device.sum)
+      progress: engine.vcpus.map(\.progress), reservations: engine.vcpus.map(\.reservation), memory: memory.digest(),
+      device: device.sum)
   }
 }
 

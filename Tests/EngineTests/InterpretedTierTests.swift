@@ -95,8 +95,8 @@ import Testing
     let rigs = try [rig(Self.calls(9)), rig(Self.calls(9)) { $0.tiers = .quick }]
     for rig in rigs {
       #expect(rig.run(40) == .deadline)
-      #expect(rig.engine.unchainAll() >= 5)
-      #expect(rig.engine.unchainAll() == 0)
+      #expect(rig.engine.code.unchainAll() >= 5)
+      #expect(rig.engine.code.unchainAll() == 0)
       #expect(rig.run(62) == .deadline)
       // The first function.
       try rig.engine.space.write(Rig.base + 32, size: 4, UInt64(Code.addi(10, 10, 7)))
@@ -118,7 +118,7 @@ import Testing
     for rig in rigs {
       for ticks in [10, 20, 30, 300] as [UInt64] {
         #expect(rig.run(ticks) == .deadline)
-        #expect(rig.engine.unchainAll() > 0 || ticks == 300)
+        #expect(rig.engine.code.unchainAll() > 0 || ticks == 300)
       }
       #expect(rig.x(10) > 9 * 3)
     }
@@ -130,20 +130,20 @@ import Testing
     let rig = try rig(Self.calls(9))
     #expect(rig.run(40) == .deadline)
     let engine = rig.engine
-    let all = engine.chains().all
+    let all = engine.code.chains().all
     let function = try #require(engine.blocks(at: Rig.base + 32).first)
-    let calls = engine.chains().incoming(function)
+    let calls = engine.code.chains().incoming(function)
     #expect(calls.count == 3 && calls.allSatisfy { $0.targetPC == Rig.base + 32 && !$0.isReturn })
     let returns = all.filter { $0.isReturn && $0.isChained }
     #expect(Set(returns.map { $0.targetPC - Rig.base }) == [8, 12, 20])
     let chained = all.count(where: \.isChained)
-    #expect(engine.chainCount == chained)
+    #expect(engine.code.chainCount == chained)
 
-    #expect(engine.cut(calls[0]) && !engine.cut(calls[0]))
-    #expect(engine.chains().incoming(function).count == 2)
-    #expect(engine.chains().all.map(\.targetPC) == all.map(\.targetPC))
-    #expect(engine.unchainAll() == chained - 1)
-    #expect(engine.chains().all.count(where: \.isChained) == 0)
+    #expect(engine.code.cut(calls[0]) && !engine.code.cut(calls[0]))
+    #expect(engine.code.chains().incoming(function).count == 2)
+    #expect(engine.code.chains().all.map(\.targetPC) == all.map(\.targetPC))
+    #expect(engine.code.unchainAll() == chained - 1)
+    #expect(engine.code.chains().all.count(where: \.isChained) == 0)
     #expect(rig.run(1000) == .deadline)
     #expect(rig.x(10) == 9 * 102)
   }
@@ -155,9 +155,9 @@ import Testing
     ])
     #expect(rig.run(3) == .deadline)
     let id = try #require(rig.engine.store.valid.first)
-    let inside = rig.engine.chains().outgoing(id).filter { $0.target == id }
+    let inside = rig.engine.code.chains().outgoing(id).filter { $0.target == id }
     #expect(inside.map { $0.targetPC - Rig.base } == [12, 16])
-    #expect(!inside.contains(where: rig.engine.cut))
+    #expect(!inside.contains(where: rig.engine.code.cut))
   }
 
   /// Of two labels only the one behind the call is an entry.

@@ -131,7 +131,7 @@ private struct ModeProgram {
     for (name, value) in values + [("priv", isMachine ? 3 : 1)] {
       guest.writeRegister(cpu.state, try #require(guest.registerFile.index(of: name)), value)
     }
-    engine.vcpuWasReset(cpu)
+    cpu.wasReset()
     cpu.state.pc = Self.base
     for line in [3, 7, 9, 11] where random.once(in: 2) { engine.setInterruptLine(cpu, line, true) }
   }
@@ -153,7 +153,7 @@ private struct ModeProgram {
       let engine = try setup.engine(ModeProgram.base)
       try program.start(engine)
       for slice in 0..<60 {
-        let outcome = engine.run(engine.vcpus[0], until: UInt64(slice + 1) * 239)
+        let outcome = engine.vcpus[0].run(until: UInt64(slice + 1) * 239)
         let found = condition(engine)
         if setup == .interpreter {
           expected.append(found)
@@ -181,10 +181,10 @@ private struct ModeProgram {
     try engine.space.copyIn(bytes, at: ModeProgram.base)
     engine.guest.reset(engine.vcpus[0].state, number: 0, pc: ModeProgram.base)
     try prepare(engine)
-    engine.vcpuWasReset(engine.vcpus[0])
-    #expect(engine.run(engine.vcpus[0], until: 10_000) == .deadline)
+    engine.vcpus[0].wasReset()
+    #expect(engine.vcpus[0].run(until: 10_000) == .deadline)
     let before = engine.statistics.entries
-    #expect(engine.run(engine.vcpus[0], until: 60_000) == .deadline)
+    #expect(engine.vcpus[0].run(until: 60_000) == .deadline)
     #expect(engine.vcpus[0].retired > 40_000)
     return engine.statistics.entries - before
   }
@@ -257,9 +257,9 @@ private struct ModeProgram {
       for (name, value) in values {
         engine.guest.writeRegister(cpu.state, try #require(engine.guest.registerFile.index(of: name)), value)
       }
-      engine.vcpuWasReset(cpu)
+      cpu.wasReset()
       engine.setInterruptLine(cpu, 7, true)
-      _ = engine.run(cpu, until: 100)
+      _ = cpu.run(until: 100)
       #expect(engine.guest.readRegister(cpu.state, 5) == 1 && engine.guest.readRegister(cpu.state, 6) == 0)
       let mepc = try #require(engine.guest.registerFile.index(of: "mepc"))
       #expect(engine.guest.readRegister(cpu.state, mepc) == ModeProgram.base + 8)

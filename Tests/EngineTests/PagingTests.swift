@@ -32,7 +32,7 @@ private struct PagedRig {
     try set("mtvec", Rig.base + 0xF000)
     try set("satp", Self.satp(0))
     try set("priv", 1)
-    rig.engine.vcpuWasReset(rig.vcpu)
+    rig.vcpu.wasReset()
   }
 
   static func satp(_ number: Int) -> UInt64 { 8 << 60 | UInt64(number) << 44 | roots[number] >> 12 }

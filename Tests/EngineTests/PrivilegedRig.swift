@@ -50,7 +50,7 @@ struct PrivilegedRig {
     for (name, value) in [("mtvec", ram + Self.handler)] + registers + [("priv", 1)] {
       engine.guest.writeRegister(vcpu.state, try register(name), value)
     }
-    engine.vcpuWasReset(vcpu)
+    vcpu.wasReset()
     vcpu.state.pc = pc
   }
 
@@ -60,7 +60,7 @@ struct PrivilegedRig {
     engine.guest.readRegister(engine.vcpus[hart].state, try register(name))
   }
 
-  func run(_ ticks: UInt64, _ hart: Int = 0) -> RunOutcome { engine.run(engine.vcpus[hart], until: ticks) }
+  func run(_ ticks: UInt64, _ hart: Int = 0) -> RunOutcome { engine.vcpus[hart].run(until: ticks) }
 
   /// Builds Sv39 tables: memory and what is 256 MiB behind it where they are, the last page of the address space at offset
   /// 0x5000, the first at 0x6000.

@@ -117,16 +117,16 @@ private struct LoopProgram {
     options.tiers = .adaptive
     let rig = try Rig(X86_64Host.self, LoopProgram(seed: 1).code, options: options)
     var slices = 0
-    while rig.engine.regions.isEmpty, slices < 1000 {
+    while rig.engine.code.regions.isEmpty, slices < 1000 {
       slices += 1
       #expect(rig.run(rig.vcpu.ticks + 10_000_000) == .deadline)
     }
-    #expect(!rig.engine.regions.isEmpty && rig.engine.statistics.samples > 1)
+    #expect(!rig.engine.code.regions.isEmpty && rig.engine.statistics.samples > 1)
   }
 
   @Test func hotLoopBecomesRegion() throws {
     let (_, rig) = try outcome(X86_64Host.self, LoopProgram(seed: 1).code, .adaptive)
-    let (id, region) = try #require(rig.engine.regions.first)
+    let (id, region) = try #require(rig.engine.code.regions.first)
     let block = rig.engine.store[id]
     #expect(block.isValid && block.tier == .thorough)
     #expect(region.shape.isLabel(region.hottest))
@@ -138,8 +138,8 @@ private struct LoopProgram {
   /// Writing into a region ends it; so does a breakpoint in it, which is hit.
   @Test func regionsEndLikeBlocks() throws {
     let (_, rig) = try outcome(X86_64Host.self, LoopProgram(seed: 1).code, .adaptive)
-    let (id, region) = try #require(rig.engine.regions.first)
+    let (id, region) = try #require(rig.engine.code.regions.first)
     rig.engine.insertBreakpoint(region.hottest)
-    #expect(!rig.engine.store[id].isValid && rig.engine.regions[id] == nil)
+    #expect(!rig.engine.store[id].isValid && rig.engine.code.regions[id] == nil)
   }
 }

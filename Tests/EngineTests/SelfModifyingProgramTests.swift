@@ -90,7 +90,7 @@ struct SelfModifyingProgram {
       var random = SplitMix(seed: looks)
       while rig.vcpu.ticks < Self.end - 1_000 {
         switch random.below(4) {
-        case 0: for _ in 0..<random.below(20) { _ = rig.engine.step(rig.vcpu, until: Self.end) }
+        case 0: for _ in 0..<random.below(20) { _ = rig.vcpu.step(until: Self.end) }
         case 1: rig.engine.flush()
         default: _ = rig.run(min(rig.vcpu.ticks + UInt64(random.below(500)), Self.end - 500))
         }

@@ -82,7 +82,7 @@ struct Rig {
     let bytes = program.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
     try space.copyIn(bytes, at: Self.base + offset)
     engine.guest.reset(vcpu.state, number: 0, pc: Self.base + offset)
-    engine.vcpuWasReset(vcpu)
+    vcpu.wasReset()
   }
 
   var vcpu: VCPU { engine.vcpus[0] }
@@ -100,5 +100,5 @@ struct Rig {
   }
 
   /// Runs until a backward branch after `ticks` instructions.
-  func run(_ ticks: UInt64) -> RunOutcome { engine.run(vcpu, until: ticks) }
+  func run(_ ticks: UInt64) -> RunOutcome { vcpu.run(until: ticks) }
 }

@@ -139,7 +139,7 @@ struct Case: CustomTestStringConvertible, Sendable {
 
     let stepped = try rig(host, test.program, offset: test.offset)
     while !stepped.vcpu.mayInterrupt || stepped.vcpu.ticks < 50_000 {
-      guard stepped.engine.step(stepped.vcpu, until: 50_000) == .stepped else { break }
+      guard stepped.vcpu.step(until: 50_000) == .stepped else { break }
     }
     #expect(stepped.outcome == whole.outcome)
   }

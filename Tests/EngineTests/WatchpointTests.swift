@@ -47,13 +47,13 @@ import Testing
     let (engine, cpu) = (rig.engine, rig.vcpu)
     engine.insert(Watchpoint(address: Self.data, length: 4, onRead: true, onWrite: true))
     #expect(rig.run(1000) == .watchpoint)
-    #expect(engine.step(cpu) == .stepped)
+    #expect(cpu.step() == .stepped)
     #expect(cpu.state.pc == Self.base + 12)
     #expect(try engine.space.read(Self.data, size: 4) == 7)
-    for _ in 0..<2 { #expect(engine.step(cpu) == .stepped) }
-    #expect(engine.step(cpu) == .watchpoint, "the load")
+    for _ in 0..<2 { #expect(cpu.step() == .stepped) }
+    #expect(cpu.step() == .watchpoint, "the load")
     #expect(cpu.state.pc == Self.base + 20 && rig.x(7) == 0)
-    #expect(engine.step(cpu) == .stepped)
+    #expect(cpu.step() == .stepped)
     #expect(rig.x(7) == 7)
   }
 
@@ -83,10 +83,10 @@ import Testing
       #expect(rig.run(1000) == .watchpoint)
       #expect(cpu.state.pc == Self.base + offset)
     }
-    #expect(engine.step(cpu) == .stepped)
+    #expect(cpu.step() == .stepped)
     #expect(rig.x(8) == 0)
     #expect(try engine.space.read(Self.data, size: 4) == 7)
-    #expect(engine.step(cpu) == .stepped, "it stores nothing")
+    #expect(cpu.step() == .stepped, "it stores nothing")
     #expect(rig.x(8) == 1)
   }
 

@@ -68,7 +68,7 @@ final class Bench {
     try space.copyIn(try Self.assemble(program, model), at: 0)
     try edit(self)
     guest.reset(cpu.state, number: 0, pc: 0)
-    engine.vcpuWasReset(cpu)
+    cpu.wasReset()
   }
 
   /// Runs until so many instructions (and idle ticks) have passed, or something else ends the run.
@@ -76,10 +76,10 @@ final class Bench {
   func run(_ instructions: UInt64 = 20_000) -> RunOutcome {
     let limit = cpu.ticks + instructions
     while true {
-      let outcome = engine.run(cpu, until: nextStop(limit))
+      let outcome = cpu.run(until: nextStop(limit))
       if control.wantsReset { return outcome }
       switch outcome {
-      case .waiting: engine.idle(cpu, until: nextStop(limit))
+      case .waiting: cpu.idle(until: nextStop(limit))
       case .deadline: break
       default: return outcome
       }

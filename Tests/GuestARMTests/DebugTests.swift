@@ -306,7 +306,7 @@ import Testing
     bench.cpu.state.pc = 0x200
     var trace: [UInt64] = []
     for _ in 0..<6 {
-      #expect(bench.engine.step(bench.cpu) == .stepped)
+      #expect(bench.cpu.step() == .stepped)
       trace.append(bench.cpu.state.pc)
     }
     #expect(trace.prefix(5) == [0x202, 0x300, 0x302, 0x204, 0x206], "\(trace.map { String($0, radix: 16) })")
@@ -341,7 +341,7 @@ import Testing
       bench.engine.debug.masksInterruptsInSteps = masks
       var trace: [UInt64] = []
       for _ in 0..<4 {
-        _ = bench.engine.step(bench.cpu)
+        _ = bench.cpu.step()
         trace.append(bench.cpu.state.pc)
       }
       #expect(trace.contains(0x300) != masks, "\(trace.map { String($0, radix: 16) })")

@@ -23,7 +23,7 @@ import Testing
   /// - Parameter body: does so.
   func run<P: DifferentialProgram, H: HostKit.Host>(
     _ program: P, _ guest: ARMGuest, _ host: H.Type, interpreter: (any PackedTier.Type)? = nil, passes: Bool,
-    _ body: (Engine, VCPU) throws -> RunOutcome = { $0.run($1, until: 100_000_000) }
+    _ body: (Engine, VCPU) throws -> RunOutcome = { $1.run(until: 100_000_000) }
   ) throws
     -> [UInt8]
   {
@@ -45,7 +45,7 @@ import Testing
       options: options)
     let cpu = engine.vcpus[0]
     guest.reset(cpu.state, number: 0, pc: UInt64(Place.inputs))
-    engine.vcpuWasReset(cpu)
+    cpu.wasReset()
     if let access = guest.registerFile.index(of: "floatAccess") { guest.writeRegister(cpu.state, access, 3) }
     cpu.state.pc = UInt64(Place.code)
     engine.insertBreakpoint(UInt64(Place.code) + UInt64(program.end))

@@ -340,7 +340,7 @@ import Testing
     func again(_ state: [UInt8], at pc: UInt64) throws -> [UInt32] {
       bench.guest.reset(bench.cpu.state, number: 0, pc: 0)
       try bench.system.restoreState(state)
-      bench.engine.vcpuWasReset(bench.cpu)
+      bench.cpu.wasReset()
       bench.cpu.state.pc = pc
       try bench.space.write(0x2000_0000, size: 4, 0x2000_0100)
       bench.run()

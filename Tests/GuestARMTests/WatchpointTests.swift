@@ -46,7 +46,7 @@ import Testing
       #expect(bench.run() == .breakpoint)
       bench.engine.removeBreakpoint(bench.cpu.state.pc)
       bench.cpu.state.pc &+= 2
-      bench.engine.vcpuWasReset(bench.cpu)
+      bench.cpu.wasReset()
       let (pc, before) = (bench.cpu.state.pc, try Visible(bench))
       let plain = try Self.end(bench)
       var hits = 0
@@ -55,7 +55,7 @@ import Testing
           address: middle - 32 + 4 * UInt64(word) + 1, length: 1, onRead: true, onWrite: true)
         try before.restore(bench, pc)
         bench.engine.insert(point)
-        if bench.engine.run(bench.cpu, until: bench.cpu.ticks + 50) == .watchpoint {
+        if bench.cpu.run(until: bench.cpu.ticks + 50) == .watchpoint {
           hits += 1
           #expect(bench.cpu.state.pc == pc && bench.cpu.watchHit?.timing == .before)
           #expect(try Visible(bench) == before, "\(move), word \(word)")
@@ -77,7 +77,7 @@ import Testing
 
   /// What is there when the instruction is done.
   private static func end(_ bench: Bench) throws -> Visible {
-    #expect(bench.engine.step(bench.cpu) == .stepped)
+    #expect(bench.cpu.step() == .stepped)
     return try Visible(bench)
   }
 
@@ -172,7 +172,7 @@ import Testing
         let left = try tests.run(program, guest, host, interpreter: interpreter, passes: passes) { engine, cpu in
           for point in points { engine.insert(point) }
           while true {
-            let outcome = engine.run(cpu, until: 100_000_000)
+            let outcome = cpu.run(until: 100_000_000)
             guard outcome == .watchpoint, let hit = cpu.watchHit else { return outcome }
             if stops.count < 400 { stops.append(try Stop(engine, cpu, hit)) }
           }
@@ -209,6 +209,6 @@ private struct Visible: Equatable {
     for (number, value) in registers.enumerated() { bench.guest.writeRegister(bench.cpu.state, number, value) }
     try bench.space.copyIn(words, at: 0x2000_2F00)
     bench.cpu.state.pc = pc
-    bench.engine.vcpuWasReset(bench.cpu)
+    bench.cpu.wasReset()
   }
 }

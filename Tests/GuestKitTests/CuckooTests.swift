@@ -72,7 +72,7 @@ private func repeats(_ d: UInt8, _ body: [UInt8]) -> [UInt8] {
       // Changed where it goes on, it is another one.
       try rig.engine.space.copyIn([0x99], at: 0x2000 - split + 14)
       rig[Register.pc.rawValue] = 0x2000 - split
-      rig.engine.endWait(rig.vcpu)
+      rig.vcpu.endWait()
       #expect(rig.run(rig.vcpu.now + 100) == .waiting)
       #expect(rig[Register.w0.rawValue] == 0x0102_0304_0506_0799)
     }
@@ -113,7 +113,7 @@ private func repeats(_ d: UInt8, _ body: [UInt8]) -> [UInt8] {
     {
       rig[Register.w0.rawValue] = mode
       rig[Register.pc.rawValue] = 0x1000
-      rig.engine.endWait(rig.vcpu)
+      rig.vcpu.endWait()
       #expect(rig.run(rig.vcpu.now + 100) == .waiting)
       #expect([rig[Register.r1.rawValue], rig[Register.r2.rawValue]] == values)
     }
@@ -142,7 +142,7 @@ private func repeats(_ d: UInt8, _ body: [UInt8]) -> [UInt8] {
         rig[Register.r1.rawValue] = upper
         rig[Register.lowerTable.rawValue] = 0x4000
         rig[Register.pc.rawValue] = 0x1000
-        rig.engine.endWait(rig.vcpu)
+        rig.vcpu.endWait()
         #expect(rig.run(rig.vcpu.now + 100) == .waiting)
         #expect([rig[Register.r2.rawValue], rig[Register.r3.rawValue]] == pages.map { 0x0100_0203 | $0 << 16 })
       }
@@ -158,7 +158,7 @@ private func repeats(_ d: UInt8, _ body: [UInt8]) -> [UInt8] {
     // The next exception has none of them.
     try rig.engine.space.copyIn([0], at: 0x1000)
     rig[Register.pc.rawValue] = 0x1000
-    rig.engine.endWait(rig.vcpu)
+    rig.vcpu.endWait()
     #expect(rig.run(rig.vcpu.now + 100) == .waiting)
     #expect(rig[Register.cause.rawValue] == Cuckoo.Cause.illegal.rawValue && rig[Register.detail.rawValue] == 0)
   }
@@ -169,7 +169,7 @@ private func repeats(_ d: UInt8, _ body: [UInt8]) -> [UInt8] {
     let rig = try rig(runner, [set(0, 0x24), set(1, 0x0102_0304), set(3, 0x20), body, encode(.load, 1, 0, 2)])
     for _ in 0..<20 {
       rig[Register.pc.rawValue] = 0x1000
-      rig.engine.endWait(rig.vcpu)
+      rig.vcpu.endWait()
       #expect(rig.run(rig.vcpu.now + 100) == .waiting)
       #expect(rig[Register.r2.rawValue] == 0x0102_0304 && rig[Register.r1.rawValue] == 0)
     }

@@ -41,10 +41,10 @@ struct ToyRig {
     engine = runner == .interpreted ? try make(InterpreterHost.self) : try make(X86_64Host.self)
     try space.copyIn(program, at: pc)
     guest.reset(vcpu.state, number: 0, pc: pc)
-    engine.vcpuWasReset(vcpu)
+    vcpu.wasReset()
   }
 
-  func run(_ ticks: UInt64) -> RunOutcome { engine.run(vcpu, until: ticks) }
+  func run(_ ticks: UInt64) -> RunOutcome { vcpu.run(until: ticks) }
 
   subscript(register: Int) -> UInt64 {
     get { engine.guest.readRegister(vcpu.state, register) }

@@ -46,7 +46,7 @@ private let (wait, trap, ret): (UInt16, UInt16, UInt16) = (0x7000, 0x7001, 0x700
     var pcs: [UInt64] = []
     for _ in 0..<9 {
       pcs.append(rig.vcpu.state.pc)
-      #expect(rig.engine.step(rig.vcpu) == .stepped)
+      #expect(rig.vcpu.step() == .stepped)
     }
     #expect(pcs == [0, 2, 4, 6, 4, 6, 4, 6, 8] && rig[Register.pc.rawValue] == Wren.handler)
   }
@@ -63,7 +63,7 @@ private let (wait, trap, ret): (UInt16, UInt16, UInt16) = (0x7000, 0x7001, 0x700
       #expect(rig[Register.cause.rawValue] == fault.0.rawValue && rig[Register.value.rawValue] == fault.value)
       #expect(rig[Register.epc.rawValue] == fault.pc && rig.vcpu.state.pc == Wren.handler + 2)
       rig[Register.pc.rawValue] = fault.pc + 2
-      rig.engine.endWait(rig.vcpu)
+      rig.vcpu.endWait()
     }
   }
 
@@ -85,7 +85,7 @@ private let (wait, trap, ret): (UInt16, UInt16, UInt16) = (0x7000, 0x7001, 0x700
     #expect(rig.run(100) == .waiting)
     for count in 1...3 as ClosedRange<UInt64> {
       rig.engine.setInterruptLine(rig.vcpu, 0, true)
-      #expect(rig.engine.step(rig.vcpu) == .stepped && rig.vcpu.state.pc == Wren.handler)
+      #expect(rig.vcpu.step() == .stepped && rig.vcpu.state.pc == Wren.handler)
       rig.engine.setInterruptLine(rig.vcpu, 0, false)
       #expect(rig.run(rig.vcpu.now + 100) == .waiting)
       #expect(rig[Register.r0.rawValue] == count && rig[Register.cause.rawValue] == Wren.Cause.interrupt.rawValue)

@@ -19,7 +19,7 @@ extension Command {
       case "size": ids.sort { (engine.store[$0].compiled.size, $1) > (engine.store[$1].compiled.size, $0) }
       case "retranslated": ids.sort { (engine.store.retranslations($0), $1) > (engine.store.retranslations($1), $0) }
       case "hot":
-        guard engine.options.countsExecutions else {
+        guard engine.profile.countsExecutions else {
           throw .refused("executions are not counted; switch that on with 'profile on' and let the guest run")
         }
         ids.sort { (engine.executedInstructions($0), $1) > (engine.executedInstructions($1), $0) }
@@ -37,8 +37,8 @@ extension Command {
       .right("block"), .left("pc"), .left("symbol"), .right("instrs"), .right("guest B"), .right("IR ops"),
       .right("host B"), .right("B/B"), .left("chains"), .right("retrans"),
     ]
-    if engine.options.countsExecutions { columns += [.right("runs"), .right("share %")] }
-    let chains = engine.chains()
+    if engine.profile.countsExecutions { columns += [.right("runs"), .right("share %")] }
+    let chains = engine.code.chains()
     let rows = ids.map { id -> [Value] in
       let block = engine.store[id]
       let exits = chains.outgoing(id)

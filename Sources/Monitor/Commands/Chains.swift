@@ -10,13 +10,13 @@ extension Command {
     "Cut all chains, those of a block, or one edge; they form again as code runs.",
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
-      guard let from = context.arguments["FROM"] else { return .text("\(engine.unchainAll()) chains cut") }
+      guard let from = context.arguments["FROM"] else { return .text("\(engine.code.unchainAll()) chains cut") }
       let target = context.arguments.number("TO")
-      let chains = engine.chains()
+      let chains = engine.code.chains()
       var count = 0
       for id in try context.blockIDs(from) {
         let affected = target.map { pc in chains.outgoing(id).filter { $0.targetPC == pc } }
-        for chain in affected ?? chains.outgoing(id) + chains.incoming(id) where engine.cut(chain) { count += 1 }
+        for chain in affected ?? chains.outgoing(id) + chains.incoming(id) where engine.code.cut(chain) { count += 1 }
       }
       return .text("\(count) \(count == 1 ? "chain" : "chains") cut")
     })
@@ -37,13 +37,13 @@ extension Command {
     let edge = ChainEdge(source: from, target: to)
     let engine = context.machine.engine
     if isForbidden { try context.checkExists(edge) }
-    guard isForbidden || engine.forbiddenChains.contains(edge) else {
+    guard isForbidden || engine.code.forbiddenChains.contains(edge) else {
       throw .refused("that chain is not forbidden")
     }
-    engine.setForbidden(edge, isForbidden)
+    engine.code.setForbidden(edge, isForbidden)
     return .table(
       [.left("forbidden from"), .left("to")],
-      engine.forbiddenChains.sorted { ($0.source, $0.target) < ($1.source, $1.target) }.map { edge in
+      engine.code.forbiddenChains.sorted { ($0.source, $0.target) < ($1.source, $1.target) }.map { edge in
         [context.memory.address(edge.source), context.memory.address(edge.target)]
       })
   }
@@ -71,7 +71,7 @@ extension Command {
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
       if let state = context.arguments["STATE"] { engine.setCountsExecutions(state == "on") }
-      return .fields([NamedValue("executions are counted", .truth(engine.options.countsExecutions))])
+      return .fields([NamedValue("executions are counted", .truth(engine.profile.countsExecutions))])
     })
 }
 
@@ -82,7 +82,7 @@ extension Context {
     let translated = engine.store.valid.filter {
       engine.store[$0].key.variant == .normal && engine.store[$0].key.pc == edge.source
     }
-    let chains = translated.isEmpty ? nil : engine.chains()
+    let chains = translated.isEmpty ? nil : engine.code.chains()
     let targets =
       chains.map { chains in translated.flatMap(chains.outgoing).map(\.targetPC) }
       ?? (try? engine.preview(vcpu, at: edge.source))?.compiled.ops

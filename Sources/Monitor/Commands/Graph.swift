@@ -10,7 +10,7 @@ extension Command {
     "The chain graph in Graphviz dot: of all blocks, or of those reached from ADDR.",
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
-      let chains = engine.chains()
+      let chains = engine.code.chains()
       var ids = engine.store.valid.filter { engine.store[$0].key.variant == .normal }
       if let word = context.arguments["ADDR|#BLOCK"] {
         var reached: Set<BlockID> = []

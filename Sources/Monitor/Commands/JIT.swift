@@ -20,7 +20,7 @@ extension Command {
             "code cache",
             .fields([
               NamedValue("blocks now", .count(engine.store.valid.count)),
-              NamedValue("chains now", .count(engine.chainCount)),
+              NamedValue("chains now", .count(engine.code.chainCount)),
               NamedValue("bytes used", .count(used)),
               NamedValue("bytes in all", .count(size)),
               NamedValue("bytes interpreted", .count(interpreted)),

@@ -40,7 +40,7 @@ extension Command {
       let number = try memory.registerNumber(name)
       let value = try Expression.value(String(text[text.index(after: equals)...]), memory)
       context.machine.setRegister(memory.vcpu, number, value)
-      if number == memory.guest.programCounter { context.machine.engine.passBreakpoint(memory.vcpu) }
+      if number == memory.guest.programCounter { memory.vcpu.passBreakpoint() }
       return .fields([NamedValue(name, memory.value(ofRegister: number))])
     })
 }

@@ -29,7 +29,7 @@ private struct OpSteps {
   var vcpu: VCPU { machine.engine.vcpus[hart] }
 
   func run(_ count: Int, finishes: Bool) throws(MonitorError) -> Listing {
-    let start = machine.engine.opPosition(vcpu)
+    let start = vcpu.opPosition
     var left = count
     // Going into a block executes nothing, so that its first op can be seen before it runs.
     while left > 0 {
@@ -40,7 +40,7 @@ private struct OpSteps {
       }
       if !finishes, start == nil, count == 1 { break }
     }
-    guard let position = machine.engine.opPosition(vcpu) else { return leftBlock(start) }
+    guard let position = vcpu.opPosition else { return leftBlock(start) }
     return show(position)
   }
 

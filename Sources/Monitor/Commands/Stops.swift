@@ -21,7 +21,7 @@ extension Command {
         listing: try monitor.perform { machine in
           let engine = machine.engine
           let latencies = engine.takeStopLatencies().sorted()
-          let chains = engine.chainCount
+          let chains = engine.code.chainCount
           let cut = engine.host.loopChainCount
           func percentile(_ share: Int) -> Value {
             latencies.isEmpty ? .nothing : .number(latencies[(latencies.count - 1) * share / 100])

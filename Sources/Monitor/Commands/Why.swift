@@ -10,7 +10,7 @@ extension Command {
     "Why it is slow here: exits to the engine, helper calls, slow accesses, misses; the dearest blocks, or one's instructions.",
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
-      guard engine.options.countsExecutions else {
+      guard engine.profile.countsExecutions else {
         throw .refused("nothing is counted; switch that on with 'profile on' and let the guest run")
       }
       guard let word = context.arguments["ADDR|#BLOCK|COUNT"] else { return blocks(context, limit: 20) }

@@ -92,7 +92,7 @@ final class EngineRunner {
     try set("scounteren", 7)
     if setup.isPaged { try turnPagingOn(set) }
     engine.insertBreakpoint(Place.handler)
-    engine.vcpuWasReset(cpu)
+    cpu.wasReset()
   }
 
   /// Cases are over by then, in ticks.
@@ -144,7 +144,7 @@ final class EngineRunner {
   /// - Parameter body: runs the engine until the case is over.
   func run(
     _ one: RandomCase, at pc: UInt64, memory: [UInt8],
-    _ body: (Engine, VCPU) -> RunOutcome = { $0.run($1, until: EngineRunner.deadline) }
+    _ body: (Engine, VCPU) -> RunOutcome = { $1.run(until: EngineRunner.deadline) }
   ) -> Outcome {
     let state = cpu.state
     let offset = Int(Place.scratch & 0xFFF)
@@ -161,8 +161,8 @@ final class EngineRunner {
     progress.ticks = 1_000_000
     progress.retired = 1_000_000
     progress.mayInterrupt = true
-    progress.reservationAddress = nil
     cpu.progress = progress
+    cpu.reservation = nil
     let outcome = body(engine, cpu)
     var words = (0..<32).map { guest.readRegister(state, RISCVRegisters.x($0)) }
     words += (0..<32).map { state.load(registers[RISCVRegisters.f($0)].offset, as: UInt64.self) }

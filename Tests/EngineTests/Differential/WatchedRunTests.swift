@@ -39,7 +39,7 @@ extension EngineRunner {
     defer { for point in points { engine.remove(point) } }
     let outcome = run(one, at: pc, memory: memory) { engine, cpu in
       while stops.count < 1000 {
-        let outcome = engine.run(cpu, until: Self.deadline)
+        let outcome = cpu.run(until: Self.deadline)
         guard outcome == .watchpoint, let hit = cpu.watchHit else { return outcome }
         stops.append(Stop(self, hit))
       }
@@ -54,7 +54,7 @@ extension EngineRunner {
     _ = run(one, at: pc, memory: memory) { engine, cpu in
       for _ in 0..<200 where cpu.state.pc != Place.handler {
         states[cpu.retiredInstructions] = visibleState
-        _ = engine.step(cpu, until: Self.deadline)
+        _ = cpu.step(until: Self.deadline)
       }
       states[cpu.retiredInstructions] = visibleState
       return .breakpoint

@@ -1,4 +1,5 @@
-// Owns the way from a guest PC to a block in the code cache: fetch, decode, optimise, compile, register.
+// Owns the way from guest code to host code: fetch, decode, optimise, compile, register. It keeps the memory that each
+// translation uses again.
 
 import Bits
 import Bus
@@ -13,67 +14,78 @@ enum TranslationFailure: Error {
   case host(HostError)
 }
 
-extension Engine {
-  /// The physical address of `pc` for execution, whether that holds for its page, and for which part of it if not.
-  func physicalPC(
-    _ vcpu: VCPU, _ pc: UInt64
-  ) throws(GuestException) -> (address: UInt64, wholePage: Bool, stretch: Range<UInt64>?) {
-    let page = pc & ~0xFFF
-    if let known = vcpu.mode.codePage(page) { return (known | pc & 0xFFF, true, nil) }
-    let found = try guest.translateAddress(vcpu.state, pc, .execute, size: 2, space: .current, memory: vcpu)
-    if found.wholePage { vcpu.mode.setCodePage(page, physical: found.physical & ~0xFFF, leafSize: found.leafSize) }
-    return (found.physical, found.wholePage, found.stretch)
+/// Makes blocks.
+final class Translator {
+  let guest: any Guest
+  let space: AddressSpace
+  let code: CodeStore
+  let guardian: CodeGuard
+  let debug: DebugPoints
+  let profile: Profile
+  let log: EngineLog
+  private var host: any Host { code.host }
+  var interpreter: (any PackedTier)? { code.interpreter }
+  /// By guest register: where packed code finds it.
+  let operandPlaces: [Place]
+  /// Longest block, in guest instructions.
+  let maximumInstructions: Int
+  var optimizer: Optimizer
+  /// Optimiser passes switched off, by name.
+  private(set) var disabledPasses: Set<String>
+  private let builderCell: RawCell<Builder>
+  private let outlineCell = RawCell(BlockOutline())
+  private let source = RawCell(CodeSource())
+
+  init(
+    _ guest: any Guest, _ space: AddressSpace, _ code: CodeStore, _ guardian: CodeGuard, _ debug: DebugPoints,
+    _ log: EngineLog, _ options: EngineOptions
+  ) {
+    self.guest = guest
+    self.space = space
+    self.code = code
+    self.guardian = guardian
+    self.debug = debug
+    profile = code.profile
+    self.log = log
+    maximumInstructions = options.maximumInstructions
+    disabledPasses = options.disabledPasses
+    optimizer = Optimizer(disabled: disabledPasses, helpers: guest.helpers.map(\.effects))
+    operandPlaces = guest.registerFile.registers.map { $0.type.bits > 64 ? .none : .register(at: $0.offset) }
+    builderCell = RawCell(Builder(pc: 0, places: operandPlaces))
   }
 
-  /// The block at the vCPU's PC, translated if need be.
-  func block(_ vcpu: VCPU, at pc: UInt64, _ variant: BlockVariant) throws(TranslationFailure) -> BlockID {
-    let (physical, wholePage, stretch): (UInt64, Bool, Range<UInt64>?)
-    do { (physical, wholePage, stretch) = try physicalPC(vcpu, pc) } catch { throw .guest(error) }
-    let key = BlockKey(pc: pc, physicalPC: physical, flags: vcpu.flags, variant: variant)
-    let known = store.find(key)
-    /// Whether all of a block may be executed. Changes of that cut chains, so the way over a chain need not be checked.
-    func isWithin(_ id: BlockID) -> Bool {
-      guard !wholePage else { return true }
-      let code = store.code(id)
-      return stretch.map { $0.contains(code.lowerBound) && $0.contains(code.upperBound) } ?? false
-    }
-    if known != 0, isWithin(known), isCurrent(vcpu, known) {
-      return store[known].tier == .interpreted ? try warm(vcpu, known, pc) : known
-    }
-    if known != 0 { invalidate(known) }
-    let tier: Tier = options.tiers == .thorough ? .thorough : .quick
-    if variant == .normal, !wholePage, let stretch {
-      let id = try translate(vcpu, key, tier, single: false, end: stretch.upperBound)
-      if isWithin(id) { return id }
-      // An instruction of it reaches beyond.
-      invalidate(id)
-    }
-    if variant == .normal, wholePage, let id = try translatePacked(vcpu, key) { return id }
-    let id = try translate(vcpu, key, tier, single: variant == .step || !wholePage)
-    if let stretch, !wholePage, store.code(id).upperBound >= stretch.upperBound {
-      do { _ = try physicalPC(vcpu, stretch.upperBound) } catch {
-        invalidate(id)
-        throw .guest(error)
-      }
-    }
-    return id
+  /// Builds one block after the other in the same memory.
+  var builder: Builder {
+    @inline(__always)
+    _read { yield builderCell.value }
+    @inline(__always)
+    _modify { yield &builderCell.value }
   }
 
-  /// Whether a block that straddles pages still sees the second page where it was.
-  private func isCurrent(_ vcpu: VCPU, _ id: BlockID) -> Bool {
-    let second = store[id].secondPage
-    guard second != .max else { return true }
-    let next = (store[id].key.pc & ~0xFFF) &+ 0x1000
-    return (try? physicalPC(vcpu, next))?.address == second
+  /// What was told of the block that was translated last.
+  private var outline: BlockOutline {
+    @inline(__always)
+    _read { yield outlineCell.value }
+    @inline(__always)
+    _modify { yield &outlineCell.value }
+  }
+
+  /// The layout of memory has changed.
+  func forgetSource() { source.value = CodeSource() }
+
+  /// Switches a pass off or on. What was translated stays as it is.
+  func setPass(_ name: String, isOn: Bool) {
+    if isOn { disabledPasses.remove(name) } else { disabledPasses.insert(name) }
+    optimizer = Optimizer(disabled: disabledPasses, helpers: guest.helpers.map(\.effects))
   }
 
   func translate(
     _ vcpu: VCPU, _ key: BlockKey, _ tier: Tier, single: Bool, _ region: CodeRegion? = nil, end: UInt64? = nil
   ) throws(TranslationFailure) -> BlockID {
-    let isTimed = statistics[tier].isTimed
+    let isTimed = profile.statistics[tier].isTimed
     let start = isTimed ? HostClock.nanoseconds : 0
-    let limit = single ? 1 : region == nil ? options.maximumInstructions : Int.max
-    let isCounted = options.countsExecutions && key.variant == .normal
+    let limit = single ? 1 : region == nil ? maximumInstructions : Int.max
+    let isCounted = profile.countsExecutions && key.variant == .normal
     // What passes or counters change, or the log shows, is copied out of the builder first.
     let isCopied = tier == .thorough || isCounted || log.showsTranslation
     do { try build(vcpu, key, limit, region: region?.shape, end: end, &builder) } catch { throw .guest(error) }
@@ -83,7 +95,7 @@ extension Engine {
     var block = isCopied ? builder.block : Block(pc: key.pc)
     let original = log.showsTranslation ? block : nil
     if tier == .thorough { optimizer.run(&block) }
-    if isCounted { addCounters(&block) }
+    if isCounted { profile.addCounters(&block) }
     let ready = isTimed ? HostClock.nanoseconds : 0
     let id =
       if isCopied {
@@ -91,11 +103,11 @@ extension Engine {
       } else {
         try add(built, key, tier, extent, vcpu)
       }
-    if let region { regions[id] = region }
-    statistics[tier].add(
-      extent, opsAfterPasses: isCopied ? block.ops.count : built.opCount, hostBytes: store[id].compiled.size,
+    if let region { code.regions[id] = region }
+    profile.statistics[tier].add(
+      extent, opsAfterPasses: isCopied ? block.ops.count : built.opCount, hostBytes: code.blocks[id].compiled.size,
       times: (start, decoded, ready, isTimed ? HostClock.nanoseconds : 0))
-    for observer in observers { observer.didTranslate(id, in: self) }
+    for observer in code.observers { observer.didTranslate(id, in: vcpu.engine) }
     if let original { logTranslation(id, original, block) }
     return id
   }
@@ -105,10 +117,10 @@ extension Engine {
     _ block: BlockView, _ key: BlockKey, _ tier: Tier, _ extent: GuestExtent, _ vcpu: VCPU
   ) throws(TranslationFailure) -> BlockID {
     let compiled = try compile(block, dataPath(key.flags), tier)
-    let id = store.insert(
+    let id = code.blocks.insert(
       record(vcpu, key, tier, extent, compiled, opCount: block.opCount), block, outline)
-    if !outline.labels.isEmpty { chainWithin(id) }
-    guardCode(of: id)
+    if !outline.labels.isEmpty { code.chainWithin(id) }
+    guardian.add(id)
     return id
   }
 
@@ -131,7 +143,7 @@ extension Engine {
     // Far from the page's end the next one is out of reach, and nothing need be remembered for it.
     let isFar =
       whole && maximumInstructions <= 0x1000 && maximumInstructions &* guest.longestInstruction < bytes.count
-    let code =
+    let fetched =
       unsafe isFar
       ? CodeBytes(bytes, nextPage: Self.noNextPage)
       : CodeBytes(bytes) { [self] count in
@@ -148,7 +160,7 @@ extension Engine {
     var stops = key.variant == .normal && debug.hasBreakpoints.value ? debug.breakpoints : []
     if let end { stops.insert(end, at: stops.firstIndex { $0 > end } ?? stops.count) }
     let request = TranslationRequest(
-      pc: key.pc, flags: key.flags, code: consume code, maximumInstructions: maximumInstructions,
+      pc: key.pc, flags: key.flags, code: consume fetched, maximumInstructions: maximumInstructions,
       stopBefore: consume stops,
       region: region)
     guest.translate(request, into: &builder)
@@ -158,10 +170,10 @@ extension Engine {
   private func codeBytes(at physical: UInt64) -> (bytes: UnsafeRawBufferPointer, whole: Bool)? {
     let page = physical & ~0xFFF
     let offset = Int(physical & 0xFFF)
-    if page != codeSource.value.address, let direct = space.directPage(at: page) {
-      unsafe codeSource.value = CodeSource(address: page, bytes: UnsafeRawPointer(direct.memory.alias + direct.offset))
+    if page != source.value.address, let direct = space.directPage(at: page) {
+      unsafe source.value = CodeSource(address: page, bytes: UnsafeRawPointer(direct.memory.alias + direct.offset))
     }
-    if page == codeSource.value.address, let bytes = unsafe codeSource.value.bytes {
+    if page == source.value.address, let bytes = unsafe source.value.bytes {
       return unsafe (UnsafeRawBufferPointer(start: bytes + offset, count: 0x1000 - offset), true)
     }
     guard let direct = space.ram(at: physical, count: 1) else { return nil }
@@ -178,10 +190,10 @@ extension Engine {
   private func nextPageBytes(
     _ vcpu: VCPU, at pc: UInt64, _ count: Int, whole: Bool
   ) -> Result<[UInt8], GuestException> {
-    let pc = pc & addressMask
+    let pc = pc & vcpu.addressMask
     do throws(GuestException) {
       guard whole else { throw guest.accessFault(.execute, pc) }
-      let physical = try physicalPC(vcpu, pc).address
+      let physical = try vcpu.physicalPC(pc).address
       guard let found = space.ram(at: physical, count: count) else { throw guest.accessFault(.execute, pc) }
       return .success(found.memory.bytes(at: found.offset, count: count))
     } catch {
@@ -200,7 +212,7 @@ extension Engine {
         return try attempt()
       } catch {
         guard case .codeCacheFull = error else { throw error }
-        flush()
+        guardian.flush()
         return try attempt()
       }
     } catch { throw .host(error) }
@@ -213,49 +225,13 @@ extension Engine {
     let room = 0x1000 - (key.physicalPC & 0xFFF)
     var second = UInt64.max
     if extent.size > room {
-      second = (try? physicalPC(vcpu, (key.pc & ~0xFFF) &+ 0x1000))?.address ?? TranslationBlock.unreachablePage
+      second = (try? vcpu.physicalPC((key.pc & ~0xFFF) &+ 0x1000))?.address ?? TranslationBlock.unreachablePage
     }
     return TranslationBlock(
       key: key, guestSize: UInt16(min(max(extent.size, 1), room)),
       instructionCount: UInt16(clamping: extent.instructions),
       irOpCount: UInt32(opCount), compiled: compiled, isValid: true, tier: tier,
       secondPage: second)
-  }
-
-  /// Sees to it that writes to a new block's code are noticed.
-  func guardCode(of id: BlockID) {
-    let (page, second) = (store[id].key.physicalPC & ~0xFFF, store[id].secondPage)
-    if store[id].nextInPage == 0 { denyWrites(page) } else { closeLines(id) }
-    if second < TranslationBlock.unreachablePage {
-      straddlers[second, default: []].append(id)
-      denyWrites(second)
-    }
-  }
-
-  /// Chains the exits of a block that lead to its own entries.
-  private func chainWithin(_ id: BlockID) {
-    for number in store.outgoing(id) {
-      let exit = store.exit(number)
-      guard exit.mayChain else { continue }
-      let entry = store.entry(id, at: exit.target)
-      guard entry != 0, store[entry].key.flags == store.flags(behind: number),
-        !forbiddenChains.contains(ChainEdge(source: store[id].key.pc, target: exit.target))
-      else {
-        continue
-      }
-      chain(number, to: entry)
-    }
-  }
-
-  private func denyWrites(_ page: UInt64) {
-    protect(page)
-    denyWritesByTLB(page)
-  }
-
-  /// Makes stores to a physical page, and to those that show the same memory, take the slow path from now on.
-  func denyWritesByTLB(_ page: UInt64) {
-    let pages = [page] + space.aliases(of: page, count: 0x1000).map { $0.address & ~0xFFF }
-    for vcpu in vcpus { for mode in vcpu.modes { for page in pages { mode.denyWrites(toPhysicalPage: page) } } }
   }
 }
 

@@ -1,0 +1,89 @@
+// Owns what of translated code changes as a debugger, or the guest's own debug unit, sets and clears its points, and the
+// switches that have all code translated anew.
+
+import Bus
+import GuestKit
+import Optimizer
+
+extension Engine {
+  /// - Parameter filter: decides whether the breakpoint stops a hart that comes to it; nil: it does.
+  public func insertBreakpoint(_ pc: UInt64, filter: (any BreakpointFilter)? = nil) {
+    if debug.insertBreakpoint(pc, filter) { guardian.invalidate(around: pc) }
+  }
+
+  /// - Parameter filter: the one that the breakpoint was inserted with.
+  public func removeBreakpoint(_ pc: UInt64, filter: (any BreakpointFilter)? = nil) {
+    if debug.removeBreakpoint(pc, filter) { guardian.invalidate(around: pc) }
+  }
+
+  public func insert(_ watchpoint: Watchpoint) {
+    debug.insert(watchpoint)
+    watchesChanged(watchpoint)
+  }
+
+  public func remove(_ watchpoint: Watchpoint) {
+    if debug.remove(watchpoint) { watchesChanged(watchpoint) }
+  }
+
+  private func watchesChanged(_ watchpoint: Watchpoint) {
+    guardian.watchesChanged(watchpoint)
+    // Comparators do not see what devices do.
+    let isWatching = debug.watchpoints.contains { $0.comparator == nil }
+    space.willTransfer = isWatching ? { [unowned self] in currentOrFirst.noteTransfer($0, $1, isWrite: $2) } : nil
+  }
+
+  /// Who answers for what happens while no vCPU runs.
+  private var currentOrFirst: VCPU { runners.current ?? vcpus[0] }
+
+  /// What a transfer has hit since this was asked last.
+  public func takeTransferHit() -> WatchHit? { currentOrFirst.takeTransferHit() }
+
+  /// Watches for the comparators of the guest's own debug unit, in place of those before.
+  func setComparators(_ new: [Comparator]) {
+    for old in debug.comparators {
+      if old.isInstruction { removeBreakpoint(old.address) } else { remove(Watchpoint(old)) }
+    }
+    debug.comparators = new
+    for comparator in new {
+      if comparator.isInstruction {
+        insertBreakpoint(comparator.address)
+      } else {
+        insert(Watchpoint(comparator))
+      }
+    }
+  }
+
+  /// Drops all translated code. Not while translated code runs.
+  public func flush() { guardian.flush() }
+
+  /// Drops the blocks whose guest PCs touch the range; returns how many.
+  @discardableResult
+  public func flush(_ range: ClosedRange<UInt64>) -> Int {
+    let matching = store.valid.filter { store.code($0).overlaps(range) }
+    for id in matching { guardian.invalidate(id) }
+    return matching.count
+  }
+
+  /// Drops everything and gives blocks execution counters, at 0, from now on, or no more.
+  public func setCountsExecutions(_ counts: Bool) {
+    guard profile.countsExecutions != counts else { return }
+    profile.countsExecutions = counts
+    flush()
+  }
+
+  /// The passes by name, in the order of their first run, each with whether it is on.
+  public var passes: [(name: String, isOn: Bool)] {
+    var seen: Set<String> = []
+    return Pass.pipeline.map(\.name).filter { seen.insert($0).inserted }
+      .map { ($0, !translator.disabledPasses.contains($0)) }
+  }
+
+  /// Switches a pass off or on and drops all translated code. Not while translated code runs.
+  /// - Returns: false if there is no pass of that name.
+  public func setPass(_ name: String, isOn: Bool) -> Bool {
+    guard let pass = Pass(name: name) else { return false }
+    translator.setPass(pass.name, isOn: isOn)
+    flush()
+    return true
+  }
+}
