@@ -110,7 +110,10 @@ public struct EngineOptions: Sendable {
   public func clearStopRequest() { runners.stopFlag.lower() }
 
   private func counterChanged() {
-    for vcpu in vcpus { vcpu.timebase = Timebase(clock.counter, nanosecondsPerTick: clock.nanosecondsPerInstruction) }
+    for vcpu in vcpus {
+      vcpu.timebase = Timebase(clock.counter, nanosecondsPerTick: clock.nanosecondsPerInstruction)
+      vcpu.renewTimer()
+    }
   }
 
   private func deadlineMoved() {
@@ -145,6 +148,6 @@ public struct EngineOptions: Sendable {
     } catch { log.write(.guestErrors, "memory window: \(error)") }
     runners.publishGuides()
     for page in windows.protectedPages(in: region) { guardian.protect(page) }
-    for vcpu in vcpus { vcpu.flushTLB(address: nil, addressSpace: nil) }
+    for vcpu in vcpus { vcpu.flushTLB(TranslationFence()) }
   }
 }

@@ -19,8 +19,22 @@ extension VCPU {
     return true
   }
 
-  /// Enters the guest's handler. A step of time passes, so that an endless loop of exceptions ends at the deadline.
+  /// The instruction at PC raises an exception. A step of time passes, so that an endless loop of exceptions ends at the
+  /// deadline.
   func take(_ exception: GuestException) -> RunOutcome? {
+    switch exceptionHandler?.handle(exception, on: self) ?? .enter {
+    case .enter: return enter(exception)
+    case .stop: return .exception(exception)
+    case .resume:
+      enterMode()
+      progress.ticks &+= 1
+      progress.mayInterrupt = true
+      return nil
+    }
+  }
+
+  /// Enters the guest's handler.
+  func enter(_ exception: GuestException) -> RunOutcome? {
     let pc = state.pc
     profile.statistics.exceptions &+= 1
     engineLog.write(
@@ -59,7 +73,9 @@ extension VCPU {
     let pc = state.pc
     let retired = retiredInstructions
     let last = progress.repeatedException
-    guard !isStepping, opSession == nil, !engineLog.isOn(.int), last.pc != pc || last.retired != retired else {
+    guard exceptionHandler == nil, !isStepping, opSession == nil, !engineLog.isOn(.int),
+      last.pc != pc || last.retired != retired
+    else {
       return false
     }
     profile.statistics.exceptions &+= 1

@@ -141,15 +141,24 @@ import IR
 
   // MARK: Translations
 
-  /// Forgets what the guest's fence for `address`, or for all addresses, asks to forget.
-  func forgetTranslations(of address: UInt64?) {
-    guard let address, largePages?.contains(address) != true else {
+  /// Forgets the translations of the whole pages from `address` on that `size` bytes make; of all addresses for nil.
+  func forgetTranslations(of address: UInt64?, size: UInt64) {
+    let count = max(1, size >> 12)
+    guard let first = address.map({ $0 & ~0xFFF }), count <= Self.fencedPages,
+      largePages.map({ $0.contains(first) || (0..<count << 12).contains($0.lowerBound &- first) }) != true
+    else {
       clearTLB()
       if memoryMode == .tlb { clearJumpCache() }
       return
     }
     clearStretches()
-    let page = address & ~0xFFF
+    for number in 0..<count { forgetTranslation(of: first &+ number << 12) }
+  }
+
+  /// Pages that are looked for one by one: more than that, and there is little in the TLB that they are not.
+  private static var fencedPages: UInt64 { 32 }
+
+  private func forgetTranslation(of page: UInt64) {
     forgetKnown(page)
     let index = SoftTLB.index(page)
     if (0...lastPart).contains(where: { readTag(index, $0) == page || writeTag(index, $0) == page }) { clear(index) }

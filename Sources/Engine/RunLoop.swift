@@ -23,6 +23,8 @@ public enum RunOutcome: Equatable, Sendable {
   case semihosting
   /// An exception that a debugger wants to see was entered, or the guest asks for its debugger: the text says which.
   case caught(String)
+  /// An exception of the instruction at PC that the vCPU's ``ExceptionHandler`` wants to be dealt with outside of the run.
+  case exception(GuestException)
   /// The guest raises the same exception for ever: the text says which and where. Said once; after that the vCPU stays
   /// as it is, as hardware does, and others run on.
   case lockedUp(String)
@@ -54,7 +56,7 @@ extension VCPU {
         progress.mayInterrupt = true
       }
       while let transition = exceptionHardware?.pendingTransition(state) {
-        if let outcome = take(transition) { return outcome }
+        if let outcome = enter(transition) { return outcome }
       }
       if progress.mayInterrupt {
         if let outcome = atInterruptPoint() { return outcome }
@@ -126,7 +128,7 @@ extension VCPU {
     case let reason: if let outcome = handle(reason) { return outcome }
     }
     while let transition = exceptionHardware?.pendingTransition(state) {
-      if let outcome = take(transition) { return outcome }
+      if let outcome = enter(transition) { return outcome }
     }
     return nil
   }

@@ -27,6 +27,14 @@ extension VCPU {
   @inline(__always)
   var time: UInt64 { now &* clock.nanosecondsPerInstruction }
 
+  /// Forgets what a fence names in what this vCPU keeps.
+  func forgetTranslations(_ fence: TranslationFence) {
+    interpreter?.forgetReturns()
+    for mode in modes.all where mode.memoryMode != .tlb || fence.covers(mode.space) {
+      mode.forgetTranslations(of: fence.address, size: fence.size)
+    }
+  }
+
   /// Lets a tick pass in which no instruction retires, while translated code runs.
   func passTick() {
     progress.ticks &+= 1

@@ -20,6 +20,7 @@ import IR
   let protection: (any MemoryProtection)?
   let exceptionHardware: (any ExceptionHardware)?
   let debugUnit: (any DebugUnit)?
+  let timerHardware: (any TimerHardware)?
   let host: any Host
   let interpreter: (any PackedTier)?
   let space: AddressSpace
@@ -62,6 +63,8 @@ import IR
   var lastSpin: (pc: UInt64, retired: UInt64, slowAccesses: UInt64) = (.max, 0, 0)
   /// It was said that the vCPU is locked up; that is not said again before it runs.
   var isKnownLockedUp = false
+  /// Sees exceptions before the guest does.
+  public var exceptionHandler: (any ExceptionHandler)?
   /// A block that is being stepped through op by op.
   var opSession: OpSession?
   /// The PC whose breakpoint the next run passes over.
@@ -81,6 +84,7 @@ import IR
     protection = guest as? any MemoryProtection
     exceptionHardware = guest as? any ExceptionHardware
     debugUnit = guest as? any DebugUnit
+    timerHardware = guest as? any TimerHardware
     host = engine.host
     interpreter = engine.code.interpreter
     space = engine.space
@@ -146,12 +150,14 @@ import IR
 
   public override func log(_ item: LogItem, _ message: @autoclosure () -> String) { engineLog.write(item, message()) }
 
-  public override func flushTLB(address: UInt64?, addressSpace: UInt64?) {
-    interpreter?.forgetReturns()
-    for mode in modes.all where addressSpace == nil || mode.memoryMode != .tlb || mode.space.number == addressSpace {
-      mode.forgetTranslations(of: address)
+  public override func flushTLB(_ fence: TranslationFence) {
+    switch fence.reach {
+    case .own: forgetTranslations(fence)
+    case .all: for vcpu in runners.all { vcpu.forgetTranslations(fence) }
     }
   }
+
+  public override func schedule(at time: UInt64) { startTimer(at: time) }
 
   public override func protectionChanged() {
     for mode in modes.all {

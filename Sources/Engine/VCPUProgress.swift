@@ -37,6 +37,8 @@ public struct VCPUProgress: Sendable, Equatable {
   /// The instruction at PC is to run in a block of its own, since it writes into the block it was in.
   var runsNextAlone = false
   var repeatedException = RepeatedException()
+  /// The count of the platform's timer at which the guest wants to be told; `.max` for never.
+  var timer = UInt64.max
   /// The PC that a comparator of the guest's own has matched, until it is executed.
   var matchedInstruction: UInt64?
   /// The PC where a run stopped before an access that hits a watchpoint: the next run makes it.
@@ -90,7 +92,8 @@ extension VCPU {
     isKnownLockedUp = false
     passedBreakpoint = nil
     opSession = nil
+    renewTimer()
     windows.generation &+= 1
-    flushTLB(address: nil, addressSpace: nil)
+    flushTLB(TranslationFence())
   }
 }

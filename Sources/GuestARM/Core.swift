@@ -24,7 +24,7 @@ struct Core {
   static let lockupAddress: UInt64 = 0xFFFF_FFFE
 
   /// The interrupt controller and system control block; nil for a CPU outside of a board.
-  var system: SystemControl? { cpu.context.companion.map { unsafe unsafeDowncast($0, to: SystemControl.self) } }
+  var system: SystemControl? { cpu.context.companion(SystemControl.self) }
 
   var isHandler: Bool { self[.ipsr] != 0 }
   var isPrivileged: Bool { isHandler || self[.control] & 1 == 0 }

@@ -137,7 +137,7 @@ public final class SystemControl: Device, IRQSink, EventInput, CoreDevice, Trace
 
   public func attach(to cpu: VCPUState) {
     core = Core(cpu)
-    cpu.context.companion = self
+    cpu.context.attach(self)
     publishMasks()
   }
 

@@ -95,13 +95,16 @@ public struct AddressTranslation: Sendable {
 public struct TranslationSpace: Equatable, Sendable {
   /// What fences call it (RISC-V: the ASID).
   public var number: UInt64
+  /// The virtual machine it is of, as fences call that (Arm and RISC-V: the VMID).
+  public var machine: UInt64
   /// Tells it from others that have had the same number (RISC-V: `satp`).
   public var root: UInt64
   /// Likewise, where two tables are in force: for two halves of the address space, or for two stages.
   public var secondRoot: UInt64
 
-  public init(number: UInt64 = 0, root: UInt64 = 0, secondRoot: UInt64 = 0) {
+  public init(number: UInt64 = 0, machine: UInt64 = 0, root: UInt64 = 0, secondRoot: UInt64 = 0) {
     self.number = number
+    self.machine = machine
     self.root = root
     self.secondRoot = secondRoot
   }

@@ -11,8 +11,11 @@ open class VCPUContext: PhysicalMemoryPort {
   open var retiredInstructions: UInt64 { 0 }
   /// The platform timer's value (RISC-V `time`), in its own ticks.
   open var platformTime: UInt64 { 0 }
-  /// Forget cached translations: all, or those of one virtual address and/or address space.
-  open func flushTLB(address: UInt64?, addressSpace: UInt64?) {}
+  /// Forget cached translations.
+  open func flushTLB(_ fence: TranslationFence) {}
+  /// Have ``TimerHardware/timeReached(_:)`` called when ``platformTime`` has come to `time`, in place of what was asked for
+  /// before; `.max` for never.
+  open func schedule(at time: UInt64) {}
   /// What physical memory may be accessed or executed has changed (PMP, MPU), whatever the translation flags say.
   open func protectionChanged() {}
   /// Any state the translation flags are made of, or that decides about interrupts, has changed: translated code is to be
@@ -42,8 +45,21 @@ open class VCPUContext: PhysicalMemoryPort {
   open func stepNext() {}
   /// What the CPU's own debug unit compares, in place of what it did before.
   open func setComparators(_ comparators: [Comparator]) {}
-  /// The device that is part of this CPU, once it has been attached: the guest's own business.
-  public final var companion: AnyObject?
+  @usableFromInline final var companion: AnyObject?
+  @usableFromInline final var companionType: ObjectIdentifier?
+
+  /// Makes a device of the guest's own part of this CPU.
+  public final func attach<Companion: AnyObject>(_ device: Companion) {
+    companion = device
+    companionType = ObjectIdentifier(Companion.self)
+  }
+
+  /// The device that was attached as one of this type, if one was.
+  @inlinable public final func companion<Companion: AnyObject>(_ type: Companion.Type) -> Companion? {
+    guard companionType == ObjectIdentifier(type) else { return nil }
+    return unsafe unsafeDowncast(companion!, to: type)
+  }
+
   /// The CPU is about to access physical memory, but not as an instruction's load or store: it stacks registers. What is
   /// watched there stops the machine behind it.
   open func willTransfer(_ address: UInt64, size: Int, isWrite: Bool) {}

@@ -120,6 +120,7 @@ private let fenceTranslationsHelper: HelperFunction = { state, address, space, _
     return 0
   }
   hart.cpu.context.flushTLB(
-    address: encoding >> 32 & 1 != 0 ? address : nil, addressSpace: encoding >> 33 & 1 != 0 ? space & 0xFFFF : nil)
+    TranslationFence(
+      address: encoding >> 32 & 1 != 0 ? address : nil, space: encoding >> 33 & 1 != 0 ? space & 0xFFFF : nil))
   return 0
 }

@@ -103,7 +103,11 @@ extension Machine {
     round.finish()
     clock.now = roundEnd &* clock.nanosecondsPerInstruction
     while let event = events.popDue(at: clock.now) {
-      if devices.indices.contains(event.device) { devices[event.device].device.event(event.token) }
+      if devices.indices.contains(event.device) {
+        devices[event.device].device.event(event.token)
+      } else {
+        engine.take(event)
+      }
     }
     if takePowerRequest() || stopsForTransfer() { return }
     if let limit = configuration.instructionLimit, roundEnd >= limit { halt(.requested) }
@@ -125,6 +129,7 @@ extension Machine {
     case .semihosting:
       return serveSemihosting(vcpu)
     case .caught(let text): halt(.caught(hart: hart, text))
+    case .exception(let exception): halt(.caught(hart: hart, guest.exceptionName(exception.cause)))
     case .lockedUp(let text): halt(.lockedUp(hart: hart, text))
     case .failed(let text): halt(.failed(text))
     case .deadline, .waiting, .yielded, .stepped: return true

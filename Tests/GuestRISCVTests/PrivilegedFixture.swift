@@ -15,7 +15,7 @@ final class FakeContext: VCPUContext {
 
   override var retiredInstructions: UInt64 { retired }
   override var platformTime: UInt64 { time }
-  override func flushTLB(address: UInt64?, addressSpace: UInt64?) { flushes += 1 }
+  override func flushTLB(_ fence: TranslationFence) { flushes += 1 }
   override func stateChanged() { stateChanges += 1 }
   override func modeChanged() { modeChanges += 1 }
 
