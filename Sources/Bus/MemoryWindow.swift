@@ -95,13 +95,13 @@ public final class MemoryWindow {
 extension MemoryWindow {
   /// Maps every whole page of direct memory in `space`, RAM read-write and ROM read-only; the rest becomes
   /// inaccessible. Call again after the layout changed: protections set since are lost.
-  public func mapAll(of space: AddressSpace) throws(MemoryError) {
+  public func mapAll(of space: FlatMap) throws(MemoryError) {
     try unmap(0, count: Int(size))
     for stretch in space.layout { try mapPages(of: space, from: stretch.first, through: stretch.last) }
   }
 
-  /// Maps or unmaps again the pages that a region of `space` touches; for `AddressSpace.didChangeLayout`.
-  public func remap(_ region: Region, of space: AddressSpace) throws(MemoryError) {
+  /// Maps or unmaps again the pages that a region of `space` touches; for `FlatMap.didChangeLayout`.
+  public func remap(_ region: Region, of space: FlatMap) throws(MemoryError) {
     let page = UInt64(pageSize)
     guard region.base < size else { return }
     let first = region.base.alignedDown(to: page)
@@ -113,7 +113,7 @@ extension MemoryWindow {
   }
 
   /// Maps the whole pages within `first...last`, which belong to one stretch of the layout.
-  private func mapPages(of space: AddressSpace, from first: UInt64, through last: UInt64) throws(MemoryError) {
+  private func mapPages(of space: FlatMap, from first: UInt64, through last: UInt64) throws(MemoryError) {
     let page = UInt64(pageSize)
     let start = first.alignedUp(to: page)
     guard start >= first, start < size, last >= start, last - start >= page - 1 else { return }

@@ -7,7 +7,7 @@ import HostKit
 
 /// Everything that new code, written code and watched memory need to have done about them.
 final class CodeGuard {
-  private let space: AddressSpace
+  private let space: FlatMap
   private let code: CodeStore
   private let windows: Windows
   private let debug: DebugPoints
@@ -16,7 +16,7 @@ final class CodeGuard {
   let watched = WatchedAccesses()
   let obstacles = ObstacleCounts()
 
-  init(_ space: AddressSpace, _ code: CodeStore, _ windows: Windows, _ debug: DebugPoints, _ runners: Runners) {
+  init(_ space: FlatMap, _ code: CodeStore, _ windows: Windows, _ debug: DebugPoints, _ runners: Runners) {
     self.space = space
     self.code = code
     self.windows = windows

@@ -11,7 +11,7 @@ public final class CodeStore {
   let host: any Host
   /// Executes code that has not run often, where there is one.
   let interpreter: (any PackedTier)?
-  private let space: AddressSpace
+  private let space: FlatMap
   let profile: Profile
   /// Whether interpreted code may go on by itself; false where a kick could not stop it.
   let chainsInterpreted: Bool
@@ -27,7 +27,7 @@ public final class CodeStore {
   public internal(set) var regions: [BlockID: CodeRegion] = [:]
 
   init(
-    _ host: any Host, _ interpreter: (any PackedTier)?, _ space: AddressSpace, _ profile: Profile,
+    _ host: any Host, _ interpreter: (any PackedTier)?, _ space: FlatMap, _ profile: Profile,
     chainsInterpreted: Bool
   ) {
     self.host = host

@@ -42,7 +42,9 @@ public struct EngineOptions: Sendable {
 @safe public final class Engine {
   public let guest: any Guest
   public let host: any Host
-  public let space: AddressSpace
+  /// Who keeps the map of guest memory, and the map.
+  private let map: any MemoryMap
+  public let space: FlatMap
   public let clock: VirtualClock
   public let events: EventQueue
   public let options: EngineOptions
@@ -64,12 +66,12 @@ public struct EngineOptions: Sendable {
 
   public init<H: Host>(
     guest: any Guest, host hostType: H.Type, interpreter interpreterType: (any PackedTier.Type)? = nil,
-    space: AddressSpace,
-    clock: VirtualClock,
-    events: EventQueue, vcpuCount: Int, options: EngineOptions = EngineOptions()
+    space map: any MemoryMap, clock: VirtualClock, events: EventQueue, vcpuCount: Int,
+    options: EngineOptions = EngineOptions()
   ) throws(EngineError) {
     self.guest = guest
-    self.space = space
+    self.map = map
+    space = map.flat
     self.clock = clock
     self.events = events
     self.options = options

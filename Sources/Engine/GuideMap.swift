@@ -17,7 +17,7 @@ final class GuideMap {
   var base: UInt { unsafe UInt(bitPattern: view.base) }
   var closedBase: UInt { unsafe UInt(bitPattern: closed.base) }
 
-  init(_ space: AddressSpace) throws(MemoryError) {
+  init(_ space: FlatMap) throws(MemoryError) {
     view = try MemoryWindow()
     closed = try MemoryWindow(size: UInt64(pageSize))
     unsafe lines = try view.makeRoom(before: StoreGuide.size)
@@ -26,7 +26,7 @@ final class GuideMap {
   }
 
   /// Shows a region of `space` that was changed, and forgets what is known of pages.
-  func remap(_ region: Region, of space: AddressSpace) throws(MemoryError) {
+  func remap(_ region: Region, of space: FlatMap) throws(MemoryError) {
     try view.remap(region, of: space)
     unsafe lines = try view.makeRoom(before: StoreGuide.size)
   }

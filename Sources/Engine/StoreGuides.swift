@@ -13,12 +13,12 @@ import IR
 
 /// The lines of memory that guided stores may store to. There is a guide once a store is guided.
 final class StoreGuides {
-  private let space: AddressSpace
+  private let space: FlatMap
   private let code: CodeStore
   private let debug: DebugPoints
   private let map = RawCell<GuideMap?>(nil)
 
-  init(_ space: AddressSpace, _ code: CodeStore, _ debug: DebugPoints) {
+  init(_ space: FlatMap, _ code: CodeStore, _ debug: DebugPoints) {
     self.space = space
     self.code = code
     self.debug = debug

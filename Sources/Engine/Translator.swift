@@ -17,7 +17,7 @@ enum TranslationFailure: Error {
 /// Makes blocks.
 final class Translator {
   let guest: any Guest
-  let space: AddressSpace
+  let space: FlatMap
   let code: CodeStore
   let guardian: CodeGuard
   let debug: DebugPoints
@@ -37,7 +37,7 @@ final class Translator {
   private let source = RawCell(CodeSource())
 
   init(
-    _ guest: any Guest, _ space: AddressSpace, _ code: CodeStore, _ guardian: CodeGuard, _ debug: DebugPoints,
+    _ guest: any Guest, _ space: FlatMap, _ code: CodeStore, _ guardian: CodeGuard, _ debug: DebugPoints,
     _ log: EngineLog, _ options: EngineOptions
   ) {
     self.guest = guest

@@ -23,7 +23,7 @@ import IR
   let timerHardware: (any TimerHardware)?
   let host: any Host
   let interpreter: (any PackedTier)?
-  let space: AddressSpace
+  let space: FlatMap
   let clock: VirtualClock
   let debug: DebugPoints
   let code: CodeStore

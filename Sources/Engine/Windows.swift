@@ -13,7 +13,7 @@ private final class RestrictedWindow {
   let restrictions: [MemoryRestriction]
   let window: MemoryWindow
 
-  init(_ restrictions: [MemoryRestriction], of space: AddressSpace) throws(MemoryError) {
+  init(_ restrictions: [MemoryRestriction], of space: FlatMap) throws(MemoryError) {
     self.restrictions = restrictions
     window = try MemoryWindow()
     try window.mapAll(of: space)
@@ -37,7 +37,7 @@ private struct WindowTwin {
 
 /// The windows of an engine. Bases are host addresses.
 final class Windows {
-  private let space: AddressSpace
+  private let space: FlatMap
   private let code: CodeStore
   private let debug: DebugPoints
   private let runners: Runners
@@ -59,7 +59,7 @@ final class Windows {
   var size: UInt64 { whole.size }
 
   init(
-    _ space: AddressSpace, _ code: CodeStore, _ debug: DebugPoints, _ runners: Runners, _ log: EngineLog
+    _ space: FlatMap, _ code: CodeStore, _ debug: DebugPoints, _ runners: Runners, _ log: EngineLog
   ) throws(MemoryError) {
     self.space = space
     self.code = code

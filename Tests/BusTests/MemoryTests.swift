@@ -44,7 +44,7 @@ import Testing
     try space.map("ram", at: 0x8000_0000, size: 0x4000, .ram(ram, offset: 0))
     try space.map("rom", at: 0x1000, size: 0x1000, .rom(rom, offset: 0))
     try space.map("watch", at: 0x8000_1008, size: 8, .device(device, index: 0), overlay: true)
-    try window.mapAll(of: space)
+    try window.mapAll(of: space.flat)
     try space.write(0x8000_2000, size: 4, 0xdead_beef)
     #expect(unsafe (window.base + 0x8000_2000).load(as: UInt32.self) == 0xdead_beef)
     #expect(access(window, 0x8000_0000) == .readWrite)
@@ -58,7 +58,7 @@ import Testing
     #expect(access(window, 0x8000_2000) == .readOnly)
     let watch = try #require(space.region(at: 0x8000_1008))
     space.unmap("watch", at: 0x8000_1008)
-    try window.remap(watch, of: space)
+    try window.remap(watch, of: space.flat)
     #expect(access(window, 0x8000_1000) == .readWrite)
     #expect(access(window, 0x8000_2000) == .readOnly)
   }

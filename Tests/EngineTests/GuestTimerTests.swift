@@ -16,9 +16,8 @@ extension RISCVGuest: TimerHardware {
 @Suite struct GuestTimerTests {
   private static let pending: UInt64 = 1 << 7
 
-  /// A loop of stores to a device beside memory.
-  private func rig() throws -> Rig {
-    let rig = try Rig(X86_64Host.self, [Code.lui(5, 0x40000), Code.sw(6, 0, 5), Code.jal(0, -4)])
+  private func rig(_ program: [UInt32] = [Code.stop]) throws -> Rig {
+    let rig = try Rig(X86_64Host.self, program)
     // 1 tick is 10 ns, 100 ticks are one of the counter's.
     rig.engine.clock.counter = PlatformCounter(frequency: 1_000_000, offset: 1000)
     return rig
@@ -77,10 +76,11 @@ extension RISCVGuest: TimerHardware {
       func write(region: Int, offset: UInt64, size: Int, value: UInt64) { vcpu?.schedule(at: 1003) }
       func peek(region: Int, offset: UInt64, size: Int) -> UInt64? { nil }
     }
-    let rig = try rig()
+    let rig = try rig([Code.lui(5, 0x40000), Code.sw(6, 0, 5), Code.jal(0, -4)])
     let asker = Asker()
     asker.vcpu = rig.vcpu
-    try rig.engine.space.map("asker", at: 0x4000_0000, size: 0x1000, .device(asker, index: 0))
+    rig.engine.space.insert(
+      Region(name: "asker", base: 0x4000_0000, size: 0x1000, backing: .device(asker, index: 0)))
     #expect(rig.run(1_000_000) == .deadline)
     #expect((300..<310).contains(rig.vcpu.ticks))
   }
