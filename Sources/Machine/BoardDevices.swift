@@ -164,10 +164,10 @@ private final class SharedInput {
   }
 }
 
-/// The interrupt inputs of a vCPU.
+/// The interrupt inputs of a vCPU. It is unowned, for it holds memory, memory its devices, and they the lines to here.
 final class VCPUInputs: IRQSink {
   private unowned let engine: Engine
-  private let vcpu: VCPU
+  private unowned let vcpu: VCPU
 
   init(_ engine: Engine, _ vcpu: VCPU) {
     self.engine = engine

@@ -27,7 +27,7 @@ func attach(_ board: TestBoard) throws -> Client {
     for name in ["x31", "f31", "fcsr", "mstatus", "satp", "mcycle", "pmpaddr15", "sie", "priv"] {
       #expect(text.contains("<reg name=\"\(name)\" "))
     }
-    let numbers = text.matches(of: /regnum="([0-9]+)"/).compactMap { Int($0.1) }
+    let numbers = text.matches(of: /\sregnum="([0-9]+)"/).compactMap { Int($0.1) }
     #expect(Set(numbers).count == numbers.count)
     for number in numbers { #expect(try client.ask("p" + String(number, radix: 16)).count == 16, "register \(number)") }
     #expect(try client.ask("pffff").hasPrefix("E"))
