@@ -6,13 +6,13 @@
 /// arrays the number of the register in it.
 public struct DeviceRegister<Owner: RegisterDevice>: Sendable {
   private var register: Register
-  var reader: (@Sendable (Owner, _ index: Int) -> UInt64)?
-  var readEffect: (@Sendable (Owner) -> Void)?
+  @usableFromInline var reader: (@Sendable (Owner, _ index: Int) -> UInt64)?
+  @usableFromInline var readEffect: (@Sendable (Owner) -> Void)?
   /// The reader has side effects: debuggers are not shown a value.
-  var isDestructive = false
-  var writer: (@Sendable (Owner, _ value: UInt64, _ index: Int) -> Void)?
+  @usableFromInline var isDestructive = false
+  @usableFromInline var writer: (@Sendable (Owner, _ value: UInt64, _ index: Int) -> Void)?
   /// A narrow write is completed with what the register reads as, not with what its owner holds.
-  var completesWithValue = false
+  @usableFromInline var completesWithValue = false
 
   /// The parameters are those of ``Register``.
   public init(
@@ -41,7 +41,8 @@ public struct DeviceRegister<Owner: RegisterDevice>: Sendable {
         sideEffectOnRead: true, count: register.count, stride: register.stride, register.fields)
   }
 
-  private func with(_ change: (inout Self) -> Void) -> Self {
+  @inlinable @inline(__always)
+  func with(_ change: (inout Self) -> Void) -> Self {
     var copy = self
     change(&copy)
     return copy
@@ -50,22 +51,27 @@ public struct DeviceRegister<Owner: RegisterDevice>: Sendable {
   // MARK: Reads
 
   /// What the register reads as, to the guest and to debuggers. Without side effects.
+  @inlinable @inline(__always)
   public func onRead(_ value: @escaping @Sendable (Owner) -> UInt32) -> Self {
     with { $0.reader = { device, _ in UInt64(value(device)) } }
   }
 
+  @inlinable @inline(__always)
   public func onRead(_ value: @escaping @Sendable (Owner, _ index: Int) -> UInt32) -> Self {
     with { $0.reader = { UInt64(value($0, $1)) } }
   }
 
   /// What a read by the guest changes besides.
+  @inlinable @inline(__always)
   public func afterRead(_ effect: @escaping @Sendable (Owner) -> Void) -> Self { with { $0.readEffect = effect } }
 
   /// The value, by having which the guest changes it: debuggers are not shown it.
+  @inlinable @inline(__always)
   public func onDestructiveRead(_ value: @escaping @Sendable (Owner) -> UInt32) -> Self {
     onRead(value).with { $0.isDestructive = true }
   }
 
+  @inlinable @inline(__always)
   public func onDestructiveRead(_ value: @escaping @Sendable (Owner, _ index: Int) -> UInt32) -> Self {
     onRead(value).with { $0.isDestructive = true }
   }
@@ -73,42 +79,21 @@ public struct DeviceRegister<Owner: RegisterDevice>: Sendable {
   // MARK: Writes
 
   /// What is to be done with a value that is written: whole, and of its bits those of the fields.
+  @inlinable @inline(__always)
   public func onWrite(_ body: @escaping @Sendable (Owner, _ value: UInt32) -> Void) -> Self {
     with { $0.writer = { device, value, _ in body(device, UInt32(truncatingIfNeeded: value)) } }
   }
 
+  @inlinable @inline(__always)
   public func onWrite(_ body: @escaping @Sendable (Owner, _ value: UInt32, _ index: Int) -> Void) -> Self {
     with { $0.writer = { body($0, UInt32(truncatingIfNeeded: $1), $2) } }
   }
 
-  // MARK: Storage
+  // MARK: Registers that are written in parts
 
-  /// A property of the device's state holds the value.
-  public func stored<Value: FixedWidthInteger & SendableMetatype>(
-    _ path: WritableKeyPath<Owner.State, Value> & Sendable
-  ) -> Self {
-    with {
-      $0.reader = { device, _ in UInt64(truncatingIfNeeded: device.state[keyPath: path]) }
-      $0.writer = { device, value, _ in device.state[keyPath: path] = Value(truncatingIfNeeded: value) }
-    }
-  }
-
-  /// An array in the device's state holds the values.
-  public func stored<Value: FixedWidthInteger & SendableMetatype>(
-    each path: WritableKeyPath<Owner.State, [Value]> & Sendable
-  ) -> Self {
-    with {
-      $0.reader = { device, index in UInt64(truncatingIfNeeded: device.state[keyPath: path][index]) }
-      $0.writer = { device, value, index in
-        device.state[keyPath: path][index] = Value(truncatingIfNeeded: value)
-      }
-    }
-  }
-
-  // MARK: Registers of 64 bits
-
-  /// As ``onRead(_:)`` and ``onWrite(_:)`` of a register of more than 32 bits, a part of which a narrow write changes.
-  public func wide(
+  /// As ``onRead(_:)`` and ``onWrite(_:)`` of a register of up to 64 bits, of which a narrow write leaves the rest as it reads.
+  @inlinable @inline(__always)
+  public func inParts(
     read: @escaping @Sendable (Owner, _ index: Int) -> UInt64,
     write: @escaping @Sendable (Owner, _ value: UInt64, _ index: Int) -> Void
   ) -> Self {

@@ -54,11 +54,13 @@ public final class RegisterTable<Owner: RegisterDevice>: ExpressibleByArrayLiter
     @usableFromInline let readEffect: (@Sendable (Owner) -> Void)?
     @usableFromInline let writer: (@Sendable (Owner, UInt64, Int) -> Void)?
     @usableFromInline let width: Int
+    /// The bits of its width.
+    @usableFromInline let bits: UInt64
     @usableFromInline let resetValue: UInt64
     /// The bits that can be written.
     @usableFromInline let mask: UInt64
     @usableFromInline let unimplemented: UInt64
-    @usableFromInline let completesWithValue: Bool
+    let completesWithValue: Bool
     let isDestructive: Bool
 
     init(_ row: DeviceRegister<Owner>, _ description: Bus.Register) {
@@ -66,7 +68,8 @@ public final class RegisterTable<Owner: RegisterDevice>: ExpressibleByArrayLiter
       (completesWithValue, isDestructive) = (row.completesWithValue, row.isDestructive)
       width = description.width
       resetValue = description.resetValue
-      mask = description.mask & .mask(8 * width)
+      bits = .mask(8 * width)
+      mask = description.mask & bits
       unimplemented = description.unimplemented
     }
   }
@@ -80,21 +83,20 @@ public final class RegisterTable<Owner: RegisterDevice>: ExpressibleByArrayLiter
 
   public convenience init(arrayLiteral registers: DeviceRegister<Owner>...) { self.init(registers) }
 
-  @inlinable
+  @inlinable @inline(__always)
   func value(_ device: Owner, _ place: RegisterMap.Place, _ offset: UInt64) -> UInt64 {
-    let row = rows[place.number]
-    if let reader = row.reader { return reader(device, place.index) }
-    return device.held(at: offset &- UInt64(place.byte)).map(UInt64.init) ?? row.resetValue
+    if let reader = rows[place.number].reader { return reader(device, place.index) }
+    return device.held(at: offset &- UInt64(place.byte)).map(UInt64.init) ?? rows[place.number].resetValue
   }
 
   /// What an access of `size` bytes sees of a register with this value; bytes past the register are zero.
-  @inlinable
+  @inlinable @inline(__always)
   func extract(_ value: UInt64, _ place: RegisterMap.Place, size: Int) -> UInt64 {
-    (value & .mask(8 * rows[place.number].width)) >> UInt64(8 * place.byte) & .mask(8 * size)
+    (value & rows[place.number].bits) >> UInt64(8 * place.byte) & .mask(8 * size)
   }
 
   /// A read by the guest.
-  @inlinable
+  @inlinable @inline(__always)
   public func read(_ device: Owner, _ offset: UInt64, size: Int) -> UInt64 {
     guard let place = map.find(offset, isWrite: false) else { return refuseRead(device, offset) }
     device.prepareRead()
@@ -110,27 +112,35 @@ public final class RegisterTable<Owner: RegisterDevice>: ExpressibleByArrayLiter
   }
 
   /// A write by the guest. A narrow one is completed with what is held of the register.
-  @inlinable
+  @inlinable @inline(__always)
   public func write(_ device: Owner, _ offset: UInt64, size: Int, _ value: UInt64) {
     guard let place = map.find(offset, isWrite: true) else { return refuseWrite(device, offset) }
-    let row = rows[place.number]
-    let start = offset &- UInt64(place.byte)
+    let number = place.number
     var word = value
-    if place.byte != 0 || size < row.width {
-      let old = row.completesWithValue ? self.value(device, place, offset) : UInt64(device.held(at: start) ?? 0)
-      word = old.replacingBits(8 * place.byte..<8 * min(place.byte + size, row.width), with: value)
-    }
-    if word & row.unimplemented != 0 {
-      device.unimplemented.write(word, to: map.registers[place.number], index: place.index, of: device.context)
-    }
-    word &= row.mask
+    if place.byte != 0 || size < rows[number].width { word = complete(device, place, offset, size: size, value) }
+    if word & rows[number].unimplemented != 0 { note(word, place, device) }
+    word &= rows[number].mask
     device.performWrite {
-      if let writer = row.writer {
+      if let writer = rows[number].writer {
         writer(device, word, place.index)
       } else {
-        device.hold(UInt32(truncatingIfNeeded: word), at: start)
+        device.hold(UInt32(truncatingIfNeeded: word), at: offset &- UInt64(place.byte))
       }
     }
+  }
+
+  @usableFromInline
+  func complete(_ device: Owner, _ place: RegisterMap.Place, _ offset: UInt64, size: Int, _ value: UInt64) -> UInt64 {
+    let row = rows[place.number]
+    let old =
+      row.completesWithValue
+      ? self.value(device, place, offset) : UInt64(device.held(at: offset &- UInt64(place.byte)) ?? 0)
+    return old.replacingBits(8 * place.byte..<8 * min(place.byte + size, row.width), with: value)
+  }
+
+  @usableFromInline
+  func note(_ word: UInt64, _ place: RegisterMap.Place, _ device: Owner) {
+    device.unimplemented.write(word, to: map.registers[place.number], index: place.index, of: device.context)
   }
 
   /// Registers that are only written read as 0.

@@ -15,8 +15,11 @@ public final class RegisterMap: Sendable {
   private static let longestTable: UInt64 = 0x1000
 
   @usableFromInline struct Span: BitwiseCopyable, Sendable {
-    @usableFromInline var first, end, stride, width: UInt64
-    @usableFromInline var isReadable, isWritable: Bool
+    @usableFromInline let first: UInt64
+    /// Bytes of the register, or the first of an array.
+    @usableFromInline let nearest: UInt64
+    let end, stride, width: UInt64
+    let isReadable, isWritable: Bool
   }
 
   @usableFromInline struct Starts: BitwiseCopyable, Sendable {
@@ -45,8 +48,9 @@ public final class RegisterMap: Sendable {
       let (bytes, overflows) = register.stride.multipliedReportingOverflow(by: UInt64(max(0, register.count)))
       let (end, wraps) = register.offset.addingReportingOverflow(bytes)
       return Span(
-        first: register.offset, end: overflows || wraps ? .max : end, stride: max(1, register.stride),
-        width: UInt64(register.width), isReadable: register.access != .writeOnly,
+        first: register.offset, nearest: register.count > 0 ? min(UInt64(register.width), max(1, register.stride)) : 0,
+        end: overflows || wraps ? .max : end, stride: max(1, register.stride), width: UInt64(register.width),
+        isReadable: register.access != .writeOnly,
         isWritable: register.access != .readOnly)
     }
     granule = spans.allSatisfy { $0.end <= 0x100 } ? 0 : 2
@@ -68,21 +72,25 @@ public final class RegisterMap: Sendable {
 
   /// The first register in the list that contains the byte at `offset` and permits the access; registers that share an
   /// offset (read one, write another) are told apart by their access.
-  @inlinable
+  @inlinable @inline(__always)
   public func find(_ offset: UInt64, isWrite: Bool) -> Place? {
     let unit = offset >> granule
-    var number = 0
-    if unit < UInt64(starts.count) {
-      number = Int(isWrite ? starts[Int(unit)].writable : starts[Int(unit)].readable)
-    }
-    while number < spans.count {
+    guard unit < UInt64(starts.count) else { return search(offset, isWrite: isWrite, from: 0) }
+    let number = Int(isWrite ? starts[Int(unit)].writable : starts[Int(unit)].readable)
+    guard number < spans.count else { return nil }
+    let byte = offset &- spans[number].first
+    guard byte < spans[number].nearest else { return search(offset, isWrite: isWrite, from: number) }
+    return Place(number: number, index: 0, byte: Int(byte))
+  }
+
+  @usableFromInline
+  func search(_ offset: UInt64, isWrite: Bool, from first: Int) -> Place? {
+    for number in first..<spans.count {
       let span = spans[number]
-      if span.first <= offset, offset < span.end, isWrite ? span.isWritable : span.isReadable {
-        var (index, byte) = (0 as UInt64, offset &- span.first)
-        if byte >= span.stride { (index, byte) = byte.quotientAndRemainder(dividingBy: span.stride) }
-        if byte < span.width { return Place(number: number, index: Int(index), byte: Int(byte)) }
-      }
-      number &+= 1
+      guard span.first <= offset, offset < span.end, isWrite ? span.isWritable : span.isReadable else { continue }
+      var (index, byte) = (0 as UInt64, offset &- span.first)
+      if byte >= span.stride { (index, byte) = byte.quotientAndRemainder(dividingBy: span.stride) }
+      if byte < span.width { return Place(number: number, index: Int(index), byte: Int(byte)) }
     }
     return nil
   }

@@ -19,12 +19,14 @@ private final class Sample: RegisterDevice {
   var unimplemented = UnimplementedLog()
   let table: RegisterTable<Sample> = [
     Register("CR", 0x00, reset: 0x300, [.field("LOW", 0..<10), .unimplemented("HIGH", 15), .reserved(16..<32)])
-      .stored(\.control),
-    Register("LIST", 0x04, count: 3, stride: 4).stored(each: \.list),
+      .onRead(\.state.control).onWrite { $0.state.control = $1 },
+    Register("LIST", 0x04, count: 3, stride: 4).onRead { UInt32($0.state.list[$1]) }.onWrite {
+      $0.state.list[$2] = UInt8(truncatingIfNeeded: $1)
+    },
     Register("FIFO", 0x10, .readOnly).onDestructiveRead { $0.count() },
     Register("SEEN", 0x14, .readOnly).onRead { UInt32($0.state.reads) }.afterRead { $0.state.reads += 1 },
     Register("WIDE", 0x18, width: 8)
-      .wide(read: { device, _ in device.state.wide }, write: { device, value, _ in device.state.wide = value }),
+      .inParts(read: { device, _ in device.state.wide }, write: { device, value, _ in device.state.wide = value }),
     Register("HELD", 0x20, count: 2), Register("ID", 0x28, .readOnly, reset: 0xB105),
     Register("GO", 0x2C, .writeOnly).onWrite { $0.state.writes += Int($1) },
   ]

@@ -34,9 +34,9 @@ public final class HTIF: CharacterDevice, RegisterDevice {
     let isSplit = context.node.regions.count > 1
     toHost = isSplit ? (1, 0) : (0, 8)
     let words = [
-      Register("fromhost", 0, width: 8).wide(
+      Register("fromhost", 0, width: 8).inParts(
         read: { device, _ in device.state.fromHost }, write: { device, value, _ in device.answer(value) }),
-      Register("tohost", toHost.offset, width: 8).wide(
+      Register("tohost", toHost.offset, width: 8).inParts(
         read: { device, _ in device.state.toHost }, write: { device, value, _ in device.state.toHost = value }),
     ]
     tables = isSplit ? words.map { [$0] } : [RegisterTable(words)]

@@ -39,14 +39,14 @@ struct NordicBuffer: Codable, Sendable, Equatable {
 extension DeviceRegister {
   /// The registers of a buffer.
   static func buffer(
-    _ name: String, _ offset: UInt64, _ path: WritableKeyPath<Owner.State, NordicBuffer> & Sendable
+    _ name: String, _ offset: UInt64, _ path: ReferenceWritableKeyPath<Owner, NordicBuffer> & Sendable
   ) -> [Self] {
     [
       Self(name + ".PTR", offset)
-        .onRead { $0.state[keyPath: path].pointer }.onWrite { $0.state[keyPath: path].pointer = $1 },
+        .onRead { $0[keyPath: path].pointer }.onWrite { $0[keyPath: path].pointer = $1 },
       Self(name + ".MAXCNT", offset + 4, [.field("MAXCNT", 0..<16)])
-        .onRead { $0.state[keyPath: path].count }.onWrite { $0.state[keyPath: path].count = $1 },
-      Self(name + ".AMOUNT", offset + 8, .readOnly).onRead { $0.state[keyPath: path].amount },
+        .onRead { $0[keyPath: path].count }.onWrite { $0[keyPath: path].count = $1 },
+      Self(name + ".AMOUNT", offset + 8, .readOnly).onRead { $0[keyPath: path].amount },
     ]
   }
 }

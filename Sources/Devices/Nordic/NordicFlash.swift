@@ -27,14 +27,20 @@ public final class NordicFlashController: RegisterDevice, FlashController {
   public var state = State()
   public let table: RegisterTable<NordicFlashController> = [
     Register("READY", 0x400, .readOnly, reset: 1), Register("READYNEXT", 0x408, .readOnly, reset: 1),
-    Register("CONFIG", 0x504, [.field("WEN", 0..<2)]).stored(\.configuration),
+    Register("CONFIG", 0x504, [.field("WEN", 0..<2)]).onRead(\.state.configuration).onWrite {
+      $0.state.configuration = $1
+    },
     Register("ERASEPAGE", 0x508).erasing { $0.erase(at: UInt64($1)) },
     Register("ERASEALL", 0x50C).erasing { if $1.has(0) { $0.eraseAll() } },
     Register("ERASEPCR0", 0x510).erasing { $0.erase(at: UInt64($1)) },
     Register("ERASEUICR", 0x514).erasing { if $1.has(0) { $0.erase(at: 0x1000_1000) } },
     Register("ERASEPAGEPARTIAL", 0x518).erasing { $0.erasePartially(at: UInt64($1)) },
-    Register("ERASEPAGEPARTIALCFG", 0x51C, reset: 10, [.field("DURATION", 0..<7)]).stored(\.partialTime),
-    Register("ICACHECNF", 0x540, [.field("CACHEEN", 0), .field("CACHEPROFEN", 8)]).stored(\.cache),
+    Register("ERASEPAGEPARTIALCFG", 0x51C, reset: 10, [.field("DURATION", 0..<7)]).onRead(\.state.partialTime).onWrite {
+      $0.state.partialTime = $1
+    },
+    Register("ICACHECNF", 0x540, [.field("CACHEEN", 0), .field("CACHEPROFEN", 8)]).onRead(\.state.cache).onWrite {
+      $0.state.cache = $1
+    },
     Register("IHIT", 0x548, .readOnly), Register("IMISS", 0x54C, .readOnly),
   ]
   public var unimplemented = UnimplementedLog()

@@ -43,14 +43,14 @@ public final class NordicPPI: RegisterDevice {
   public var state = State()
   public let table: RegisterTable<NordicPPI> = [
     Register("TASKS_CHG", 0x000, .writeOnly, count: 12).onWrite { $0.switchGroup($2 / 2, isOn: $2 % 2 == 0, $1) },
-    Register("CHEN", 0x500).stored(\.enabled),
+    Register("CHEN", 0x500).onRead(\.state.enabled).onWrite { $0.state.enabled = $1 },
     Register("CHENSET", 0x504).onRead(\.state.enabled).onWrite { $0.state.enabled |= $1 },
     Register("CHENCLR", 0x508).onRead(\.state.enabled).onWrite { $0.state.enabled &= ~$1 },
     Register("CH", 0x510, count: 40)
       .onRead { $1 % 2 == 0 ? $0.state.channels[$1 / 2].event : $0.state.channels[$1 / 2].task }
       .onWrite { $0.setEnd($2, $1) },
-    Register("CHG", 0x800, count: 6).stored(each: \.groups),
-    Register("FORK.TEP", 0x910, count: 32).stored(each: \.forks),
+    Register("CHG", 0x800, count: 6).onRead { $0.state.groups[$1] }.onWrite { $0.state.groups[$2] = $1 },
+    Register("FORK.TEP", 0x910, count: 32).onRead { $0.state.forks[$1] }.onWrite { $0.state.forks[$2] = $1 },
   ]
   public var unimplemented = UnimplementedLog()
   private var isTriggering = false

@@ -42,7 +42,7 @@ public final class NordicSAADC: NordicPeripheral {
       // The limits of a channel are never passed.
       [.event("CH[\(number)].LIMITH", 0x118 + 8 * number), .event("CH[\(number)].LIMITL", 0x11C + 8 * number)]
     }, NordicSAADC.interrupts, [Register("STATUS", 0x400, .readOnly).onRead { _ in 0 }], held,
-    Register.buffer("RESULT", 0x62C, \.result))
+    Register.buffer("RESULT", 0x62C, \.state.result))
   public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) { self.context = context }

@@ -53,8 +53,9 @@ public final class NordicSerialMaster: NordicPeripheral, PinFollower {
     ], NordicSerialMaster.interrupts,
     [
       Register("ERRORSRC", 0x4C4).onRead(\.state.errorSource).onWrite { $0.state.errorSource &= ~$1 },
-      Register("ENABLE", 0x500, [.field("ENABLE", 0..<4)]).stored(\.enable),
-    ], Register.buffer("RXD", 0x534, \.receiveBuffer), Register.buffer("TXD", 0x544, \.transmitBuffer), held)
+      Register("ENABLE", 0x500, [.field("ENABLE", 0..<4)]).onRead(\.state.enable).onWrite { $0.state.enable = $1 },
+    ], Register.buffer("RXD", 0x534, \.state.receiveBuffer), Register.buffer("TXD", 0x544, \.state.transmitBuffer), held
+  )
   public var unimplemented = UnimplementedLog()
   private lazy var bus = SPIBus(of: self)
 

@@ -26,7 +26,9 @@ public final class NordicRNG: NordicPeripheral {
       .event("VALRDY", 0x100), .shorts,
     ], NordicRNG.interrupts,
     [
-      Register("CONFIG", 0x504, [.field("DERCEN", 0)]).stored(\.configuration),
+      Register("CONFIG", 0x504, [.field("DERCEN", 0)]).onRead(\.state.configuration).onWrite {
+        $0.state.configuration = $1
+      },
       Register("VALUE", 0x508, .readOnly).onRead { UInt32($0.state.value) },
     ])
   public var unimplemented = UnimplementedLog()
@@ -106,7 +108,8 @@ public final class NordicADC: NordicPeripheral {
     ], NordicADC.interrupts,
     [
       Register("BUSY", 0x400, .readOnly).onRead { $0.state.isBusy ? 1 : 0 },
-      Register("ENABLE", 0x500).stored(\.enable), Register("CONFIG", 0x504, reset: 0x18).stored(\.configuration),
+      Register("ENABLE", 0x500).onRead(\.state.enable).onWrite { $0.state.enable = $1 },
+      Register("CONFIG", 0x504, reset: 0x18).onRead(\.state.configuration).onWrite { $0.state.configuration = $1 },
       Register("RESULT", 0x508, .readOnly),
     ])
   public var unimplemented = UnimplementedLog()

@@ -34,10 +34,13 @@ public final class NordicTWI: NordicPeripheral {
     [
       Register("ERRORSRC", 0x4C4, [.field("OVERRUN", 0), .field("ANACK", 1), .field("DNACK", 2)])
         .onRead(\.state.errorSource).onWrite { $0.state.errorSource &= ~$1 },
-      Register("ENABLE", 0x500, [.field("ENABLE", 0..<3)]).stored(\.enable),
-      Register("PSEL", 0x508, reset: 0xFFFF_FFFF, count: 2).stored(each: \.pins), Register("RXD", 0x518, .readOnly),
-      Register("TXD", 0x51C), Register("FREQUENCY", 0x524, reset: 0x0400_0000).stored(\.frequency),
-      Register("ADDRESS", 0x588, [.field("ADDRESS", 0..<7)]).stored(\.address),
+      Register("ENABLE", 0x500, [.field("ENABLE", 0..<3)]).onRead(\.state.enable).onWrite { $0.state.enable = $1 },
+      Register("PSEL", 0x508, reset: 0xFFFF_FFFF, count: 2).onRead { $0.state.pins[$1] }.onWrite {
+        $0.state.pins[$2] = $1
+      }, Register("RXD", 0x518, .readOnly),
+      Register("TXD", 0x51C),
+      Register("FREQUENCY", 0x524, reset: 0x0400_0000).onRead(\.state.frequency).onWrite { $0.state.frequency = $1 },
+      Register("ADDRESS", 0x588, [.field("ADDRESS", 0..<7)]).onRead(\.state.address).onWrite { $0.state.address = $1 },
     ])
   public var unimplemented = UnimplementedLog()
 

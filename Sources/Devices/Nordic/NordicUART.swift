@@ -57,13 +57,15 @@ public final class NordicUART: CharacterDevice, NordicPeripheral {
     [
       Register("ERRORSRC", 0x480).onRead(\.state.errorSource).onWrite { $0.state.errorSource &= ~$1 },
       Register("ENABLE", 0x500, [.field("ENABLE", 0..<4)]).onRead(\.state.enable).onWrite { $0.enable($1) },
-      Register("PSEL", 0x508, reset: 0xFFFF_FFFF, count: 4).stored(each: \.pins),
+      Register("PSEL", 0x508, reset: 0xFFFF_FFFF, count: 4).onRead { $0.state.pins[$1] }.onWrite {
+        $0.state.pins[$2] = $1
+      },
       Register("RXD", 0x518, .readOnly)
         .onRead { UInt32($0.state.receiver.first ?? 0) }.afterRead { $0.takeCharacter() },
       Register("TXD", 0x51C, .writeOnly).onWrite { $0.send($1) },
-      Register("BAUDRATE", 0x524, reset: 0x0400_0000).stored(\.baudRate),
-    ], Register.buffer("RXD", 0x534, \.receiveBuffer), Register.buffer("TXD", 0x544, \.transmitBuffer),
-    [Register("CONFIG", 0x56C).stored(\.configuration)])
+      Register("BAUDRATE", 0x524, reset: 0x0400_0000).onRead(\.state.baudRate).onWrite { $0.state.baudRate = $1 },
+    ], Register.buffer("RXD", 0x534, \.state.receiveBuffer), Register.buffer("TXD", 0x544, \.state.transmitBuffer),
+    [Register("CONFIG", 0x56C).onRead(\.state.configuration).onWrite { $0.state.configuration = $1 }])
   public var unimplemented = UnimplementedLog()
 
   public init(context: DeviceContext) throws(DeviceError) {

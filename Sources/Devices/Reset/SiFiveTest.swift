@@ -26,6 +26,13 @@ public final class SiFiveTest: RegisterDevice {
     self.context = context
   }
 
+  public func write(region: Int, offset: UInt64, size: Int, value: UInt64) {
+    guard offset == 0, size >= 2 else {
+      return unimplemented.unknown(offset: offset, isWrite: true, of: context)
+    }
+    table.write(self, offset, size: size, value)
+  }
+
   private func finish(_ value: UInt32) {
     state.finisher = value
     let code = Int32(state.finisher >> 16)

@@ -51,11 +51,11 @@ public final class CLINT: RegisterDevice {
       softwarePending: Array(repeating: false, count: harts.count), compare: Array(repeating: .max, count: harts.count))
     table = [
       Register("msip", 0, count: harts.count, [.field("MSIP", 0), .reserved(1..<32)])
-        .onRead { $0.state.softwarePending[$1] ? 1 : 0 }.onWrite { $0.setSoftware($2, $1 != 0) },
+        .inParts(read: { $0.state.softwarePending[$1] ? 1 : 0 }, write: { $0.setSoftware($2, $1 != 0) }),
       Register("mtimecmp", 0x4000, width: 8, reset: .max, count: harts.count)
-        .wide(read: { $0.state.compare[$1] }, write: { $0.setCompare($2, $1) }),
+        .inParts(read: { $0.state.compare[$1] }, write: { $0.setCompare($2, $1) }),
       Register("mtime", 0xbff8, width: 8)
-        .wide(read: { device, _ in device.time }, write: { device, value, _ in device.setTime(value) }),
+        .inParts(read: { device, _ in device.time }, write: { device, value, _ in device.setTime(value) }),
     ]
     showTime()
   }

@@ -33,10 +33,10 @@ public final class CMSDKUART: CharacterDevice, RegisterDevice {
           .field("TXEN", 0), .field("RXEN", 1), .field("TXIE", 2), .field("RXIE", 3), .field("TXOVRIE", 4),
           .field("RXOVRIE", 5), .unimplemented("HSTM", 6),
         ]
-      ).stored(\.control),
+      ).onRead(\.state.control).onWrite { $0.state.control = $1 },
       Register("INTSTATUS", 0xC, [.field("TX", 0), .field("RX", 1), .field("TXOVR", 2), .field("RXOVR", 3)])
         .onRead(\.state.interrupts).onWrite { $0.state.interrupts &= ~$1 },
-      Register("BAUDDIV", 0x10, [.field("DIV", 0..<20)]).stored(\.divider),
+      Register("BAUDDIV", 0x10, [.field("DIV", 0..<20)]).onRead(\.state.divider).onWrite { $0.state.divider = $1 },
     ], CMSDKUART.identification([0x04, 0, 0, 0, 0x21, 0xB8, 0x1B, 0, 0x0D, 0xF0, 0x05, 0xB1]))
   public var unimplemented = UnimplementedLog()
 

@@ -74,7 +74,7 @@ public final class NS16550A: CharacterDevice, RegisterDevice {
           .field("WLS", 0..<2), .field("STB", 2), .field("PEN", 3), .field("EPS", 4), .field("STICK", 5),
           .unimplemented("BREAK", 6), .field("DLAB", 7),
         ]
-      ).stored(\.lineControl),
+      ).onRead { UInt32($0.state.lineControl) }.onWrite { $0.state.lineControl = UInt8($1) },
       Register(
         "MCR", 4 * stride, width: 1,
         [
@@ -96,7 +96,9 @@ public final class NS16550A: CharacterDevice, RegisterDevice {
       )
       .onRead { UInt32($0.modemLines | $0.state.modemDelta) }
       .afterRead { $0.notice { $0.modemDelta = 0 } },
-      Register("SCR", 7 * stride, width: 1).stored(\.scratch),
+      Register("SCR", 7 * stride, width: 1).onRead { UInt32($0.state.scratch) }.onWrite {
+        $0.state.scratch = UInt8($1)
+      },
     ]
   }
 

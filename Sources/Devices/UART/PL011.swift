@@ -44,8 +44,13 @@ public final class PL011: CharacterDevice, RegisterDevice {
       "UARTFR", 0x18, .readOnly, reset: 0x90,
       [.field("BUSY", 3), .field("RXFE", 4), .field("TXFF", 5), .field("RXFF", 6), .field("TXFE", 7)]
     ).onRead(\.flags),
-    Register("UARTILPR", 0x20), Register("UARTIBRD", 0x24, [.field("BAUD_DIVINT", 0..<16)]).stored(\.integerDivisor),
-    Register("UARTFBRD", 0x28, [.field("BAUD_DIVFRAC", 0..<6)]).stored(\.fractionalDivisor),
+    Register("UARTILPR", 0x20),
+    Register("UARTIBRD", 0x24, [.field("BAUD_DIVINT", 0..<16)]).onRead(\.state.integerDivisor).onWrite {
+      $0.state.integerDivisor = $1
+    },
+    Register("UARTFBRD", 0x28, [.field("BAUD_DIVFRAC", 0..<6)]).onRead(\.state.fractionalDivisor).onWrite {
+      $0.state.fractionalDivisor = $1
+    },
     Register(
       "UARTLCR_H", 0x2C,
       [
@@ -53,7 +58,7 @@ public final class PL011: CharacterDevice, RegisterDevice {
         .field("WLEN", 5..<7),
         .field("SPS", 7),
       ]
-    ).stored(\.lineControl),
+    ).onRead(\.state.lineControl).onWrite { $0.state.lineControl = $1 },
     Register(
       "UARTCR", 0x30, reset: 0x300,
       [
@@ -62,12 +67,16 @@ public final class PL011: CharacterDevice, RegisterDevice {
         .field("TXE", 8), .field("RXE", 9), .field("DTR", 10), .field("RTS", 11), .field("OUT", 12..<14),
         .field("RTSEN", 14), .field("CTSEN", 15),
       ]
-    ).stored(\.control),
-    Register("UARTIFLS", 0x34, reset: 0x12, [.field("TXIFLSEL", 0..<3), .field("RXIFLSEL", 3..<6)]).stored(\.levels),
-    Register("UARTIMSC", 0x38, interrupts).stored(\.mask), Register("UARTRIS", 0x3C, .readOnly).onRead(\.state.raw),
+    ).onRead(\.state.control).onWrite { $0.state.control = $1 },
+    Register("UARTIFLS", 0x34, reset: 0x12, [.field("TXIFLSEL", 0..<3), .field("RXIFLSEL", 3..<6)]).onRead(
+      \.state.levels
+    ).onWrite { $0.state.levels = $1 },
+    Register("UARTIMSC", 0x38, interrupts).onRead(\.state.mask).onWrite { $0.state.mask = $1 },
+    Register("UARTRIS", 0x3C, .readOnly).onRead(\.state.raw),
     Register("UARTMIS", 0x40, .readOnly).onRead { $0.state.raw & $0.state.mask },
     Register("UARTICR", 0x44, .writeOnly).onWrite { $0.clear($1) },
-    Register("UARTDMACR", 0x48, [.field("RXDMAE", 0), .field("TXDMAE", 1), .field("DMAONERR", 2)]).stored(\.dma),
+    Register("UARTDMACR", 0x48, [.field("RXDMAE", 0), .field("TXDMAE", 1), .field("DMAONERR", 2)]).onRead(\.state.dma)
+      .onWrite { $0.state.dma = $1 },
   ]
 
   private static let interrupts: [Field] = [
