@@ -73,7 +73,7 @@ extension CompilingHost {
 
   // MARK: Kicks
 
-  public func kick(_ cpu: VCPUState) {
+  @inlinable public func kick(_ cpu: VCPUState) {
     switch lowering.interrupts {
     case .budget: break
     case .flag: unsafe chost_exchange32(cpu.base + Self.mayRun, 0)
@@ -82,7 +82,7 @@ extension CompilingHost {
     }
   }
 
-  public func endKick(_ cpu: VCPUState) {
+  @inlinable public func endKick(_ cpu: VCPUState) {
     switch lowering.interrupts {
     case .budget: break
     case .flag: unsafe chost_exchange32(cpu.base + Self.mayRun, 1)
@@ -91,7 +91,7 @@ extension CompilingHost {
     }
   }
 
-  public func publish(jumpCache: UInt, _ cpu: VCPUState) {
+  @inlinable public func publish(jumpCache: UInt, _ cpu: VCPUState) {
     if lowering.interrupts == .unchain {
       loopChains.publish(jumpCache, cpu)
     } else {
