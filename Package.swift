@@ -72,7 +72,7 @@ let package = Package(
     module(
       "DebugServer",
       [
-        "Machine", "Monitor", "GDBRemote", "Engine", "GuestKit", "Bus", "IR",
+        "Machine", "Monitor", "GDBRemote", "Engine", "GuestKit", "Bits", "Bus", "IR",
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
       ]),
     // Floor 7

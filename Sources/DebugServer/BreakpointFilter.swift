@@ -1,5 +1,6 @@
 // Owns breakpoints that decide at the target: GDB's conditions and commands, carried out on the machine's thread.
 
+import Bits
 import Engine
 import GDBRemote
 import Machine
@@ -27,7 +28,7 @@ final class ProgrammedBreakpoint: BreakpointFilter {
       do throws(AgentFailure) {
         holds = try side.agent.evaluate(condition, in: context) != 0
       } catch {
-        side.show("Condition of the breakpoint at 0x\(String(vcpu.state.pc, radix: 16)): \(error.words)\n")
+        side.show("Condition of the breakpoint at \(vcpu.state.pc.hex0x()): \(error.words)\n")
         holds = true
       }
     }
@@ -36,7 +37,7 @@ final class ProgrammedBreakpoint: BreakpointFilter {
       do throws(AgentFailure) {
         _ = try side.agent.evaluate(command, in: context)
       } catch {
-        side.show("Command of the breakpoint at 0x\(String(vcpu.state.pc, radix: 16)): \(error.words)\n")
+        side.show("Command of the breakpoint at \(vcpu.state.pc.hex0x()): \(error.words)\n")
         return true
       }
     }
@@ -67,7 +68,7 @@ extension AgentFailure {
   var words: String {
     switch self {
     case .stack: "the expression takes more from its stack than is there, or puts too much on it"
-    case .memory(let address): "memory at 0x\(String(address, radix: 16)) cannot be read"
+    case .memory(let address): "memory at \(address.hex0x()) cannot be read"
     case .register(let number): "there is no register \(number)"
     case .divisionByZero: "division by zero"
     case .variable(let number): "there is no trace state variable \(number)"

@@ -12,11 +12,15 @@ public protocol BreakpointFilter: AnyObject {
 /// The addresses a debugger wants to stop at. With none set, translated code is what it would be without a debugger.
 public final class DebugPoints {
   /// Sorted virtual PCs, each with how many users asked for it.
-  public private(set) var breakpoints: [UInt64] = [] { didSet { hasBreakpoints.value = !breakpoints.isEmpty } }
-  /// For the loop from block to block.
-  let hasBreakpoints = RawCell(false)
-  private var references: [UInt64: Int] = [:]
-  private var filters: [UInt64: [any BreakpointFilter]] = [:]
+  public private(set) var breakpoints: [UInt64] = [] { didSet { fillAddresses() } }
+  /// The same, for the loop from block to block.
+  private let addresses = RawCell(RawList<UInt64>(reserving: 16))
+  private struct Users {
+    var count = 0
+    /// Of those that have one.
+    var filters: [any BreakpointFilter] = []
+  }
+  private var users: [UInt64: Users] = [:]
   public private(set) var watchpoints: [Watchpoint] = [] { didSet { fillRanges() } }
   /// The same in the same order, for memory accesses.
   private let ranges = RawCell(RawList<WatchedRange>(reserving: 16))
@@ -26,7 +30,15 @@ public final class DebugPoints {
 
   init(reach: UInt64) { self.reach = reach }
 
-  deinit { ranges.value.deallocate() }
+  deinit {
+    addresses.value.deallocate()
+    ranges.value.deallocate()
+  }
+
+  private func fillAddresses() {
+    addresses.value.removeAll()
+    for address in breakpoints { addresses.value.append(address) }
+  }
 
   private func fillRanges() {
     ranges.value.removeAll()
@@ -47,9 +59,9 @@ public final class DebugPoints {
 
   /// - Returns: whether the PC was not a breakpoint before.
   func insertBreakpoint(_ pc: UInt64, _ filter: (any BreakpointFilter)?) -> Bool {
-    if let filter { filters[pc, default: []].append(filter) }
-    references[pc, default: 0] += 1
-    guard references[pc] == 1 else { return false }
+    if let filter { users[pc, default: Users()].filters.append(filter) }
+    users[pc, default: Users()].count += 1
+    guard users[pc]?.count == 1 else { return false }
     let position = breakpoints.firstIndex { $0 > pc } ?? breakpoints.count
     breakpoints.insert(pc, at: position)
     return true
@@ -57,10 +69,11 @@ public final class DebugPoints {
 
   /// - Returns: whether the PC is no breakpoint any more.
   func removeBreakpoint(_ pc: UInt64, _ filter: (any BreakpointFilter)?) -> Bool {
-    guard let count = references[pc] else { return false }
-    if let filter { filters[pc]?.removeAll { $0 === filter } }
-    references[pc] = count > 1 ? count - 1 : nil
-    guard count == 1 else { return false }
+    guard var left = users[pc] else { return false }
+    left.count -= 1
+    if let filter { left.filters.removeAll { $0 === filter } }
+    users[pc] = left.count > 0 ? left : nil
+    guard left.count == 0 else { return false }
     breakpoints.removeAll { $0 == pc }
     return true
   }
@@ -73,16 +86,25 @@ public final class DebugPoints {
     return true
   }
 
+  @inline(__always)
+  var hasBreakpoints: Bool { !addresses.value.isEmpty }
+
   func isBreakpoint(_ pc: UInt64) -> Bool {
-    !breakpoints.isEmpty && references[pc] != nil
+    let addresses = addresses.value
+    var (low, high) = (0, addresses.count)
+    while low < high {
+      let middle = (low &+ high) / 2
+      if addresses[middle] < pc { low = middle &+ 1 } else { high = middle }
+    }
+    return low < addresses.count && addresses[low] == pc
   }
 
   /// Whether a debugger wants `vcpu` stopped at the breakpoint at `pc`, where it stands. All filters there are asked.
   func stops(_ vcpu: VCPU, at pc: UInt64) -> Bool {
-    let filters = filters[pc] ?? []
-    let others = comparators.count { $0.isInstruction && $0.address == pc } + filters.count
-    var stops = references[pc, default: 0] > others
-    for filter in filters where filter.stops(vcpu) { stops = true }
+    guard let users = users[pc] else { return false }
+    let others = comparators.count { $0.isInstruction && $0.address == pc } + users.filters.count
+    var stops = users.count > others
+    for filter in users.filters where filter.stops(vcpu) { stops = true }
     return stops
   }
 

@@ -61,7 +61,7 @@ extension VCPU {
       if modes.flags & ~codeFlags != mode.flags { return 0 }
     }
     guard !progress.runsNextAlone, let page = mode.codePage(pc & ~0xFFF),
-      !debug.hasBreakpoints.value || !debug.isBreakpoint(pc)
+      !debug.isBreakpoint(pc)
     else { return 0 }
     let key = BlockKey(pc: pc, physicalPC: page | pc & 0xFFF, flags: modes.flags, variant: .normal)
     let id = code.blocks.find(key)

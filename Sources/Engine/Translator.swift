@@ -157,7 +157,7 @@ final class Translator {
     } else {
       builder.restart(pc: key.pc)
     }
-    var stops = key.variant == .normal && debug.hasBreakpoints.value ? debug.breakpoints : []
+    var stops = key.variant == .normal && debug.hasBreakpoints ? debug.breakpoints : []
     if let end { stops.insert(end, at: stops.firstIndex { $0 > end } ?? stops.count) }
     let request = TranslationRequest(
       pc: key.pc, flags: key.flags, code: consume fetched, maximumInstructions: maximumInstructions,

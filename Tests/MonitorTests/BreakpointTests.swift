@@ -37,6 +37,13 @@ import Testing
     #expect(watched.outcome == plain.outcome)
   }
 
+  /// Steps heed conditions too, shown one by one or not.
+  @Test(arguments: ["step 100", "step 100 trace"]) func stepsStopWhereTheConditionHolds(_ line: String) {
+    _ = bench("break loop if $a0 == 2")
+    #expect(stop(line).contains("breakpoint 1"))
+    #expect(bench("p $a0") == "0x2  2")
+  }
+
   @Test func hitsAreCountedAndIgnored() {
     _ = bench("break loop")
     _ = bench("ignore 1 3")
@@ -58,8 +65,8 @@ import Testing
   @Test func carriesOutCommands() {
     _ = bench("break twice do p $a3")
     #expect(stop("until spin") == "0xf  15 | 0x8000002c <spin>  j       0x8000002c")
-    #expect(bench("break loop do cont").hasPrefix("ERROR: 'cont' is no command that only looks"))
-    #expect(bench("break loop do loadvm x").hasPrefix("ERROR: 'loadvm x' is no command that only looks"))
+    #expect(bench("break loop do cont").hasPrefix("ERROR: 'cont' runs or changes the machine"))
+    #expect(bench("break loop do loadvm x").hasPrefix("ERROR: 'loadvm x' runs or changes the machine"))
     #expect(bench("break loop do nonsense").hasPrefix("ERROR: no command 'nonsense'"))
     #expect(bench("break loop log \"x\" do p 1") == "ERROR: a breakpoint either logs or carries out a command")
   }

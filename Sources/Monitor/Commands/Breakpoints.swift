@@ -30,7 +30,7 @@ extension Command {
       .code().rest, condition, Parameter("LOG", .words(["log"])).optional.then(.text("FORMAT")),
       Parameter("DO", .words(["do"])).optional.then(.text("COMMAND").rest),
     ], .breaks,
-    "Stop before the instruction at ADDR, if a condition holds; or log \"a0={$a0:x}\", or show a command's output, and go on.",
+    "Stop before the instruction at ADDR; or log \"a0={$a0:x}\", or do a command, and go on.",
     .look { context throws(MonitorError) in try context.addBreakpoint(isTemporary: false) })
 
   static let temporaryBreakpoint = Command(
@@ -162,7 +162,9 @@ extension Context {
     case (nil, let line?):
       let words = try Words.split(line)
       let command = try CommandTable.resolve(words.filter { $0 != "--json" }, wantsJSON: words.contains("--json"))
-      guard command.command.looksOnly else { throw .refused("'\(line)' is no command that only looks at the machine") }
+      guard command.command.looksOnly else {
+        throw .refused("'\(line)' runs or changes the machine; a breakpoint carries out commands that look at it")
+      }
       return .command(command)
     case (_?, _?): throw .refused("a breakpoint either logs or carries out a command")
     }

@@ -76,8 +76,7 @@ extension Monitor {
   /// Whether nothing speaks against another step; a breakpoint becomes the reason of the stop.
   fileprivate func mayGoOn(_ stop: inout StepStop) -> Bool {
     guard case .stepped = stop.event else { return false }
-    let pc = pc(of: stop.hart)
-    guard machine.perform({ $0.engine.debug.breakpoints.contains(pc) }) else { return true }
+    guard machine.perform({ [hart = stop.hart] in $0.engine.vcpus[hart].stopsAtBreakpoint() }) else { return true }
     stop.event = .breakpoint(hart: stop.hart)
     return false
   }
