@@ -35,7 +35,7 @@ public struct OpPosition: Sendable {
   /// Index of the next op.
   public var next: Int
   /// What each value holds so far, by number.
-  public var values: [UInt64]
+  public var values: [Vector128]
 }
 
 extension VCPU {

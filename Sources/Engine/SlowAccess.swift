@@ -31,11 +31,15 @@ extension VCPU {
     if profile.countsExecutions { profile.noteSlowAccess(state) }
     let address = address & addressMask
     state.accessOutcome = .completed
-    if let result = quickAccess(address, value, request) { return result }
-    if let result = openAccess(address, value, request) { return result }
+    if request.access.size <= 8 {
+      if let result = quickAccess(address, value, request) { return result }
+      if let result = openAccess(address, value, request) { return result }
+    }
     do throws(AccessFailure) {
       let result =
         switch request.opcode {
+        case .store where request.access.size == 16: try storeVector(address, value, request)
+        case .load where request.access.size == 16: try loadVector(address, request)
         case .store: try store(address, value, request)
         case .atomic: try atomic(address, value, request)
         case .compareExchange: try compareExchange(address, value, third, request)

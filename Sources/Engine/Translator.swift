@@ -50,7 +50,7 @@ final class Translator {
     maximumInstructions = options.maximumInstructions
     disabledPasses = options.disabledPasses
     optimizer = Optimizer(disabled: disabledPasses, helpers: guest.helpers.map(\.effects))
-    operandPlaces = guest.registerFile.registers.map { $0.type.bits > 64 ? .none : .register(at: $0.offset) }
+    operandPlaces = guest.registerFile.registers.map { $0.size > 16 ? .none : .register(at: $0.offset) }
     builderCell = RawCell(Builder(pc: 0, places: operandPlaces))
   }
 

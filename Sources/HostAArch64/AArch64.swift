@@ -80,22 +80,22 @@ public struct AArch64: Target {
 
   // MARK: Vector registers
 
-  public mutating func move(_ register: VectorRegister, _ source: VectorRegister) { assembler.fmov(register, source) }
+  public mutating func move(_ register: VectorRegister, _ source: VectorRegister) { assembler.mov(register, source) }
   public mutating func move(_ type: Type, _ register: VectorRegister, _ source: Register) {
     assembler.fmov(register, source, wide: type.isWide)
   }
   public mutating func clear(_ register: VectorRegister) { assembler.fmov(register, .zero, wide: true) }
-  public mutating func spill(_ register: VectorRegister, to slot: Int) {
-    assembler.transfer(register, .sp, slot * 8, loads: false, wide: true)
+  public mutating func spill(_ type: Type, _ register: VectorRegister, to slot: Int) {
+    assembler.transfer(register, .sp, slot * 8, loads: false, bytes: type.inVectorPin.bytes)
   }
-  public mutating func reload(_ register: VectorRegister, from slot: Int) {
-    assembler.transfer(register, .sp, slot * 8, loads: true, wide: true)
+  public mutating func reload(_ type: Type, _ register: VectorRegister, from slot: Int) {
+    assembler.transfer(register, .sp, slot * 8, loads: true, bytes: type.inVectorPin.bytes)
   }
   public mutating func load(_ type: Type, _ register: VectorRegister, state offset: Int) {
-    assembler.transfer(register, ABI.state, offset, loads: true, wide: type.isWide)
+    assembler.transfer(register, ABI.state, offset, loads: true, bytes: type.bytes)
   }
   public mutating func store(_ type: Type, _ register: VectorRegister, state offset: Int) {
-    assembler.transfer(register, ABI.state, offset, loads: false, wide: type.isWide)
+    assembler.transfer(register, ABI.state, offset, loads: false, bytes: type.bytes)
   }
   public static func pattern(of bits: Int64, _ type: Type) -> Int64 { bits }
   public mutating func noteWritten(_ register: VectorRegister, copyOf source: VectorRegister?) {}

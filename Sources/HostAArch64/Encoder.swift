@@ -131,10 +131,11 @@ extension Assembler {
       (loads ? 0xA940_0000 : 0xA900_0000) | UInt32(offset / 8) << 15 | UInt32(second.rawValue) << 10 | Register.sp.n
         | first.d)
   }
-  public mutating func transfer(_ register: VectorRegister, _ base: Register, _ offset: Int, loads: Bool, wide: Bool) {
-    let scale = wide ? 3 : 2
-    precondition(offset >= 0 && offset & ((1 << scale) - 1) == 0 && offset >> scale < 4096)
-    let opcode: UInt32 = (wide ? 0xFD00_0000 : 0xBD00_0000) | (loads ? 0x40_0000 : 0)
+  /// 4, 8 or 16 bytes.
+  public mutating func transfer(_ register: VectorRegister, _ base: Register, _ offset: Int, loads: Bool, bytes: Int) {
+    let scale = bytes.trailingZeroBitCount
+    precondition(offset >= 0 && offset & (bytes - 1) == 0 && offset >> scale < 4096)
+    let opcode: UInt32 = [0xBD00_0000, 0xFD00_0000, 0x3D80_0000][scale - 2] | (loads ? 0x40_0000 : 0)
     put(opcode | UInt32(offset >> scale) << 10 | base.n | UInt32(register.number))
   }
 
@@ -166,8 +167,9 @@ extension Assembler {
 
   // MARK: Floating point
 
-  public mutating func fmov(_ register: VectorRegister, _ source: VectorRegister) {
-    put(0x1E60_4000 | UInt32(source.number) << 5 | UInt32(register.number))
+  /// All of its bits.
+  public mutating func mov(_ register: VectorRegister, _ source: VectorRegister) {
+    put(0x4EA0_1C00 | UInt32(source.number) << 16 | UInt32(source.number) << 5 | UInt32(register.number))
   }
   public mutating func fmov(_ register: VectorRegister, _ source: Register, wide: Bool) {
     put((wide ? 0x9E67_0000 : 0x1E27_0000) | source.n | UInt32(register.number))

@@ -13,6 +13,9 @@ extension Interpreter {
     _ op: PackedOp, _ address: UInt64, _ b: UInt64, _ c: UInt64, _ cpu: VCPUState, _ pc: UInt64, _ budget: Int64
   ) -> Bool {
     updateHeader(op, cpu, pc, budget)
+    if op.type == .v128, op.opcode == .store {
+      cpu.store(cpu.loadVector(op.b).high, at: StateOffset.upperData)
+    }
     let request = Op(op.opcode, op.type, aux: op.wholeAccess.rawValue, extra: op.extra)
     let address = op.isInFarSpace && op.opcode != .atomic ? address &- UInt64(op.c.rawValue) : address
     let slowAccess = unsafe configuration.slowAccess
@@ -42,6 +45,18 @@ extension Interpreter {
     let environment = configuration.floatEnvironment ?? FloatEnvironment(flags: 0, rounding: 0)
     let operation = FloatOperation(Op(op.opcode, op.type, aux: op.aux), source: op.source)
     return operation.evaluate(a, b, c, cpu, environment)
+  }
+
+  @inline(never)
+  func vector(_ op: PackedOp, _ cpu: VCPUState) {
+    let operation = VectorOperation(rawValue: op.aux)
+    let shape = operation.kind.row.shape
+    func operand(_ place: Place, _ number: Int) -> Vector128 {
+      shape.isVector(number) ? cpu.loadVector(place) : Vector128(cpu.load(Int(place.number) &* 8))
+    }
+    let result = operation.evaluate(operand(op.a, 0), operand(op.b, 1), operand(op.c, 2))
+    if op.type == .v128 { return cpu.store(result, at: op.result) }
+    cpu.store(result.low, at: Int(op.result.number) &* 8)
   }
 
   private func updateHeader(_ op: PackedOp, _ cpu: VCPUState, _ pc: UInt64, _ budget: Int64) {

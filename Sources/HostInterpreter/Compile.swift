@@ -45,6 +45,9 @@ extension InterpreterHost {
     case .retire: packer.value.retire(op.extra)
     case .count: packer.value.count(at: target)
     case .const: packer.value.constant(op.type, op.imm, to: result)
+    case .getRegister where op.type == .v128: packer.value.copy(.v128, try place(op), to: result)
+    case .setRegister where op.type == .v128: packer.value.copy(.v128, a, to: try place(op))
+    case .copy: packer.value.copy(op.type, a, to: result)
     case .getRegister, .setRegister:
       packer.value.register(op.opcode, op.type, a, offset: try offset(op), to: result)
     case .signExtend: packer.value.signExtend(op.type, a, from: source.bits, to: result)
@@ -61,7 +64,7 @@ extension InterpreterHost {
     case .raise: packer.value.raise(op.imm, a, retired: op.extra)
     default:
       guard op.opcode.isFloat else {
-        guard op.opcode == .compare || op.opcode == .select || op.opcode.info.evaluator != nil else {
+        guard [.compare, .select, .vector].contains(op.opcode) || op.opcode.info.evaluator != nil else {
           throw .unsupported("the op \(op.opcode.info.name)")
         }
         return packer.value.compute(op.opcode, op.type, aux: op.aux, a, b, c, to: result)
@@ -71,6 +74,15 @@ extension InterpreterHost {
       }
       packer.value.float(op.opcode, op.type, aux: op.aux, source: source, a, b, c, to: result)
     }
+  }
+
+  /// Where packed code finds the guest register of 128 bits that an op names.
+  private func place(_ op: Op) throws(HostError) -> Place {
+    let offset = try offset(op)
+    guard offset % 8 == 0, offset / 8 < Int(UInt16.max >> 1) else {
+      throw .unsupported("guest register \(op.imm) at byte \(offset) of the state")
+    }
+    return .register(at: offset)
   }
 
   /// The offset of the guest register that an op names.

@@ -127,6 +127,9 @@ import IR
     case .floatAdd, .floatSub, .floatMul, .floatDiv, .floatSqrt, .floatFused, .floatMinimum, .floatMaximum,
       .floatCompare, .floatOrder, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox, .floatUnbox:
       result = float(op, a)
+    case .vector:
+      vector(op)
+      return true
     case .call: return call(op, a)
     case .exitIf: return exitIf(op, a, bits)
     case .exit: return exit(op, retiring: op.retired, isFar: op.isFar)
@@ -155,6 +158,11 @@ import IR
   @inline(always)
   private func float(_ op: PackedOp, _ a: UInt64) -> UInt64 {
     unsafe interpreter._withUnsafeGuaranteedRef { $0.float(op, a, value(op.b), value(op.c), cpu) }
+  }
+
+  @inline(always)
+  private func vector(_ op: PackedOp) {
+    unsafe interpreter._withUnsafeGuaranteedRef { $0.vector(op, cpu) }
   }
 
   @inline(always)
@@ -206,8 +214,10 @@ import IR
   @inline(always)
   private mutating func finish(_ op: PackedOp, _ isDone: Bool) -> Bool {
     budget = cpu.budget
-    if isDone, op.result != .none { set(op.result, value(.scratch) & op.type.mask) }
-    return isDone
+    guard isDone, op.result != .none else { return isDone }
+    set(op.result, value(.scratch) & op.type.mask)
+    if op.type == .v128 { cpu.store(cpu.load(StateOffset.upperData, as: UInt64.self), at: op.result.upperNumber &* 8) }
+    return true
   }
 
   // MARK: Ways out

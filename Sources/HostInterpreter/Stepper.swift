@@ -38,7 +38,9 @@ extension InterpreterHost {
     public private(set) var opIndex = 0
 
     /// What `id` holds, zero-extended; 0 before its op has run.
-    public func value(_ id: ValueID) -> UInt64 { machine.value(.value(id)) }
+    public func value(_ id: ValueID) -> Vector128 {
+      block.type(of: id) == .v128 ? machine.cpu.loadVector(.value(id)) : Vector128(machine.value(.value(id)))
+    }
 
     /// Executes the next op.
     /// - Returns: false when that left the block (or it had been left before).

@@ -77,7 +77,8 @@ public enum JumpCache {
 
 /// Function of the engine that makes a memory access by the slow path, for hosts: (state, address, value, third,
 /// descriptor) to the loaded value, extended as the access says. `value` is the op's `b` and `third` its `c`, zero-extended
-/// (a store's or atomic's operand; a compare-exchange's expected and new value). `descriptor` is a ``SlowAccess``. Sets
+/// (a store's or atomic's operand; a compare-exchange's expected and new value). Of 16 bytes these are the lower 8, and the
+/// others pass through `StateOffset.upperData`. `descriptor` is a ``SlowAccess``. Sets
 /// `StateOffset.accessOutcome`; on `.left` also `exitReason`. Callers first bring `StateOffset.budget`,
 /// `pendingRetired` and `currentPC` up to date.
 public typealias SlowAccessFunction = HelperFunction
@@ -124,6 +125,8 @@ public struct RegisterSlot: Sendable {
   public var interrupts: InterruptStrategy
   /// Whether a host that allocates registers proves that each value is where it is read: for tests, since it takes long.
   public var checksAllocation: Bool
+  /// Whether there are guest registers of 128 bits.
+  public var hasVectors: Bool { registers.contains { $0.type == .v128 } }
 
   public init(
     registers: [RegisterSlot], pinOrder: [Int], helpers: [Helper], slowAccess: @escaping SlowAccessFunction,

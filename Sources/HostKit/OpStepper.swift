@@ -10,7 +10,7 @@ public protocol OpStepper: AnyObject {
   /// Whether the block has been left: the state's header says how. Every exit leaves; none goes on in another block.
   var hasLeft: Bool { get }
   /// What a value holds, zero-extended; 0 before its op has run.
-  func value(_ id: ValueID) -> UInt64
+  func value(_ id: ValueID) -> Vector128
   /// Executes the next op.
   /// - Returns: false when that left the block, or it had been left before.
   @discardableResult func step() -> Bool

@@ -69,6 +69,10 @@ extension Type {
   @inline(__always)
   var width: Width { self == .i64 || self == .f64 || self == .v128 ? .qword : .dword }
 
+  /// Moves all of a value between an SSE register and memory.
+  var loading: VectorOp { self == .v128 ? .movups : self == .f32 ? .movss : .movsd }
+  var storing: VectorStore { self == .v128 ? .movups : self == .f32 ? .movss : .movsd }
+
   /// The exact width in memory and comparisons.
   @inline(__always)
   var exactWidth: Width { rawValue <= Type.i8.rawValue ? .byte : self == .i16 ? .word : width }

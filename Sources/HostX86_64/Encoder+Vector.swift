@@ -65,6 +65,31 @@ public enum VectorOp: UInt32, Sendable, CaseIterable {
   case psubw = 0x660FF9
   case psubd = 0x660FFA
   case psubq = 0x660FFB
+  case paddsb = 0x660FEC
+  case paddsw = 0x660FED
+  case paddusb = 0x660FDC
+  case paddusw = 0x660FDD
+  case psubsb = 0x660FE8
+  case psubsw = 0x660FE9
+  case psubusb = 0x660FD8
+  case psubusw = 0x660FD9
+  case pminsb = 0x660F3838
+  case pminsw = 0x660FEA
+  case pminsd = 0x660F3839
+  case pminub = 0x660FDA
+  case pminuw = 0x660F383A
+  case pminud = 0x660F383B
+  case pmaxsb = 0x660F383C
+  case pmaxsw = 0x660FEE
+  case pmaxsd = 0x660F383D
+  case pmaxub = 0x660FDE
+  case pmaxuw = 0x660F383E
+  case pmaxud = 0x660F383F
+  case pavgb = 0x660FE0
+  case pavgw = 0x660FE3
+  case pabsb = 0x660F381C
+  case pabsw = 0x660F381D
+  case pabsd = 0x660F381E
   case pmulld = 0x660F3840
   case pmullw = 0x660FD5
   case pmuludq = 0x660FF4
@@ -82,6 +107,20 @@ public enum VectorOp: UInt32, Sendable, CaseIterable {
   case punpcklwd = 0x660F61
   case punpckldq = 0x660F62
   case punpcklqdq = 0x660F6C
+  case punpckhbw = 0x660F68
+  case punpckhwd = 0x660F69
+  case punpckhdq = 0x660F6A
+  case punpckhqdq = 0x660F6D
+  case packsswb = 0x660F63
+  case packssdw = 0x660F6B
+  case packuswb = 0x660F67
+  case packusdw = 0x660F382B
+  case pmovsxbw = 0x660F3820
+  case pmovsxwd = 0x660F3823
+  case pmovsxdq = 0x660F3825
+  case pmovzxbw = 0x660F3830
+  case pmovzxwd = 0x660F3833
+  case pmovzxdq = 0x660F3835
   case unpcklps = 0x0F14
   case unpcklpd = 0x660F14
 }
@@ -95,6 +134,42 @@ public enum VectorOpImmediate: UInt32, Sendable, CaseIterable {
   case pshufd = 0x660F70
   case shufps = 0x0FC6
   case shufpd = 0x660FC6
+  case pshuflw = 0xF20F70
+  case palignr = 0x660F3A0F
+  case insertps = 0x660F3A21
+}
+
+/// Shifts of all lanes by an immediate: the opcode, and its extension above it.
+public enum VectorShift: UInt32, Sendable, CaseIterable {
+  case psrlw = 0x0266_0F71
+  case psraw = 0x0466_0F71
+  case psllw = 0x0666_0F71
+  case psrld = 0x0266_0F72
+  case psrad = 0x0466_0F72
+  case pslld = 0x0666_0F72
+  case psrlq = 0x0266_0F73
+  case psllq = 0x0666_0F73
+}
+
+/// Moves of a lane, whose number is an immediate, from an integer register. `pinsrq` is `pinsrd` of a `qword`.
+public enum LaneInsert: UInt32, Sendable, CaseIterable {
+  case pinsrb = 0x660F3A20
+  case pinsrw = 0x660FC4
+  case pinsrd = 0x660F3A22
+}
+
+/// Moves of a lane to an integer register, zero-extended; likewise.
+public enum LaneExtract: UInt32, Sendable, CaseIterable {
+  case pextrb = 0x660F3A14
+  case pextrw = 0x660F3A15
+  case pextrd = 0x660F3A16
+}
+
+/// The top bits of all lanes, to an integer register.
+public enum LaneMask: UInt32, Sendable, CaseIterable {
+  case pmovmskb = 0x660FD7
+  case movmskps = 0x0F50
+  case movmskpd = 0x660F50
 }
 
 /// Stores of an SSE register.
@@ -230,10 +305,29 @@ extension Assembler {
       MachineOpcode(op.rawValue), wide: false, reg: destination.rawValue, second: left.rawValue, right)
   }
 
-  /// `pextrd` of bits 32 to 63.
-  public mutating func extractUpper(_ destination: Register, _ source: VectorRegister) {
-    guard encode(0x660F3A16, .dword, reg: source.rawValue, rm: destination.rawValue) else { return }
-    put(1)
+  /// By less than the lane's width.
+  public mutating func vector(_ shift: VectorShift, _ destination: VectorRegister, by count: UInt8) {
+    let opcode = MachineOpcode(shift.rawValue & 0xFF_FFFF)
+    guard encode(opcode, .dword, reg: UInt8(shift.rawValue >> 24), rm: destination.rawValue) else { return }
+    put(count)
+  }
+
+  public mutating func insert(
+    _ op: LaneInsert, _ destination: VectorRegister, _ source: Register, lane: UInt8, width: Width = .dword
+  ) {
+    guard encode(MachineOpcode(op.rawValue), width, reg: destination.rawValue, rm: source.rawValue) else { return }
+    put(lane)
+  }
+
+  public mutating func extract(
+    _ op: LaneExtract, _ destination: Register, _ source: VectorRegister, lane: UInt8, width: Width = .dword
+  ) {
+    guard encode(MachineOpcode(op.rawValue), width, reg: source.rawValue, rm: destination.rawValue) else { return }
+    put(lane)
+  }
+
+  public mutating func mask(_ op: LaneMask, _ destination: Register, _ source: VectorRegister) {
+    _ = encode(MachineOpcode(op.rawValue), .dword, reg: destination.rawValue, rm: source.rawValue)
   }
 
   /// Loads the control and status register from 4 bytes of memory.

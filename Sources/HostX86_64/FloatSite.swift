@@ -23,7 +23,8 @@ func completeSlowFloat(_ state: UnsafeMutableRawPointer, _ frame: UnsafeMutableP
   let cpu = unsafe VCPUState(state)
   let host = unsafe Unmanaged<X86_64Host>.fromOpaque(cpu.load(ABI.hostPointer, as: UnsafeRawPointer.self))
   return unsafe host._withUnsafeGuaranteedRef { host in
-    host.completeFloat(cpu, unsafe SavedRegisters(base: frame))
+    let saved = unsafe host.savedRegisters(frame)
+    return saved.siteNumber < 0 ? host.completeVector(cpu, saved) : host.completeFloat(cpu, saved)
   }
 }
 
@@ -47,8 +48,14 @@ extension X86_64Host {
 
 extension SavedRegisters {
   subscript(register: VectorRegister) -> UInt64 {
-    get { unsafe base[Int(register.rawValue) - 16] }
-    nonmutating set { unsafe base[Int(register.rawValue) - 16] = newValue }
+    get { unsafe base[(Int(register.rawValue) - 16) * vectorWords] }
+    nonmutating set { unsafe base[(Int(register.rawValue) - 16) * vectorWords] = newValue }
+  }
+
+  /// Where ``vectorWords`` is 2.
+  subscript(upper register: VectorRegister) -> UInt64 {
+    get { unsafe base[(Int(register.rawValue) - 16) * 2 + 1] }
+    nonmutating set { unsafe base[(Int(register.rawValue) - 16) * 2 + 1] = newValue }
   }
 
   /// Puts `result` in host register number `destination`, of which SSE registers count from 16.
@@ -59,5 +66,12 @@ extension SavedRegisters {
     } else if let register = VectorRegister(rawValue: destination &- 16) {
       self[register] = type == .f32 ? result | 0xFFFF_FFFF_0000_0000 : result
     }
+  }
+
+  /// Puts 128 bits in SSE register number `destination`, of which they count from 16; or in none.
+  func setResult(_ destination: UInt8, _ result: Vector128) {
+    guard let register = VectorRegister(rawValue: destination &- 16) else { return }
+    self[register] = result.low
+    self[upper: register] = result.high
   }
 }

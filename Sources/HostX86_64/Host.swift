@@ -56,7 +56,8 @@ public final class X86_64Host: CompilingHost {
       unsafe completeSlowFloat
     trampolines = Trampolines(
       &assembler, pins: pins.map { configuration.registers[$0] },
-      vectorPins: vectorPins.map { configuration.registers[$0] }, environment: configuration.floatEnvironment,
+      vectorPins: vectorPins.map { configuration.registers[$0] },
+      hasVectors: configuration.hasVectors, environment: configuration.floatEnvironment,
       slowFunction: unsafe UInt64(unsafeBitCast(function, to: UInt.self)),
       slowFloatFunction: unsafe UInt64(unsafeBitCast(floatFunction, to: UInt.self)))
     guard assembler.failure == .none else { throw .setup("the code cache is too small") }

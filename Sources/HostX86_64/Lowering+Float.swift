@@ -86,13 +86,13 @@ extension Lowering<X86_64> {
 
   /// What the destination must not be for `emit` to be right.
   @inline(__always)
-  private func avoided(_ left: VectorRegister, _ right: VectorSource) -> VectorSet {
+  func avoided(_ left: VectorRegister, _ right: VectorSource) -> VectorSet {
     guard !target.hasFMA, case .register(let right) = right, right != left else { return VectorSet() }
     return VectorSet(right)
   }
 
   @inline(__always)
-  private func isDying(_ value: ValueID) -> Bool { values[Int(value.index)].lastUse == position }
+  func isDying(_ value: ValueID) -> Bool { values[Int(value.index)].lastUse == position }
 
   // MARK: Arithmetic
 
@@ -341,7 +341,7 @@ extension Lowering<X86_64> {
     target.floatSites.append(site)
   }
 
-  private mutating func operand(_ value: ValueID) -> SiteOperand {
+  mutating func operand(_ value: ValueID) -> SiteOperand {
     SiteOperand(home(of: value), values[Int(value.index)].type)
   }
 

@@ -119,7 +119,7 @@ extension Lowering<X86_64> {
       // In a register of its own, since the guest register keeps what is no box.
       result = vectorDestination(op.result, avoiding: VectorSet(operand))
       assembler.vector(.movaps, result, operand)
-      assembler.extractUpper(upper, operand)
+      assembler.extract(.pextrd, upper, operand, lane: 1)
       assembler.alu(.cmp, .dword, upper, -1)
     }
     noteWritten(result)

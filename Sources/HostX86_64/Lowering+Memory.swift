@@ -31,8 +31,13 @@ struct SeparateAccess: BitwiseCopyable {
 
 extension Lowering<X86_64> {
   mutating func lowerAccess(_ op: Op) {
-    guard op.access.size <= 8 else { return unsupported("\(op.access.size)-byte memory accesses") }
-    let isDirect = op.access.space == .current && (op.opcode != .atomic || !op.access.bigEndian)
+    let isVector = op.type == .v128
+    guard isVector ? target.hasVectors && isPlain(op) : op.access.size <= 8 else {
+      return unsupported("this \(op.access.size)-byte memory access")
+    }
+    var isDirect = op.access.space == .current && (op.opcode != .atomic || !op.access.bigEndian)
+    // Store guide and comparisons are for 8 bytes at most.
+    if isVector, isWatched || dataPath == .window && op.opcode == .store && isGuided { isDirect = false }
     switch (op.opcode, dataPath) {
     case (.atomic, .window), (.atomic, .tlb): isDirect ? lowerAtomic(op) : lowerSlowAccess(op)
     case (.store, .window) where isDirect && isGuided: lowerGuidedStore(op)
@@ -47,7 +52,7 @@ extension Lowering<X86_64> {
   }
 
   mutating func datum(_ op: Op) -> Datum {
-    let isFloat = op.opcode == .load ? op.type.isFloat : values[Int(op.b.index)].type.isFloat
+    let isFloat = (op.opcode == .load ? op.type : values[Int(op.b.index)].type).usesVectorRegister
     let reversal = isFloat && op.access.bigEndian ? allocate() : nil
     if op.opcode == .load {
       let isUsed = !op.result.isNone && values[Int(op.result.index)].uses > 0
@@ -311,9 +316,9 @@ extension Lowering<X86_64> {
       assembler.mov(accessWidth(op), reversal, vector)
       assembler.storeReversed(accessWidth(op), address, reversal)
     } else if let vector = datum.vector {
-      assembler.vector(op.access.size == 4 ? .movss : .movsd, vector, address)
+      assembler.vector(accessType(op).loading, vector, address)
     } else if case .vector(let vector) = datum.value {
-      assembler.vectorStore(op.access.size == 4 ? .movss : .movsd, address, vector)
+      assembler.vectorStore(accessType(op).storing, address, vector)
     } else if case .constant(let value) = datum.value {
       let reversed = value.byteSwapped >> (op.access.size == 2 ? 16 : 0)
       assembler.store(accessWidth(op), address, isReversed ? reversed : value)
@@ -322,6 +327,10 @@ extension Lowering<X86_64> {
       assembler.store(accessWidth(op), address, register)
     }
   }
+
+  /// As what a vector register's bytes are moved.
+  @inline(__always)
+  private func accessType(_ op: Op) -> Type { op.access.size == 16 ? .v128 : op.access.size == 4 ? .f32 : .f64 }
 
   @inline(__always)
   func accessWidth(_ op: Op) -> Width {
@@ -358,7 +367,7 @@ extension Lowering<X86_64> {
     var site = makeSite(op, base: known == nil ? home(of: op.a) : .none, (known ?? 0) &+ displacement)
     if !op.b.isNone { site.value = SiteOperand(home(of: op.b), values[Int(op.b.index)].type) }
     if !op.c.isNone { site.third = SiteOperand(home(of: op.c), values[Int(op.c.index)].type) }
-    if !op.result.isNone && op.type.isFloat {
+    if !op.result.isNone && op.type.usesVectorRegister {
       let isUsed = values[Int(op.result.index)].uses > 0
       let register = isUsed ? vectorDestination(op.result) : allocateVector()
       noteWritten(register)

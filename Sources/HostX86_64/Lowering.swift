@@ -46,6 +46,7 @@ extension Lowering<X86_64> {
       .floatCompare, .floatOrder, .floatToInteger, .floatFromInteger, .floatConvert, .floatSign, .floatBox,
       .floatUnbox:
       lowerFloat(op)
+    case .vector: lowerVector(op)
     case .call: lowerCall(op)
     case .nop, .instruction, .const, .retire, .label, .copy, .getRegister, .setRegister, .exitIf, .exit, .exitIndirect,
       .exitWith, .raise:

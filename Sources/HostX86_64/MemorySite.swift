@@ -102,6 +102,8 @@ struct Detour {
 @safe
 struct SavedRegisters {
   let base: UnsafeMutablePointer<UInt64>
+  /// Words that each SSE register takes, before the others: two if the guest has registers of 128 bits.
+  let vectorWords: Int
 
   subscript(register: Register) -> UInt64 {
     get { unsafe base[Int(register.rawValue)] }
@@ -131,6 +133,17 @@ struct SavedRegisters {
       }
     return raw & operand.type.mask
   }
+
+  /// The operand as 128 bits; a scalar in the lower ones.
+  func vector(_ operand: SiteOperand, _ cpu: VCPUState) -> Vector128 {
+    guard operand.type == .v128 else { return Vector128(value(operand, cpu)) }
+    return switch operand.home {
+    case .vector(let register): Vector128(self[register], self[upper: register])
+    case .spill(let slot): unsafe Vector128(base[17 + Int(slot)], base[18 + Int(slot)])
+    case .state(let offset): Vector128(cpu.load(Int(offset)), cpu.load(Int(offset) + 8))
+    case .register, .constant, .none: Vector128()
+    }
+  }
 }
 
 /// Called by translated code, through a trampoline: completes an access and returns the host PC to go on at.
@@ -138,11 +151,15 @@ func completeSlowAccess(_ state: UnsafeMutableRawPointer, _ frame: UnsafeMutable
   let cpu = unsafe VCPUState(state)
   let host = unsafe Unmanaged<X86_64Host>.fromOpaque(cpu.load(ABI.hostPointer, as: UnsafeRawPointer.self))
   return unsafe host._withUnsafeGuaranteedRef { host in
-    host.completeAccess(cpu, unsafe SavedRegisters(base: frame))
+    host.completeAccess(cpu, unsafe host.savedRegisters(frame))
   }
 }
 
 extension X86_64Host {
+  func savedRegisters(_ frame: UnsafeMutablePointer<UInt64>) -> SavedRegisters {
+    unsafe SavedRegisters(base: frame, vectorWords: lowering.target.hasVectors ? 2 : 1)
+  }
+
   func completeAccess(_ cpu: VCPUState, _ saved: SavedRegisters) -> UInt64 {
     let number: Int
     let faulted = saved.siteNumber == Trampolines.faultMark
@@ -164,6 +181,8 @@ extension X86_64Host {
     cpu.budget = Int64(bitPattern: saved[ABI.budget])
     cpu.store(UInt64(site.retired), at: StateOffset.pendingRetired)
     cpu.store(site.pc, at: StateOffset.currentPC)
+    let isVector = site.access.access.size == 16
+    if isVector { cpu.store(saved.vector(site.value, cpu).high, at: StateOffset.upperData) }
     let result = unsafe slowAccess(
       cpu.base, address, saved.value(site.value, cpu), saved.value(site.third, cpu), site.access.rawValue)
     cpu.store(UInt64(0), at: StateOffset.pendingRetired)
@@ -182,7 +201,11 @@ extension X86_64Host {
       if site.isRedirected { noteDetour(number) }
     }
     if site.sharedOffset != 0xFF { saved.setResult(site.sharedOffset, .i64, .max) }
-    saved.setResult(site.destination, site.access.type, result)
+    if isVector {
+      saved.setResult(site.destination, Vector128(result, cpu.load(StateOffset.upperData)))
+    } else {
+      saved.setResult(site.destination, site.access.type, result)
+    }
     return cache.base + UInt64(site.end)
   }
 

@@ -29,7 +29,7 @@ extension ABI {
   }
 }
 
-/// Operands of 16 bytes, of which the upper 8 are 0.
+/// Operands of 16 bytes.
 enum FloatConstant: Int, CaseIterable {
   /// The ones above a NaN-boxed f32.
   case box
@@ -40,6 +40,8 @@ enum FloatConstant: Int, CaseIterable {
   case leastDouble, leastSingle, negativeLeastDouble, negativeLeastSingle
   /// The greatest numbers whose conversion to unsigned integers of 32 and 64 bits is left to the host, as bits.
   case limit32, limit64
+  /// In each byte what takes numbers from 16 on beyond 127 if it is added with saturation.
+  case tableBias
 
   var bits: UInt64 {
     switch self {
@@ -56,8 +58,11 @@ enum FloatConstant: Int, CaseIterable {
     case .nanSingle: 0xFFFF_FFFF_7FC0_0000
     case .limit32: 0x41EF_FFFF_FFE0_0000
     case .limit64: 0x43DF_FFFF_FFFF_FFFF
+    case .tableBias: 0x7070_7070_7070_7070
     }
   }
+
+  var upperBits: UInt64 { self == .tableBias ? bits : 0 }
 }
 
 /// Offsets of the pieces from the start of the code cache.
@@ -71,15 +76,18 @@ struct FloatTrampolines {
   /// Subroutine: `MXCSR` to the guest's flags, the default to MXCSR. Changes rax and rcx.
   private var suspend = 0
   private let pins: [RegisterSlot]
+  /// What slow paths see of each SSE register.
+  private let saved: Type
   private let environment: FloatEnvironment?
 
   /// - Parameter pins: state slots of the pinned registers, in the order of `ABI.pinnedVector`.
-  init(_ assembler: inout Assembler, pins: [RegisterSlot], environment: FloatEnvironment?) {
+  init(_ assembler: inout Assembler, pins: [RegisterSlot], hasVectors: Bool, environment: FloatEnvironment?) {
     self.pins = pins
+    saved = hasVectors ? .v128 : .f64
     self.environment = environment
     assembler.align(to: 16)
     constants = assembler.count
-    for constant in FloatConstant.allCases { assembler.data([constant.bits, 0]) }
+    for constant in FloatConstant.allCases { assembler.data([constant.bits, constant.upperBits]) }
     flagTable = assembler.count
     for start in stride(from: UInt64(0), to: 64, by: 8) {
       assembler.data([(0..<8).reduce(0) { $0 | Self.flags(start + $1) << ($1 * 8) }])
@@ -115,11 +123,11 @@ struct FloatTrampolines {
     assembler.mov(.qword, .rbx, .rdi)
     assembler.ldmxcsr(Memory(.rbx, Int32(ABI.guestMXCSR)))
     for (index, slot) in pins.enumerated() {
-      assembler.vector(.movsd, ABI.pinnedVector(index), Memory(.rbx, Int32(slot.offset)))
+      assembler.vector(slot.type.inVectorPin.loading, ABI.pinnedVector(index), Memory(.rbx, Int32(slot.offset)))
     }
     assembler.call(toAddress: assembler.address + UInt64(enter))
     for (index, slot) in pins.enumerated() {
-      assembler.vectorStore(.movsd, Memory(.rbx, Int32(slot.offset)), ABI.pinnedVector(index))
+      assembler.vectorStore(slot.type.inVectorPin.storing, Memory(.rbx, Int32(slot.offset)), ABI.pinnedVector(index))
     }
     emitSuspend(&assembler, .rbx)
     assembler.pop(.rbx)
@@ -130,7 +138,7 @@ struct FloatTrampolines {
   func emitSave(_ assembler: inout Assembler) {
     let over = emitTest(&assembler)
     for (index, slot) in pins.enumerated() {
-      assembler.vectorStore(.movsd, ABI.state(slot.offset), ABI.pinnedVector(index))
+      assembler.vectorStore(slot.type.inVectorPin.storing, ABI.state(slot.offset), ABI.pinnedVector(index))
     }
     assembler.call(toAddress: assembler.address + UInt64(suspend))
     assembler.bind(over)
@@ -140,17 +148,21 @@ struct FloatTrampolines {
   func emitLoad(_ assembler: inout Assembler) {
     let over = emitTest(&assembler)
     for (index, slot) in pins.enumerated() {
-      assembler.vector(.movsd, ABI.pinnedVector(index), ABI.state(slot.offset))
+      assembler.vector(slot.type.inVectorPin.loading, ABI.pinnedVector(index), ABI.state(slot.offset))
     }
     assembler.ldmxcsr(ABI.state(ABI.guestMXCSR))
     assembler.bind(over)
   }
 
+  /// Bytes on the stack that ``emitSaveEverything(_:)`` needs; with 8 more they are a multiple of 16.
+  var saveArea: Int32 { Int32(16 * saved.bytes + 8) }
+  private func place(_ number: UInt8) -> Memory { Memory(.rsp, Int32(8 + saved.bytes * Int(number))) }
+
   /// Before a slow path that looks at any register: all 16 to the stack, from `rsp + 8` on. Changes rax and rcx.
   func emitSaveEverything(_ assembler: inout Assembler) {
     let over = emitTest(&assembler)
     for number in UInt8(0)..<16 {
-      assembler.vectorStore(.movsd, Memory(.rsp, 8 + 8 * Int32(number)), .xmm(number))
+      assembler.vectorStore(saved.storing, place(number), .xmm(number))
     }
     assembler.call(toAddress: assembler.address + UInt64(suspend))
     assembler.bind(over)
@@ -159,7 +171,7 @@ struct FloatTrampolines {
   func emitLoadEverything(_ assembler: inout Assembler) {
     let over = emitTest(&assembler)
     for number in UInt8(0)..<16 {
-      assembler.vector(.movsd, .xmm(number), Memory(.rsp, 8 + 8 * Int32(number)))
+      assembler.vector(saved.loading, .xmm(number), place(number))
     }
     assembler.ldmxcsr(ABI.state(ABI.guestMXCSR))
     assembler.bind(over)

@@ -43,10 +43,10 @@ struct Trampolines {
   ///   - slowFunction: address of a C function (state, saved registers by number) to the host PC to go on at.
   ///   - slowFloatFunction: the same for floating-point operations.
   init(
-    _ assembler: inout Assembler, pins: [RegisterSlot], vectorPins: [RegisterSlot], environment: FloatEnvironment?,
-    slowFunction: UInt64, slowFloatFunction: UInt64
+    _ assembler: inout Assembler, pins: [RegisterSlot], vectorPins: [RegisterSlot], hasVectors: Bool,
+    environment: FloatEnvironment?, slowFunction: UInt64, slowFloatFunction: UInt64
   ) {
-    var floats = FloatTrampolines(&assembler, pins: vectorPins, environment: environment)
+    var floats = FloatTrampolines(&assembler, pins: vectorPins, hasVectors: hasVectors, environment: environment)
     assembler.align(to: 16)
     let saved: [Register] = [.rbx, .rbp, .r12, .r13, .r14, .r15]
     enter = assembler.count
@@ -124,7 +124,7 @@ struct Trampolines {
   /// With a site number pushed: shows all registers to C function `function`, and goes on where it says.
   private static func emitSlow(_ assembler: inout Assembler, _ function: UInt64, _ floats: FloatTrampolines) {
     // SSE registers below the others, and 8 bytes that align the stack.
-    let below: Int32 = 16 * 8 + 8
+    let below = floats.saveArea
     for register in Register.allCases.reversed() { assembler.push(register) }
     assembler.mov(.qword, .rsi, .rsp)
     assembler.alu(.sub, .qword, .rsp, below)

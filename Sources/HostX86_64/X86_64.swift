@@ -13,6 +13,8 @@ public struct X86_64: Target {
   /// Whether an f32 in a register or spill slot has ones in its upper half, so that it is NaN-boxed already. Guests whose
   /// registers are of type f32 have no boxes.
   let boxesSingles: Bool
+  /// Whether the guest has registers of 128 bits, so that all of an SSE register may count.
+  let hasVectors: Bool
   /// Whether the CPU has AVX and FMA.
   let hasFMA: Bool
   /// Host address of the code cache.
@@ -29,13 +31,14 @@ public struct X86_64: Target {
   var nans = PendingNaNs()
   var separate = RawList<SeparateAccess>(reserving: 64)
   var floatCold = RawList<FloatColdPart>(reserving: 64)
-  private var (firstSite, firstFloatSite) = (0, 0)
+  private var (firstSite, firstFloatSite, firstVectorSite) = (0, 0, 0)
 
   // MARK: What is kept of blocks
 
   /// Room for almost all programs: growing copies everything, and memory not touched costs nothing.
   var sites = RawList<MemorySite>(reserving: 1 << 21)
   var floatSites = RawList<FloatSite>(reserving: 1 << 16)
+  var vectorSites = RawList<VectorSite>(reserving: 1 << 10)
 
   init(
     _ configuration: HostConfiguration, hasFMA: Bool, trampolines: Trampolines, cacheBase: UInt64, watchGuide: Int,
@@ -45,6 +48,7 @@ public struct X86_64: Target {
     self.trampolines = trampolines
     floatEnvironment = configuration.floatEnvironment
     boxesSingles = !configuration.registers.contains { $0.type == .f32 }
+    hasVectors = configuration.hasVectors
     self.hasFMA = hasFMA
     self.cacheBase = cacheBase
     self.pollPage = pollPage
@@ -56,17 +60,19 @@ public struct X86_64: Target {
     nans.begin()
     separate.removeAll()
     floatCold.removeAll()
-    (firstSite, firstFloatSite) = (sites.count, floatSites.count)
+    (firstSite, firstFloatSite, firstVectorSite) = (sites.count, floatSites.count, vectorSites.count)
   }
 
   public mutating func forgetBlock() {
     sites.truncate(to: firstSite)
     floatSites.truncate(to: firstFloatSite)
+    vectorSites.truncate(to: firstVectorSite)
   }
 
   public mutating func forgetBlocks() {
     sites.removeAll()
     floatSites.removeAll()
+    vectorSites.removeAll()
   }
 
   public mutating func deallocate() {
@@ -75,6 +81,7 @@ public struct X86_64: Target {
     floatCold.deallocate()
     sites.deallocate()
     floatSites.deallocate()
+    vectorSites.deallocate()
   }
 
   @inline(__always)
@@ -141,17 +148,17 @@ public struct X86_64: Target {
     if type == .f32, boxesSingles { assembler.vector(.orps, register, constantOperand(.box)) }
   }
   public mutating func clear(_ register: VectorRegister) { assembler.vector(.xorps, register, register) }
-  public mutating func spill(_ register: VectorRegister, to slot: Int) {
-    assembler.vectorStore(.movsd, ABI.spill(slot), register)
+  public mutating func spill(_ type: Type, _ register: VectorRegister, to slot: Int) {
+    assembler.vectorStore(type.inVectorPin.storing, ABI.spill(slot), register)
   }
-  public mutating func reload(_ register: VectorRegister, from slot: Int) {
-    assembler.vector(.movsd, register, ABI.spill(slot))
+  public mutating func reload(_ type: Type, _ register: VectorRegister, from slot: Int) {
+    assembler.vector(type.inVectorPin.loading, register, ABI.spill(slot))
   }
   public mutating func load(_ type: Type, _ register: VectorRegister, state offset: Int) {
-    assembler.vector(type == .f32 ? .movss : .movsd, register, ABI.state(offset))
+    assembler.vector(type.loading, register, ABI.state(offset))
   }
   public mutating func store(_ type: Type, _ register: VectorRegister, state offset: Int) {
-    assembler.vectorStore(type == .f64 ? .movsd : .movss, ABI.state(offset), register)
+    assembler.vectorStore(type.storing, ABI.state(offset), register)
   }
   public static func pattern(of bits: Int64, _ type: Type) -> Int64 { type == .f32 ? bits | -1 << 32 : bits }
   @inline(__always)

@@ -2,7 +2,7 @@
 
 /// How an op with a result is packed.
 @usableFromInline enum PackedShape {
-  case unary, binary, float
+  case unary, binary, float, vector
   /// As its opcode, which the compiler knows, says.
   case own
 }
@@ -15,6 +15,7 @@ extension Builder {
     case (.unary, let opcode): packedUnary(opcode, op.a, to: result)
     case (.binary, let opcode): packedBinary(opcode, aux: op.aux, op.a, op.b, to: result)
     case (.float, let opcode): packedFloat(opcode, op.aux, op.type, to: result, op.a, op.b, op.c)
+    case (.vector, _): packedVector(op.aux, to: result, op.a, op.b, op.c)
     case (.own, .const): packedConstant(op.type, op.imm)
     case (.own, .getRegister): packedRegister(Int(op.imm), op.type)
     case (.own, .select): packedSelect(op.a, op.b, op.c)
@@ -121,6 +122,15 @@ extension Builder {
     let (first, second, third) = (place(of: a), place(of: b), place(of: c))
     let (value, place) = makePacked(result)
     packer.float(opcode, type, aux: aux, source: self.type(of: a), first, second, third, to: place)
+    return value
+  }
+
+  @usableFromInline mutating func packedVector(
+    _ aux: UInt16, to type: Type, _ a: ValueID, _ b: ValueID, _ c: ValueID
+  ) -> ValueID {
+    let (first, second, third) = (place(of: a), place(of: b), place(of: c))
+    let (value, result) = makePacked(type)
+    packer.compute(.vector, type, aux: aux, first, second, third, to: result)
     return value
   }
 

@@ -91,7 +91,7 @@ extension Builder {
     let place = packing.place(of: register)
     let value = makeValue(type)
     if place == .none {
-      packer.refuse(.vector)
+      packer.refuse(.register)
       packing.homes[Int(value.index)] = .value(value)
     } else {
       settle(value, at: place)
@@ -102,7 +102,7 @@ extension Builder {
   /// Writes a register: by the op that made the value, if that is the last one.
   @usableFromInline mutating func setPacked(_ register: Int, _ value: ValueID) {
     let place = packing.place(of: register)
-    guard place != .none else { return packer.refuse(.vector) }
+    guard place != .none else { return packer.refuse(.register) }
     let home = packing.homes[Int(value.index)]
     if packer.last >= 0, packer.ops[packer.last].result == home, home == .value(value) {
       packer.ops[packer.last].result = place
@@ -112,7 +112,7 @@ extension Builder {
     if home == .immediate {
       packer.constant(type(of: value), packing.constants[Int(value.index)], to: place)
     } else {
-      packer.compute(.copy, type(of: value), self.place(of: value), to: place)
+      packer.copy(type(of: value), self.place(of: value), to: place)
     }
     packer.last = -1
     noteWrite(of: place)
@@ -177,8 +177,12 @@ extension Builder {
     let own = Place.value(value)
     let birth = Int(packing.births[Int(value.index)])
     let isHalf = place.rawValue & Packing.isHalf != 0
-    packer.compute(
-      isHalf ? .truncate : .copy, type(of: value), Place(rawValue: place.rawValue & ~Packing.isHalf), to: own)
+    let register = Place(rawValue: place.rawValue & ~Packing.isHalf)
+    if isHalf {
+      packer.compute(.truncate, type(of: value), register, to: own)
+    } else {
+      packer.copy(type(of: value), register, to: own)
+    }
     packer.last = -1
     let copy = packer.ops[packer.ops.count &- 1]
     for index in stride(from: packer.ops.count &- 1, to: birth, by: -1) { packer.ops[index] = packer.ops[index &- 1] }

@@ -164,6 +164,7 @@
 
   @inlinable public mutating func select(_ condition: ValueID, _ a: ValueID, _ b: ValueID) -> ValueID {
     let type = type(of: a)
+    if type == .v128 { return vector(VectorOperation(.choose), condition, a, b) }
     return emit(Op(.select, type, a: condition, b: a, c: b), result: type)
   }
 

@@ -39,6 +39,8 @@ public enum TypeRule: UInt8, Sendable {
   case floatOrder
   /// `a` is the other float type; `f32` in `f64`; `f64` in `f32`.
   case otherFloat, floatBox, floatUnbox
+  /// As the ``VectorOperation`` says.
+  case vector
   /// A helper's: no vectors.
   case call
   /// The op has none, `a` is `i1`; the op has the type of an address, as `a`; the op has none, `a` any integer.
@@ -50,9 +52,9 @@ public enum AuxKind: UInt8, Sendable {
   case none
   /// Bytes of an instruction.
   case length
-  /// A ``Condition``, ``MemoryAccess``, ``Ordering``, ``FloatControl``, the number of a helper, ``ExitFlags``, an
-  /// ``ExitReason``.
-  case condition, access, ordering, floatControl, helper, exitFlags, exitReason
+  /// A ``Condition``, ``MemoryAccess``, ``Ordering``, ``FloatControl``, ``VectorOperation``, the number of a helper,
+  /// ``ExitFlags``, an ``ExitReason``.
+  case condition, access, ordering, floatControl, vector, helper, exitFlags, exitReason
 }
 
 /// What `extra` is.

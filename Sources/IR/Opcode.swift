@@ -97,6 +97,11 @@ public enum Opcode: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   /// `result` (f32) = the lower half of `a` (f64) if it is NaN-boxed, else the canonical NaN.
   case floatUnbox
 
+  // Vectors. `aux` is a ``VectorOperation``.
+  /// `result = op a, b, c`, of 128 bits or a scalar, as the operation says. Floating-point lanes are extracted, computed
+  /// with and inserted one by one.
+  case vector
+
   /// `result` = helper number `aux` called with (state, `a`, `b`, `c`, `imm`); effects as the helper declares.
   case call
 
@@ -235,6 +240,7 @@ extension Opcode {
     case .floatSign: .init("fsign", 2, .asOperands, .float, aux: .floatControl)
     case .floatBox: .init("fbox", 1, .typed, .floatBox, aux: .floatControl)
     case .floatUnbox: .init("funbox", 1, .typed, .floatUnbox, aux: .floatControl)
+    case .vector: .init("vector", 3, .typed, .vector, aux: .vector, optional: true)
     case .call: .init("call", 3, .typed, .call, [.keep], form: .call, imm: .number, aux: .helper, optional: true)
     case .exitIf:
       .init(

@@ -22,7 +22,6 @@ extension Packer {
       a = .scratch
       displacement = 0
     }
-    if type == .v128 { limit = .vector }
     var op = PackedOp(opcode, type, aux: access.rawValue, a: a, b: b)
     op.aux |= UInt16(truncatingIfNeeded: kind >> 4 & 0xF) << 10
     op.result = result
@@ -39,7 +38,6 @@ extension Packer {
   public mutating func call(
     _ helper: UInt16, _ type: Type, _ a: Place, _ b: Place, _ c: Place, immediate: Int64, to result: Place
   ) {
-    if type == .v128 { limit = .vector }
     var op = PackedOp(.call, type, aux: helper, a: a, b: b)
     op.result = result
     op.c = c

@@ -14,13 +14,13 @@ public struct PackedLabel: BitwiseCopyable, Sendable {
 
 /// What packed code has no form for.
 public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
-  case none, form, vector, distance, length, values
+  case none, form, register, distance, length, values
 
   public var description: String {
     switch self {
     case .none: ""
     case .form: "an op that was not written by a method of its own"
-    case .vector: "128-bit values"
+    case .register: "a guest register of more than 128 bits"
     case .distance: "an instruction so far from its block's start"
     case .length: "a block of so many instructions"
     case .values: "a block of so many values"
@@ -186,7 +186,6 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
     _ opcode: Opcode, _ type: Type, aux: UInt16 = 0, _ a: Place, _ b: Place = .none, _ c: Place = .none,
     to result: Place
   ) {
-    if type == .v128 { limit = .vector }
     var op = PackedOp(opcode, type, aux: aux, a: a, b: b)
     op.result = result
     op.c = c
@@ -228,6 +227,12 @@ public enum PackedLimit: UInt8, Sendable, BitwiseCopyable {
 
   public mutating func signExtend(_ type: Type, _ a: Place, from bits: Int, to result: Place) {
     compute(.signExtend, type, a, constant: Int64(type.bits &- bits), to: result)
+  }
+
+  /// Copies a value of any type.
+  public mutating func copy(_ type: Type, _ a: Place, to result: Place) {
+    if type != .v128 { return compute(.copy, type, a, to: result) }
+    compute(.vector, type, aux: VectorOperation(.or).rawValue, a, .none, to: result)
   }
 
   /// `getRegister` and `setRegister` of a register at an offset of the state block.

@@ -91,7 +91,7 @@ public struct Parser: Sendable {
     switch info.form {
     case .values:
       try aux(&reader, &op, info)
-      try values(&reader, &op, info.operands)
+      try values(&reader, &op, info.aux == .vector ? op.vectorOperation.kind.row.shape.operands : info.operands)
     case .number: op.imm = try reader.number()
     case .register:
       op.imm = try register(&reader)
@@ -136,6 +136,10 @@ public struct Parser: Sendable {
     case .exitFlags:
       for (flag, name) in ExitFlags.names where reader.takes(name) { op.aux |= flag.rawValue }
       if reader.takes("changing") { op.aux |= ExitFlags.changing(try reader.number(as: UInt8.self)).rawValue }
+    case .vector:
+      let word = try reader.word("a vector operation")
+      guard let operation = VectorOperation(name: word) else { throw reader.error("no vector operation `\(word)`") }
+      op.aux = operation.rawValue
     case .floatControl:
       let first = try reader.optionalValue()
       let word = first == nil ? try reader.word("a floating-point mode") : ""

@@ -26,6 +26,9 @@ public struct Place: RawRepresentable, Equatable, Sendable, BitwiseCopyable {
   /// Where it lies, in 8 bytes from the state block's start: values lie before it. For ``none`` there is always 0.
   @inlinable @inline(__always)
   public var number: Int16 { Int16(bitPattern: rawValue) }
+  /// The same for the upper half of 128 bits: behind the lower one's in a register, far before it in a value.
+  @inlinable @inline(__always)
+  public var upperNumber: Int { isValue ? Int(number) &- 1 << 15 : Int(number) &+ 1 }
   /// Bytes before a state block that values take; what is not touched costs nothing.
-  @inlinable public static var valueBytes: Int { (1 << 15) * 8 }
+  @inlinable public static var valueBytes: Int { (1 << 16) * 8 }
 }

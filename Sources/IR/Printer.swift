@@ -88,6 +88,7 @@ public struct Printer: Sendable {
     case .access: access(op.access)
     case .ordering: Ordering(rawValue: op.aux)?.name ?? "?"
     case .floatControl: op.opcode.floatText(op.aux) ?? "?"
+    case .vector: op.vectorOperation.isValid ? op.vectorOperation.name : "?"
     case .helper: names.helper(Int(op.aux))
     case .exitFlags: exit(op.exitFlags)
     case .exitReason: ExitReason(rawValue: UInt32(op.aux))?.name ?? "?"

@@ -26,6 +26,9 @@ public enum Type: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   @inlinable public var isInteger: Bool { self.rawValue >= Type.i1.rawValue && self.rawValue <= Type.i64.rawValue }
   @inlinable public var isFloat: Bool { rawValue >= Type.f32.rawValue }
 
+  /// Whether hosts keep such values in vector registers.
+  @inlinable public var usesVectorRegister: Bool { rawValue >= Type.v128.rawValue }
+
   public var name: String {
     switch self {
     case .none: "none"

@@ -49,8 +49,10 @@ public enum StateOffset {
   /// Host address by which guided stores reach memory (`StoreGuide`): of guest physical address 0 in a view without
   /// write protection, right behind the guide; 0 as long as there are no such stores.
   @inlinable public static var storeGuide: Int { 184 }
+  /// The upper half of a slow memory access of 16 bytes: of what is to be stored, or of what was loaded (u64).
+  @inlinable public static var upperData: Int { 192 }
   /// Where guest registers start.
-  @inlinable public static var registers: Int { 192 }
+  @inlinable public static var registers: Int { 256 }
 }
 
 /// What a slow memory access did, for the host's decision about its site.
@@ -76,7 +78,7 @@ public enum AccessOutcome: UInt32, Sendable {
     let memory = UnsafeMutableRawPointer.allocate(byteCount: Place.valueBytes + size, alignment: 64)
     let state = unsafe VCPUState(memory + Place.valueBytes)
     unsafe state.base.initializeMemory(as: UInt8.self, repeating: 0, count: size)
-    state.store(0 as UInt64, at: Int(Place.none.number) * 8)
+    state.store(Vector128(), at: Place.none)
     return state
   }
 

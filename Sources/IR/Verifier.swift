@@ -138,6 +138,7 @@ private struct OpCheck {
       try own(op.type.isInteger && op.type != .i1)
       try same(op)
     case .choice:
+      try own(op.type != .v128)
       try operand(op.a, is: .i1)
       try operand(op.b, is: op.type)
       try operand(op.c, is: op.type)
@@ -147,7 +148,7 @@ private struct OpCheck {
     case .wider:
       try own(op.type.isInteger)
       try first(source.isInteger && source.bits > op.type.bits)
-    case .sameWidth: try first(source.bits == op.type.bits)
+    case .sameWidth: try first(source.bits == op.type.bits && source != .v128)
     case .memory: try verifyAccess(op, info)
     case .float:
       try own(op.type.isFloat)
@@ -171,6 +172,7 @@ private struct OpCheck {
     case .floatUnbox:
       try own(op.type == .f32)
       try first(source == .f64)
+    case .vector: try verifyVector(op)
     case .call:
       try own(op.type != .v128)
       for id in [op.a, op.b, op.c] where !id.isNone {
@@ -192,15 +194,33 @@ private struct OpCheck {
     for id in [op.a, op.b, op.c] { try operand(id, is: op.type) }
   }
 
+  private func verifyVector(_ op: Op) throws(VerificationError) {
+    let operation = op.vectorOperation
+    try require(operation.isValid, .encoding, "vector operation \(op.aux)")
+    let shape = operation.kind.row.shape
+    func isScalar(_ type: Type) -> Bool { type.bits == operation.lane.bits && type != .i1 }
+    for (number, id) in [op.a, op.b, op.c].enumerated() {
+      try require(id.isNone == (number >= shape.operands), .operandCount, "\(operation.name), operand \(number + 1)")
+      if id.isNone { continue }
+      let fits =
+        shape.isVector(number) ? type(id) == .v128 : shape == .choice ? type(id) == .i1 : isScalar(type(id))
+      try require(fits, .operandType, "%\(id.index) of \(operation.name) is \(type(id).name)")
+    }
+    let fits = shape.givesVector ? op.type == .v128 : shape == .mask ? op.type == .i32 : isScalar(op.type)
+    try require(fits, .type, "\(operation.name) gives no \(op.type.name)")
+  }
+
   private func verifyAccess(_ op: Op, _ info: OpInfo) throws(VerificationError) {
     try require(op.aux >> 10 == 0 && op.aux & 7 <= 4 && op.aux >> 8 & 3 <= 2, .encoding, "memory access \(op.aux)")
     let base = type(op.a)
     try require(base == .i32 || base == .i64, .operandType, "%\(op.a.index), an address, is \(base.name)")
     let size = op.access.size
     let fits =
-      op.type.isInteger
-      ? op.type != .i1 && size <= op.type.bytes
-      : (size == op.type.bytes || size < op.type.bytes && op.opcode == .store) && !op.access.signed
+      op.type == .v128
+      ? size == 16 && !op.access.bigEndian && !op.access.signed
+      : op.type.isInteger
+        ? op.type != .i1 && size <= op.type.bytes
+        : (size == op.type.bytes || size < op.type.bytes && op.opcode == .store) && !op.access.signed
     try require(fits, .type, "\(info.name).\(op.type.name) of \(size) bytes")
     if info.immediate != .address {
       try require(op.type.isInteger, .type, "\(info.name).\(op.type.name)")
@@ -222,6 +242,7 @@ private struct OpCheck {
     case .ordering: try require(Ordering(rawValue: op.aux) != nil, .encoding, "ordering \(op.aux)")
     case .floatControl:
       try require(op.opcode.floatText(op.aux) != nil, .encoding, "floating-point control \(op.aux)")
+    case .vector: break
     case .helper: try require(helpers.indices.contains(Int(op.aux)), .encoding, "helper \(op.aux)")
     case .exitFlags:
       try require(op.aux & 0xF0 == 0, .encoding, "exit flags \(op.aux)")

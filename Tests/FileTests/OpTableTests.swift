@@ -8,7 +8,7 @@ import Testing
 @Suite struct OpTableTests {
   /// The ops with a result that interpreters and folding know by themselves.
   private static let special: Set<Opcode> = [
-    .const, .getRegister, .compare, .select, .load, .atomic, .compareExchange, .call,
+    .const, .getRegister, .compare, .select, .load, .atomic, .compareExchange, .vector, .call,
   ]
 
   @Test(arguments: Opcode.allCases) func everyResultIsComputed(opcode: Opcode) {

@@ -138,6 +138,7 @@ private struct Replay {
     case .atomic: return builder.atomic(op.atomicKind, op.type, op.access, at: a, b)
     case .compareExchange: return builder.compareExchange(op.type, op.access, at: a, expected: b, new: c)
     case .fence: builder.fence(.sequential)
+    case .vector: return builder.vector(op.vectorOperation, a, b, c, to: op.type)
     case .call: return builder.call(Int(op.aux), op.type, a, b, c, imm: op.imm)
     case .exitIf: builder.exitIf(a, to: pc, op.exitFlags)
     case .exit: builder.exit(to: pc, op.exitFlags)

@@ -62,7 +62,7 @@ struct RandomBlock: ~Copyable {
   private mutating func value(_ type: Type) -> ValueID {
     if let known = pool[type], random.chance(65) { return random.pick(known) }
     let value =
-      random.chance(50)
+      type != .v128 && random.chance(50)
       ? builder.const(type, type == .i1 ? Int64(random.below(2)) : random.pick(Self.constants))
       : builder.getRegister(register(type), type)
     keep(value)
@@ -99,13 +99,13 @@ struct RandomBlock: ~Copyable {
   }
 
   private mutating func write() {
-    let type = random.pick([Type.i64, .i64, .i64, .i32, .i32, .i16, .i8, .i1])
+    let type = random.pick([Type.i64, .i64, .i64, .i32, .i32, .i16, .i8, .i1, .v128])
     builder.setRegister(register(type), value(type))
   }
 
   private mutating func compute() {
     let type = random.pick(Self.types)
-    switch random.below(10) {
+    switch random.below(12) {
     case 0..<4: keep(builder.binary(random.pick(Self.binary), value(type), value(type)))
     case 4 where random.chance(30):
       // Hosts have the high halves of products for whole words only.
@@ -122,8 +122,38 @@ struct RandomBlock: ~Copyable {
       let from = random.pick([Type.i8, .i16, .i32, .i64])
       let to = random.pick([Type.i1, .i8, .i16, .i32].filter { $0.bits < from.bits })
       keep(builder.unary(.truncate, value(from), to: to))
-    default: keep(builder.binary(random.pick([.and, .or, .xor, .andNot]), value(.i1), value(.i1)))
+    case 9: keep(builder.binary(random.pick([.and, .or, .xor, .andNot]), value(.i1), value(.i1)))
+    default: vector()
     }
+  }
+
+  private mutating func vector() {
+    let row = random.pick(VectorKind.allCases)
+    let lane = random.pick(row.row.lanes)
+    let shape = row.row.shape
+    let number = shape.numbers(lane).map { random.below($0.count) } ?? 0
+    // Scalars may be floating-point numbers.
+    let float: Type? = lane == .i32 ? .f32 : lane == .i64 ? .f64 : nil
+    let isFloat = float != nil && random.chance(30)
+    let scalar = isFloat ? float ?? lane.type : lane.type
+    var operands: [ValueID] = []
+    for index in 0..<shape.operands {
+      let isScalar = !shape.isVector(index) && shape != .choice
+      let operand = value(shape.isVector(index) ? .v128 : shape == .choice ? .i1 : lane.type)
+      operands.append(isScalar && isFloat ? builder.unary(.bitcast, operand, to: scalar) : operand)
+    }
+    while operands.count < 3 { operands.append(.none) }
+    let result = builder.vector(
+      VectorOperation(row, lane, number), operands[0], operands[1], operands[2],
+      to: shape.givesVector ? .v128 : shape == .mask ? .i32 : scalar)
+    keep(shape == .extract && isFloat ? builder.unary(.bitcast, result, to: lane.type) : result)
+  }
+
+  private mutating func vectorAccess() {
+    let access = MemoryAccess(size: 16, aligned: random.chance(20))
+    let (base, offset) = (address(), Int64(random.below(8) * 8))
+    if random.chance(50) { return keep(builder.load(.v128, access, at: base, offset: offset)) }
+    builder.store(value(.v128), access, at: base, offset: offset)
   }
 
   /// Mostly an address that is there, reached in ways that address folding sees.
@@ -140,6 +170,7 @@ struct RandomBlock: ~Copyable {
   }
 
   private mutating func memory() {
+    if random.chance(15) { return vectorAccess() }
     let type = random.pick([Type.i64, .i64, .i32, .i16, .i8])
     let size = random.pick([1, 2, 4, 8].filter { $0 <= type.bytes })
     let access = MemoryAccess(

@@ -117,7 +117,9 @@ import Testing
       var steps = 0
       while !stepper.hasLeft {
         let op = block.ops[stepper.opIndex]
-        let expected = op.opcode == .getRegister ? stepped[register: Int(op.imm)] : nil
+        let number = Int(op.imm)
+        let expected =
+          op.opcode == .getRegister ? Vector128(stepped[register: number], stepped[upper: number]) : nil
         stepper.step()
         steps += 1
         if let expected { #expect(stepper.value(op.result) == expected) }
@@ -156,6 +158,7 @@ extension TestCPU {
         case 1: UInt64(bitPattern: random.pick(RandomBlock.constants))
         default: random.next()
         }
+      self[upper: number] = random.chance(30) ? self[register: number] : random.next()
     }
     fillMemory()
     state.store(UInt32(0), at: StateOffset.reservedSize)

@@ -1,5 +1,6 @@
 // Owns a vCPU's state, memory, TLB and jump cache for tests of hosts without an engine.
 
+import Bits
 import Foundation
 import GuestKit
 import HostKit
@@ -80,6 +81,18 @@ import IR
     set { state.store(newValue & registers[number].type.mask, at: registers[number].offset) }
   }
 
+  /// The upper half of a register of 128 bits; 0 of others.
+  subscript(upper number: Int) -> UInt64 {
+    get { registers[number].type == .v128 ? state.load(registers[number].offset + 8) : 0 }
+    set { if registers[number].type == .v128 { state.store(newValue, at: registers[number].offset + 8) } }
+  }
+
+  private func text(_ number: Int) -> String { Vector128(self[register: number], self[upper: number]).number.hex0x() }
+
+  private func isEqual(to other: TestCPU, register number: Int) -> Bool {
+    self[register: number] == other[register: number] && self[upper: number] == other[upper: number]
+  }
+
   /// What load-reserved left for store-conditional: address, size, the bytes found.
   var reservation: [UInt64] {
     let size = UInt64(state.load(StateOffset.reservedSize, as: UInt32.self))
@@ -104,8 +117,8 @@ import IR
   /// Every register and byte of memory that differs from `before`, in lines.
   func changes(since before: TestCPU) -> String {
     var text = ""
-    for number in registers.indices where self[register: number] != before[register: number] {
-      text += "\(registers[number].name) = \(hex(self[register: number]))\n"
+    for number in registers.indices where !isEqual(to: before, register: number) {
+      text += "\(registers[number].name) = \(self.text(number))\n"
     }
     for line in stride(from: 0, to: Int(TestMemory.size), by: 8) {
       let bytes = (line..<line + 8).map { self[memory: $0] }
@@ -124,7 +137,7 @@ import IR
   }
 
   func isEqual(to other: TestCPU) -> Bool {
-    registers.indices.allSatisfy { self[register: $0] == other[register: $0] }
+    registers.indices.allSatisfy { isEqual(to: other, register: $0) }
       && (0..<Int(TestMemory.size)).allSatisfy { self[memory: $0] == other[memory: $0] }
       && reservation == other.reservation
   }

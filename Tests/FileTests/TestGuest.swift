@@ -4,11 +4,11 @@ import GuestKit
 import HostKit
 import IR
 
-/// x0…x15 are i64, w0…w7 i32, h0 i16, b0 i8, t0 and t1 i1.
+/// x0…x15 are i64, w0…w7 i32, h0 i16, b0 i8, t0 and t1 i1, v0…v7 v128.
 enum TestGuest {
   static let registers: [(name: String, type: Type)] =
     (0..<16).map { ("x\($0)", Type.i64) } + (0..<8).map { ("w\($0)", Type.i32) }
-    + [("h0", .i16), ("b0", .i8), ("t0", .i1), ("t1", .i1)]
+    + [("h0", .i16), ("b0", .i8), ("t0", .i1), ("t1", .i1)] + (0..<8).map { ("v\($0)", Type.v128) }
 
   static let file = RegisterFile(
     registers.map { GuestRegister($0.name, $0.type, pin: Int($0.name.dropFirst()).map { $0 < 5 ? $0 : nil } ?? nil) })
@@ -83,15 +83,24 @@ enum TestMemory {
       return 0
     }
     let memory = unsafe cpu.load(StateOffset.context, as: UnsafeMutableRawPointer.self) + Int(address)
+    if bytes == 16 {
+      guard request.opcode == .store else {
+        cpu.store(unsafe memory.loadUnaligned(fromByteOffset: 8, as: UInt64.self), at: StateOffset.upperData)
+        return unsafe memory.loadUnaligned(as: UInt64.self)
+      }
+      unsafe memory.storeBytes(of: value, as: UInt64.self)
+      unsafe memory.storeBytes(of: cpu.load(StateOffset.upperData), toByteOffset: 8, as: UInt64.self)
+      return 0
+    }
     var raw: UInt64 = 0
-    for byte in 0..<min(bytes, 8) {
+    for byte in 0..<bytes {
       let shift = UInt64(8 * (request.access.bigEndian ? bytes - 1 - byte : byte))
       raw |= unsafe UInt64(memory.load(fromByteOffset: byte, as: UInt8.self)) << shift
     }
     let bits = 8 * bytes
     let mask = bits >= 64 ? UInt64.max : (1 << UInt64(bits)) - 1
     func write(_ value: UInt64) {
-      for byte in 0..<min(bytes, 8) {
+      for byte in 0..<bytes {
         let shift = UInt64(8 * (request.access.bigEndian ? bytes - 1 - byte : byte))
         unsafe memory.storeBytes(of: UInt8(truncatingIfNeeded: value >> shift), toByteOffset: byte, as: UInt8.self)
       }

@@ -45,11 +45,7 @@ private func repeats(_ d: UInt8, _ body: [UInt8]) -> [UInt8] {
         setWide(1, 0x8182_8384_8586_8788), set(0, 0x3003), set(3, 1), repeats(3, body),
         encode(.load, 3, 0, 0, prefixes: 1), encode(.store, 1, 0, 2), encode(.store, 2, 0, 1),
       ])
-    rig[Register.lowerTable.rawValue] = 0x4000
-    for page in 0..<8 as Range<UInt32> {
-      let entry = Endianness.big.bytes(UInt64(page << 12 | 1), count: 4)
-      try rig.engine.space.copyIn(entry, at: 0x4000 + UInt64(4 * page))
-    }
+    try mapPages(rig, 0..<8)
     #expect(rig.run(10_000) == .waiting)
     #expect(rig[Register.w0.rawValue] == 0x8182_8384_8586_8788 && rig[Register.f0.rawValue] == 0x8182_8384_8586_8788)
     let narrow = [Register.r1, .r2, .r3].map { rig[$0.rawValue] }
@@ -57,6 +53,69 @@ private func repeats(_ d: UInt8, _ body: [UInt8]) -> [UInt8] {
     #expect((0..<8).map { rig.memory.load(0x3003 + $0, size: 1) } == [0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88])
     // Seven in each of 32 turns.
     #expect(rig.engine.statistics.slowAccesses < 24)
+  }
+
+  /// 16 bytes at once, over and over, on a page and across two of them.
+  @Test(arguments: Runner.allCases, [false, true]) func vectorsAreInMemory(_ runner: Runner, isPaged: Bool) throws {
+    let body =
+      encode(.mix) + encode(.storeVector, 0) + encode(.loadVector, 0) + encode(.storeVector, 1) + encode(.add, 3, 3)
+    let rig = try rig(
+      runner,
+      (isPaged ? [setWide(0, Cuckoo.isPaged), encode(.mode)] : []) + [
+        setWide(0, 0x090A_0B0C_0D0E_0F10), setWide(1, 0x0102_0304_0506_0708), set(0, 0x3003), set(1, 0x3FF9), set(3, 2),
+        repeats(3, body),
+      ])
+    try mapPages(rig, 0..<8)
+    #expect(rig.run(10_000) == .waiting)
+    // An odd number of turns.
+    let vector = (1...16).map { UInt64($0) }
+    #expect(rig.engine.guest.registerBytes(rig.vcpu.state, Register.v0.rawValue) == vector.reversed().map { UInt8($0) })
+    for place in [0x3003, 0x3FF9] {
+      #expect((0..<16).map { rig.memory.load(place + $0, size: 1) } == vector)
+    }
+  }
+
+  private func mapPages(_ rig: ToyRig, _ pages: Range<UInt64>) throws {
+    rig[Register.lowerTable.rawValue] = 0x4000
+    for page in pages {
+      try rig.engine.space.copyIn(Endianness.big.bytes(page << 12 | 1, count: 4), at: 0x4000 + 4 * page)
+    }
+  }
+
+  /// What cannot be stored whole is not stored at all.
+  @Test(arguments: Runner.allCases) func vectorsAreStoredWholeOrNot(_ runner: Runner) throws {
+    for first in 0x4FF1...0x4FFF as ClosedRange<UInt32> {
+      let rig = try rig(
+        runner,
+        [
+          setWide(0, .max), encode(.mix), setWide(0, Cuckoo.isPaged), encode(.mode), set(0, first),
+          encode(.storeVector, 0),
+        ])
+      try mapPages(rig, 0..<5)
+      let before = (0..<16).map { rig.memory.load(Int(first) + $0, size: 1) }
+      #expect(rig.run(100) == .waiting)
+      #expect(rig[Register.cause.rawValue] == Cuckoo.Cause.page.rawValue)
+      #expect(
+        rig[Register.value.rawValue] >> 12 == 5 && rig[Register.detail.rawValue] == UInt64(AccessKind.write.rawValue))
+      #expect((0..<16).map { rig.memory.load(Int(first) + $0, size: 1) } == before)
+    }
+  }
+
+  /// A store of 16 bytes changes the instructions right behind it.
+  @Test(arguments: Runner.allCases) func vectorsChangeCode(_ runner: Runner) throws {
+    let changed = set(2, 7) + set(3, 8) + encode(.nop) + encode(.nop) + encode(.nop) + encode(.nop)
+    let start = [set(0, 0x5000), encode(.loadVector, 0), set(0, 0x1000 + 16), encode(.storeVector, 0)]
+    #expect(start.flatMap { $0 }.count == 16 && changed.count == 16)
+    let rig = try rig(
+      runner, start + [set(2, 1), set(3, 2), [UInt8](repeating: CuckooOperation.nop.rawValue, count: 4)])
+    try rig.engine.space.copyIn(changed, at: 0x5000)
+    for _ in 0..<3 {
+      try rig.engine.space.copyIn(set(2, 1) + set(3, 2), at: 0x1010)
+      rig[Register.pc.rawValue] = 0x1000
+      rig.vcpu.endWait()
+      #expect(rig.run(rig.vcpu.now + 100) == .waiting)
+      #expect(rig[Register.r2.rawValue] == 7 && rig[Register.r3.rawValue] == 8)
+    }
   }
 
   /// An instruction of 15 bytes whose page ends behind each of its bytes, among short ones.

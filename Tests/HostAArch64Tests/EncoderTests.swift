@@ -91,9 +91,10 @@ private func transfers() -> [Instruction] {
   } + [
     Instruction("stp x29, x30, [sp, #80]") { $0.pair(loads: false, .x29, .x30, 80) },
     Instruction("ldp x19, x20, [sp]") { $0.pair(loads: true, .x19, .x20, 0) },
-    Instruction("ldr d7, [x27, #24]") { $0.transfer(VectorRegister(number: 7), .x27, 24, loads: true, wide: true) },
-    Instruction("str s31, [sp, #4]") { $0.transfer(VectorRegister(number: 31), .sp, 4, loads: false, wide: false) },
-    Instruction("fmov d1, d30") { $0.fmov(VectorRegister(number: 1), VectorRegister(number: 30)) },
+    Instruction("ldr d7, [x27, #24]") { $0.transfer(VectorRegister(number: 7), .x27, 24, loads: true, bytes: 8) },
+    Instruction("str s31, [sp, #4]") { $0.transfer(VectorRegister(number: 31), .sp, 4, loads: false, bytes: 4) },
+    Instruction("str q9, [x27, #32]") { $0.transfer(VectorRegister(number: 9), .x27, 32, loads: false, bytes: 16) },
+    Instruction("mov v1.16b, v30.16b") { $0.mov(VectorRegister(number: 1), VectorRegister(number: 30)) },
     Instruction("fmov d1, x30") { $0.fmov(VectorRegister(number: 1), .x30, wide: true) },
     Instruction("fmov w3, s29") { $0.fmov(.x3, VectorRegister(number: 29), wide: false) },
   ]

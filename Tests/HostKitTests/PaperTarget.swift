@@ -118,8 +118,10 @@ struct PaperTarget: Target {
     lines.append("move \(register) \(source)")
   }
   mutating func clear(_ register: PaperVector) { lines.append("clear \(register)") }
-  mutating func spill(_ register: PaperVector, to slot: Int) { lines.append("spill \(register) \(slot)") }
-  mutating func reload(_ register: PaperVector, from slot: Int) { lines.append("reload \(register) \(slot)") }
+  mutating func spill(_ type: Type, _ register: PaperVector, to slot: Int) { lines.append("spill \(register) \(slot)") }
+  mutating func reload(_ type: Type, _ register: PaperVector, from slot: Int) {
+    lines.append("reload \(register) \(slot)")
+  }
   mutating func load(_ type: Type, _ register: PaperVector, state offset: Int) {
     lines.append("load \(register) \(offset)")
   }

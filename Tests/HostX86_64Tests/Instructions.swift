@@ -386,6 +386,9 @@ func vectors() -> [Instruction] {
       }
     }
   }
+  for a in sampleVectors {
+    for op in VectorShift.allCases { list.append(.init("\(op) \(a), 5") { $0.vector(op, a, by: 5) }) }
+  }
   for (a, m) in pairs(sampleVectors, sampleOperands) {
     for op in VectorOp.allCases { list.append(.init("\(op) \(a), \(m.text)") { $0.vector(op, a, m.memory) }) }
     for op in VectorOpImmediate.allCases {
@@ -405,6 +408,15 @@ func vectors() -> [Instruction] {
     }
   }
   for (a, b) in pairs(sampleVectors, sampleRegisters) {
+    for op in LaneInsert.allCases {
+      list.append(.init("\(op) \(a), \(b.name(.dword)), 1") { $0.insert(op, a, b, lane: 1) })
+    }
+    list.append(.init("pinsrq \(a), \(b.name(.qword)), 1") { $0.insert(.pinsrd, a, b, lane: 1, width: .qword) })
+    for op in LaneExtract.allCases {
+      list.append(.init("\(op) \(b.name(.dword)), \(a), 1") { $0.extract(op, b, a, lane: 1) })
+    }
+    list.append(.init("pextrq \(b.name(.qword)), \(a), 1") { $0.extract(.pextrd, b, a, lane: 1, width: .qword) })
+    for op in LaneMask.allCases { list.append(.init("\(op) \(b.name(.dword)), \(a)") { $0.mask(op, b, a) }) }
     for width in wide {
       let move = width == .dword ? "movd" : "movq"
       list.append(.init("\(move) \(a), \(b.name(width))") { $0.mov(width, a, b) })

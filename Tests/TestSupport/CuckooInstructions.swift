@@ -9,8 +9,8 @@ public enum CuckooOperation: UInt8, CaseIterable {
   /// An immediate of 32 or 64 bits to a register.
   case set = 0x10, setWide
   /// `r[d] = memory[r[s]]` of 1, 2 or 4 bytes (a third operand), sign-extended behind the prefix; the reverse; those of
-  /// `w` and `f0`.
-  case load = 0x20, store, loadWide, storeWide, loadFloat, storeFloat
+  /// `w`, `f0` and `v0`.
+  case load = 0x20, store, loadWide, storeWide, loadFloat, storeFloat, loadVector, storeVector
   case input = 0x30, output
   case add = 0x40, branch
   /// `v0 ^= w1 : w0`
@@ -23,7 +23,7 @@ public enum CuckooOperation: UInt8, CaseIterable {
   public var operands: Int {
     switch self {
     case .nop, .mix, .trap, .mode, .tables, .stop: 0
-    case .loadFloat, .storeFloat: 1
+    case .loadFloat, .storeFloat, .loadVector, .storeVector: 1
     case .loadWide, .storeWide, .input, .output, .add, .branch: 2
     case .load, .store: 3
     case .set: 5
@@ -45,10 +45,9 @@ struct CuckooInstruction {
 
 /// The helpers, by number.
 enum CuckooHelper: Int {
-  case mix, trap, changeMode, changeTables, fault
+  case trap, changeMode, changeTables, fault
 
   static let all: [Helper] = unsafe [
-    Helper("mix", [.readsRegisters, .writesRegisters], mixHelper),
     Helper("trap", [.readsRegisters, .mayRaise], trapHelper),
     Helper("mode", [.readsRegisters, .writesRegisters], modeHelper),
     Helper("tables", [.readsRegisters, .writesRegisters], tablesHelper),
@@ -58,15 +57,6 @@ enum CuckooHelper: Int {
 
 private func offset(_ register: Cuckoo.Register) -> Int { layout.registers[register.rawValue].offset }
 private let layout = Cuckoo().registerFile
-
-private let mixHelper: HelperFunction = { state, _, _, _, _ in
-  let cpu = unsafe VCPUState(state)
-  for (part, register) in [Cuckoo.Register.w0, .w1].enumerated() {
-    let place = offset(.v0) + 8 * part
-    cpu.store(cpu.load(place, as: UInt64.self) ^ cpu.load(offset(register)), at: place)
-  }
-  return 0
-}
 
 private let trapHelper: HelperFunction = { state, value, _, _, _ in
   let cpu = unsafe VCPUState(state)
@@ -160,6 +150,8 @@ struct CuckooTranslator: BlockTranslator, ~Copyable {
     case .storeWide: store(builder.getRegister(wide(i.d), .i64), access(8), at: i.s)
     case .loadFloat: builder.setRegister(Cuckoo.Register.f0.rawValue, builder.load(.f64, access(8), at: r(i.d)))
     case .storeFloat: store(builder.getRegister(Cuckoo.Register.f0.rawValue, .f64), access(8), at: i.d)
+    case .loadVector: builder.setRegister(Self.v0, reversed(builder.load(.v128, MemoryAccess(size: 16), at: r(i.d))))
+    case .storeVector: store(reversed(builder.getRegister(Self.v0, .v128)), MemoryAccess(size: 16), at: i.d)
     case .input: builder.setRegister(i.d, builder.load(.i32, access(4, space: Cuckoo.inPorts), at: r(i.s), offset: 4))
     case .output: store(r(i.d), access(4, space: Cuckoo.outPorts), at: i.s)
     case .add: builder.setRegister(i.d, builder.binary(.add, r(i.d), r(i.s)))
@@ -167,7 +159,10 @@ struct CuckooTranslator: BlockTranslator, ~Copyable {
       let target = address(pc &+ i.immediate)
       builder.exitIf(
         builder.compare(.notEqual, r(i.d), builder.const(.i32, 0)), to: target, exitFlags(to: target, taken: true))
-    case .mix: _ = builder.call(CuckooHelper.mix.rawValue, .i64)
+    case .mix:
+      let low = builder.vector(VectorOperation(.low), builder.getRegister(wide(0), .i64))
+      let both = builder.vector(VectorOperation(.insert, .i64, 1), low, builder.getRegister(wide(1), .i64))
+      builder.setRegister(Self.v0, builder.vector(VectorOperation(.xor), both, builder.getRegister(Self.v0, .v128)))
     case .trap:
       _ = builder.call(CuckooHelper.trap.rawValue, .i64, builder.unary(.zeroExtend, r(0), to: .i64))
     case .mode:
@@ -179,6 +174,14 @@ struct CuckooTranslator: BlockTranslator, ~Copyable {
       builder.exit(with: .stateChanged, pc: nextPC)
     case .stop: builder.exit(with: .wait, pc: nextPC)
     }
+  }
+
+  private static var v0: Int { Cuckoo.Register.v0.rawValue }
+
+  /// With its bytes in the other order.
+  private mutating func reversed(_ vector: ValueID) -> ValueID {
+    let halves = builder.vector(VectorOperation(.byteSwap, .i64), vector)
+    return builder.vector(VectorOperation(.window, .i8, 8), halves, halves)
   }
 
   private mutating func r(_ number: Int) -> ValueID { builder.getRegister(number, .i32) }

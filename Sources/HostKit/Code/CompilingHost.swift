@@ -23,7 +23,7 @@ extension CompilingHost {
     let (order, registers) = (configuration.pinOrder, configuration.registers)
     return (
       Array(order.filter { registers[$0].type.isInteger }.prefix(Machine.ABI.pinnedCount)),
-      Array(order.filter { registers[$0].type.isFloat }.prefix(Machine.ABI.vectorPinnedCount))
+      Array(order.filter { registers[$0].type.usesVectorRegister }.prefix(Machine.ABI.vectorPinnedCount))
     )
   }
 

@@ -103,16 +103,18 @@ extension Lowering {
     target.spill(register, to: slot)
   }
 
-  /// A slot in which `value` is found from now on.
+  /// A slot in which `value` is found from now on, for 128 bits the first, and even, of two.
   @inlinable mutating func takeSpillSlot(for value: UInt16) -> Int? {
-    guard spillCount < ABI.spillSlots else {
+    let count = values[Int(value)].type == .v128 ? 2 : 1
+    let slot = (spillCount + count - 1) & -count
+    guard slot + count <= ABI.spillSlots else {
       unsupported("a block that keeps over \(ABI.spillSlots) values")
       return nil
     }
     values[Int(value)].place = .spill
-    values[Int(value)].slot = UInt16(spillCount)
-    spillCount += 1
-    return spillCount - 1
+    values[Int(value)].slot = UInt16(slot)
+    spillCount = slot + count
+    return slot
   }
 
   // MARK: Vector registers
@@ -183,7 +185,7 @@ extension Lowering {
     guard let slot = takeSpillSlot(for: value) else { return }
     T.observe(register, &self)
     if let checker { checker.copy(.vector(register.number), to: .spill(slot)) }
-    target.spill(register, to: slot)
+    target.spill(values[Int(value)].type, register, to: slot)
   }
 
   // MARK: The end of an op

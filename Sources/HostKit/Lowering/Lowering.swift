@@ -327,7 +327,7 @@ public struct Lowering<T: Target> {
         if interrupts.isDeterministic { target.retire(op.extra, setsFlags: false) }
         begun -= min(begun, op.extra)
       case .label: lowerLabel(op)
-      case .copy: op.type.isFloat ? aliasVector(op.result, op.a) : alias(op.result, op.a)
+      case .copy: op.type.usesVectorRegister ? aliasVector(op.result, op.a) : alias(op.result, op.a)
       case .getRegister:
         lowerGet(op)
         if !usesFloat, checker == nil { continue }

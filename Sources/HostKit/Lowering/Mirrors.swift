@@ -73,7 +73,7 @@ extension Lowering {
   @inlinable mutating func moveAway(_ value: UInt16, from guest: Int) {
     if moveHome(value, except: guest) { return }
     // There may be more of them than temporaries.
-    if values[Int(value)].type.isFloat {
+    if values[Int(value)].type.usesVectorRegister {
       let register = allocateVector()
       loadInto(register, value)
       give(register, to: value)
@@ -131,7 +131,7 @@ extension Lowering {
   }
 
   /// Before all guest registers may change: brings the values found in them that are needed later to spill slots, those
-  /// in the state through `scratch`.
+  /// in the state through `scratch` or a vector temporary. These are free.
   @inlinable public mutating func spillMirrors(through scratch: Register) {
     for guest in 0..<mirrors.capacity {
       while true {
@@ -144,6 +144,11 @@ extension Lowering {
 
   @inlinable mutating func spillMirror(_ value: UInt16, through scratch: Register) {
     if values[Int(value)].place == .vector { return spill(value, from: values[Int(value)].vector) }
+    if values[Int(value)].type == .v128 {
+      let vector = ABI.vectorTemporaries.first
+      loadInto(vector, value)
+      return spill(value, from: vector)
+    }
     var register = values[Int(value)].register
     if values[Int(value)].place == .state {
       register = scratch
@@ -160,10 +165,9 @@ extension Lowering {
   @inlinable @inline(__always)
   mutating func lowerGet(_ op: Op) {
     let guest = Int(op.imm)
-    guard op.type != .v128 else { return unsupported("128-bit guest registers") }
     if let pinned = vectorPin(of: guest) {
       usesFloat = true
-      guard op.type.isFloat else {
+      guard op.type.usesVectorRegister else {
         T.observe(pinned, &self)
         if let checker { checker.get(op.result.index, guest, in: .vector(pinned.number)) }
         let result = destination(op.result)
@@ -180,7 +184,7 @@ extension Lowering {
     let guest = Int(op.imm)
     let value = op.a.index
     let state = values[Int(value)]
-    if state.type.isFloat || vectorPin(of: guest) != nil { return lowerVectorSet(op) }
+    if state.type.usesVectorRegister || vectorPin(of: guest) != nil { return lowerVectorSet(op) }
     if state.place == .register && ABI.temporaries.contains(state.register) { locked.insert(state.register) }
     if isFound(value, in: guest) {
       preserveMirrors(of: guest, except: value)
@@ -220,7 +224,7 @@ extension Lowering {
     setContents(guest, value)
   }
 
-  /// To a floating-point value, or of a guest register in a vector register to an integer.
+  /// To a value in a vector register, or of a guest register in a vector register to an integer.
   @inlinable mutating func lowerVectorSet(_ op: Op) {
     usesFloat = true
     let guest = Int(op.imm)
@@ -237,14 +241,14 @@ extension Lowering {
     preserveMirrors(of: guest, except: value)
     guard let pinned = vectorPin(of: guest) else {
       let slot = registers[guest]
-      guard slot.type.isFloat else { return unsupported("a floating-point value in an integer register") }
+      guard slot.type.usesVectorRegister else { return unsupported("a floating-point value in an integer register") }
       observe(op.a)
       let register = vector(op.a)
       if let checker { checker.copy(.vector(register.number), to: .state(guest)) }
       target.store(slot.type, register, state: slot.offset)
       return setContents(guest, value)
     }
-    guard state.type.isFloat else {
+    guard state.type.usesVectorRegister else {
       target.noteWritten(pinned, copyOf: nil)
       let register = register(op.a)
       if let checker { checker.copy(.register(register.number), to: .vector(pinned.number)) }

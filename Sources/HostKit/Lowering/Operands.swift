@@ -24,7 +24,7 @@ extension Lowering {
     }
     let register = allocate()
     loadInto(register, value.index)
-    if state.place == .constant || state.type.isFloat {
+    if state.place == .constant || state.type.usesVectorRegister {
       owners[Int(register.number)] = ValueState.noValue
     } else {
       give(register, to: value.index)
@@ -101,7 +101,7 @@ extension Lowering {
       let slot = registers[Int(state.slot)]
       // A load wider than the store before would wait for that to reach the cache.
       target.load(slot.type, register, state: slot.offset)
-    case .spill: target.reload(register, from: Int(state.slot))
+    case .spill: target.reload(state.type, register, from: Int(state.slot))
     case .register: target.move(state.type, register, state.register)
     case .constant:
       let pattern = T.pattern(of: state.immediate, state.type)
@@ -221,7 +221,7 @@ extension Lowering {
     }
   }
 
-  /// Makes `value` another name of the floating-point value `original`.
+  /// Makes `value` another name of `original`, both of a type for vector registers.
   @inlinable public mutating func aliasVector(_ value: ValueID, _ original: ValueID) {
     let state = values[Int(original.index)]
     if let checker { checker.name(value.index, as: original.index) }

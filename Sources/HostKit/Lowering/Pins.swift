@@ -67,7 +67,7 @@ extension Lowering {
     innerEntries.removeAll()
     guard isHot, weighRegisters() else { return }
     choose(0..<pins.count) { $0.isInteger }
-    choose(ABI.pinnedCount..<ABI.pinnedCount + vectorPins.count) { $0.isFloat }
+    choose(ABI.pinnedCount..<ABI.pinnedCount + vectorPins.count) { $0.usesVectorRegister }
     for index in 0..<moves.count { assign(moves[index].place, to: Int(moves[index].inside)) }
   }
 
@@ -193,7 +193,7 @@ extension Lowering {
     if Int(place) < ABI.pinnedCount {
       target.store(slot.type, ABI.pinned(Int(place)), state: slot.offset)
     } else {
-      target.store(.f64, ABI.pinnedVector(Int(place) - ABI.pinnedCount), state: slot.offset)
+      target.store(slot.type.inVectorPin, ABI.pinnedVector(Int(place) - ABI.pinnedCount), state: slot.offset)
     }
   }
 
@@ -203,7 +203,7 @@ extension Lowering {
     if Int(place) < ABI.pinnedCount {
       target.load(slot.type, ABI.pinned(Int(place)), state: slot.offset)
     } else {
-      target.load(.f64, ABI.pinnedVector(Int(place) - ABI.pinnedCount), state: slot.offset)
+      target.load(slot.type.inVectorPin, ABI.pinnedVector(Int(place) - ABI.pinnedCount), state: slot.offset)
     }
   }
 
@@ -242,4 +242,9 @@ extension Lowering {
     }
     return low < hotBlocks.count && hotBlocks[low].start <= offset ? hotBlocks[low] : nil
   }
+}
+
+extension Type {
+  /// As what a guest register of this type is moved to and from a vector register: with all of its 8 or 16 bytes.
+  @inlinable public var inVectorPin: Type { self == .v128 ? .v128 : .f64 }
 }

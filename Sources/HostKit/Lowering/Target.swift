@@ -80,8 +80,9 @@ public protocol Target {
   mutating func move(_ register: VectorRegister, _ source: VectorRegister)
   mutating func move(_ type: Type, _ register: VectorRegister, _ source: Register)
   mutating func clear(_ register: VectorRegister)
-  mutating func spill(_ register: VectorRegister, to slot: Int)
-  mutating func reload(_ register: VectorRegister, from slot: Int)
+  /// To a slot, or two of them for 128 bits.
+  mutating func spill(_ type: Type, _ register: VectorRegister, to slot: Int)
+  mutating func reload(_ type: Type, _ register: VectorRegister, from slot: Int)
   mutating func load(_ type: Type, _ register: VectorRegister, state offset: Int)
   mutating func store(_ type: Type, _ register: VectorRegister, state offset: Int)
   /// What a vector register holds for a constant of `type` that is `bits`.

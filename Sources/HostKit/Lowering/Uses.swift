@@ -19,7 +19,7 @@ extension Lowering {
       if op.opcode == .setRegister {
         let pin = pinOfRegister[Int(op.imm)]
         Self.use(op.a, at: index, values)
-        if pin != ValueState.noPin, (pin >= UInt8(ABI.pinnedCount)) == values[Int(op.a.index)].type.isFloat {
+        if pin != ValueState.noPin, (pin >= UInt8(ABI.pinnedCount)) == values[Int(op.a.index)].type.usesVectorRegister {
           pending[Int(pin)] = op.a.index
           pendingMask |= 1 &<< UInt64(pin)
           values[Int(op.a.index)].hint = pin
@@ -61,7 +61,7 @@ extension Lowering {
         let isLast = values[Int(op.a.index)].uses == 0
         Self.use(op.a, at: place, values)
         if isLast && wanted != ValueState.noPin && op.opcode != .select,
-          (wanted >= UInt8(ABI.pinnedCount)) == values[Int(op.a.index)].type.isFloat
+          (wanted >= UInt8(ABI.pinnedCount)) == values[Int(op.a.index)].type.usesVectorRegister
         {
           pending[Int(wanted)] = op.a.index
           values[Int(op.a.index)].hint = wanted

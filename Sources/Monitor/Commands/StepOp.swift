@@ -72,12 +72,12 @@ private struct OpSteps {
       }
       let result =
         index < position.next && !op.result.isNone
-        ? "  ; " + position.values[Int(op.result.index)].hex0x() : ""
+        ? "  ; " + position.values[Int(op.result.index)].number.hex0x() : ""
       return trimmed(mark + padded(left: String(index), 4) + "   " + padded(texts[index], width) + result)
     }
     let title = "block \(position.block.pc.hex0x()), op \(position.next) of \(ops.count)"
     let values = ops[..<position.next].filter { !$0.result.isNone }.map { op in
-      NamedValue("%\(op.result.index)", .hex(position.values[Int(op.result.index)]))
+      NamedValue("%\(op.result.index)", .text(position.values[Int(op.result.index)].number.hex0x()))
     }
     return .custom(
       [title] + lines,
