@@ -100,6 +100,7 @@ extension CodeStore {
   func chain(_ number: UInt32, to id: BlockID) {
     host.chain(blocks.exit(number).site, to: blocks[id].compiled.entry)
     blocks.chain(number, to: id)
+    note(.chained(id), blocks.exit(number).source)
   }
 
   /// Lets interpreted code go on at a block that it leads to, if nothing speaks against it. Which block it is of is not known:
@@ -135,7 +136,7 @@ extension CodeStore {
   public func cut(_ chain: Chain) -> Bool {
     let exit = blocks.exit(chain.exit)
     guard chain.exit != 0, exit.chained == 0 || blocks.target(of: chain.exit) == chain.target else { return false }
-    return unchain(exit: chain.exit)
+    return unchain(exit: chain.exit, because: .command)
   }
 
   /// Cuts the chains into a block, and those out of a compiled one: nothing leads into what is interpreted then.
@@ -147,9 +148,10 @@ extension CodeStore {
   /// Cuts one chain.
   /// - Returns: whether there was one.
   @discardableResult
-  func unchain(exit number: UInt32) -> Bool {
+  func unchain(exit number: UInt32, because cause: CodeEvent.Cause = .block) -> Bool {
     let exit = blocks.exit(number)
     guard exit.chained != 0 else { return false }
+    if !exit.isInterpreted { note(.cut(blocks.target(of: number)), exit.source, because: cause) }
     if exit.isInterpreted { interpreter?.unchain(exit.site, exit.before) } else { host.unchain(exit.site) }
     blocks.unchain(number)
     return true
@@ -157,7 +159,9 @@ extension CodeStore {
 
   /// Cuts all chains; returns how many there were.
   @discardableResult
-  public func unchainAll() -> Int { blocks.exitNumbers.count { unchain(exit: $0) } }
+  public func unchainAll(because cause: CodeEvent.Cause = .command) -> Int {
+    blocks.exitNumbers.count { unchain(exit: $0, because: cause) }
+  }
 
   /// Lets interpreted code leave at every exit.
   func unchainInterpreted() {

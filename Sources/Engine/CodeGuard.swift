@@ -54,11 +54,11 @@ final class CodeGuard {
     while start < end {
       let stop = min(end, (start & ~0xFFF) &+ 0x1000)
       if code.blocks.hasCode(inPage: start & ~0xFFF) {
-        for id in code.blocks.overlapping(start..<stop) { invalidate(id) }
+        for id in code.blocks.overlapping(start..<stop) { invalidate(id, because: .written) }
         if !code.blocks.hasCode(inPage: start & ~0xFFF) { protect(start & ~0xFFF) }
       }
       if code.mayStraddle(start), let list = code.straddlers[start & ~0xFFF] {
-        for id in list where code.blocks[id].isValid { invalidate(id) }
+        for id in list where code.blocks[id].isValid { invalidate(id, because: .written) }
         code.straddlers[start & ~0xFFF] = nil
         protect(start & ~0xFFF)
       }
@@ -68,9 +68,10 @@ final class CodeGuard {
 
   /// Throws one block away: nothing jumps to it any more. Its host code stays until the next flush, so that a block
   /// may invalidate itself.
-  func invalidate(_ id: BlockID) {
+  func invalidate(_ id: BlockID, because cause: CodeEvent.Cause) {
     let id = code.blocks.container(of: id)
     guard code.blocks[id].isValid else { return }
+    code.note(.dropped, id, because: cause)
     code.blocks.noteInvalidation(of: id)
     remove(id)
     code.profile.statistics.invalidations &+= 1
@@ -79,16 +80,16 @@ final class CodeGuard {
   /// Throws away the blocks with an instruction at a physical PC.
   /// - Returns: whether there were any.
   @discardableResult
-  func invalidate(physical: UInt64) -> Bool {
+  func invalidate(physical: UInt64, because cause: CodeEvent.Cause) -> Bool {
     let found = code.blocks.overlapping(physical..<physical + 1)
-    for id in found { invalidate(id) }
+    for id in found { invalidate(id, because: cause) }
     return !found.isEmpty
   }
 
   /// Throws away the blocks that a breakpoint at `pc` splits, or that end before it for its sake.
   func invalidate(around pc: UInt64) {
     for id in code.blocks.valid where code.blocks[id].contains(pc) || pc == code.blocks[id].lastPC &+ 1 {
-      invalidate(id)
+      invalidate(id, because: .breakpoint)
     }
   }
 
@@ -105,7 +106,8 @@ final class CodeGuard {
   }
 
   /// Drops all translated code. Not while translated code runs.
-  func flush() {
+  func flush(because cause: CodeEvent.Cause) {
+    code.note(.flushed, 0, because: cause)
     let pages = code.guardedPages
     code.removeAll()
     for obstacle in Obstacle.allCases { obstacles.removeAll(obstacle) }
@@ -130,7 +132,9 @@ final class CodeGuard {
     runners.forEachMode { $0.clearTLB() }
   }
 
-  private func recompileWatched() { for physical in watched.instructions { invalidate(physical: physical) } }
+  private func recompileWatched() {
+    for physical in watched.instructions { invalidate(physical: physical, because: .watchpoint) }
+  }
 
   /// As nothing is watched, compiles without comparisons what had them.
   func forgetWatchedAccesses() {

@@ -13,6 +13,8 @@ public final class CodeStore {
   let interpreter: (any PackedTier)?
   private let space: FlatMap
   let profile: Profile
+  unowned let runners: Runners
+  private let historyCell = RawCell(CodeHistory())
   /// Whether interpreted code may go on by itself; false where a kick could not stop it.
   let chainsInterpreted: Bool
   private let blocksCell = RawCell(BlockStore())
@@ -28,12 +30,13 @@ public final class CodeStore {
 
   init(
     _ host: any Host, _ interpreter: (any PackedTier)?, _ space: FlatMap, _ profile: Profile,
-    chainsInterpreted: Bool
+    _ runners: Runners, chainsInterpreted: Bool
   ) {
     self.host = host
     self.interpreter = interpreter
     self.space = space
     self.profile = profile
+    self.runners = runners
     self.chainsInterpreted = chainsInterpreted
   }
 
@@ -42,6 +45,11 @@ public final class CodeStore {
     _read { yield blocksCell.value }
     @inline(__always)
     _modify { yield &blocksCell.value }
+  }
+
+  var history: CodeHistory {
+    _read { yield historyCell.value }
+    _modify { yield &historyCell.value }
   }
 
   var observers: [any TranslationObserver] {
@@ -59,7 +67,7 @@ public final class CodeStore {
   func cutForeignChains(_ protection: [UInt64]) {
     if protection == chainProtection { return }
     chainProtection = protection
-    unchainAll()
+    unchainAll(because: .remapped)
   }
 
   /// Physical pages whose code is guarded.

@@ -54,13 +54,13 @@ extension Engine {
   }
 
   /// Drops all translated code. Not while translated code runs.
-  public func flush() { guardian.flush() }
+  public func flush() { guardian.flush(because: .command) }
 
   /// Drops the blocks whose guest PCs touch the range; returns how many.
   @discardableResult
   public func flush(_ range: ClosedRange<UInt64>) -> Int {
     let matching = store.valid.filter { store.code($0).overlaps(range) }
-    for id in matching { guardian.invalidate(id) }
+    for id in matching { guardian.invalidate(id, because: .command) }
     return matching.count
   }
 
@@ -68,7 +68,7 @@ extension Engine {
   public func setCountsExecutions(_ counts: Bool) {
     guard profile.countsExecutions != counts else { return }
     profile.countsExecutions = counts
-    flush()
+    guardian.flush(because: .counted)
   }
 
   /// The passes by name, in the order of their first run, each with whether it is on.
@@ -83,7 +83,7 @@ extension Engine {
   public func setPass(_ name: String, isOn: Bool) -> Bool {
     guard let pass = Pass(name: name) else { return false }
     translator.setPass(pass.name, isOn: isOn)
-    flush()
+    guardian.flush(because: .pass)
     return true
   }
 }

@@ -91,7 +91,7 @@ public struct EngineOptions: Sendable {
     } catch { throw .host(error) }
     let states = (0..<vcpuCount).map { _ in VCPUState.allocate(size: file.stateSize) }
     runners = Runners(options.interrupts.isDeterministic ? nil : Kicks(host, states))
-    code = CodeStore(host, interpreter, space, profile, chainsInterpreted: options.interrupts.isDeterministic)
+    code = CodeStore(host, interpreter, space, profile, runners, chainsInterpreted: options.interrupts.isDeterministic)
     do throws(MemoryError) { windows = try Windows(space, code, debug, runners, log) } catch { throw .memory(error) }
     guardian = CodeGuard(space, code, windows, debug, runners)
     translator = Translator(guest, space, code, guardian, debug, log, options)

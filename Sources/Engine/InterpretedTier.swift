@@ -24,6 +24,7 @@ extension Translator {
     let id = code.blocks.insert(
       record(vcpu, key, .interpreted, extent, compiled, opCount: packed.opCount), packed)
     guardian.add(id)
+    code.note(.translated(.interpreted), id)
     profile.statistics.interpreted.add(
       extent, opsAfterPasses: packed.opCount, hostBytes: compiled.size,
       times: (start, decoded, decoded, isTimed ? HostClock.nanoseconds : 0))
@@ -43,6 +44,7 @@ extension VCPU {
     guard code.isWorn(id) else { return id }
     let container = code.blocks.container(of: id)
     var key = code.blocks[container].key
+    code.note(.dropped, container, because: .hotter)
     guardian.remove(container)
     let whole = try translator.translate(self, key, .quick, single: false)
     let entry = code.blocks.entry(whole, at: pc)

@@ -31,19 +31,19 @@ extension VCPU {
     if known != 0, isWithin(known), isCurrent(known) {
       return code.blocks[known].tier == .interpreted ? try warm(known, pc) : known
     }
-    if known != 0 { guardian.invalidate(known) }
+    if known != 0 { guardian.invalidate(known, because: .remapped) }
     let tier: Tier = options.tiers == .thorough ? .thorough : .quick
     if variant == .normal, !wholePage, let stretch {
       let id = try translator.translate(self, key, tier, single: false, end: stretch.upperBound)
       if isWithin(id) { return id }
       // An instruction of it reaches beyond.
-      guardian.invalidate(id)
+      guardian.invalidate(id, because: .remapped)
     }
     if variant == .normal, wholePage, let id = try translator.translatePacked(self, key) { return id }
     let id = try translator.translate(self, key, tier, single: variant == .step || !wholePage)
     if let stretch, !wholePage, code.blocks.code(id).upperBound >= stretch.upperBound {
       do { _ = try physicalPC(stretch.upperBound) } catch {
-        guardian.invalidate(id)
+        guardian.invalidate(id, because: .remapped)
         throw .guest(error)
       }
     }

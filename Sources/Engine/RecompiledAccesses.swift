@@ -88,7 +88,7 @@ extension VCPU {
       engineLog.write(.guestErrors, "accesses beside \(obstacle): \(error)")
       return false
     }
-    return guardian.invalidate(physical: place)
+    return guardian.invalidate(physical: place, because: .access)
   }
 
   /// Whether code runs in the window that has all of memory.

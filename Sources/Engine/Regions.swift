@@ -33,7 +33,10 @@ extension Translator {
       profile.statistics.flushes == generation
     else { return }
     let incoming = parts.flatMap { code.blocks.incoming($0) }
-    for part in parts { guardian.remove(part) }
+    for part in parts {
+      code.note(.dropped, part, because: .hotter)
+      guardian.remove(part)
+    }
     for exit in incoming where code.blocks[code.blocks.exit(exit).source].isValid {
       let entry = code.blocks.entry(better, at: code.blocks.exit(exit).target)
       if entry != 0 { code.chain(exit, to: entry) }

@@ -107,6 +107,7 @@ final class Translator {
     profile.statistics[tier].add(
       extent, opsAfterPasses: isCopied ? block.ops.count : built.opCount, hostBytes: code.blocks[id].compiled.size,
       times: (start, decoded, ready, isTimed ? HostClock.nanoseconds : 0))
+    code.note(.translated(tier), id)
     for observer in code.observers { observer.didTranslate(id, in: vcpu.engine) }
     if let original { logTranslation(id, original, block) }
     return id
@@ -212,7 +213,7 @@ final class Translator {
         return try attempt()
       } catch {
         guard case .codeCacheFull = error else { throw error }
-        guardian.flush()
+        guardian.flush(because: .full)
         return try attempt()
       }
     } catch { throw .host(error) }

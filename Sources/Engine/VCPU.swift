@@ -165,7 +165,7 @@ import IR
       mode.clearJumpCache()
     }
     windows.generation &+= 1
-    code.unchainAll()
+    code.unchainAll(because: .remapped)
   }
 
   public override func dataProtectionChanged() {

@@ -41,7 +41,32 @@ public struct Flags: RawRepresentable, Equatable, Sendable {
   }
 }
 
+extension Flags {
+  /// For listings: what holds, leaving out what is usual.
+  var words: [String] {
+    var words = [isPrivileged ? "privileged" : "unprivileged"]
+    if itState & 15 != 0 {
+      let names = ["eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", "al", "al"]
+      // The mask's lowest one stands behind the last instruction's bit (ARMv7-M manual, A7.3.3).
+      let left = 4 - Int(itState & 15).trailingZeroBitCount
+      words.append("in an IT block: \(names[Int(itState >> 4)]), \(left) to go")
+    }
+    if isRestricted { words.append("some memory denied") }
+    if limitsStack { words.append("stack limit") }
+    if configuration.contains(.trapsDivideByZero) { words.append("traps division by zero") }
+    if configuration.contains(.trapsUnaligned) { words.append("traps unaligned accesses") }
+    guard isFloatReady else { return words }
+    words.append("FPU ready")
+    if floatModes.rounding != .nearestEven { words.append("rounds by \(floatModes.rounding.name)") }
+    if floatModes.flushesSubnormals { words.append("flushes to zero") }
+    if floatModes.deliversDefaultNaN { words.append("default NaN") }
+    return words
+  }
+}
+
 extension ARMGuest {
+  public func describe(_ flags: TranslationFlags) -> [String] { Flags(rawValue: flags).words }
+
   public func translationFlags(_ cpu: VCPUState) -> TranslationFlags {
     let core = Core(cpu)
     let flags = Flags(core).rawValue

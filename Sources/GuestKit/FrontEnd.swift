@@ -18,6 +18,8 @@ public protocol FrontEnd: AnyObject {
   func instructionAddress(_ pointer: UInt64) -> UInt64
   /// The state that translation depends on.
   func translationFlags(_ cpu: VCPUState) -> TranslationFlags
+  /// Translation flags in words, for listings.
+  func describe(_ flags: TranslationFlags) -> [String]
   /// The translation flags, of the low 8 bits, that ordinary instructions change (Arm's ITSTATE): they are looked at anew
   /// wherever a block was left, and a block's exits say what they are there (`ExitFlags.changing(_:)`). They are 0 at the
   /// targets of indirect exits, and what is kept for each mode (TLB, window, jump cache) does not depend on them.
@@ -34,6 +36,7 @@ extension FrontEnd {
   public var longestTransfer: Int { 0 }
   public func instructionAddress(_ pointer: UInt64) -> UInt64 { pointer }
   public var codeFlags: TranslationFlags { 0 }
+  public func describe(_ flags: TranslationFlags) -> [String] { [] }
 }
 
 /// The part of vCPU state that translation depends on, packed by the guest; blocks are looked up by it.

@@ -48,7 +48,30 @@ public struct Flags: RawRepresentable, Equatable, Sendable {
   }
 }
 
+extension Flags {
+  /// For listings: what holds, leaving out what is usual.
+  var words: [String] {
+    var words = ["\(privilege) mode"]
+    if dataPrivilege != privilege { words.append("loads and stores as \(dataPrivilege)") }
+    if isPaged { words.append("paged") }
+    if dataPaged != isPaged { words.append(dataPaged ? "data paged" : "data not paged") }
+    if bit(6) { words.append("SUM") }
+    if bit(7) { words.append("MXR") }
+    if dataRestricted { words.append("PMP restricts data") }
+    if floatOff { return words + ["FS off"] }
+    words.append(floatDirty ? "FS dirty" : "FS clean")
+    if roundingInvalid {
+      words.append("frm reserved")
+    } else if let mode = FloatRounding(rawValue: UInt16(rounding)), mode != .nearestEven {
+      words.append("rounds by \(mode.name)")
+    }
+    return words
+  }
+}
+
 extension RISCVGuest {
+  public func describe(_ flags: TranslationFlags) -> [String] { Flags(rawValue: flags).words }
+
   public func translationFlags(_ cpu: VCPUState) -> TranslationFlags { Flags(Hart(cpu)).rawValue }
 
   public func memoryMode(_ flags: TranslationFlags) -> MemoryMode {

@@ -170,6 +170,21 @@ public struct HostLine: Sendable {
   }
 }
 
+/// A piece of code, or of data that code reads, at the start of the code cache, for listings.
+public struct SharedEntry: Sendable {
+  public var address: UInt64
+  public var name: String
+  /// What it does, in a sentence without a period.
+  public var purpose: String
+  public var isCode: Bool
+  public init(address: UInt64, name: String, purpose: String, isCode: Bool = true) {
+    self.address = address
+    self.name = name
+    self.purpose = purpose
+    self.isCode = isCode
+  }
+}
+
 /// A host back end with its code cache. Used by one thread at a time.
 public protocol Host: AnyObject, SendableMetatype {
   /// `x86_64`, `interpreter`…
@@ -217,6 +232,8 @@ public protocol Host: AnyObject, SendableMetatype {
   func chain(_ site: UInt32, to entry: CodeAddress)
   /// Lets it leave again.
   func unchain(_ site: UInt32)
+  /// The bytes of host code that chaining a ``ChainSite`` replaces, as they are, and where; nil if there are none.
+  func chainWord(_ site: UInt32) -> (address: UInt64, bytes: [UInt8])?
   /// Whether ``guideStores(at:)`` does anything.
   var guidesStores: Bool { get }
   /// From now on, compiles stores by the instruction at guest PC `pc`, in blocks for `DataPath.window`, as guided ones:
@@ -256,6 +273,11 @@ public protocol Host: AnyObject, SendableMetatype {
   func machineCode(_ block: CompiledBlock) -> (address: UInt64, bytes: [UInt8])?
   /// Code that blocks share (ways in and out, slow paths); nil if there is none.
   var sharedCode: CompiledBlock? { get }
+  /// Its pieces, in ascending order of their addresses.
+  var sharedEntries: [SharedEntry] { get }
+  /// Host registers with a role while translated code runs, and how listings call what they hold: `state`, `spill` (by
+  /// slots of 8 bytes), `budget`, `memory`.
+  var roles: [(role: String, hostRegister: String)] { get }
   var codeBytesUsed: Int { get }
   /// Which guest registers live in host registers, by name of the host register, for the monitor.
   var pinnedRegisters: [(register: Int, hostRegister: String)] { get }
@@ -290,4 +312,7 @@ extension Host {
   public var loopChainCount: Int { 0 }
   public func machineCode(_ block: CompiledBlock) -> (address: UInt64, bytes: [UInt8])? { nil }
   public var sharedCode: CompiledBlock? { nil }
+  public func chainWord(_ site: UInt32) -> (address: UInt64, bytes: [UInt8])? { nil }
+  public var sharedEntries: [SharedEntry] { [] }
+  public var roles: [(role: String, hostRegister: String)] { [] }
 }

@@ -160,6 +160,17 @@ public final class X86_64Host: CompilingHost {
 
   // MARK: Looking at code
 
+  public var roles: [(role: String, hostRegister: String)] {
+    [("state", "\(ABI.state)"), ("spill", "rsp"), ("budget", "\(ABI.budget)"), ("memory", "gs")]
+  }
+
+  public var sharedEntries: [SharedEntry] {
+    let guide = SharedEntry(
+      address: cache.base + UInt64(watchGuide), name: "watch guide",
+      purpose: "what watched accesses compare their addresses with", isCode: false)
+    return (trampolines.entries(at: cache.base) + [guide]).sorted { $0.address < $1.address }
+  }
+
   public func listing(_ block: CompiledBlock, of ir: Block?, dataPath: DataPath) -> [HostLine] {
     guard let disassembler = try? HostDisassembler() else { return [] }
     let start = Int(block.entry.offset)

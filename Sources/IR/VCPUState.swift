@@ -51,6 +51,18 @@ public enum StateOffset {
   @inlinable public static var storeGuide: Int { 184 }
   /// The upper half of a slow memory access of 16 bytes: of what is to be stored, or of what was loaded (u64).
   @inlinable public static var upperData: Int { 192 }
+  /// The header's fields by name, for listings.
+  public static var names: [(name: String, offset: Int)] {
+    [
+      ("pc", pc), ("budget", budget), ("exitReason", exitReason), ("exitSite", exitSite),
+      ("exceptionCause", exceptionCause), ("exceptionValue", exceptionValue), ("jumpCache", jumpCache),
+      ("windowLimit", windowLimit), ("dataBase", dataBase), ("faultPC", faultPC), ("context", context),
+      ("softTLB", softTLB), ("budgetStart", budgetStart), ("pendingRetired", pendingRetired), ("currentPC", currentPC),
+      ("accessOutcome", accessOutcome), ("accessFaulted", accessFaulted), ("reservedAddress", reservedAddress),
+      ("reservedValue", reservedValue), ("reservedSize", reservedSize), ("storeGuide", storeGuide),
+      ("upperData", upperData),
+    ]
+  }
   /// Where guest registers start.
   @inlinable public static var registers: Int { 256 }
 }

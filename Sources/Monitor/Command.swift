@@ -85,11 +85,15 @@ struct Context {
   let machine: Machine
   let monitor: Monitor
   let arguments: Arguments
+  let style: ListingStyle
 
   /// Evaluates the arguments.
-  init(_ machine: Machine, _ monitor: Monitor, _ arguments: Arguments) throws(MonitorError) {
+  init(
+    _ machine: Machine, _ monitor: Monitor, _ arguments: Arguments, _ style: ListingStyle = .plain
+  ) throws(MonitorError) {
     self.machine = machine
     self.monitor = monitor
+    self.style = style
     let vcpu = machine.engine.vcpus[monitor.hart(machine)]
     self.arguments = try arguments.evaluated(DebugMemory(machine: machine, vcpu: vcpu))
   }

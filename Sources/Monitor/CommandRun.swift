@@ -10,9 +10,14 @@ public final class CommandRun: Sendable {
   }
   private let state = Mutex(State())
   private let output: @Sendable (String) -> Void
+  /// Of where its output is shown.
+  let style: ListingStyle
 
   /// - Parameter output: takes what the command shows before its end, line ends included. It may wait for a slow reader.
-  public init(output: @escaping @Sendable (String) -> Void = { _ in }) { self.output = output }
+  public init(style: ListingStyle = .plain, output: @escaping @Sendable (String) -> Void = { _ in }) {
+    self.style = style
+    self.output = output
+  }
 
   /// Asks the command to end; what it lets the guest do ends too.
   public func cancel() {

@@ -15,11 +15,11 @@ enum CommandTable {
     .breakpoint, .temporaryBreakpoint, .breakpointCondition, .ignore, .watch, .delete, .infoBreakpoints, .catchVectors,
     .cortexCatch,
     // Translation blocks
-    .blocks, .block, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow, .unchain, .flush, .graph,
+    .blocks, .block, .hostStubs, .events, .storyChaining, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow, .unchain, .flush, .graph,
     // IR and passes
     .ir, .irDiff, .passList, .passOff, .passOn,
     // Monitor
-    .help, .saveSnapshot, .loadSnapshot, .infoSnapshots,
+    .help, .saveSnapshot, .loadSnapshot, .infoSnapshots, .columns,
   ]
 
   /// The row that the first words of a line mean, and what the words that follow are to it. Names may be cut as long as

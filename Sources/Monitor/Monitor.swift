@@ -68,20 +68,23 @@ public final class Monitor: Sendable {
   }
 
   /// Carries out one line, and collects all that it shows.
-  public func execute(_ line: String) -> MonitorResult {
+  public func execute(_ line: String, style: ListingStyle = .plain) -> MonitorResult {
     let shown = Mutex("")
-    var result = execute(line, CommandRun { text in shown.withLock { $0 += text } })
+    var result = execute(line, CommandRun(style: style) { text in shown.withLock { $0 += text } })
     result.text = shown.withLock { $0 } + result.text
     return result
   }
 
   private func carryOut(_ arguments: Arguments, _ run: CommandRun) throws(MonitorError) -> MonitorResult {
+    let style = state.withLock { $0.columns }.map { ListingStyle(columns: $0, isColoured: run.style.isColoured) }
     let reply: CommandResult
     switch arguments.command.body {
-    case .pages(let body): return MonitorResult(text: try page(arguments, run, body))
+    case .pages(let body): return MonitorResult(text: try page(arguments, run, style ?? run.style, body))
     case .look(let body):
       reply = CommandResult(
-        listing: try perform { machine throws(MonitorError) in try body(try Context(machine, self, arguments)) })
+        listing: try perform { machine throws(MonitorError) in
+          try body(try Context(machine, self, arguments, style ?? run.style))
+        })
     case .control(let body):
       let evaluated = try perform { machine throws(MonitorError) in try Context(machine, self, arguments).arguments }
       reply = try body(self, evaluated, run)
@@ -106,6 +109,8 @@ struct MonitorState: Sendable {
   var hart = 0
   var points: [DebugPoint] = []
   var nextPoint = 1
+  /// Characters a line that listings fit, where the user has said so.
+  var columns: Int?
   /// Where `x` and `disassemble` go on.
   var nextAddress: UInt64?
 }

@@ -25,7 +25,8 @@ public final class MonitorPrompt {
     self.prompt = prompt
     self.quit = quit
     commands = CommandThread(
-      monitor, output: { LineEditor.write(Array($0.utf8)) }, completed: { [messages] in messages.complete($0) })
+      monitor, style: { .terminal(1) }, output: { LineEditor.write(Array($0.utf8)) },
+      completed: { [messages] in messages.complete($0) })
     LineEditor.setUp { line, cursor in monitor.completions(for: line, cursor: cursor) }
     monitor.announceStops { [messages] listing in
       messages.post(Array(listing.textLines.joined(separator: "\n").utf8))

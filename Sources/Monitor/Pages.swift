@@ -22,7 +22,7 @@ struct Page: Sendable {
 extension Monitor {
   /// Shows all pages but the last, and returns that.
   func page(
-    _ arguments: Arguments, _ run: CommandRun,
+    _ arguments: Arguments, _ run: CommandRun, _ style: ListingStyle,
     _ body: @escaping @Sendable (Context, Cursor?) throws(MonitorError) -> Page
   ) throws(MonitorError) -> String {
     let asJSON = arguments.wantsJSON
@@ -30,7 +30,7 @@ extension Monitor {
     while true {
       try run.check()
       let page = try perform { [cursor] machine throws(MonitorError) in
-        try body(try Context(machine, self, arguments), cursor)
+        try body(try Context(machine, self, arguments, style), cursor)
       }
       let items = page.values.map(\.json).joined(separator: ",")
       let text = asJSON ? (cursor == nil ? "[" : ",") + items : page.lines.joined(separator: "\n")

@@ -1,4 +1,4 @@
-// Owns the three-column listing of a block: guest instruction, IR ops, host code, aligned with each other.
+// Owns what a block's listing consists of: guest instructions, the IR ops each became, the host code of each op.
 
 import Bits
 import Engine
@@ -6,27 +6,32 @@ import HostKit
 import IR
 import Machine
 
-/// A block's code in three columns.
+/// A block's code, guest instruction by guest instruction.
 struct SideBySide {
   /// What one guest instruction became. The first may be what comes before any instruction (counters).
-  private struct Part {
+  struct Part {
     var guest: GuestLine?
     /// Index of the instruction's marker, for hosts that make code of it.
     var marker: Int?
     var ops: [(index: Int, text: String)] = []
   }
-  private var parts: [Part] = []
+  private(set) var parts: [Part] = []
   private var hostByOp: [Int: [HostLine]] = [:]
-  private var cold: [HostLine] = []
+  /// Host code that no op's place is in.
+  private(set) var cold: [HostLine] = []
+  /// Address of the first byte of host code.
+  let start: UInt64
   private let memory: DebugMemory
-  private let pinned: [(register: String, host: String)]
+  private let hostText: HostText
+  /// The guest registers that live in host registers: `a0=rbx`.
+  private let pinned: [String]
 
   init(_ view: BlockInspection, _ machine: Machine, _ memory: DebugMemory) {
     self.memory = memory
+    hostText = HostText(machine, block: view.id)
+    start = view.host.first?.address ?? 0
     let registers = machine.guest.registerFile.registers
-    pinned = view.pinned.map { number, host in
-      (registers[number].aliases.first ?? registers[number].name, host)
-    }
+    pinned = view.pinned.map { number, host in "\(registers[number].aliases.first ?? registers[number].name)=\(host)" }
     let texts = machine.engine.printer.lines(view.compiled)
     // Labels belong to the instruction they stand before.
     var labels: [(index: Int, text: String)] = []
@@ -43,64 +48,21 @@ struct SideBySide {
         parts[parts.count - 1].ops.append((index, texts[index]))
       }
     }
-    var last = 0
     for line in view.host {
-      // Code that comes after the block's last op, or goes back to an earlier one, stands out of line.
-      guard let op = line.op, op >= last, cold.isEmpty else {
-        cold.append(line)
-        continue
-      }
-      last = op
-      hostByOp[op, default: []].append(line)
+      if let op = line.op { hostByOp[op, default: []].append(line) } else { cold.append(line) }
     }
   }
 
-  // MARK: Text
+  /// The host code of an op, or of an instruction's marker.
+  func host(_ op: Int) -> [HostLine] { hostByOp[op] ?? [] }
 
-  private struct Row {
-    var guest = ""
-    var ir = ""
-    var host = ""
+  func text(_ line: HostLine) -> String { hostText.text(line) }
+
+  /// What host registers stand for, in as many lines as it takes.
+  func legend(_ columns: Int) -> [String] {
+    [("pinned", pinned.joined(separator: " ")), ("host", hostText.legend)].filter { !$0.1.isEmpty }
+      .flatMap { ListingStyle.wrapped(padded($0.0, 8) + $0.1, columns, indent: 8) }
   }
-
-  /// Without trailing spaces; a rule between guest instructions.
-  var lines: [String] {
-    var groups: [[Row]] = parts.map(rows)
-    if !cold.isEmpty { groups.append(cold.map { Row(host: hostText($0)) }) }
-    if !cold.isEmpty { groups[groups.count - 1][0].guest = "(out of line)" }
-    let all = groups.flatMap { $0 }
-    let guestWidth = max(all.map(\.guest.count).max() ?? 0, 5)
-    let irWidth = max(all.map(\.ir.count).max() ?? 0, 2)
-    let hostWidth = min(all.map(\.host.count).max() ?? 0, 60)
-    let rule =
-      String(repeating: "-", count: guestWidth) + "-+-" + String(repeating: "-", count: irWidth) + "-+-"
-      + String(repeating: "-", count: max(hostWidth, 4))
-    func line(_ row: Row) -> String {
-      trimmed(padded(row.guest, guestWidth) + " | " + padded(row.ir, irWidth) + " | " + row.host)
-    }
-    var lines = [line(Row(guest: "guest", ir: "IR", host: "host"))]
-    for group in groups { lines += [rule] + group.map(line) }
-    if !pinned.isEmpty {
-      lines += ["", "pinned  " + pinned.map { "\($0.register)=\($0.host)" }.joined(separator: " ")]
-    }
-    return lines
-  }
-
-  private func rows(_ part: Part) -> [Row] {
-    var rows = (part.marker.flatMap { hostByOp[$0] } ?? []).map { Row(host: hostText($0)) }
-    for (index, text) in part.ops {
-      let host = hostByOp[index] ?? []
-      rows.append(Row(ir: text, host: host.first.map(hostText) ?? ""))
-      rows += host.dropFirst().map { Row(host: hostText($0)) }
-    }
-    if rows.isEmpty { rows.append(Row()) }
-    if let guest = part.guest {
-      rows[0].guest = guest.pc.hex() + "  " + guest.text
-    }
-    return rows
-  }
-
-  private func hostText(_ line: HostLine) -> String { line.address.hex() + "  " + line.text }
 
   // MARK: JSON
 
@@ -117,7 +79,7 @@ struct SideBySide {
               part.ops.map { op in
                 .object([
                   NamedValue("op", .count(op.index)), NamedValue("text", .text(op.text)),
-                  NamedValue("host", .list((hostByOp[op.index] ?? []).map(hostValue))),
+                  NamedValue("host", .list(host(op.index).map(hostValue))),
                 ])
               })),
         ])
@@ -125,6 +87,9 @@ struct SideBySide {
   }
 
   private func hostValue(_ line: HostLine) -> Value {
-    .object([NamedValue("address", .hex(line.address)), NamedValue("text", .text(line.text))])
+    .object([
+      NamedValue("address", .hex(line.address)), NamedValue("bytes", .text(DebugMemory.encoding(line.bytes))),
+      NamedValue("text", .text(line.text)), NamedValue("shown", .text(text(line))),
+    ])
   }
 }

@@ -57,6 +57,11 @@ extension CompilingHost {
     lead(exit, to: exit.stub)
   }
 
+  public func chainWord(_ site: UInt32) -> (address: UInt64, bytes: [UInt8])? {
+    let place = Int(lowering.exits[Int(site)].displacement)
+    return place == 0 ? nil : (cache.base + UInt64(place), cache.bytes(place..<place + 4))
+  }
+
   @inlinable func lead(_ exit: ExitCode, to target: UInt32) {
     guard exit.displacement != 0 else { return }
     cache.patch(Machine.chainedWord(at: exit.displacement, to: target), at: Int(exit.displacement))

@@ -14,7 +14,7 @@ extension Command {
       .sections(
         try context.inspections().map { view in
           let report = BlockReport(view, context.machine, context.memory)
-          return (report.title, report.listing)
+          return (report.title, report.listing(context.style))
         })
     })
 }
@@ -68,17 +68,25 @@ struct BlockReport {
 
   var title: String { "block \(view.id) at \(memory.addressText(pc))\(memory.symbolSuffix(pc))" }
 
-  var listing: Listing {
+  func listing(_ style: ListingStyle) -> Listing {
     let sheet = SideBySide(view, machine, memory)
-    let facts = Listing.fields(self.facts)
+    // The listing stands under its title, indented.
+    let narrower = ListingStyle(columns: style.columns - 2, isColoured: style.isColoured)
+    let facts = Listing.fields(self.facts).textLines.flatMap {
+      ListingStyle.wrapped($0, narrower.columns, indent: Self.factIndent)
+    }
     return .custom(
-      facts.textLines + [""] + sheet.lines, .object(self.facts + [NamedValue("instructions", sheet.value)]))
+      facts + [""] + sheet.lines(narrower), .object(self.facts + [NamedValue("instructions", sheet.value)]))
   }
+
+  /// Where the values of facts stand.
+  private static var factIndent: Int { 14 }
 
   private var facts: [NamedValue] {
     let block = view.block
     let before = view.stages.first?.block.ops.count ?? 0
     var fields = [
+      NamedValue("host code", view.host.first.map { .hex($0.address) } ?? .nothing),
       NamedValue(
         "size",
         .text(
@@ -86,6 +94,7 @@ struct BlockReport {
             + "\(before) -> \(view.compiled.ops.count) IR ops, \(block.compiled.size) host bytes")),
       NamedValue("tier", .text("\(block.tier)")),
       NamedValue("flags", .hex(UInt64(block.key.flags))),
+      NamedValue("mode", .text(machine.guest.describe(block.key.flags).joined(separator: ", "))),
       NamedValue("physical", memory.address(block.key.physicalPC)),
       NamedValue("ends with", .text(view.ending)),
       NamedValue("retranslated", .count(machine.engine.store.retranslations(view.id))),
