@@ -26,11 +26,11 @@ extension MachineTarget: MemoryMapProviding {
     }
     var next: UInt64? = 0
     for range in layout where range.first <= last {
-      if let start = next, start < range.first { add(.ram, start, range.first - 1) }
+      if let start = next, start < range.first { add(.gap, start, range.first - 1) }
       add(range.kind, range.first, min(range.last, last))
       next = range.last >= last ? nil : range.last + 1
     }
-    if let start = next { add(.ram, start, last) }
+    if let start = next { add(.gap, start, last) }
     return map
   }
 

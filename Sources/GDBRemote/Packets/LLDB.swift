@@ -32,6 +32,7 @@ extension Session {
       switch region.kind {
       case .ram: return text(region.start, region.length, "permissions:rwx;")
       case .rom: return text(region.start, region.length, "permissions:rx;")
+      case .gap: return text(region.start, region.length, "")
       case .flash(let blockSize):
         return text(
           region.start, region.length, "permissions:rx;flags:;type:flash;blocksize:\(String(blockSize, radix: 16));")

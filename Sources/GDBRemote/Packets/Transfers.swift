@@ -50,7 +50,8 @@ enum XML {
     return escaped
   }
 
-  /// GDB manual, section "Memory Map Format".
+  /// GDB manual, section "Memory Map Format". It has no word for gaps: they are memory that cannot be read, and one with the
+  /// memory beside them.
   static func memoryMap(_ regions: [MemoryRegion]) -> String {
     var document = """
       <?xml version="1.0"?>
@@ -59,10 +60,10 @@ enum XML {
       <memory-map>
 
       """
-    for region in regions {
+    for region in regions.joined {
       let range = "start=\"0x\(String(region.start, radix: 16))\" length=\"0x\(String(region.length, radix: 16))\""
       switch region.kind {
-      case .ram: document += "<memory type=\"ram\" \(range)/>\n"
+      case .ram, .gap: document += "<memory type=\"ram\" \(range)/>\n"
       case .rom: document += "<memory type=\"rom\" \(range)/>\n"
       case .flash(let blockSize):
         let size = "<property name=\"blocksize\">0x\(String(blockSize, radix: 16))</property>"
@@ -70,5 +71,18 @@ enum XML {
       }
     }
     return document + "</memory-map>\n"
+  }
+}
+
+extension [MemoryRegion] {
+  /// With gaps and RAM that touch as one.
+  fileprivate var joined: [MemoryRegion] {
+    reduce(into: []) { joined, region in
+      var region = region
+      if region.kind == .gap { region.kind = .ram }
+      guard region.kind == .ram, let last = joined.last, last.kind == .ram, last.start &+ last.length == region.start
+      else { return joined.append(region) }
+      joined[joined.count - 1].length &+= region.length
+    }
   }
 }

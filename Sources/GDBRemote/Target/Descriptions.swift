@@ -16,6 +16,8 @@ public protocol MemoryMapProviding: Target {
 public struct MemoryRegion: Equatable, Sendable {
   public enum Kind: Equatable, Sendable {
     case ram, rom
+    /// Nothing is mapped there. A map that leaves a gap out instead has GDB refuse to read and write in it.
+    case gap
     /// Written through `vFlashErase` and `vFlashWrite`, erased in blocks of so many bytes.
     case flash(blockSize: UInt64)
   }
