@@ -107,7 +107,9 @@ import Testing
   @Test func sideBySide() throws {
     let bench = try Self.atDone("interpreter")
     // The counter's host address is another one in every run.
-    let lines = bench.lines("block loop").filter { !$0.contains("count 0x") && !$0.contains("size") }
+    let lines = bench.lines("block loop", columns: 200).filter { line in
+      !["count 0x", "size", "host code"].contains(where: line.contains)
+    }
     let columns = lines.map { line in
       let parts = line.split(separator: "|", omittingEmptySubsequences: false)
       return parts.count < 3 ? line.split(separator: "+").prefix(2).joined(separator: "+") : "\(parts[0])|\(parts[1])|"
@@ -117,6 +119,7 @@ import Testing
         block 2 at 0x0000000080000008 <loop>
           tier          thorough
           flags         0x10f
+          mode          machine mode, FS off
           physical      0x0000000080000008
           ends with     conditional branch
           retranslated  0
@@ -149,13 +152,14 @@ import Testing
 
   @Test func sideBySideOnX86() throws {
     let bench = try Self.atDone("jit")
-    let lines = bench.lines("block loop")
+    let lines = bench.lines("block loop", columns: 200)
     // Each op's code stands beside it.
     let text = lines.joined(separator: "\n")
     #expect(lines.contains { $0.contains("| %2 = add.i64 %0, %1") && $0.contains("add ") }, "\(text)")
     #expect(lines.contains { $0.contains("80000014  bnez    a0, 0x80000008 |") })
     #expect(lines.contains { $0.contains("(out of line)") })
-    #expect(lines.last?.contains("pinned  a5=") == true)
+    #expect(lines.contains { $0.contains("pinned  a5=") })
+    #expect(lines.last?.hasSuffix("host    state=rbp spill=rsp budget=r15 memory=gs") == true)
   }
 
   @Test(arguments: UnharmedTests.hosts) func blocksAndGraph(_ host: String) throws {

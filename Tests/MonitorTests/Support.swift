@@ -112,6 +112,12 @@ final class Bench {
 
   func lines(_ line: String) -> [String] { self(line).split(separator: "\n").map(String.init) }
 
+  /// As shown where there is room for so many characters a line.
+  func lines(_ line: String, columns: Int, isColoured: Bool = false) -> [String] {
+    let style = ListingStyle(columns: columns, isColoured: isColoured)
+    return monitor.execute(line, style: style).text.split(separator: "\n").map(String.init)
+  }
+
   /// What a finished run leaves behind: registers, instructions, time, the stored sum.
   struct Outcome: Equatable {
     var registers: [UInt64]

@@ -40,7 +40,9 @@ private struct ChainingStory {
       machine.engine.flush()
       return count
     }
-    let edge = try runUntilChained(nil)
+    guard let edge = try runUntilChained(nil) else {
+      throw .refused("the guest has chained no two blocks of compiled code before it stopped, or within two seconds")
+    }
     let chained = try jump(edge)
     let strategy = monitor.machine.perform { $0.engine.options.interrupts }
     try monitor.perform { machine in
@@ -58,17 +60,20 @@ private struct ChainingStory {
     }
   }
 
-  /// Lets the guest run until two blocks are chained: any, or those of `known`; it is stopped then.
-  private func runUntilChained(_ known: Edge?) throws(MonitorError) -> Edge {
+  /// Lets the guest run until two blocks are chained: any, or those of `known`; it is stopped then. Nil if that does not
+  /// come before the guest stops by itself, or within two seconds.
+  private func runUntilChained(_ known: Edge?) throws(MonitorError) -> Edge? {
     monitor.machine.resume(.run)
     defer { monitor.machine.stop() }
     for _ in 0..<2000 {
       try run.check()
-      let found: Edge? = try monitor.perform { machine in find(known, machine.engine) }
-      if let found { return found }
+      let (found, isRunning): (Edge?, Bool) = try monitor.perform { machine in
+        (find(known, machine.engine), machine.isRunning)
+      }
+      if found != nil || !isRunning { return found }
       usleep(1000)
     }
-    throw .refused("the guest has chained no two blocks of compiled code within two seconds")
+    return nil
   }
 
   private func find(_ known: Edge?, _ engine: Engine) -> Edge? {
@@ -120,7 +125,7 @@ private struct ChainingStory {
   // MARK: Words
 
   private func chapters(
-    _ machine: Machine, _ edge: Edge, _ again: Edge, _ chained: Jump, _ cut: Jump, _ stub: [String], _ dropped: Int,
+    _ machine: Machine, _ edge: Edge, _ again: Edge?, _ chained: Jump, _ cut: Jump, _ stub: [String], _ dropped: Int,
     _ strategy: InterruptStrategy
   ) -> [(title: String, lines: [String])] {
     let engine = machine.engine
@@ -160,7 +165,8 @@ private struct ChainingStory {
         "'unchain \(engine.store[edge.source].key.pc.hex0x()) \(target.key.pc.hex0x())' puts the old bytes back",
         [
           "after   " + place(cut),
-          "and as the guest runs, the chain forms again: after \(again.times.chained) instructions",
+          again.map { "and as the guest runs, the chain forms again: after \($0.times.chained) instructions" }
+            ?? "The guest has not come to that exit again since.",
         ]
       ),
       ("An interrupt stops a chain by strategy '\(strategy.rawValue)'", strategy.story + others(strategy)),
