@@ -15,7 +15,8 @@ enum CommandTable {
     .breakpoint, .temporaryBreakpoint, .breakpointCondition, .ignore, .watch, .delete, .infoBreakpoints, .catchVectors,
     .cortexCatch,
     // Translation blocks
-    .blocks, .block, .hostStubs, .events, .storyChaining, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow, .unchain, .flush, .graph,
+    .blocks, .block, .hostStubs, .events, .storyChaining, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow,
+    .unchain, .flush, .graph,
     // IR and passes
     .ir, .irDiff, .passList, .passOff, .passOn,
     // Monitor
