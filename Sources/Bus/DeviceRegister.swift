@@ -7,7 +7,7 @@
 public struct DeviceRegister<Owner: RegisterDevice>: Sendable {
   private var register: Register
   @usableFromInline var reader: (@Sendable (Owner, _ index: Int) -> UInt64)?
-  @usableFromInline var readEffect: (@Sendable (Owner) -> Void)?
+  @usableFromInline var readEffect: (@Sendable (Owner, _ index: Int) -> Void)?
   /// The reader has side effects: debuggers are not shown a value.
   @usableFromInline var isDestructive = false
   @usableFromInline var writer: (@Sendable (Owner, _ value: UInt64, _ index: Int) -> Void)?
@@ -63,7 +63,14 @@ public struct DeviceRegister<Owner: RegisterDevice>: Sendable {
 
   /// What a read by the guest changes besides.
   @inlinable @inline(__always)
-  public func afterRead(_ effect: @escaping @Sendable (Owner) -> Void) -> Self { with { $0.readEffect = effect } }
+  public func afterRead(_ effect: @escaping @Sendable (Owner) -> Void) -> Self {
+    with { $0.readEffect = { device, _ in effect(device) } }
+  }
+
+  @inlinable @inline(__always)
+  public func afterRead(_ effect: @escaping @Sendable (Owner, _ index: Int) -> Void) -> Self {
+    with { $0.readEffect = effect }
+  }
 
   /// The value, by having which the guest changes it: debuggers are not shown it.
   @inlinable @inline(__always)
@@ -90,6 +97,10 @@ public struct DeviceRegister<Owner: RegisterDevice>: Sendable {
   }
 
   // MARK: Registers that are written in parts
+
+  /// A narrow write leaves the rest of the register as it reads.
+  @inlinable @inline(__always)
+  public func inParts() -> Self { with { $0.completesWithValue = true } }
 
   /// As ``onRead(_:)`` and ``onWrite(_:)`` of a register of up to 64 bits, of which a narrow write leaves the rest as it reads.
   @inlinable @inline(__always)

@@ -47,11 +47,13 @@ extension RegisterDevice {
 public final class RegisterTable<Owner: RegisterDevice>: ExpressibleByArrayLiteral, Sendable {
   public let map: RegisterMap
   @usableFromInline let rows: [Row]
+  /// Offsets without registers where reads give zero and writes are ignored by design: nothing is logged.
+  private let reserved: [Range<UInt64>]
 
   /// What an access needs of a row.
   @usableFromInline struct Row: Sendable {
     @usableFromInline let reader: (@Sendable (Owner, Int) -> UInt64)?
-    @usableFromInline let readEffect: (@Sendable (Owner) -> Void)?
+    @usableFromInline let readEffect: (@Sendable (Owner, Int) -> Void)?
     @usableFromInline let writer: (@Sendable (Owner, UInt64, Int) -> Void)?
     @usableFromInline let width: Int
     /// The bits of its width.
@@ -74,7 +76,9 @@ public final class RegisterTable<Owner: RegisterDevice>: ExpressibleByArrayLiter
     }
   }
 
-  public init(_ lists: [DeviceRegister<Owner>]...) {
+  /// - Parameter reserved: offsets without registers that software may access in vain: nothing is logged.
+  public init(_ lists: [DeviceRegister<Owner>]..., reserved: [Range<UInt64>] = []) {
+    self.reserved = reserved
     let registers = lists.flatMap(\.self)
     let descriptions = registers.map(\.description)
     map = RegisterMap(descriptions)
@@ -101,7 +105,7 @@ public final class RegisterTable<Owner: RegisterDevice>: ExpressibleByArrayLiter
     guard let place = map.find(offset, isWrite: false) else { return refuseRead(device, offset) }
     device.prepareRead()
     let value = value(device, place, offset)
-    if let effect = rows[place.number].readEffect { effect(device) }
+    if let effect = rows[place.number].readEffect { effect(device, place.index) }
     return extract(value, place, size: size)
   }
 
@@ -146,7 +150,7 @@ public final class RegisterTable<Owner: RegisterDevice>: ExpressibleByArrayLiter
   /// Registers that are only written read as 0.
   @usableFromInline
   func refuseRead(_ device: Owner, _ offset: UInt64) -> UInt64 {
-    if map.find(offset, isWrite: true) == nil {
+    if map.find(offset, isWrite: true) == nil, !isReserved(offset) {
       device.unimplemented.unknown(offset: offset, isWrite: false, of: device.context)
     }
     return 0
@@ -155,9 +159,12 @@ public final class RegisterTable<Owner: RegisterDevice>: ExpressibleByArrayLiter
   @usableFromInline
   func refuseWrite(_ device: Owner, _ offset: UInt64) {
     guard let place = map.find(offset, isWrite: false) else {
+      guard !isReserved(offset) else { return }
       return device.unimplemented.unknown(offset: offset, isWrite: true, of: device.context)
     }
     let name = map.registers[place.number].name(at: place.index)
     device.unimplemented.once("a write to \(name), which is read-only", device.context)
   }
+
+  private func isReserved(_ offset: UInt64) -> Bool { reserved.contains { $0.contains(offset) } }
 }

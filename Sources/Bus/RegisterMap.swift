@@ -12,7 +12,7 @@ public final class RegisterMap: Sendable {
   @usableFromInline let starts: [Starts]
   @usableFromInline let granule: UInt64
   /// Offsets behind the table are looked for from the first register on.
-  private static let longestTable: UInt64 = 0x1000
+  private static let longestTable: UInt64 = 0x4000
 
   @usableFromInline struct Span: BitwiseCopyable, Sendable {
     @usableFromInline let first: UInt64

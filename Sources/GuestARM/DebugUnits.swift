@@ -2,6 +2,7 @@
 // C1.8 and C1.11; ARMv8-M manual, B15).
 
 import Bits
+import Bus
 import GuestKit
 import IR
 
@@ -26,7 +27,7 @@ extension SystemControl {
 
   private var countsCycles: Bool { state.debug.control & 1 != 0 && state.debugControl & 1 << 24 != 0 }
 
-  var cycleCount: UInt32 {
+  private var cycleCount: UInt32 {
     UInt32(truncatingIfNeeded: countsCycles ? cycles &- state.debug.cycleBase : state.debug.cycleBase)
   }
 
@@ -130,57 +131,58 @@ extension SystemControl {
 
   // MARK: Registers
 
-  func readTraceUnit(_ offset: UInt64, isPeek: Bool) -> UInt32 {
-    guard features.contains(.main) else { return 0 }
-    switch offset {
-    case 0x1000: return UInt32(DebugUnitState.comparators) << 28 | state.debug.control
-    case 0x1004: return cycleCount
-    case 0x101C: return UInt32(truncatingIfNeeded: core?.cpu.pc ?? 0) & ~1
-    case 0x1020..<0x1060:
-      let index = Int(offset - 0x1020) / 16
-      switch offset & 15 {
-      case 0: return state.debug.value[index]
-      case 4: return state.debug.mask[index]
-      case 8:
-        let value = state.debug.function[index]
-        // Reading clears MATCHED.
-        if !isPeek { state.debug.function[index] &= ~(1 << 24) }
-        // ID of ARMv8-M; LNK1ENA of ARMv7-M: a second address can be linked.
-        if features.contains(.v8) { return value | 0x5800_0000 }
-        return index == Self.valueComparator ? value | 1 << 9 : value
-      default: return 0
-      }
-    case 0x2000: return 0x260 | state.debug.patchControl
-    case 0x2004..<0x2028: return state.debug.patches[Int(offset - 0x2004) / 4]
-    default: return 0
-    }
+  /// Of the Main Extension.
+  static func debugUnitRegisters(_ features: Features) -> Registers {
+    let isV8 = features.contains(.v8)
+    let count = DebugUnitState.comparators
+    return [
+      Register(
+        "DWT_CTRL", 0x1000,
+        [
+          .field("CYCCNTENA", 0), .field("POSTPRESET", 1..<5), .field("POSTINIT", 5..<9), .field("CYCTAP", 9),
+          .field("SYNCTAP", 10..<12), .field("PCSAMPLENA", 12), .field("EXCTRCENA", 16), .field("CPIEVTENA", 17),
+          .field("EXCEVTENA", 18), .field("SLEEPEVTENA", 19), .field("LSUEVTENA", 20), .field("FOLDEVTENA", 21),
+          .field("CYCEVTENA", 22), .field("NUMCOMP", 28..<32),
+        ]
+      ).onRead { UInt32(DebugUnitState.comparators) << 28 | $0.state.debug.control }
+        .onWrite { system, value in
+          system.keepingCycleCount { system.state.debug.control = value & 0x7F_FFFF }
+        }.inParts(),
+      Register("DWT_CYCCNT", 0x1004).onRead { $0.cycleCount }.onWrite { $0.setCycleCount($1) }.inParts(),
+      Register("DWT_PCSR", 0x101C, .readOnly).onRead { UInt32(truncatingIfNeeded: $0.core?.cpu.pc ?? 0) & ~1 },
+      Register("DWT_COMP", 0x1020, count: count, stride: 16).onRead { $0.state.debug.value[$1] }
+        .onWrite { system, value, index in
+          system.state.debug.value[index] = value
+          system.publishComparators()
+        }.inParts(),
+      Register("DWT_MASK", 0x1024, count: count, stride: 16, [.field("MASK", 0..<5)])
+        .onRead { $0.state.debug.mask[$1] }
+        .onWrite { system, value, index in
+          system.state.debug.mask[index] = isV8 ? 0 : value
+          system.publishComparators()
+        }.inParts(),
+      // Reading clears MATCHED. ID of ARMv8-M; LNK1ENA of ARMv7-M: a second address can be linked.
+      Register("DWT_FUNCTION", 0x1028, count: count, stride: 16)
+        .onRead { system, index in
+          system.state.debug.function[index] | (isV8 ? 0x5800_0000 : index == valueComparator ? 1 << 9 : 0)
+        }
+        .afterRead { $0.state.debug.function[$1] &= ~(1 << 24) }
+        .onWrite { $0.writeFunction($2, $1) }.inParts(),
+      Register("FP_CTRL", 0x2000, [.field("ENABLE", 0), .field("KEY", 1), .field("NUM", 4..<12)])
+        .onRead { 0x260 | $0.state.debug.patchControl }.onWrite { $0.writePatchControl($1) }.inParts(),
+      Register("FP_REMAP", 0x2004).onRead { $0.state.debug.patches[0] }.onWrite { $0.state.debug.patches[0] = $1 }
+        .inParts(),
+      Register("FP_COMP", 0x2008, count: 8).onRead { $0.state.debug.patches[1 + $1] }
+        .onWrite { $0.state.debug.patches[1 + $2] = $1 }.inParts(),
+    ]
   }
 
-  func writeTraceUnit(_ offset: UInt64, _ value: UInt32) {
-    guard features.contains(.main) else { return }
-    switch offset {
-    case 0x1000: keepingCycleCount { state.debug.control = value & 0x7F_FFFF }
-    case 0x1004: setCycleCount(value)
-    case 0x1020..<0x1060:
-      let index = Int(offset - 0x1020) / 16
-      switch offset & 15 {
-      case 0: state.debug.value[index] = value
-      case 4: state.debug.mask[index] = features.contains(.v8) ? 0 : value & 31
-      case 8: writeFunction(index, value)
-      default: break
-      }
-      publishComparators()
-    case 0x2000:
-      // Bit 1 is the key.
-      guard value & 2 != 0 else { return }
-      state.debug.patchControl = value & 1
-      if value & 1 != 0 {
-        unimplemented.once("the FPB stores its comparators and does nothing with them: use breakpoints", context)
-      }
-    case 0x2004..<0x2028: state.debug.patches[Int(offset - 0x2004) / 4] = value
-    // The other counters and the identification of the units.
-    case 0x1008..<0x1020, 0x1060..<0x2000, 0x2028..<0x3000: break
-    default: break
+  private func writePatchControl(_ value: UInt32) {
+    // KEY
+    guard value & 2 != 0 else { return }
+    state.debug.patchControl = value & 1
+    if value & 1 != 0 {
+      unimplemented.once("the FPB stores its comparators and does nothing with them: use breakpoints", context)
     }
   }
 
@@ -196,6 +198,7 @@ extension SystemControl {
       let missing = isV8 ? "comparing cycles, values or ranges" : isCycles ? "comparing cycles" : "tracing"
       unimplemented.once("DWT_FUNCTION\(index): \(missing) is not implemented", context)
     }
+    publishComparators()
   }
 }
 

@@ -1,6 +1,7 @@
 // Owns what the exception model has to do with floating point: access control, the extended stack frame and its lazy
 // preservation (ARMv7-M manual, B1.5.7 "Stack alignment and the FP extension", B1.5.6 and B3.2.20 to B3.2.26).
 
+import Bus
 import GuestKit
 import IR
 
@@ -18,8 +19,6 @@ struct FloatContextControl: OptionSet, Sendable {
   /// LSPEN and ASPEN: preservation is lazy; is done at all.
   static var preservesLazily: Self { .init(rawValue: 1 << 30) }
   static var preserves: Self { .init(rawValue: 1 << 31) }
-
-  static var writable: UInt32 { 0xC000_017B }
 }
 
 extension Core {
@@ -153,40 +152,56 @@ extension SystemControl {
     return ready
   }
 
-  /// CPACR, FPCCR, FPCAR, FPDSCR and MVFR0–MVFR2; offsets are from the start of the Private Peripheral Bus.
-  static func isFloatRegister(_ offset: UInt64) -> Bool { offset == 0xED88 || (0xEF34...0xEF48).contains(offset) }
-
-  func readFloatRegister(_ offset: UInt64) -> UInt32 {
-    guard features.contains(.float), let core else { return 0 }
-    let isDouble = features.contains(.double)
-    switch offset {
-    case 0xED88: return core[.floatAccess] * 5 << 20
-    case 0xEF34: return core[.floatContext]
-    case 0xEF38: return core[.floatAddress]
-    case 0xEF3C: return core[.floatDefault]
-    case 0xEF40: return isDouble ? 0x1011_0221 : 0x1011_0021
-    case 0xEF44: return isDouble ? 0x1200_0011 : 0x1100_0011
-    case 0xEF48: return features.contains(.float5) ? 0x40 : 0
-    default: return 0
-    }
+  /// CPACR, of the Main Extension.
+  static var accessRegisters: Registers {
+    [
+      Register("CPACR", 0xED88, [.field("CP10", 20..<22), .field("CP11", 22..<24)])
+        .onRead { ($0.floatCore?[.floatAccess] ?? 0) * 5 << 20 }.onWrite { $0.writeFloatAccess($1) }.inParts()
+    ]
   }
 
-  func writeFloatRegister(_ offset: UInt64, _ value: UInt32) {
-    guard features.contains(.float), let core else {
-      if offset == 0xED88, value & 0xF0_0000 != 0 {
-        unimplemented.once("CPACR: this CPU has no floating-point unit", context)
-      }
+  /// The registers of the Floating-point Extension.
+  static func floatRegisters(_ features: Features) -> Registers {
+    let isDouble = features.contains(.double)
+    let hasMore = features.contains(.float5)
+    return [
+      Register(
+        "FPCCR", 0xEF34,
+        [
+          .field("LSPACT", 0), .field("USER", 1), .field("THREAD", 3), .field("HFRDY", 4), .field("MMRDY", 5),
+          .field("BFRDY", 6), .field("MONRDY", 8), .field("LSPEN", 30), .field("ASPEN", 31),
+        ]
+      ).floating(.floatContext),
+      Register("FPCAR", 0xEF38).floating(.floatAddress, mask: ~7),
+      Register("FPDSCR", 0xEF3C).floating(.floatDefault, mask: FloatModes.mask),
+      Register("MVFR0", 0xEF40, .readOnly).onRead { _ in isDouble ? 0x1011_0221 : 0x1011_0021 },
+      Register("MVFR1", 0xEF44, .readOnly).onRead { _ in isDouble ? 0x1200_0011 : 0x1100_0011 },
+      Register("MVFR2", 0xEF48, .readOnly).onRead { _ in hasMore ? 0x40 : 0 },
+    ]
+  }
+
+  /// The CPU, if it has a floating-point unit.
+  fileprivate var floatCore: Core? { features.contains(.float) ? core : nil }
+
+  private func writeFloatAccess(_ value: UInt32) {
+    guard features.contains(.float) else {
+      if value & 0xF0_0000 != 0 { unimplemented.once("CPACR: this CPU has no floating-point unit", context) }
       return
     }
-    switch offset {
-    case 0xED88:
-      let access = value >> 20 & 3
-      core[.floatAccess] = access == 2 ? 0 : access
-    case 0xEF34: core[.floatContext] = value & FloatContextControl.writable
-    case 0xEF38: core[.floatAddress] = value & ~7
-    case 0xEF3C: core[.floatDefault] = value & FloatModes.mask
-    default: return
-    }
+    let access = value >> 20 & 3
+    floatCore?[.floatAccess] = access == 2 ? 0 : access
     notice()
+  }
+}
+
+extension DeviceRegister<SystemControl> {
+  /// A register that is kept in one of the CPU's slots.
+  fileprivate func floating(_ slot: FloatSlot, mask: UInt32 = .max) -> Self {
+    onRead { $0.floatCore?[slot] ?? 0 }
+      .onWrite { system, value in
+        guard let core = system.floatCore else { return }
+        core[slot] = value & mask
+        system.notice()
+      }.inParts()
   }
 }

@@ -1,5 +1,6 @@
 // Owns the Memory Protection Unit: its regions and what they permit (ARMv7-M manual, B3.5; ARMv8-M manual, B9).
 
+import Bus
 import GuestKit
 import IR
 
@@ -246,59 +247,62 @@ extension SystemControl {
     if sameCode { context.dataProtectionChanged() } else { context.protectionChanged() }
   }
 
-  func readProtection(_ offset: UInt64) -> UInt32 {
-    guard regionCount > 0 else { return 0 }
-    let mpu = state.mpu
-    switch offset {
-    case 0xED90: return UInt32(regionCount) << 8
-    case 0xED94: return mpu.control
-    case 0xED98: return mpu.number
-    case 0xEDC0, 0xEDC4: return isV8 ? mpu.memoryAttributes[Int(offset - 0xEDC0) / 4] : 0
-    case 0xED9C..<0xEDBC:
-      guard let index = region(at: offset) else { return 0 }
-      if (offset - 0xED9C) & 4 != 0 { return mpu.attributes[index] }
-      return isV8 ? mpu.base[index] : mpu.base[index] | UInt32(index)
-    default: return 0
+  static func protectionRegisters(_ features: Features) -> Registers {
+    let (isMain, isV8) = (features.contains(.main), features.contains(.v8))
+    // ARMv6-M has no TEX.
+    let attributes: UInt32 = isV8 ? ~0x10 : isMain ? 0x173F_FF3F : 0x1707_FF3F
+    var list: Registers = [
+      Register("MPU_TYPE", 0xED90, .readOnly, [.field("DREGION", 8..<16)]).onRead { UInt32($0.regionCount) << 8 },
+      Register("MPU_CTRL", 0xED94, [.field("ENABLE", 0), .field("HFNMIENA", 1), .field("PRIVDEFENA", 2)])
+        .onRead { $0.state.mpu.control }
+        .onWrite { system, value in
+          system.state.mpu.control = value
+          system.protectionChanged()
+        }.inParts(),
+      Register("MPU_RNR", 0xED98, [.field("REGION", 0..<8)])
+        .onRead { $0.state.mpu.number }.onWrite { $0.state.mpu.number = $1 }.inParts(),
+    ]
+    // The aliases are of the Main Extension.
+    for alias in 0..<UInt32(isMain ? 4 : 1) {
+      let (suffix, offset) = (alias == 0 ? "" : "_A\(alias)", 0xED9C + 8 * UInt64(alias))
+      list += [
+        Register("MPU_RBAR" + suffix, offset)
+          .onRead { $0.regionBase(alias) }.onWrite { $0.writeRegionBase(alias, $1) }.inParts(),
+        Register((isV8 ? "MPU_RLAR" : "MPU_RASR") + suffix, offset + 4)
+          .onRead { system in system.region(alias).map { system.state.mpu.attributes[$0] } ?? 0 }
+          .onWrite { $0.writeRegionAttributes(alias, $1 & attributes) }.inParts(),
+      ]
     }
+    guard isV8 else { return list }
+    return list + [
+      Register("MPU_MAIR", 0xEDC0, count: 2)
+        .onRead { $0.state.mpu.memoryAttributes[$1] }.onWrite { $0.state.mpu.memoryAttributes[$2] = $1 }.inParts()
+    ]
   }
 
   /// The region that a pair of registers shows. Of ARMv8-M the aliases show the regions beside the chosen one.
-  private func region(at offset: UInt64) -> Int? {
-    let alias = UInt32(offset - 0xED9C) / 8
+  private func region(_ alias: UInt32) -> Int? {
     let index = isV8 && alias > 0 ? state.mpu.number & ~3 | alias : state.mpu.number
     return index < regionCount ? Int(index) : nil
   }
 
-  func writeProtection(_ offset: UInt64, _ value: UInt32) {
-    guard regionCount > 0 else { return }
-    switch offset {
-    case 0xED94: state.mpu.control = value & 7
-    case 0xED98:
-      state.mpu.number = value & 0xFF
-      return
-    case 0xEDC0, 0xEDC4:
-      if isV8 { state.mpu.memoryAttributes[Int(offset - 0xEDC0) / 4] = value }
-      return
-    case 0xED9C..<0xEDBC:
-      if (offset - 0xED9C) & 4 == 0 {
-        writeBase(offset, value)
-      } else if let index = region(at: offset) {
-        // ARMv6-M has no TEX.
-        state.mpu.attributes[index] = value & (isV8 ? ~0x10 : isMain ? 0x173F_FF3F : 0x1707_FF3F)
-      }
-    default: return
+  private func regionBase(_ alias: UInt32) -> UInt32 {
+    guard let index = region(alias) else { return 0 }
+    return isV8 ? state.mpu.base[index] : state.mpu.base[index] | UInt32(index)
+  }
+
+  /// RBAR; of ARMv7-M it chooses the region as well, if VALID is set.
+  private func writeRegionBase(_ alias: UInt32, _ value: UInt32) {
+    if !isV8, value & 16 != 0 { state.mpu.number = value & 15 }
+    if let index = region(alias) {
+      state.mpu.base[index] = isV8 ? value : value & ~((1 << smallestRegionBits) - 1)
     }
     protectionChanged()
   }
 
-  /// RBAR; of ARMv7-M it chooses the region as well, if VALID is set.
-  private func writeBase(_ offset: UInt64, _ value: UInt32) {
-    guard !isV8 else {
-      if let index = region(at: offset) { state.mpu.base[index] = value }
-      return
-    }
-    if value & 16 != 0 { state.mpu.number = value & 15 }
-    if let index = region(at: offset) { state.mpu.base[index] = value & ~((1 << smallestRegionBits) - 1) }
+  private func writeRegionAttributes(_ alias: UInt32, _ value: UInt32) {
+    if let index = region(alias) { state.mpu.attributes[index] = value }
+    protectionChanged()
   }
 }
 

@@ -28,12 +28,25 @@ extension SystemControl {
   }
 
   /// SYST_CALIB: NOREF, or what is known of the reference clock.
-  var tickCalibration: UInt32 { hasReference ? context.clocks.calibration : 1 << 31 }
+  private var tickCalibration: UInt32 { hasReference ? context.clocks.calibration : 1 << 31 }
 
   // MARK: Registers
 
+  static var tickRegisters: Registers {
+    [
+      Register(
+        "SYST_CSR", 0xE010,
+        [.field("ENABLE", 0), .field("TICKINT", 1), .field("CLKSOURCE", 2), .field("COUNTFLAG", 16)]
+      ).onRead { $0.tickControl }.afterRead { $0.state.tick.hasCounted = false }
+        .onWrite { $0.writeTickControl($1) }.inParts(),
+      Register("SYST_RVR", 0xE014).onRead { $0.state.tick.reload }.onWrite { $0.writeTickReload($1) }.inParts(),
+      Register("SYST_CVR", 0xE018).onRead { $0.tickValue }.onWrite { system, _ in system.clearTickValue() },
+      Register("SYST_CALIB", 0xE01C, .readOnly).onRead { $0.tickCalibration },
+    ]
+  }
+
   /// The counter's value now.
-  var tickValue: UInt32 {
+  private var tickValue: UInt32 {
     catchUp()
     let tick = state.tick
     guard tick.isRunning else { return tick.frozen }
@@ -42,15 +55,13 @@ extension SystemControl {
     return Int64(bitPattern: passed) < 0 ? 0 : tick.period &- UInt32(truncatingIfNeeded: passed)
   }
 
-  func readTickControl(isPeek: Bool) -> UInt32 {
+  private var tickControl: UInt32 {
     catchUp()
-    let value = state.tick.control | (state.tick.hasCounted ? 1 << 16 : 0)
-    if !isPeek { state.tick.hasCounted = false }
-    return value
+    return state.tick.control | (state.tick.hasCounted ? 1 << 16 : 0)
   }
 
   /// A change of the clock keeps the count.
-  func writeTickControl(_ value: UInt32) {
+  private func writeTickControl(_ value: UInt32) {
     let now = tickValue
     let old = state.tick.control
     state.tick.control = value & 3 | (hasReference ? value & 4 : 4)
@@ -67,7 +78,7 @@ extension SystemControl {
     scheduleTick()
   }
 
-  func writeTickReload(_ value: UInt32) {
+  private func writeTickReload(_ value: UInt32) {
     _ = tickValue
     state.tick.reload = value & 0xFF_FFFF
     if state.tick.control & 1 != 0, state.tick.period == 0 { load(at: source.ticks &+ 1) }
@@ -75,7 +86,7 @@ extension SystemControl {
   }
 
   /// Any write of the counter clears it, and COUNTFLAG.
-  func clearTickValue() {
+  private func clearTickValue() {
     catchUp()
     state.tick.hasCounted = false
     state.tick.frozen = 0

@@ -10,7 +10,7 @@ import IR
 
 /// The system control space of one CPU: interrupt controller, system control block, SysTick. A device of the board, since
 /// the board says how many interrupts and priority bits there are.
-public final class SystemControl: Device, IRQSink, EventInput, CoreDevice, TraceSource {
+public final class SystemControl: RegisterDevice, IRQSink, EventInput, CoreDevice, TraceSource {
   public static var compatible: [String] { ["arm,v6m-nvic", "arm,v7m-nvic", "arm,v8m-nvic"] }
   public static var absorbs: [String] {
     [
@@ -62,7 +62,7 @@ public final class SystemControl: Device, IRQSink, EventInput, CoreDevice, Trace
   public var state = State() {
     didSet { core?[.ready] = state.pending.intersects(state.enabled) ? 1 : 0 }
   }
-  public let registers: [RegisterMap]
+  public let table: RegisterTable<SystemControl>
   public let regions: [AddressRange]
   let features: Features
   let identifier: UInt32
@@ -72,7 +72,7 @@ public final class SystemControl: Device, IRQSink, EventInput, CoreDevice, Trace
   let priorityMask: UInt32
   /// Of the MPU; 0 without one.
   let regionCount: Int
-  var unimplemented = UnimplementedLog()
+  public var unimplemented = UnimplementedLog()
   private(set) var core: Core?
   /// The address space by rights; empty while the MPU is off.
   var segments: [ProtectionSegment] = []
@@ -113,7 +113,7 @@ public final class SystemControl: Device, IRQSink, EventInput, CoreDevice, Trace
     guard [0, 4, 8, 16].contains(regionCount) else {
       throw .badProperty(device: "mpu", property: "arm,num-mpu-regions", reason: "\(regionCount) is not 0, 4, 8 or 16")
     }
-    registers = [RegisterMap(Self.declare(features, interrupts: count))]
+    table = Self.declare(features, interrupts: count, regions: regionCount)
     regions = [AddressRange(base: Self.base, size: 0x10_0000)]
     reset(vectorTable: 0)
     for clock in [context.clocks.cpu, context.clocks.reference] { clock.listen(self) { $0.scheduleTick() } }

@@ -27,40 +27,36 @@ extension SystemControl {
     state.debugControl |= 1 << 24
   }
 
-  func readStimulus(_ offset: UInt64) -> UInt32 {
-    guard features.contains(.main) else { return 0 }
-    switch offset {
-    // FIFOREADY
-    case 0x000..<0x080: return 1
-    case 0xE00: return state.trace.enabled
-    case 0xE40: return state.trace.privileged
-    case 0xE80: return state.trace.control
-    // The lock is there and open (ITM_LSR).
-    case 0xFB4: return 1
-    default: return 0
-    }
+  /// Of the Main Extension. A port reads as ready for more; the lock is there and open.
+  static var traceRegisters: Registers {
+    [
+      Register("ITM_STIM", 0x000, count: 32).onRead { _, _ in 1 }.onWrite { $0.writeStimulus($2, size: 4, $1) },
+      Register("ITM_TER", 0xE00).onRead { $0.state.trace.enabled }
+        .onWrite { system, value in system.ifPrivileged { system.state.trace.enabled = value } },
+      Register("ITM_TPR", 0xE40, [.field("PRIVMASK", 0..<4)]).onRead { $0.state.trace.privileged }
+        .onWrite { system, value in system.ifPrivileged { system.state.trace.privileged = value } },
+      Register(
+        "ITM_TCR", 0xE80,
+        [
+          .field("ITMENA", 0), .unimplemented("TSENA", 1), .unimplemented("SYNCENA", 2), .unimplemented("TXENA", 3),
+          .field("SWOENA", 4), .field("TSPRESCALE", 8..<10), .field("GTSFREQ", 10..<12), .field("TRACEBUSID", 16..<23),
+        ]
+      ).onRead { $0.state.trace.control }
+        .onWrite { system, value in system.ifPrivileged { system.state.trace.control = value } },
+      Register("ITM_LSR", 0xFB4, .readOnly).onRead { _ in 1 },
+    ]
   }
 
-  /// - Parameter size: in bytes: of a stimulus port it is part of what is sent.
-  func writeStimulus(_ offset: UInt64, size: Int, _ value: UInt32) {
+  /// Unprivileged writes are ignored.
+  private func ifPrivileged(_ write: () -> Void) {
+    if core?.isPrivileged ?? true { write() }
+  }
+
+  /// - Parameter size: in bytes: it is part of what is sent.
+  func writeStimulus(_ port: Int, size: Int, _ value: UInt32) {
     guard features.contains(.main) else { return }
-    let isPrivileged = core?.isPrivileged ?? true
-    if offset < 0x80 {
-      let port = Int(offset / 4)
-      guard isPrivileged || state.trace.privileged >> UInt32(port / 8) & 1 == 0 else { return }
-      return send(port, size, value)
-    }
-    guard isPrivileged else { return }
-    switch offset {
-    case 0xE00: state.trace.enabled = value
-    case 0xE40: state.trace.privileged = value & 15
-    case 0xE80:
-      state.trace.control = value & 0x7F_0F1F
-      if value & 0xE != 0 {
-        unimplemented.once("ITM_TCR: time stamps and packets of the DWT are not implemented", context)
-      }
-    default: break
-    }
+    let isPermitted = state.trace.privileged >> UInt32(port / 8) & 1 == 0
+    if core?.isPrivileged ?? true || isPermitted { send(port, size, value) }
   }
 
   private func send(_ port: Int, _ size: Int, _ value: UInt32) {
