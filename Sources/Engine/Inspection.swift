@@ -98,7 +98,7 @@ extension Engine {
   /// Shows the block that translation at `pc` would give under the vCPU's current mode, without making it: no host
   /// code, no chains, nothing in the code cache. Nil if no code is mapped there.
   public func preview(_ vcpu: VCPU, at pc: UInt64) throws(GuestException) -> BlockInspection? {
-    guard let physical = guest.debugTranslate(vcpu.state, pc, memory: vcpu) else { return nil }
+    guard let physical = vcpu.debugTranslate(pc) else { return nil }
     let key = BlockKey(pc: pc, physicalPC: physical, flags: guest.translationFlags(vcpu.state), variant: .normal)
     let decoded = try translator.decode(vcpu, key, maximumInstructions: options.maximumInstructions)
     var block = store[0]

@@ -24,6 +24,7 @@ import IR
   let host: any Host
   let interpreter: (any PackedTier)?
   let space: FlatMap
+  let pageTables: PageTableReader
   let clock: VirtualClock
   let debug: DebugPoints
   let code: CodeStore
@@ -88,6 +89,7 @@ import IR
     host = engine.host
     interpreter = engine.code.interpreter
     space = engine.space
+    pageTables = PageTableReader(engine.space)
     clock = engine.clock
     debug = engine.debug
     code = engine.code

@@ -119,13 +119,12 @@ extension VCPU {
   private func watchedValue(_ point: Watchpoint) -> UInt64? {
     guard point.length <= 8 else { return nil }
     let size = Int(point.length)
-    func physical(_ address: UInt64) -> UInt64? { guest.debugTranslate(state, address, memory: self) }
     if size.nonzeroBitCount == 1, point.address & UInt64(size - 1) == 0 {
-      return physical(point.address).flatMap { space.peek($0, size: size) }
+      return debugTranslate(point.address).flatMap { space.peek($0, size: size) }
     }
     var value: UInt64 = 0
     for byte in 0..<UInt64(size) {
-      guard let place = physical(point.address &+ byte), let part = space.peek(place, size: 1) else { return nil }
+      guard let place = debugTranslate(point.address &+ byte), let part = space.peek(place, size: 1) else { return nil }
       value |= part << (8 * byte)
     }
     return value
@@ -155,7 +154,7 @@ extension VCPU {
     var start = point.address
     while true {
       let end = min(point.last, start | 0xFFF)
-      if let place = guest.debugTranslate(state, start, memory: self), place <= last,
+      if let place = debugTranslate(start), place <= last,
         first <= place &+ (end &- start)
       {
         return start &+ (max(place, first) &- place)

@@ -4,7 +4,6 @@
 import Bus
 import Engine
 import GuestKit
-import IR
 
 /// Memory as a hart's debugger sees it, whichever debugger: GDB, LLDB, the monitor. Used on the machine's thread only.
 ///
@@ -12,31 +11,21 @@ import IR
 /// effects of a read is shown; at the first register of which it cannot, a read ends. With
 /// ``Machine/allowsDeviceReads`` that one is read as the guest would read it.
 package struct GuestMemory {
-  /// Page tables, read without side effects.
-  private final class TablePort: PhysicalMemoryPort {
-    let space: AddressSpace
-    init(_ space: AddressSpace) { self.space = space }
-    func readPhysical(_ address: UInt64, size: Int) -> UInt64? { space.peek(address, size: size) }
-    func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool { false }
-  }
-
   /// A stretch of one page.
   private typealias Piece = (virtual: UInt64, physical: UInt64, offset: Int, count: Int)
 
   private static let pageSize: UInt64 = 0x1000
 
   private let guest: any Guest
-  private let state: VCPUState
+  private let vcpu: VCPU
   private let space: AddressSpace
-  private let port: TablePort
   private let isPhysical: Bool
   private let allowsDeviceReads: Bool
 
   package init(_ machine: Machine, _ vcpu: VCPU, isPhysical: Bool = false) {
     guest = machine.guest
-    state = vcpu.state
+    self.vcpu = vcpu
     space = machine.space
-    port = TablePort(machine.space)
     allowsDeviceReads = machine.allowsDeviceReads
     self.isPhysical = isPhysical
   }
@@ -92,7 +81,7 @@ package struct GuestMemory {
 
   /// The physical address behind `address`; nil: not mapped.
   package func translate(_ address: UInt64) -> UInt64? {
-    isPhysical ? address : guest.debugTranslate(state, address, memory: port)
+    isPhysical ? address : vcpu.debugTranslate(address)
   }
 
   // MARK: Physical memory

@@ -38,7 +38,7 @@ struct SemihostingMemory {
   ) {
     let address = address & addressMask
     let room = min(count, 0x1000 - Int(address & 0xFFF))
-    guard let physical = machine.guest.debugTranslate(vcpu.state, address, memory: vcpu),
+    guard let physical = vcpu.debugTranslate(address),
       let direct = machine.space.ram(at: physical, count: room)
     else { throw SemihostingFault() }
     return (physical, room, direct)

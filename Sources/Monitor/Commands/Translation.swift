@@ -2,8 +2,6 @@
 
 import Bits
 import Engine
-import GuestKit
-import Machine
 
 extension Command {
   static let walk = Command(
@@ -12,19 +10,18 @@ extension Command {
     .look { context throws(MonitorError) in
       guard let address = context.arguments.address else { throw context.arguments.usage }
       let memory = context.memory
-      let recorder = WalkRecorder(context.machine)
-      let physical = context.machine.guest.debugTranslate(context.vcpu.state, address, memory: recorder)
+      let (physical, entries) = context.vcpu.walk(address)
       var lines = ["virtual   " + memory.addressText(address) + memory.symbolSuffix(address)]
-      for (level, step) in recorder.reads.enumerated() {
+      for (level, step) in entries.enumerated() {
         let value = step.value.map { $0.hex0x(digits: 2 * step.size) } ?? "bus error"
         lines.append(
-          "level \(recorder.reads.count - 1 - level)   entry at \(memory.addressText(step.address)):  \(value)")
+          "level \(entries.count - 1 - level)   entry at \(memory.addressText(step.address)):  \(value)")
       }
       let region = physical.flatMap { context.machine.space.region(at: $0) }
       lines.append(
         "physical  " + (physical.map { memory.addressText($0) } ?? "not mapped")
           + (region.map { "  (\($0.name))" } ?? ""))
-      if recorder.reads.isEmpty, physical != nil { lines.insert("no translation in this mode", at: 1) }
+      if entries.isEmpty, physical != nil { lines.insert("no translation in this mode", at: 1) }
       return .custom(
         lines,
         .object([
@@ -33,7 +30,7 @@ extension Command {
           NamedValue(
             "entries",
             .list(
-              recorder.reads.map { step in
+              entries.map { step in
                 .object([
                   NamedValue("address", memory.address(step.address)),
                   NamedValue("value", step.value.map { .hex($0) } ?? .nothing),
@@ -60,21 +57,4 @@ extension Command {
           ]
         })
     })
-}
-
-/// Physical memory that notes what a page-table walk reads.
-private final class WalkRecorder: PhysicalMemoryPort {
-  private let machine: Machine
-  private(set) var reads: [(address: UInt64, size: Int, value: UInt64?)] = []
-
-  init(_ machine: Machine) { self.machine = machine }
-
-  func readPhysical(_ address: UInt64, size: Int) -> UInt64? {
-    let value = machine.space.peek(address, size: size)
-    reads.append((address, size, value))
-    return value
-  }
-
-  /// A debugger's walk changes nothing.
-  func writePhysical(_ address: UInt64, size: Int, _ value: UInt64) -> Bool { false }
 }
