@@ -43,21 +43,21 @@ let package = Package(
     module("SoftFloat"),
     module("GDBRemote"),
     // Floor 1
-    module("IR"),
+    module("IR", ["Bits"]),
     module("Bus", ["Bits", "CHost"]),
     module("Devicetree", ["Bits", "CFDT", "CHost"]),
     // Floor 2
-    module("Optimizer", ["IR"]),
+    module("Optimizer", ["Bits", "IR"]),
     module("GuestKit", ["Bits", "IR"]),
-    module("HostKit", ["IR", "SoftFloat", "CHost"]),
+    module("HostKit", ["Bits", "IR", "SoftFloat", "CHost"]),
     module("Devices", ["Bus", "Bits"]),
     module("SVD", ["Bus", "Bits"]),
     // Floor 3
     module("GuestRISCV", ["GuestKit", "IR", "SoftFloat"]),
     module("GuestARM", ["GuestKit", "IR", "Bus", "Bits", "SoftFloat"]),
-    module("HostX86_64", ["HostKit", "IR", "CHost", "CCapstone"]),
-    module("HostAArch64", ["HostKit", "IR"]),
-    module("HostInterpreter", ["HostKit", "IR"]),
+    module("HostX86_64", ["Bits", "HostKit", "IR", "CHost", "CCapstone"]),
+    module("HostAArch64", ["Bits", "HostKit", "IR"]),
+    module("HostInterpreter", ["Bits", "HostKit", "IR"]),
     module("Engine", ["IR", "Optimizer", "GuestKit", "HostKit", "Bus", "Bits"]),
     // Floor 4
     // In the boards' own folder, because SwiftPM copies only what is inside a target's folder, and no links.

@@ -1,6 +1,7 @@
 // Owns the way from a block's key to its number: a hash table of 8 bytes a slot, so that a look-up that finds nothing, as
 // half of them do while code is translated, touches one cache line and no block.
 
+import Bits
 import GuestKit
 import IR
 

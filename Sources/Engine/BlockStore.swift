@@ -1,5 +1,6 @@
 // Owns all translation blocks and their lists: by key, by physical page, by chain. Flat arrays, numbers for references.
 
+import Bits
 import GuestKit
 import HostKit
 import IR

@@ -1,6 +1,7 @@
 // Owns which physical pages hold translated code, which of their bytes, and each page's list of blocks: flat, since every
 // store to such a page asks.
 
+import Bits
 import IR
 
 /// Pages of physical memory that hold, or have held, translated code, each with a place of its own.

@@ -1,6 +1,7 @@
 // Owns all translated code: the blocks of both tiers, what is chained to what, which blocks are regions, and which pages
 // have their code guarded.
 
+import Bits
 import Bus
 import GuestKit
 import HostKit

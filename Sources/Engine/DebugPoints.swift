@@ -1,5 +1,6 @@
 // Owns breakpoints and watchpoints as the engine sees them: addresses it must stop at.
 
+import Bits
 import GuestKit
 import IR
 

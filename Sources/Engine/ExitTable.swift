@@ -1,5 +1,6 @@
 // Owns the ways out of blocks, by number, and how a host's site leads to the number.
 
+import Bits
 import HostKit
 import IR
 

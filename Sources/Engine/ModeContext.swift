@@ -1,5 +1,6 @@
 // Owns what a vCPU knows of one of its modes in one address space: the jump cache, the data TLB, where code pages lie.
 
+import Bits
 import GuestKit
 import HostKit
 import IR

@@ -1,5 +1,6 @@
 // Owns what a vCPU keeps of all the modes it has run in, and which of them it is in.
 
+import Bits
 import GuestKit
 import IR
 

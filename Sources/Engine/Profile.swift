@@ -1,6 +1,7 @@
 // Owns what is counted: of translation, and of why translated code is slow: events that leave the fast path, by the guest PC
 // they belong to.
 
+import Bits
 import GuestKit
 import HostKit
 import IR

@@ -5,6 +5,7 @@
 // the way; see `StoreGuides.swift` and `WatchedAccesses.swift`. What it does is the same either way, so nothing of this shows
 // in a run.
 
+import Bits
 import Bus
 import GuestKit
 import HostKit

@@ -6,6 +6,7 @@
 // beside code are compiled anew as guided stores, which look for code in their line themselves (`StoreGuide`). In modes with
 // page tables, without compiled code, and in lines with code they take the slow path, the short way (`QuickAccess.swift`).
 
+import Bits
 import Bus
 import GuestKit
 import HostKit

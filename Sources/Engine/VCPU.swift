@@ -1,6 +1,7 @@
 // Owns one virtual CPU: everything that changes while it runs, and its place in virtual time. What it shares with the others
 // are its constants; see <doc:Threads>.
 
+import Bits
 import Bus
 import GuestKit
 import HostKit

@@ -1,5 +1,6 @@
 // Owns the decode table: instruction rows, and the way from an encoding to its row in a few nanoseconds.
 
+import Bits
 import IR
 
 /// One instruction: how it is encoded, written and translated.

@@ -4,6 +4,7 @@
 // `HostError.unsupported`. It does not run code: tests run what it made under an emulator. To run guests it lacks the other
 // ops, the slow path of memory accesses with its faults, calls of helpers, and bringing caches of instructions up to date.
 
+import Bits
 import HostKit
 import IR
 

@@ -2,6 +2,7 @@
 // apart. In code that runs a few times no predictor knows which op is next, and a misprediction costs more than the whole
 // of either computation.
 
+import Bits
 import IR
 
 /// What makes the members of both families what they are, by opcode.

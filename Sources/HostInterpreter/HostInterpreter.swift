@@ -1,5 +1,6 @@
 // Owns the interpreter as a host.
 
+import Bits
 import HostKit
 import IR
 

@@ -1,5 +1,6 @@
 // Owns the interpreter: its code cache, its exits and the ways in and out.
 
+import Bits
 import HostKit
 import IR
 

@@ -1,5 +1,6 @@
 // The x86-64 host: its code cache, compiled blocks, exits, and the way in and out of translated code.
 
+import Bits
 import CHost
 import HostKit
 import IR

@@ -7,6 +7,7 @@
 // integer registers and guest state, operations on signs, calls, and all ways out of the block; when a memory access
 // ends in an exception, its site knows which registers to put right.
 
+import Bits
 import HostKit
 import IR
 

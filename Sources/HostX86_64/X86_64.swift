@@ -1,5 +1,6 @@
 // What the x86-64 host adds to the shared lowering: its assembler, the instructions that shared parts ask for, and its tables.
 
+import Bits
 import HostKit
 import IR
 

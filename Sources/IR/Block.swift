@@ -1,5 +1,7 @@
 // Owns the IR of one translation block: ops in a flat array, values by number.
 
+import Bits
+
 /// A value's number within its block. 0xFFFF means none.
 public struct ValueID: Hashable, Sendable, BitwiseCopyable {
   public var index: UInt16

@@ -4,6 +4,8 @@
 // A value that is a guest register, or was written to one by the op that made it, is read there until the register is
 // written again. What is used later is copied out after the fact, where it was still there: that is rare.
 
+import Bits
+
 /// What a builder of packed code knows of values and registers.
 @usableFromInline struct Packing {
   /// By register number from ``Builder/zero`` on; ``Place/none`` for one that is no operand.

@@ -1,6 +1,8 @@
 // Owns the convenient way to write IR: one method an op, types inferred, constants folded nowhere (passes do that). A
 // guest register that was read or written before in the block is not read again: a third of all ops less.
 
+import Bits
+
 /// Appends ops to a block. Front ends hold one per translation; the memory of one serves all translations of an engine.
 @safe public struct Builder: ~Copyable {
   public private(set) var pc: UInt64

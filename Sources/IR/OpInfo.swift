@@ -1,6 +1,8 @@
 // Owns the columns of the op table: what a row says of its op. Printer, parser, verifier, folding and interpreter ask nothing
 // else.
 
+import Bits
+
 /// How the printer and the verifier see an op's immediate.
 public enum Immediate: UInt8, Sendable {
   case none, number, register, address, programCounter, cause

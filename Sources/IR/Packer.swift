@@ -1,5 +1,7 @@
 // Owns the writing of packed code: the ops of one block, one after the other, and where it may be entered.
 
+import Bits
+
 /// An entry into packed code at a label: at every one of code that is not fused, else at those behind a call, where returns
 /// come in. All others only the block's own exits lead to.
 public struct PackedLabel: BitwiseCopyable, Sendable {

@@ -1,5 +1,7 @@
 // Owns the set of places in a block that its own exits lead to, as it is kept while the block is built.
 
+import Bits
+
 /// Guest PCs within ``reach`` bytes from the block's start, by halfwords.
 public struct TargetSet {
   @usableFromInline var start: UInt64

@@ -1,5 +1,6 @@
 // Owns the driver: which passes run over a block, and the scratch memory they share.
 
+import Bits
 import IR
 
 /// Runs the pipeline over blocks, in place. One optimiser serves one thread; it allocates nothing per block.

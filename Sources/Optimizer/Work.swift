@@ -1,5 +1,6 @@
 // Owns a block under optimisation, as the passes see it: flat tables, no allocation.
 
+import Bits
 import IR
 
 /// Tables that live as long as the optimiser.

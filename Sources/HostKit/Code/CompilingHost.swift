@@ -1,6 +1,7 @@
 // Owns what all hosts that compile do alike with the code they have: chaining its exits, making it come back, telling what is
 // kept where.
 
+import Bits
 import CHost
 import IR
 

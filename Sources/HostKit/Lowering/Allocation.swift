@@ -2,6 +2,7 @@
 //
 // One pass over the ops, after a backward pass has found each value's last use.
 
+import Bits
 import IR
 
 extension Lowering {

@@ -1,6 +1,7 @@
 // Owns the labels of a block and its ways out: exits to known guest PCs, which may be chained, and all others; what a host
 // keeps of them; and the parts of a block that are seldom run.
 
+import Bits
 import IR
 
 /// An exit to a known guest PC.

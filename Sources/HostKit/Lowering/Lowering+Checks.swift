@@ -1,5 +1,6 @@
 // What the allocation checker is told of a block while it is lowered, and asked of it.
 
+import Bits
 import IR
 
 extension Lowering {

@@ -1,5 +1,6 @@
 // Owns the lowering of IR blocks to machine code, as far as all hosts do it alike: its tables, and the order of its passes.
 
+import Bits
 import IR
 
 /// Translates blocks one after the other, reusing its tables. Used by one host.

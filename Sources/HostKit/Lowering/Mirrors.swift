@@ -4,6 +4,7 @@
 // changes. Values computed for a pinned guest register are computed in its host register when nothing can observe the
 // difference.
 
+import Bits
 import IR
 
 extension Lowering {

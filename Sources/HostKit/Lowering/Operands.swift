@@ -1,5 +1,6 @@
 // Owns how ops come by their operands and results: the registers that hold them, and the moves that bring them there.
 
+import Bits
 import IR
 
 extension Lowering {

@@ -11,6 +11,7 @@
 // An access by the slow path may change what is mapped; when it is complete, the offset is replaced by one that fits no
 // page (`MemorySite.sharedOffset`).
 
+import Bits
 import IR
 
 /// How an access to memory shares its look-up.

@@ -4,6 +4,7 @@
 // inside, that of the registers its loops use most: registers change places at its entries and exits, out of the loops'
 // way. Where it calls helpers, or its loops leave it at every turn, changing would cost more than it gains.
 
+import Bits
 import IR
 
 /// A host register that holds another guest register inside a block than outside.

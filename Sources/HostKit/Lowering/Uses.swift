@@ -1,5 +1,6 @@
 // Owns the backward pass: what each value is needed for, and how long.
 
+import Bits
 import IR
 
 extension Lowering {

@@ -1,5 +1,6 @@
 // Owns the folding of constant additions into the displacement of loads and stores.
 
+import Bits
 import IR
 
 /// `[add(x, 8) + 16]` becomes `[x + 24]`, if the sum is one that guests have no other use for: an address that is also

@@ -91,7 +91,7 @@
     }
   }
 
-  @usableFromInline mutating func grow() {
+  @inlinable mutating func grow() {
     let larger = RawTable<Element>(capacity: max(64, table.capacity * 2))
     for index in 0..<used { larger[index] = table[index] }
     table.deallocate()
