@@ -112,7 +112,7 @@ extension Device {
   }
 }
 
-extension Register {
+extension RegisterInfo {
   /// One line: name, value, and the fields that are not zero.
   func line(index: Int, value: UInt64?) -> String {
     let label = name(at: index)

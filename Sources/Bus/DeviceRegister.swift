@@ -5,7 +5,7 @@
 /// A row without behaviour of its own is kept by its owner (``RegisterDevice/held(at:)``). Handlers get the device, and for
 /// arrays the number of the register in it.
 public struct DeviceRegister<Owner: RegisterDevice>: Sendable {
-  private var register: Register
+  private var register: RegisterInfo
   @usableFromInline var reader: (@Sendable (Owner, _ index: Int) -> UInt64)?
   @usableFromInline var readEffect: (@Sendable (Owner, _ index: Int) -> Void)?
   /// The reader has side effects: debuggers are not shown a value.
@@ -14,12 +14,12 @@ public struct DeviceRegister<Owner: RegisterDevice>: Sendable {
   /// A narrow write is completed with what the register reads as, not with what its owner holds.
   @usableFromInline var completesWithValue = false
 
-  /// The parameters are those of ``Register``.
+  /// The parameters are those of ``RegisterInfo``.
   public init(
-    _ name: String, _ offset: UInt64, width: Int = 4, _ access: Register.Access = .readWrite, reset: UInt64 = 0,
+    _ name: String, _ offset: UInt64, width: Int = 4, _ access: RegisterInfo.Access = .readWrite, reset: UInt64 = 0,
     count: Int = 1, stride: UInt64? = nil, _ fields: [Field] = []
   ) {
-    register = Register(name, offset, width: width, access, reset: reset, count: count, stride: stride, fields)
+    register = RegisterInfo(name, offset, width: width, access, reset: reset, count: count, stride: stride, fields)
   }
 
   /// A readable and writable register with these fields.
@@ -33,10 +33,10 @@ public struct DeviceRegister<Owner: RegisterDevice>: Sendable {
   /// Bytes from the start of the region to the register, or the first of an array.
   public var offset: UInt64 { register.offset }
 
-  var description: Register {
+  var description: RegisterInfo {
     readEffect == nil && !isDestructive
       ? register
-      : Register(
+      : RegisterInfo(
         register.name, register.offset, width: register.width, register.access, reset: register.resetValue,
         sideEffectOnRead: true, count: register.count, stride: register.stride, register.fields)
   }

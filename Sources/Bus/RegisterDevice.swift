@@ -65,7 +65,7 @@ public final class RegisterTable<Owner: RegisterDevice>: ExpressibleByArrayLiter
     let completesWithValue: Bool
     let isDestructive: Bool
 
-    init(_ row: DeviceRegister<Owner>, _ description: Bus.Register) {
+    init(_ row: DeviceRegister<Owner>, _ description: RegisterInfo) {
       (reader, readEffect, writer) = (row.reader, row.readEffect, row.writer)
       (completesWithValue, isDestructive) = (row.completesWithValue, row.isDestructive)
       width = description.width

@@ -4,7 +4,7 @@ import Bits
 
 /// The registers of one region.
 public final class RegisterMap: Sendable {
-  public let registers: [Register]
+  public let registers: [RegisterInfo]
   /// What accesses are compared with, by number.
   @usableFromInline let spans: [Span]
   /// By offset in units of `1 << granule` bytes, the numbers of the first register there that may be read and of the first
@@ -42,7 +42,7 @@ public final class RegisterMap: Sendable {
     }
   }
 
-  public init(_ registers: [Register]) {
+  public init(_ registers: [RegisterInfo]) {
     self.registers = registers
     spans = registers.map { register in
       let (bytes, overflows) = register.stride.multipliedReportingOverflow(by: UInt64(max(0, register.count)))

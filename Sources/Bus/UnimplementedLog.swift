@@ -9,7 +9,7 @@ public struct UnimplementedLog {
   public init() {}
 
   /// Names the unimplemented fields of `register`, or of one of an array, that `value` sets.
-  public mutating func write(_ value: UInt64, to register: Register, index: Int, of context: DeviceContext) {
+  public mutating func write(_ value: UInt64, to register: RegisterInfo, index: Int, of context: DeviceContext) {
     guard value & register.unimplemented != 0 else { return }
     for field in register.fields where field.kind == .unimplemented && value.bits(field.bits) != 0 {
       once("\(register.name(at: index)).\(field.name) is not implemented", context)

@@ -37,7 +37,7 @@ extension Machine {
   /// The registers that the board's models declare, under names made of the nodes': `uart@40004000` is the first of
   /// `UART0`, `UART1`, …, or `UART` if it is the only one.
   public var modelledRegisters: RegisterDescription {
-    var found: [(stem: String, summary: String, range: AddressRange, registers: [Register])] = []
+    var found: [(stem: String, summary: String, range: AddressRange, registers: [RegisterInfo])] = []
     for (path, device) in devices {
       for (index, range) in device.regions.enumerated() where device.registers.indices.contains(index) {
         let registers = device.registers[index].registers

@@ -34,11 +34,11 @@ public struct RegisterDescription: Sendable, Equatable {
     public var size: UInt64
     public var summary: String
     /// By ascending offset.
-    public let registers: [Register]
+    public let registers: [RegisterInfo]
     /// Bytes of the widest of them.
     private let widest: UInt64
 
-    public init(name: String, base: UInt64, size: UInt64, summary: String = "", registers: [Register]) {
+    public init(name: String, base: UInt64, size: UInt64, summary: String = "", registers: [RegisterInfo]) {
       self.name = name
       self.base = base
       self.size = size
@@ -48,14 +48,14 @@ public struct RegisterDescription: Sendable, Equatable {
     }
 
     /// The register that contains the byte at `offset`; of several at one place, one that permits the access.
-    public func register(at offset: UInt64, isWrite: Bool = false) -> Register? {
+    public func register(at offset: UInt64, isWrite: Bool = false) -> RegisterInfo? {
       var low = 0
       var high = registers.count
       while low < high {
         let middle = (low + high) / 2
         if registers[middle].offset <= offset { low = middle + 1 } else { high = middle }
       }
-      var found: Register?
+      var found: RegisterInfo?
       for register in registers[..<low].reversed() {
         guard offset - register.offset < widest else { break }
         guard offset - register.offset < UInt64(register.width) else { continue }
@@ -84,8 +84,8 @@ public struct RegisterDescription: Sendable, Equatable {
   }
 
   /// What an address is called.
-  public func find(_ address: UInt64, isWrite: Bool = false) -> (peripheral: Peripheral, register: Register?)? {
-    var best: (peripheral: Peripheral, register: Register?)?
+  public func find(_ address: UInt64, isWrite: Bool = false) -> (peripheral: Peripheral, register: RegisterInfo?)? {
+    var best: (peripheral: Peripheral, register: RegisterInfo?)?
     for peripheral in peripherals {
       guard peripheral.base <= address else { break }
       guard address - peripheral.base < peripheral.size else { continue }
@@ -105,7 +105,7 @@ public struct RegisterDescription: Sendable, Equatable {
   }
 }
 
-extension Register {
+extension RegisterInfo {
   /// The fields that are not zero in a value, such as `HSION HPRE=0x9`.
   /// Fields above bit 63 are left out.
   public func fieldText(_ value: UInt64) -> String {

@@ -38,7 +38,7 @@ struct SVDReader {
   private struct Defaults: Hashable {
     /// Bits.
     var size: UInt64 = 32
-    var access = Register.Access.readWrite
+    var access = RegisterInfo.Access.readWrite
     var reset: UInt64 = 0
   }
 
@@ -51,7 +51,7 @@ struct SVDReader {
   private(set) var problems: [SVDError] = []
   private let level: SVDLevel
   private let derivations: SVDDerivations
-  private var known: [Key: [Register]] = [:]
+  private var known: [Key: [RegisterInfo]] = [:]
   private var elementCount = 0
 
   init(_ peripherals: [XMLElement]) {
@@ -115,7 +115,7 @@ struct SVDReader {
   ) throws(SVDError) {
     let whole = try derivations.whole(element, in: level)
     let base = try whole.required("baseAddress", of: "it")
-    var registers: [Register] = []
+    var registers: [RegisterInfo] = []
     if let list = whole.child("registers") {
       let inner = try self.defaults(whole, defaults, whole.title.excerpt)
       let key = Key(place: list.place, defaults: inner)
@@ -154,8 +154,8 @@ struct SVDReader {
   /// The registers of a level and of the clusters in it, at offsets and with names from there.
   private mutating func registers(
     _ level: SVDLevel, _ defaults: Defaults, _ owner: String
-  ) throws(SVDError) -> [Register] {
-    var result: [Register] = []
+  ) throws(SVDError) -> [RegisterInfo] {
+    var result: [RegisterInfo] = []
     for element in level.elements {
       try count(element)
       do throws(SVDError) {
@@ -166,7 +166,7 @@ struct SVDReader {
   }
 
   private mutating func add(
-    _ element: XMLElement, in level: SVDLevel, _ defaults: Defaults, _ owner: String, to result: inout [Register]
+    _ element: XMLElement, in level: SVDLevel, _ defaults: Defaults, _ owner: String, to result: inout [RegisterInfo]
   ) throws(SVDError) {
     let whole = try derivations.whole(element, in: level)
     let name = "\(owner).\(whole.title.excerpt)"
@@ -193,7 +193,7 @@ struct SVDReader {
             line: element.line, message: "a name of \(name.utf8.count) bytes; \(Self.longestName) are the most")
         }
         result.append(
-          Register(
+          RegisterInfo(
             name, start.partialValue + register.offset, width: register.width, register.access,
             reset: register.resetValue, sideEffectOnRead: register.sideEffectOnRead, register.fields))
       }
@@ -203,7 +203,7 @@ struct SVDReader {
   /// A register at offset 0, without its name.
   private mutating func register(
     _ element: XMLElement, in level: SVDLevel, _ defaults: Defaults, _ name: String
-  ) throws(SVDError) -> Register {
+  ) throws(SVDError) -> RegisterInfo {
     guard (1...UInt64(Self.widest)).contains(defaults.size) else {
       throw SVDError(line: element.line, message: "a register of \(defaults.size) bits")
     }
@@ -219,7 +219,7 @@ struct SVDReader {
           whole, Int(defaults.size), SVDLevel(whole.members, in: fieldLevel), "\(name).\(whole.title)", to: &fields)
       } catch { try skip(error, "\(name).\(field.title.excerpt)") }
     }
-    return Register(
+    return RegisterInfo(
       "", 0, width: (Int(defaults.size) + 7) / 8, defaults.access, reset: defaults.reset, sideEffectOnRead: hasEffect,
       fields.sorted { $0.bits.lowerBound < $1.bits.lowerBound })
   }

@@ -76,7 +76,7 @@ private struct SVDWriter {
     close("peripheral")
   }
 
-  private mutating func put(_ register: Register) {
+  private mutating func put(_ register: RegisterInfo) {
     open("register")
     if register.count > 1 {
       put("dim", String(register.count))

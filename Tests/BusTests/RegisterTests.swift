@@ -4,10 +4,10 @@ import Testing
 
 @Suite struct RegisterTests {
   let map = RegisterMap([
-    Register("RBR", 0, width: 1, .readOnly, sideEffectOnRead: true),
-    Register("THR", 0, width: 1, .writeOnly),
-    Register("LCR", 3, width: 1, reset: 3, [.field("WLS", 0..<2), .unimplemented("SP", 5), .reserved(7..<8)]),
-    Register("PRI", 0x100, count: 4, stride: 8),
+    RegisterInfo("RBR", 0, width: 1, .readOnly, sideEffectOnRead: true),
+    RegisterInfo("THR", 0, width: 1, .writeOnly),
+    RegisterInfo("LCR", 3, width: 1, reset: 3, [.field("WLS", 0..<2), .unimplemented("SP", 5), .reserved(7..<8)]),
+    RegisterInfo("PRI", 0x100, count: 4, stride: 8),
   ])
 
   @Test func accessTellsRegistersApart() throws {
@@ -24,9 +24,10 @@ import Testing
   /// What is looked up in tables is what a search through the list finds, in small maps and in large ones.
   @Test(arguments: [0, 0x4000] as [UInt64]) func lookUpsFindWhatASearchFinds(base: UInt64) {
     let registers = [
-      Register("READ", base, width: 1, .readOnly), Register("WRITTEN", base, width: 1, .writeOnly),
-      Register("WIDE", base + 8, width: 8, count: 3), Register("SPARSE", base + 0x40, width: 2, count: 4, stride: 8),
-      Register("LATER", base + 0x10, width: 4, .readOnly), Register("LAST", base + 0xF0, count: 4),
+      RegisterInfo("READ", base, width: 1, .readOnly), RegisterInfo("WRITTEN", base, width: 1, .writeOnly),
+      RegisterInfo("WIDE", base + 8, width: 8, count: 3),
+      RegisterInfo("SPARSE", base + 0x40, width: 2, count: 4, stride: 8),
+      RegisterInfo("LATER", base + 0x10, width: 4, .readOnly), RegisterInfo("LAST", base + 0xF0, count: 4),
     ]
     let map = RegisterMap(registers)
     for offset in (base &- min(base, 16))..<base + 0x120 {

@@ -224,8 +224,9 @@ struct ReaderTests {
     let part = RegisterDescription.Peripheral(
       name: "UART0", base: 0x4000_4000, size: 0x1000, summary: "a<b",
       registers: [
-        Register("DATA", 0, sideEffectOnRead: true), Register("STATE", 4, .readOnly, reset: 3, [.field("TXFULL", 0)]),
-        Register(
+        RegisterInfo("DATA", 0, sideEffectOnRead: true),
+        RegisterInfo("STATE", 4, .readOnly, reset: 3, [.field("TXFULL", 0)]),
+        RegisterInfo(
           "CTRL", 8, width: 2,
           [.field("MODE", 4..<7, [.init("OFF", 0), .init("ODD", 1, mask: ~6), .init("OTHER", 0, mask: 0)])]),
       ])

@@ -42,7 +42,7 @@ private struct DeviceView {
   private struct Row {
     var name: String
     var offset: UInt64
-    var register: Register
+    var register: RegisterInfo
     var value: UInt64?
   }
 

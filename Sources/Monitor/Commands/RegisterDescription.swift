@@ -57,9 +57,9 @@ extension Listing {
   }
 
   fileprivate static func registers(
-    _ part: RegisterDescription.Peripheral, _ registers: [Register], _ machine: Machine
+    _ part: RegisterDescription.Peripheral, _ registers: [RegisterInfo], _ machine: Machine
   ) -> Listing {
-    var rows: [(name: String, offset: UInt64, register: Register, value: RegisterValue?)] = []
+    var rows: [(name: String, offset: UInt64, register: RegisterInfo, value: RegisterValue?)] = []
     for register in registers {
       for index in 0..<min(register.count, 64) {
         let offset = register.offset + UInt64(index) * register.stride
@@ -79,12 +79,12 @@ extension Listing {
       .object(rows.map { row in NamedValue(row.name, row.value?.item ?? .nothing) }))
   }
 
-  private static func silence(_ register: Register) -> String {
+  private static func silence(_ register: RegisterInfo) -> String {
     register.access == .writeOnly ? "(write only)" : "(no value without a side effect)"
   }
 
   fileprivate static func fields(
-    _ part: RegisterDescription.Peripheral, _ register: Register, _ machine: Machine
+    _ part: RegisterDescription.Peripheral, _ register: RegisterInfo, _ machine: Machine
   ) -> Listing {
     let value = RegisterValue(register, at: part.base &+ register.offset, machine.space)
     let first =
@@ -116,7 +116,7 @@ private struct RegisterValue {
   private var nibbles: [UInt8] = []
 
   /// Nil where a value cannot be had without a side effect.
-  init?(_ register: Register, at address: UInt64, _ space: AddressSpace) {
+  init?(_ register: RegisterInfo, at address: UInt64, _ space: AddressSpace) {
     guard register.access != .writeOnly else { return nil }
     // Accesses have the sizes that buses have: a register of 24 bits is read as one of 32, a wider one word by word.
     let size = register.width > 8 ? 4 : [1, 1, 2, 4, 4, 8, 8, 8, 8][register.width]

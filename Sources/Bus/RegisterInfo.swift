@@ -47,7 +47,7 @@ public struct Field: Sendable, Equatable {
 
 /// A register, or an array of `count` equal ones `stride` bytes apart. Constant; a class, since each access to a device hands
 /// one on.
-public final class Register: Sendable, Equatable {
+public final class RegisterInfo: Sendable, Equatable {
   public enum Access: Sendable, Equatable {
     case readOnly, writeOnly, readWrite
   }
@@ -99,7 +99,7 @@ public final class Register: Sendable, Equatable {
     fields.reduce(0) { isWanted($1) ? $0.replacingBits($1.bits, with: .max) : $0 }
   }
 
-  public static func == (a: Register, b: Register) -> Bool {
+  public static func == (a: RegisterInfo, b: RegisterInfo) -> Bool {
     a === b
       || a.name == b.name && a.offset == b.offset && a.width == b.width && a.access == b.access
         && a.resetValue == b.resetValue && a.sideEffectOnRead == b.sideEffectOnRead && a.fields == b.fields
