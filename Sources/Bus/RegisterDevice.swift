@@ -88,14 +88,14 @@ public final class RegisterTable<Owner: RegisterDevice>: ExpressibleByArrayLiter
   public convenience init(arrayLiteral registers: DeviceRegister<Owner>...) { self.init(registers) }
 
   @inlinable @inline(__always)
-  func value(_ device: Owner, _ place: RegisterMap.Place, _ offset: UInt64) -> UInt64 {
+  func value(_ device: Owner, _ place: RegisterMap.Match, _ offset: UInt64) -> UInt64 {
     if let reader = rows[place.number].reader { return reader(device, place.index) }
     return device.held(at: offset &- UInt64(place.byte)).map(UInt64.init) ?? rows[place.number].resetValue
   }
 
   /// What an access of `size` bytes sees of a register with this value; bytes past the register are zero.
   @inlinable @inline(__always)
-  func extract(_ value: UInt64, _ place: RegisterMap.Place, size: Int) -> UInt64 {
+  func extract(_ value: UInt64, _ place: RegisterMap.Match, size: Int) -> UInt64 {
     (value & rows[place.number].bits) >> UInt64(8 * place.byte) & .mask(8 * size)
   }
 
@@ -134,7 +134,7 @@ public final class RegisterTable<Owner: RegisterDevice>: ExpressibleByArrayLiter
   }
 
   @usableFromInline
-  func complete(_ device: Owner, _ place: RegisterMap.Place, _ offset: UInt64, size: Int, _ value: UInt64) -> UInt64 {
+  func complete(_ device: Owner, _ place: RegisterMap.Match, _ offset: UInt64, size: Int, _ value: UInt64) -> UInt64 {
     let row = rows[place.number]
     let old =
       row.completesWithValue
@@ -143,7 +143,7 @@ public final class RegisterTable<Owner: RegisterDevice>: ExpressibleByArrayLiter
   }
 
   @usableFromInline
-  func note(_ word: UInt64, _ place: RegisterMap.Place, _ device: Owner) {
+  func note(_ word: UInt64, _ place: RegisterMap.Match, _ device: Owner) {
     device.unimplemented.write(word, to: map.registers[place.number], index: place.index, of: device.context)
   }
 

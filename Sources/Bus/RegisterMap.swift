@@ -27,7 +27,7 @@ public final class RegisterMap: Sendable {
   }
 
   /// Where an access reaches a register.
-  public struct Place: BitwiseCopyable, Sendable {
+  public struct Match: BitwiseCopyable, Sendable {
     /// Position in `registers`.
     public let number: Int
     /// Which one of an array, 0 otherwise.
@@ -73,24 +73,24 @@ public final class RegisterMap: Sendable {
   /// The first register in the list that contains the byte at `offset` and permits the access; registers that share an
   /// offset (read one, write another) are told apart by their access.
   @inlinable @inline(__always)
-  public func find(_ offset: UInt64, isWrite: Bool) -> Place? {
+  public func find(_ offset: UInt64, isWrite: Bool) -> Match? {
     let unit = offset >> granule
     guard unit < UInt64(starts.count) else { return search(offset, isWrite: isWrite, from: 0) }
     let number = Int(isWrite ? starts[Int(unit)].writable : starts[Int(unit)].readable)
     guard number < spans.count else { return nil }
     let byte = offset &- spans[number].first
     guard byte < spans[number].nearest else { return search(offset, isWrite: isWrite, from: number) }
-    return Place(number: number, index: 0, byte: Int(byte))
+    return Match(number: number, index: 0, byte: Int(byte))
   }
 
   @usableFromInline
-  func search(_ offset: UInt64, isWrite: Bool, from first: Int) -> Place? {
+  func search(_ offset: UInt64, isWrite: Bool, from first: Int) -> Match? {
     for number in first..<spans.count {
       let span = spans[number]
       guard span.first <= offset, offset < span.end, isWrite ? span.isWritable : span.isReadable else { continue }
       var (index, byte) = (0 as UInt64, offset &- span.first)
       if byte >= span.stride { (index, byte) = byte.quotientAndRemainder(dividingBy: span.stride) }
-      if byte < span.width { return Place(number: number, index: Int(index), byte: Int(byte)) }
+      if byte < span.width { return Match(number: number, index: Int(index), byte: Int(byte)) }
     }
     return nil
   }
