@@ -59,7 +59,7 @@ extension ARMGuest {
   /// offset, `E` a number one less than shown, `K` the width of a field up to bit `e`, `C` a condition, `R` a rotation,
   /// `Y` and `L` addresses forward and to either side, `D` the shift of a table of halfwords.
   private func format(_ letter: UInt8, _ instruction: Instruction, pc: UInt64) -> String {
-    let value = Field(letter: letter | 0x20).map { instruction[$0] } ?? 0
+    let value = PatternField(letter: letter | 0x20).map { instruction[$0] } ?? 0
     let next = UInt32(truncatingIfNeeded: pc) &+ 4
     switch UnicodeScalar(letter) {
     case "a", "d", "h", "n", "m", "t", "u": return Self.registerNames[value & 15]

@@ -78,7 +78,7 @@ extension SystemControl {
     ]
   }
 
-  private static let priorityFields: [Bus.Field] = (0..<4).map { .field("PRI_N\($0)", 8 * $0..<8 * $0 + 8) }
+  private static let priorityFields: [Field] = (0..<4).map { .field("PRI_N\($0)", 8 * $0..<8 * $0 + 8) }
 
   /// The priorities of four exceptions, a byte each.
   private func priorities(from first: Int) -> UInt32 {
@@ -149,8 +149,8 @@ extension SystemControl {
   }
 
   /// ARMv8-M adds STKOFHFNMIGN.
-  private static func configurationFields(_ features: Features) -> [Bus.Field] {
-    let list: [Bus.Field] = [.field("UNALIGN_TRP", 3), .field("STKALIGN", 9)]
+  private static func configurationFields(_ features: Features) -> [Field] {
+    let list: [Field] = [.field("UNALIGN_TRP", 3), .field("STKALIGN", 9)]
     guard features.contains(.main) else { return list }
     return list + [
       .field("NONBASETHRDENA", 0), .field("USERSETMPEND", 1), .field("DIV_0_TRP", 4), .field("BFHFNMIGN", 8),
@@ -158,7 +158,7 @@ extension SystemControl {
   }
 
   /// Without the Main Extension there is no DebugMonitor, and less to catch.
-  private static func monitorFields(_ features: Features) -> [Bus.Field] {
+  private static func monitorFields(_ features: Features) -> [Field] {
     let isMain = features.contains(.main)
     let caught = VectorCatch.words.filter { isMain || [.coreReset, .hardFault].contains($0.bit) }
     return caught.map { .field($0.name, $0.bit.rawValue.trailingZeroBitCount) } + [.field("TRCENA", 24)]
@@ -170,7 +170,7 @@ extension SystemControl {
   private static func handlerRegisters(_ features: Features) -> Registers {
     let isMain = features.contains(.main)
     let first = isMain ? 4 : 8
-    let places = places(features).map { Bus.Field.field($0.name, Int($0.bit)) }
+    let places = places(features).map { Field.field($0.name, Int($0.bit)) }
     return [
       Register("SHPR", isMain ? 0xED18 : 0xED1C, count: isMain ? 3 : 2, priorityFields)
         .onRead { $0.priorities(from: first + 4 * $1) }.onWrite { $0.setPriorities(from: first + 4 * $2, $1) }

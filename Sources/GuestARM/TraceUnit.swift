@@ -30,7 +30,9 @@ extension SystemControl {
   /// Of the Main Extension. A port reads as ready for more; the lock is there and open.
   static var traceRegisters: Registers {
     [
-      Register("ITM_STIM", 0x000, reset: 1, count: 32).onRead { _, _ in 1 }.onWrite { $0.writeStimulus($2, size: 4, $1) },
+      Register("ITM_STIM", 0x000, reset: 1, count: 32).onRead { _, _ in 1 }.onWrite {
+        $0.writeStimulus($2, size: 4, $1)
+      },
       Register("ITM_TER", 0xE00).onRead { $0.state.trace.enabled }
         .onWrite { system, value in system.ifPrivileged { system.state.trace.enabled = value } },
       Register("ITM_TPR", 0xE40, [.field("PRIVMASK", 0..<4)]).onRead { $0.state.trace.privileged }

@@ -49,7 +49,7 @@ public struct InstructionGroup<Translator: ~Copyable>: Sendable {
   public let bits: UInt32
   /// Number of its row in the table.
   public let row: Int
-  /// First parts of the row's fields, by ``Field/index``.
+  /// First parts of the row's fields, by ``PatternField/index``.
   @usableFromInline let fields: UnsafePointer<FieldPart>
 
   @inlinable init(bits: UInt32, row: Int, fields: UnsafePointer<FieldPart>) {
@@ -59,7 +59,7 @@ public struct InstructionGroup<Translator: ~Copyable>: Sendable {
   }
 
   /// The field's value, sign-extended if it is signed; 0 for a field the row lacks.
-  @inlinable public subscript(field: Field) -> Int {
+  @inlinable public subscript(field: PatternField) -> Int {
     @inline(__always)
     get {
       let part = unsafe fields[field.index]
@@ -69,7 +69,7 @@ public struct InstructionGroup<Translator: ~Copyable>: Sendable {
 
   /// The value of a field in several parts.
   @inline(never)
-  @usableFromInline func join(_ field: Field) -> Int {
+  @usableFromInline func join(_ field: PatternField) -> Int {
     var part = unsafe fields + field.index
     let head = unsafe part.pointee
     var value = head.bits(of: bits)
@@ -135,7 +135,7 @@ public struct InstructionGroup<Translator: ~Copyable>: Sendable {
 
   /// A value that a field must not have.
   @usableFromInline struct Exclusion: BitwiseCopyable {
-    @usableFromInline var field: Field
+    @usableFromInline var field: PatternField
     @usableFromInline var value: Int
   }
 
@@ -234,10 +234,10 @@ public struct InstructionGroup<Translator: ~Copyable>: Sendable {
 
   /// First parts of all fields of all rows, then the further ones.
   private static func pool(_ patterns: [Pattern]) -> [FieldPart] {
-    var pool = Array(repeating: FieldPart(FieldRun()), count: patterns.count * Field.count)
+    var pool = Array(repeating: FieldPart(FieldRun()), count: patterns.count * PatternField.count)
     for (row, pattern) in patterns.enumerated() {
       for (field, runs) in pattern.fields.enumerated() {
-        var place = row * Field.count + field
+        var place = row * PatternField.count + field
         for (number, run) in runs.enumerated() {
           if number > 0 {
             pool[place].next = UInt32(pool.count - place)
@@ -265,7 +265,7 @@ public struct InstructionGroup<Translator: ~Copyable>: Sendable {
       if bits & candidate.mask == candidate.value {
         let instruction = unsafe Instruction(
           bits: bits, row: Int(candidate.row),
-          fields: UnsafePointer(parts.memory + Int(candidate.row) &* Field.count))
+          fields: UnsafePointer(parts.memory + Int(candidate.row) &* PatternField.count))
         if candidate.exclusionCount == 0 || admits(candidate, instruction) { return instruction }
       }
       if candidate.isLast { return nil }

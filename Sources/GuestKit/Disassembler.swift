@@ -6,7 +6,7 @@ public struct InstructionAlias: Sendable {
   /// Mnemonic (or name) of the instruction it stands for.
   public let original: String
   /// What fields must be: a number, or what another field is.
-  public let conditions: [(field: Field, value: Int, other: Field?)]
+  public let conditions: [(field: PatternField, value: Int, other: PatternField?)]
   public let operands: String
 
   /// - Parameter conditions: for instance `d=0 s=t`.
@@ -15,8 +15,8 @@ public struct InstructionAlias: Sendable {
     self.original = original
     self.operands = operands
     self.conditions = conditions.split(separator: " ").map { item in
-      let (name, rest) = (item.utf8.first.flatMap(Field.init(letter:)), item.dropFirst(2))
-      let other = rest.utf8.first.flatMap(Field.init(letter:))
+      let (name, rest) = (item.utf8.first.flatMap(PatternField.init(letter:)), item.dropFirst(2))
+      let other = rest.utf8.first.flatMap(PatternField.init(letter:))
       guard let name, let value = other == nil ? Int(rest) : 0 else { preconditionFailure("alias: \(item)") }
       return (name, value, other)
     }

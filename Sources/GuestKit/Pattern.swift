@@ -7,7 +7,7 @@ public struct PatternError: Error, Equatable, Sendable, CustomStringConvertible 
 }
 
 /// The name of a field: a lower-case letter.
-public struct Field: ExpressibleByUnicodeScalarLiteral, Hashable, Sendable, BitwiseCopyable {
+public struct PatternField: ExpressibleByUnicodeScalarLiteral, Hashable, Sendable, BitwiseCopyable {
   /// 0 for `a` to 25 for `z`.
   public let index: Int
   @inlinable public init(unicodeScalarLiteral letter: Unicode.Scalar) { index = Int(letter.value) &- 97 }
@@ -50,15 +50,15 @@ public struct Pattern: Sendable {
   public private(set) var value: UInt32 = 0
   /// Bits that are neither fixed nor part of a field.
   public private(set) var ignored: UInt32 = 0
-  /// By ``Field/index``, each field's runs; empty for a field that is not there.
-  public private(set) var fields: [[FieldRun]] = Array(repeating: [], count: Field.count)
+  /// By ``PatternField/index``, each field's runs; empty for a field that is not there.
+  public private(set) var fields: [[FieldRun]] = Array(repeating: [], count: PatternField.count)
   /// Values that fields must not have.
-  public private(set) var exclusions: [(field: Field, value: Int)] = []
+  public private(set) var exclusions: [(field: PatternField, value: Int)] = []
 
   public init(_ text: String, signed: String = "i") throws(PatternError) {
     let parts = text.split(separator: ";", maxSplits: 1)
     guard let bitText = parts.first else { throw PatternError("empty pattern") }
-    var positions: [[Int]] = Array(repeating: [], count: Field.count)
+    var positions: [[Int]] = Array(repeating: [], count: PatternField.count)
     let bits = bitText.utf8.filter { $0 != UInt8(ascii: " ") }
     guard bits.count == 16 || bits.count == 32 else {
       throw PatternError("\(text): \(bits.count) bits, not 16 or 32")
@@ -73,7 +73,9 @@ public struct Pattern: Sendable {
         value |= 1 << UInt32(bit)
       case UInt8(ascii: "."): ignored |= 1 << UInt32(bit)
       default:
-        guard let field = Field(letter: character) else { throw PatternError("\(text): unknown character in bits") }
+        guard let field = PatternField(letter: character) else {
+          throw PatternError("\(text): unknown character in bits")
+        }
         positions[field.index].append(bit)
       }
     }
@@ -108,7 +110,7 @@ public struct Pattern: Sendable {
   }
 
   private mutating func apply(_ item: Substring, present: [[Int]], in text: String) throws(PatternError) {
-    guard let letter = item.utf8.first, let field = Field(letter: letter) else {
+    guard let letter = item.utf8.first, let field = PatternField(letter: letter) else {
       throw PatternError("\(text): \(item)")
     }
     let rest = item.dropFirst()
@@ -119,7 +121,7 @@ public struct Pattern: Sendable {
     } else if rest.hasPrefix("="), present[field.index].isEmpty {
       if let number = Int32(rest.dropFirst()) {
         fields[field.index] = [FieldRun(add: number)]
-      } else if rest.count == 2, let other = Field(letter: rest.utf8.last!), !fields[other.index].isEmpty {
+      } else if rest.count == 2, let other = PatternField(letter: rest.utf8.last!), !fields[other.index].isEmpty {
         fields[field.index] = fields[other.index]
       } else {
         throw PatternError("\(text): \(item)")
@@ -162,7 +164,7 @@ public struct Pattern: Sendable {
   }
 
   /// The value of `field` in `bits`; 0 for a field that is not there.
-  public func extract(_ field: Field, from bits: UInt32) -> Int {
+  public func extract(_ field: PatternField, from bits: UInt32) -> Int {
     guard let first = fields[field.index].first else { return 0 }
     var value = 0
     for run in fields[field.index] { value |= run.bits(of: bits) }

@@ -30,7 +30,7 @@ extension RISCVGuest {
   /// number. `m` is a rounding mode with its comma, left out if dynamic; `M` that of an exact conversion, left out if to
   /// nearest.
   private func format(_ letter: UInt8, _ instruction: Instruction, pc: UInt64) -> String {
-    let field = Field(letter: letter | 0x20)
+    let field = PatternField(letter: letter | 0x20)
     let value = field.map { instruction[$0] } ?? 0
     switch UnicodeScalar(letter) {
     case "d", "s", "t", "r": return Self.integerNames[value & 31]

@@ -232,11 +232,11 @@ struct RandomProgram: DifferentialProgram {
     }
   }
 
-  private func has(_ pattern: Pattern, _ field: Field) -> Bool { !pattern.fields[field.index].isEmpty }
+  private func has(_ pattern: Pattern, _ field: PatternField) -> Bool { !pattern.fields[field.index].isEmpty }
 
   /// Whether the architecture says what the instruction does, and it keeps to the registers of the case.
   private func isFair(_ i: Instruction, _ name: String, _ pattern: Pattern) -> Bool {
-    for field in ["d", "n", "m", "t", "a", "h"] as [Field] where has(pattern, field) {
+    for field in ["d", "n", "m", "t", "a", "h"] as [PatternField] where has(pattern, field) {
       guard i[field] != 13, i[field] != 15 || !pattern.hasBits(field) else { return false }
     }
     if has(pattern, "h"), i["d"] == i["h"] || has(pattern, "t") && i["t"] == i["h"] { return false }
@@ -264,8 +264,8 @@ struct RandomProgram: DifferentialProgram {
 
 extension Pattern {
   /// Whether a field has bits of its own, not a value that the row gives.
-  func hasBits(_ field: Field) -> Bool { !fields[field.index].isEmpty && !matchesAlways(field) }
-  private func matchesAlways(_ field: Field) -> Bool {
+  func hasBits(_ field: PatternField) -> Bool { !fields[field.index].isEmpty && !matchesAlways(field) }
+  private func matchesAlways(_ field: PatternField) -> Bool {
     extract(field, from: 0) == extract(field, from: .max)
   }
 }

@@ -76,7 +76,7 @@ extension Wren {
     let bits = UInt32(bytes[0]) | UInt32(bytes[1]) << 8
     guard let instruction = decoder.decode(bits, length: 2) else { return (".short", 2) }
     let (name, operands) = decoder.text(of: instruction, aliases: []) { letter, instruction in
-      let value = instruction[Field(letter: letter)!]
+      let value = instruction[PatternField(letter: letter)!]
       return letter == UInt8(ascii: "i") ? "\(value)" : "r\(value)"
     }
     return (operands.isEmpty ? name : "\(name) \(operands)", 2)

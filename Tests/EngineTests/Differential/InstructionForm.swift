@@ -29,8 +29,8 @@ struct InstructionForm {
       ? .indirectJump : row.operands.contains("P") ? .branch : row.operands.contains("(s)") ? .memory : .plain
     writesInteger = row.operands.contains("d")
     let free = ~(pattern.mask | pattern.ignored) & (pattern.length == 2 ? 0xFFFF : .max)
-    places = (0..<UInt8(Field.count)).map { index in
-      guard let field = Field(letter: 97 + index) else { return [] }
+    places = (0..<UInt8(PatternField.count)).map { index in
+      guard let field = PatternField(letter: 97 + index) else { return [] }
       let base = pattern.extract(field, from: 0)
       return (0..<UInt32(32)).compactMap { bit in
         guard free >> bit & 1 != 0 else { return nil }
@@ -41,7 +41,7 @@ struct InstructionForm {
   }
 
   /// `bits` with `field` set to `value`; nil if the field cannot hold it.
-  func setting(_ field: Field, to value: Int, in bits: UInt32) -> UInt32? {
+  func setting(_ field: PatternField, to value: Int, in bits: UInt32) -> UInt32? {
     let stored = value - pattern.extract(field, from: 0)
     var bits = bits
     for place in places[field.index] {
@@ -52,13 +52,13 @@ struct InstructionForm {
 
   /// `bits` with `field` set to one of `values` that fits, chosen at random; nil if none does.
   func choosing(
-    _ field: Field, from values: [Int], in bits: UInt32, using random: inout SplitMix
+    _ field: PatternField, from values: [Int], in bits: UInt32, using random: inout SplitMix
   ) -> UInt32? {
     let fitting = values.compactMap { setting(field, to: $0, in: bits) }.filter(pattern.matches)
     return fitting.randomElement(using: &random)
   }
 
-  func has(_ field: Field) -> Bool { !places[field.index].isEmpty }
+  func has(_ field: PatternField) -> Bool { !places[field.index].isEmpty }
 }
 
 extension SplitMix {
