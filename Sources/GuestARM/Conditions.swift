@@ -173,7 +173,7 @@ extension Translator {
 }
 
 /// The shifts of operands (ARMv7-M manual, A7.4.2).
-enum Shift: Int {
+enum ShiftType: Int {
   case left, right, rightArithmetic, rotate
 
   static let names = ["lsl", "lsr", "asr", "ror"]
@@ -185,7 +185,7 @@ extension Translator {
   ///
   /// - Parameter amount: 0 to 31; 0 stands for no left shift, a right shift by 32, or a rotation by one through C.
   mutating func shift(
-    _ value: ValueID, _ kind: Shift, _ amount: Int, carries: Bool = false
+    _ value: ValueID, _ kind: ShiftType, _ amount: Int, carries: Bool = false
   ) -> (ValueID, carry: ValueID?) {
     /// The bit of the value that goes to C.
     func carry(_ number: Int, _ t: inout Translator) -> ValueID? { carries ? t.carryBit(value, number) : nil }
@@ -210,7 +210,7 @@ extension Translator {
   }
 
   /// A value shifted by the low byte of a register, and the carry out.
-  mutating func shift(_ value: ValueID, _ kind: Shift, by register: ValueID) -> (ValueID, carry: ValueID) {
+  mutating func shift(_ value: ValueID, _ kind: ShiftType, by register: ValueID) -> (ValueID, carry: ValueID) {
     let amount = binary(.and, register, 0xFF)
     let isZero = builder.compare(.equal, amount, const(0))
     let old = slot(.carry)

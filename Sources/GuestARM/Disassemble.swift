@@ -113,7 +113,7 @@ extension ARMGuest {
     switch (kind, amount) {
     case (0, 0): ""
     case (3, 0): ", rrx"
-    default: ", \(Shift.names[kind & 3]) #\(amount == 0 ? 32 : amount)"
+    default: ", \(ShiftType.names[kind & 3]) #\(amount == 0 ? 32 : amount)"
     }
   }
 

@@ -59,7 +59,7 @@ extension Translator {
 // MARK: Shift, add, subtract, move, compare
 
 extension Thumb {
-  private static func shift(_ t: inout Translator, _ i: Instruction, _ kind: Shift) {
+  private static func shift(_ t: inout Translator, _ i: Instruction, _ kind: ShiftType) {
     let (result, carry) = t.shift(t.r(i.m), kind, i.i, carries: t.setsFlags)
     if t.setsFlags { t.setNZC(result, carry) }
     t.setR(i.d, result)
@@ -110,7 +110,7 @@ extension Thumb {
   static func bic(_ t: inout Translator, _ i: Instruction) { logical(&t, i, .andNot) }
   static func mul(_ t: inout Translator, _ i: Instruction) { logical(&t, i, .mul) }
 
-  private static func shiftRegister(_ t: inout Translator, _ i: Instruction, _ kind: Shift) {
+  private static func shiftRegister(_ t: inout Translator, _ i: Instruction, _ kind: ShiftType) {
     let (result, carry) = t.shift(t.r(i.n), kind, by: t.r(i.m))
     if t.setsFlags { t.setNZC(result, carry) }
     t.setR(i.d, result)

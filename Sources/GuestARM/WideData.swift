@@ -241,7 +241,7 @@ enum WideData {
   ]
 
   private static func operand(_ t: inout Translator, _ i: Instruction) -> (ValueID, carry: ValueID?) {
-    t.shift(t.r(i.m), Shift(rawValue: i["k"]) ?? .left, i.i, carries: i["f"] != 0)
+    t.shift(t.r(i.m), ShiftType(rawValue: i["k"]) ?? .left, i.i, carries: i["f"] != 0)
   }
 
   static func tstR(_ t: inout Translator, _ i: Instruction) { logical(&t, i, .and, operand(&t, i), writes: false) }
@@ -281,7 +281,7 @@ enum WideData {
       .init("clz", "111110101011 nnnn 1111 dddd 1000 mmmm", "d, m", clz),
     ])
 
-  private static func shift(_ t: inout Translator, _ i: Instruction, _ kind: Shift) {
+  private static func shift(_ t: inout Translator, _ i: Instruction, _ kind: ShiftType) {
     let (result, carry) = t.shift(t.r(i.n), kind, by: t.r(i.m))
     if i["f"] != 0 { t.setNZC(result, carry) }
     t.setR(i.d, result)

@@ -13,7 +13,7 @@ public enum Logic: UInt32, Sendable, CaseIterable {
 }
 
 /// Shifts by a register, of which the low bits count.
-public enum Shift: UInt32, Sendable, CaseIterable {
+public enum VariableShift: UInt32, Sendable, CaseIterable {
   case lslv = 0x1AC0_2000
   case lsrv = 0x1AC0_2400
   case asrv = 0x1AC0_2800
@@ -157,7 +157,7 @@ extension Assembler {
   public mutating func cmp(_ a: Register, _ b: Register, wide: Bool) {
     put(0x6B00_001F | width(wide) | b.m | a.n)
   }
-  public mutating func shift(_ kind: Shift, _ register: Register, _ a: Register, by b: Register, wide: Bool) {
+  public mutating func shift(_ kind: VariableShift, _ register: Register, _ a: Register, by b: Register, wide: Bool) {
     put(kind.rawValue | width(wide) | b.m | a.n | register.d)
   }
   /// 1 if `condition` holds, else 0.

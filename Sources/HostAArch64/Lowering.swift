@@ -67,7 +67,7 @@ extension Lowering<AArch64> {
         left = ABI.scratch
       }
     }
-    let kind: Shift = op.opcode == .shiftLeft ? .lslv : op.opcode == .shiftRight ? .lsrv : .asrv
+    let kind: VariableShift = op.opcode == .shiftLeft ? .lslv : op.opcode == .shiftRight ? .lsrv : .asrv
     target.assembler.shift(kind, destination(op.result, reusing: op.a), left, by: amount, wide: op.type.isWide)
   }
 

@@ -10,14 +10,14 @@ struct Families {
   /// Large enough for the last member.
   private static let capacity = Int(Opcode.signExtend.rawValue) + 1
   let combinations = RawTable<Combination>(capacity: capacity)
-  let shifts = RawTable<Shift>(capacity: capacity)
+  let shifts = RawTable<ShiftMasks>(capacity: capacity)
   /// By type: its mask.
   let masks = RawTable<UInt64>(capacity: Type.allCases.count)
 
   init() {
     for type in Type.allCases { masks[Int(type.rawValue)] = type.mask }
     combinations.fill(Combination())
-    shifts.fill(Shift())
+    shifts.fill(ShiftMasks())
     self[.copy] = Combination(both: .max, left: .max, right: .max)
     self[.add] = Combination(sum: .max)
     self[.sub] = Combination(flip: .max, sum: .max)
@@ -25,10 +25,10 @@ struct Families {
     self[.or] = Combination(both: .max, left: .max, right: .max)
     self[.xor] = Combination(left: .max, right: .max)
     self[.andNot] = Combination(left: .max)
-    self[.shiftLeft] = Shift(left: .max)
-    self[.shiftRight] = Shift(right: .max)
-    self[.shiftRightArithmetic] = Shift(right: .max, sign: .max)
-    self[.signExtend] = Shift(left: .max, right: .max, sign: .max)
+    self[.shiftLeft] = ShiftMasks(left: .max)
+    self[.shiftRight] = ShiftMasks(right: .max)
+    self[.shiftRightArithmetic] = ShiftMasks(right: .max, sign: .max)
+    self[.signExtend] = ShiftMasks(left: .max, right: .max, sign: .max)
   }
 
   func deallocate() {
@@ -42,7 +42,7 @@ struct Families {
     nonmutating set { combinations[Int(opcode.rawValue)] = newValue }
   }
 
-  private subscript(opcode: Opcode) -> Shift {
+  private subscript(opcode: Opcode) -> ShiftMasks {
     get { shifts[Int(opcode.rawValue)] }
     nonmutating set { shifts[Int(opcode.rawValue)] = newValue }
   }
@@ -66,7 +66,7 @@ struct Combination: BitwiseCopyable {
 }
 
 /// A shift to the top of 64 bits and back down again, by the distance more where there are ones here.
-struct Shift: BitwiseCopyable {
+struct ShiftMasks: BitwiseCopyable {
   var left: UInt64 = 0
   var right: UInt64 = 0
   /// All ones for shifts that repeat the sign.

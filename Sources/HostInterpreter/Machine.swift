@@ -17,7 +17,7 @@ import IR
   private let entryLimit: UInt32
   private let returns: ReturnStack
   private let combinations: UnsafeMutablePointer<Combination>
-  private let shifts: UnsafeMutablePointer<Shift>
+  private let shifts: UnsafeMutablePointer<ShiftMasks>
   private let masks: UnsafeMutablePointer<UInt64>
   private let evaluators: UnsafeMutablePointer<Evaluator>
 
