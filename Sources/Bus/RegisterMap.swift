@@ -3,7 +3,7 @@
 import Bits
 
 /// The registers of one region.
-public final class RegisterMap: Sendable {
+public struct RegisterMap: Sendable {
   public let registers: [RegisterInfo]
   /// What accesses are compared with, by number.
   @usableFromInline let spans: [Span]
@@ -74,7 +74,7 @@ public final class RegisterMap: Sendable {
   /// offset (read one, write another) are told apart by their access.
   @inlinable @inline(__always)
   public func find(_ offset: UInt64, isWrite: Bool) -> Match? {
-    let unit = offset >> granule
+    let unit = offset &>> granule
     guard unit < UInt64(starts.count) else { return search(offset, isWrite: isWrite, from: 0) }
     let number = Int(isWrite ? starts[Int(unit)].writable : starts[Int(unit)].readable)
     guard number < spans.count else { return nil }

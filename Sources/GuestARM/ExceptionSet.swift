@@ -22,6 +22,13 @@ struct ExceptionSet: Codable, Sendable, Equatable {
     return UInt32(truncatingIfNeeded: low | high)
   }
 
+  /// Whether any external interrupt is in it.
+  var hasInterrupts: Bool {
+    words[0] >> UInt64(ExceptionNumber.firstInterrupt) != 0 || words.dropFirst().contains { $0 != 0 }
+  }
+
+  var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+
   /// Calls `body` with each number that is in both sets.
   func forEach(with other: ExceptionSet, _ body: (Int) -> Void) {
     for index in words.indices {

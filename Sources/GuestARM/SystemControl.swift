@@ -260,11 +260,7 @@ public final class SystemControl: RegisterDevice, IRQSink, EventInput, CoreDevic
   }
 
   /// How many handlers have begun and not returned.
-  var activeCount: Int {
-    var count = 0
-    state.active.forEach(with: state.active) { _ in count += 1 }
-    return count
-  }
+  var activeCount: Int { state.active.count }
 
   /// Moves an exception from pending to active.
   func activate(_ number: Int) {

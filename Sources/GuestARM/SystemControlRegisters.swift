@@ -200,7 +200,7 @@ extension SystemControl {
   private var interruptControl: UInt32 {
     var value = currentException
     if let pending = mostUrgent { value |= UInt32(pending) << 12 }
-    for index in 0..<16 where state.pending.interrupts(index) != 0 { value |= 1 << 22 }
+    if state.pending.hasInterrupts { value |= 1 << 22 }
     if isMain, activeCount <= 1 { value |= 1 << 11 }
     if state.pending[ExceptionNumber.sysTick.rawValue] { value |= 1 << 26 }
     if state.pending[ExceptionNumber.pendSV.rawValue] { value |= 1 << 28 }
