@@ -7,9 +7,9 @@ import IR
 
 /// A host with a code cache, which lowers blocks by ``Lowering``.
 public protocol CompilingHost: Host {
-  associatedtype Machine: Target
+  associatedtype Architecture: Target
   var cache: CodeCache { get }
-  var lowering: Lowering<Machine> { get set }
+  var lowering: Lowering<Architecture> { get set }
   var pollPage: PollPage { get }
   var loopChains: LoopChains { get }
   /// Bytes of the code cache that blocks share.
@@ -23,8 +23,8 @@ extension CompilingHost {
   @inlinable public static func commonPins(_ configuration: HostConfiguration) -> (integers: [Int], vectors: [Int]) {
     let (order, registers) = (configuration.pinOrder, configuration.registers)
     return (
-      Array(order.filter { registers[$0].type.isInteger }.prefix(Machine.ABI.pinnedCount)),
-      Array(order.filter { registers[$0].type.usesVectorRegister }.prefix(Machine.ABI.vectorPinnedCount))
+      Array(order.filter { registers[$0].type.isInteger }.prefix(Architecture.ABI.pinnedCount)),
+      Array(order.filter { registers[$0].type.usesVectorRegister }.prefix(Architecture.ABI.vectorPinnedCount))
     )
   }
 
@@ -48,8 +48,8 @@ extension CompilingHost {
       return lead(exit, to: target)
     }
     loopChains.chain(
-      site, place: exit.displacement, chained: Machine.chainedWord(at: exit.displacement, to: target),
-      stub: Machine.chainedWord(at: exit.displacement, to: exit.stub))
+      site, place: exit.displacement, chained: Architecture.chainedWord(at: exit.displacement, to: target),
+      stub: Architecture.chainedWord(at: exit.displacement, to: exit.stub))
   }
 
   @inlinable public func unchain(_ site: UInt32) {
@@ -65,7 +65,7 @@ extension CompilingHost {
 
   @inlinable func lead(_ exit: ExitCode, to target: UInt32) {
     guard exit.displacement != 0 else { return }
-    cache.patch(Machine.chainedWord(at: exit.displacement, to: target), at: Int(exit.displacement))
+    cache.patch(Architecture.chainedWord(at: exit.displacement, to: target), at: Int(exit.displacement))
   }
 
   /// After code was left by a stub that made a call which returns to `offset`: says which exit that is.
@@ -126,7 +126,7 @@ extension CompilingHost {
 
   /// The common assignment with some registers in other places.
   private func assignment(_ moves: [PinMove]) -> [(register: Int, hostRegister: String)] {
-    let count = Machine.ABI.pinnedCount
+    let count = Architecture.ABI.pinnedCount
     var integers = lowering.pins
     var vectors = lowering.vectorPins
     func assign(_ place: UInt8, _ guest: UInt16) {
@@ -136,7 +136,7 @@ extension CompilingHost {
     // The tables are those of the block compiled last.
     for index in 0..<lowering.moves.count { assign(lowering.moves[index].place, lowering.moves[index].outside) }
     for move in moves { assign(move.place, move.inside) }
-    return integers.enumerated().map { ($1, "\(Machine.ABI.pinned($0))") }
-      + vectors.enumerated().map { ($1, "\(Machine.ABI.pinnedVector($0))") }
+    return integers.enumerated().map { ($1, "\(Architecture.ABI.pinned($0))") }
+      + vectors.enumerated().map { ($1, "\(Architecture.ABI.pinnedVector($0))") }
   }
 }
