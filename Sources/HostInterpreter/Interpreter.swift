@@ -59,8 +59,8 @@ public final class Interpreter {
   }
 
   public func run(_ entry: CodeAddress, _ cpu: VCPUState) {
-    var machine = Machine(self, entry: entry, cpu: cpu)
-    while machine.step() {}
+    var execution = Execution(self, entry: entry, cpu: cpu)
+    while execution.step() {}
   }
 
   public func chain(_ site: UInt32, to entry: CodeAddress) -> UInt32? {

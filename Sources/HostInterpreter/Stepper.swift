@@ -10,7 +10,7 @@ extension InterpreterHost {
   /// While a block is half done, guest registers in the state block are as of the next op.
   public final class Stepper: OpStepper {
     private let host: InterpreterHost
-    private var machine: Machine
+    private var execution: Execution
     /// Where each op's code begins, and the last one's ends. Some have none.
     private let starts: [Int]
 
@@ -31,7 +31,7 @@ extension InterpreterHost {
       self.host = host
       self.block = block
       self.starts = (starts ?? []) + [host.interpreter.used]
-      machine = Machine(host.interpreter, entry: compiled.entry, cpu: cpu)
+      execution = Execution(host.interpreter, entry: compiled.entry, cpu: cpu)
     }
 
     /// Index in the block of the next op.
@@ -39,7 +39,7 @@ extension InterpreterHost {
 
     /// What `id` holds, zero-extended; 0 before its op has run.
     public func value(_ id: ValueID) -> Vector128 {
-      block.type(of: id) == .v128 ? machine.cpu.loadVector(.value(id)) : Vector128(machine.value(.value(id)))
+      block.type(of: id) == .v128 ? execution.cpu.loadVector(.value(id)) : Vector128(execution.value(.value(id)))
     }
 
     /// Executes the next op.
@@ -47,8 +47,8 @@ extension InterpreterHost {
     @discardableResult
     public func step() -> Bool {
       guard !hasLeft else { return false }
-      while machine.position < starts[opIndex + 1] {
-        guard machine.step() else {
+      while execution.position < starts[opIndex + 1] {
+        guard execution.step() else {
           hasLeft = true
           return false
         }

@@ -3,7 +3,7 @@
 import HostKit
 import IR
 
-extension Machine {
+extension Execution {
   @inline(always)
   private func address(_ op: PackedOp, _ base: UInt64) -> UInt64 {
     let address = base &+ UInt64(bitPattern: op.displacement)

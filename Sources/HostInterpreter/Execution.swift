@@ -7,7 +7,7 @@ import IR
 ///
 /// All that changes is in four words, and nothing that is not inlined gets at them, so they live in registers of the host.
 /// Hence `@inline(always)`: of what is only asked to be inlined the compiler leaves the last parts out of so large a function.
-@safe struct Machine {
+@safe struct Execution {
   private let interpreter: Unmanaged<Interpreter>
   private let code: UnsafeMutablePointer<PackedOp>
   let cpu: VCPUState
@@ -27,7 +27,7 @@ import IR
   /// That of the block.
   private var pc: UInt64
 
-  /// - Parameter interpreter: outlives the machine.
+  /// - Parameter interpreter: outlives the execution.
   @inline(always)
   init(_ interpreter: Interpreter, entry: CodeAddress, cpu: VCPUState) {
     unsafe self.interpreter = .passUnretained(interpreter)
