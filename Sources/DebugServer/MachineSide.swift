@@ -15,8 +15,11 @@ struct StopReport: Sendable {
 final class MachineSide: @unchecked Sendable {
   let layout: RegisterLayout
   private var breakpoints: [Breakpoint: ProgrammedBreakpoint?] = [:]
-  /// Evaluates what the client has carried out here.
-  var agent = AgentMachine()
+  /// What the client has collected here, and the evaluator of its expressions.
+  var trace = Trace()
+  private var planted: [PlantedTracepoint] = []
+  /// By hart.
+  private(set) var followers: [HartFollower] = []
   /// Takes text for the client's console.
   let show: (String) -> Void
   /// Harts switched off for the time of a run, because the client wants them to stand still.
@@ -79,8 +82,28 @@ final class MachineSide: @unchecked Sendable {
     }
   }
 
+  /// Puts the tracepoints that are active in place, and no others.
+  func plantTracepoints(_ machine: Machine) {
+    if followers.isEmpty { followers = machine.engine.vcpus.map { _ in HartFollower(machine, self) } }
+    let active = trace.active
+    if planted.map(\.address) == trace.tracepoints[active].map(\.address) { return }
+    let old = planted
+    planted = active.map { PlantedTracepoint($0, at: trace.tracepoints[$0].address, machine, self) }
+    for point in planted { machine.engine.insertBreakpoint(point.address, filter: point) }
+    for point in old { machine.engine.removeBreakpoint(point.address, filter: point) }
+    if planted.isEmpty { for vcpu in machine.engine.vcpus { followers[vcpu.number].forgetSteps(vcpu) } }
+  }
+
+  /// Begins a trace of a hart's branches, or ends it.
+  func traceBranches(_ branches: BranchTrace?, hart: Int, _ machine: Machine) {
+    plantTracepoints(machine)
+    followers[hart].trace(machine.engine.vcpus[hart], branches)
+  }
+
   /// The client is gone. What it has asked for beyond its end stays.
   func forget(_ machine: Machine) {
+    trace.clientLeft(at: machine.clock.now / 1000)
+    for hart in machine.engine.vcpus.indices { traceBranches(nil, hart: hart, machine) }
     for (breakpoint, filter) in breakpoints where filter?.persists != true { remove(breakpoint, machine) }
     releaseHarts(machine)
   }

@@ -92,6 +92,22 @@ struct RegisterLayout: Sendable {
     return guest.readRegister(state, entry.register)
   }
 
+  /// Appends a register's bytes in the guest's order.
+  /// - Returns: false if there is none of this number.
+  func append(_ number: Int, _ state: VCPUState, to bytes: inout [UInt8]) -> Bool {
+    guard let entry = try? entry(number) else { return false }
+    guard entry.size <= 8 else {
+      bytes += ordered(guest.registerBytes(state, entry.register))
+      return true
+    }
+    let value = guest.readRegister(state, entry.register)
+    for place in 0..<entry.size {
+      let shift = guest.byteOrder == .big ? entry.size - 1 - place : place
+      bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * shift)))
+    }
+    return true
+  }
+
   /// What a client sends for a register, padded or cut as it likes within 8 bytes or the register's: the lowest byte first.
   func bytes(_ bytes: [UInt8], _ entry: Entry) throws(TargetError) -> [UInt8] {
     guard bytes.count <= max(8, entry.size) else {
@@ -101,7 +117,7 @@ struct RegisterLayout: Sendable {
   }
 
   /// From the guest's order to the lowest byte first, and back.
-  private func ordered(_ bytes: [UInt8]) -> [UInt8] { guest.byteOrder == .big ? bytes.reversed() : bytes }
+  func ordered(_ bytes: [UInt8]) -> [UInt8] { guest.byteOrder == .big ? bytes.reversed() : bytes }
 }
 
 // MARK: - Target description

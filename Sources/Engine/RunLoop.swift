@@ -70,7 +70,7 @@ extension VCPU {
         continue
       }
       // A breakpoint that execution goes on from is stepped over, so that no block contains it.
-      let isAlone = debug.isBreakpoint(pc) || progress.runsNextAlone
+      let isAlone = debug.isBreakpoint(pc) || progress.runsNextAlone || follower != nil
       let id: BlockID
       do throws(TranslationFailure) {
         id = try block(at: pc, isAlone ? .step : .normal)
@@ -82,7 +82,12 @@ extension VCPU {
       passedBreakpoint = nil
       progress.runsNextAlone = false
       if progress.passedWatchpoint != nil { progress.passedWatchpoint = nil }
-      if isAlone { enterAlone(id) } else { dispatch(from: id) }
+      if isAlone {
+        tellFollower(of: id)
+        enterAlone(id)
+      } else {
+        dispatch(from: id)
+      }
       switch state.exitReason {
       case .unchained, .indirectMiss: if flagsFollowCode { enterMode() }
       case .budget:
@@ -118,6 +123,7 @@ extension VCPU {
       passedBreakpoint = nil
       progress.passedWatchpoint = nil
       progress.runsNextAlone = false
+      tellFollower(of: id)
       enterAlone(id)
     } catch {
       guard case .guest(let exception) = error else { return .failed("translating \(state.pc.hex0x()): \(error)") }

@@ -67,6 +67,8 @@ import IR
   var isKnownLockedUp = false
   /// Sees exceptions before the guest does.
   public var exceptionHandler: (any ExceptionHandler)?
+  /// Is told of each instruction. Changed between two instructions.
+  public var follower: (any InstructionFollower)?
   /// A block that is being stepped through op by op.
   var opSession: OpSession?
   /// The PC whose breakpoint the next run passes over.

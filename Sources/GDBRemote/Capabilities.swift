@@ -14,6 +14,8 @@ struct Capabilities {
   let monitor: (any MonitorTarget)?
   let fileIO: (any FileIOTarget)?
   let physicalMemory: (any PhysicalMemoryTarget)?
+  let trace: (any TraceTarget)?
+  let branchTrace: (any BranchTraceTarget)?
 
   init(of target: any Target) {
     resumable = target as? any Resumable
@@ -30,5 +32,7 @@ struct Capabilities {
     monitor = target as? any MonitorTarget
     fileIO = target as? any FileIOTarget
     physicalMemory = target as? any PhysicalMemoryTarget
+    trace = target as? any TraceTarget
+    branchTrace = target as? any BranchTraceTarget
   }
 }

@@ -68,7 +68,7 @@ enum PacketTable {
     rows.first { $0.matches(payload) && $0.isAdopted(capabilities) }
   }
 
-  static let rows: [PacketRow] = state + data + execution + threads + queries + lldb
+  static let rows: [PacketRow] = state + data + execution + threads + queries + tracing + lldb
 
   private static let state: [PacketRow] = [
     .init("qSupported", Session.exchangeFeatures, when: .always),
@@ -141,6 +141,40 @@ enum PacketTable {
       "qXfer:exec-file:read:", \.executable, Session.readExecutablePath, when: .always,
       features: "qXfer:exec-file:read+"),
     .init("qRcmd,", \.monitor, Session.runCommand, when: .always),
+  ]
+
+  private static let tracing: [PacketRow] = [
+    .init("QTinit", \.trace, Session.clearTrace),
+    .init(
+      "QTDP:", \.trace, Session.defineTracepoint,
+      features: "ConditionalTracepoints+", "tracenz+", "InstallInTrace+"),
+    .init("QTDPsrc:", \.trace, Session.keepTracepointSource, features: "TracepointSource+"),
+    .init("QTDV:", \.trace, Session.defineTraceVariable),
+    .init("QTro", \.trace, Session.defineReadOnlyMemory),
+    .init("QTEnable:", \.trace, Session.enableTracepoint, when: .always, features: "EnableDisableTracepoints+"),
+    .init("QTDisable:", \.trace, Session.disableTracepoint, when: .always),
+    .init("QTStart", \.trace, Session.startTrace),
+    .init("QTStop", \.trace, Session.stopTrace, when: .always),
+    .init("QTBuffer:circular:", \.trace, Session.setTraceBufferForm, when: .always),
+    .init("QTBuffer:size:", \.trace, Session.setTraceBufferSize, when: .always, features: "QTBuffer:size+"),
+    .init("QTDisconnected:", \.trace, Session.setDisconnectedTrace, when: .always, features: "DisconnectedTracing+"),
+    .init("QTNotes:", \.trace, Session.setTraceNotes, when: .always),
+    .init("qTStatus", \.trace, Session.reportTrace, when: .always),
+    .init("qTP:", \.trace, Session.reportTracepoint, when: .always),
+    .init("qTfP", \.trace, Session.listTracepoints, when: .always),
+    .init("qTsP", \.trace, Session.listMoreTraceLines, when: .always),
+    .init("qTfV", \.trace, Session.listTraceVariables, when: .always),
+    .init("qTsV", \.trace, Session.listMoreTraceLines, when: .always),
+    .init("qTV:", \.trace, Session.readTraceVariable, when: .always),
+    .init("QTFrame:", \.trace, Session.selectTraceFrame),
+    .init(
+      "qXfer:traceframe-info:read:", \.trace, Session.readTraceFrameInfo, features: "qXfer:traceframe-info:read+"),
+    .init("qTBuffer:", \.trace, Session.readTraceBuffer),
+    .init("Qbtrace:bts", \.branchTrace, Session.startBranchTrace, features: "Qbtrace:bts+"),
+    .init("Qbtrace:off", \.branchTrace, Session.stopBranchTrace, features: "Qbtrace:off+"),
+    .init("Qbtrace-conf:bts:size=", \.branchTrace, Session.setBranchTraceSize, features: "Qbtrace-conf:bts:size+"),
+    .init("qXfer:btrace:read:", \.branchTrace, Session.readBranchTrace, features: "qXfer:btrace:read+"),
+    .init("qXfer:btrace-conf:read:", \.branchTrace, Session.readBranchTraceForm, features: "qXfer:btrace-conf:read+"),
   ]
 
   private static let lldb: [PacketRow] = [

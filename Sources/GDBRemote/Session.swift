@@ -56,6 +56,8 @@ public final class Session {
   var nextFileCall: FileCall?
   /// A 0x03 that no stop has answered yet.
   var isInterruptPending = false
+  /// What the client looks at of tracing.
+  var traceView = TraceView()
   /// How the guest ended, for a client that asks.
   var ending = StopReason.exited(0)
 

@@ -42,6 +42,15 @@ package struct GuestMemory {
     return bytes
   }
 
+  /// Appends the bytes up to the first that cannot be read.
+  package func append(_ address: UInt64, _ count: Int, to bytes: inout [UInt8]) {
+    guard count <= 8, count.nonzeroBitCount == 1, let value = value(at: address, size: count) else {
+      bytes += read(address, count)
+      return
+    }
+    for place in 0..<count { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * place))) }
+  }
+
   /// 1, 2, 4 or 8 bytes as a little-endian number; nil if one of them cannot be read.
   package func value(at address: UInt64, size: Int) -> UInt64? {
     if address % Self.pageSize &+ UInt64(size) <= Self.pageSize, let physical = translate(address),

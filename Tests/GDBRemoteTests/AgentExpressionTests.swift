@@ -32,7 +32,8 @@ private final class Context: AgentContext {
 private func evaluate(_ bytes: [UInt8], in context: Context = Context()) throws -> UInt64 {
   var machine = AgentMachine()
   machine.variables = [1: -5]
-  return try machine.evaluate(try AgentExpression(bytes), in: context)
+  var context = context
+  return try machine.evaluate(try AgentExpression(bytes), in: &context)
 }
 
 @Suite struct AgentExpressionTests {
@@ -118,7 +119,8 @@ private func evaluate(_ bytes: [UInt8], in context: Context = Context()) throws 
       let bytes = (0..<Int.random(in: 0..<24, using: &random)).map { _ in UInt8.random(in: 0..<0x36, using: &random) }
       guard let expression = try? AgentExpression(bytes) else { continue }
       taken += 1
-      _ = try? machine.evaluate(expression, in: Context())
+      var context = Context()
+      _ = try? machine.evaluate(expression, in: &context)
     }
     #expect(taken > 20)
   }

@@ -64,7 +64,7 @@ class BareTarget: Target {
 
 final class FullTarget: BareTarget, ReverseTarget, Resettable, ConditionalBreakpointTarget, TargetDescription,
   FlashTarget,
-  ThreadNaming, HostDescribing, ExecutableNaming, MonitorTarget, FileIOTarget
+  ThreadNaming, HostDescribing, ExecutableNaming, MonitorTarget, FileIOTarget, TraceTarget, BranchTraceTarget
 {
   weak var session: Session?
   /// Reported from within `resume`, as a target that steps synchronously does.
@@ -170,5 +170,73 @@ final class FullTarget: BareTarget, ReverseTarget, Resettable, ConditionalBreakp
     log.append("file call \(result.value) \(result.errorNumber)\(result.interrupted ? " interrupted" : "")")
   }
 
+  var trace = Trace()
+  var branches: [ThreadID: BranchTrace] = [:]
+  let traceTime: UInt64 = 7
+  let generalRegisters = (0..<4).map { (number: $0, byteCount: 4) }
+  let isBigEndian = false
+
+  func withTrace<Answer: Sendable>(
+    _ body: @escaping @Sendable (inout Trace) throws(TargetError) -> Answer
+  ) throws(TargetError) -> Answer { try body(&trace) }
+
+  func programCounterRegister(_ value: UInt64) -> (number: Int, bytes: [UInt8]) {
+    (3, (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) })
+  }
+
+  func startBranchTrace(of thread: ThreadID, size: Int) throws(TargetError) {
+    branches[thread] = BranchTrace(size: size)
+  }
+
+  func stopBranchTrace(of thread: ThreadID) throws(TargetError) { branches[thread] = nil }
+
+  func branchTraceSize(of thread: ThreadID) throws(TargetError) -> Int? { branches[thread]?.size }
+
+  func readBranchTrace(of thread: ThreadID, _ part: BranchTrace.Part) throws(TargetError) -> [BranchTrace.Block]? {
+    branches[thread]?.read(part, at: 0x1010)
+  }
+
+  /// Thread 1 comes to the tracepoints at an address, and steps behind them.
+  func comeTo(_ address: UInt64) {
+    var context = FakeContext(target: self, programCounter: address)
+    for index in trace.active where trace.tracepoints[index].address == address {
+      let steps = min(trace.hit(index, in: &context), 4)
+      for step in 0..<steps {
+        context.programCounter += 2
+        trace.step(index, isLast: step == steps - 1, in: &context)
+      }
+    }
+  }
+
   private func hex(_ number: UInt64) -> String { "0x" + String(number, radix: 16) }
+}
+
+/// Thread 1 of the fake target.
+struct FakeContext: TraceContext {
+  let target: BareTarget
+  var programCounter: UInt64
+  let time: UInt64 = 9
+
+  func register(_ number: Int) -> UInt64? {
+    target.registers[1].flatMap { number < $0.count ? $0[number] : nil }?.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  func memory(at address: UInt64, size: Int) -> UInt64? {
+    guard UInt64(size - 1) <= .max - address else { return nil }
+    let bytes = (try? target.readMemory(at: address, count: size, thread: target.threads[0])) ?? []
+    return bytes.count == size ? bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } : nil
+  }
+
+  func show(_ text: String) { target.log.append("shows \(text)") }
+
+  func appendRegister(_ number: Int, to bytes: inout [UInt8]) -> Bool {
+    guard let file = target.registers[1], number < file.count else { return false }
+    bytes += file[number]
+    return true
+  }
+
+  func appendMemory(at address: UInt64, count: Int, to bytes: inout [UInt8]) {
+    let last = min(UInt64(count - 1), .max - address)
+    bytes += (try? target.readMemory(at: address, count: Int(last) + 1, thread: target.threads[0])) ?? []
+  }
 }

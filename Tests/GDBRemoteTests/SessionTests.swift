@@ -152,6 +152,15 @@ private let seeds = [
   "vCont;s:p1.1;c:p1.-1;r10,20:2;t", "vCtrlC", "bc", "bs", "F-1,9,C;abc", "Hgp1.2", "Hc-1", "T1", "qC", "qfThreadInfo",
   "qsThreadInfo", "qThreadExtraInfo,p1.1", "qXfer:threads:read::0,100", "qXfer:features:read:target.xml:0,100",
   "qXfer:memory-map:read::0,100", "qXfer:exec-file:read:1:0,100", "qRcmd,68656c70", "vMustReplyEmpty",
+  "QTinit", "QTDP:1:1000:E:0:0-", "QTDP:1:1000:E:3:2:X3,220127-", "QTDP:-1:1000:R0fM-1,1000,8M2,-4,4-",
+  "QTDP:-1:1000:X00000007,23100022082f27", "QTDP:-1:1000:SR03", "QTDPsrc:1:1000:at:0:3:616263", "QTDV:1:5:0:61",
+  "QTro:1000,1100:1200,1300", "QTEnable:1:1000", "QTDisable:1:1000", "QTStart", "QTStart", "QTStop",
+  "QTBuffer:circular:1", "QTBuffer:size:400", "QTBuffer:size:-1", "QTDisconnected:1",
+  "QTNotes:user:61;notes:62;tstop:63;",
+  "qTStatus", "qTP:1:1000", "qTfP", "qTsP", "qTfV", "qTsV", "qTV:1", "QTFrame:0", "QTFrame:ffffffff", "QTFrame:pc:1000",
+  "QTFrame:tdp:1", "QTFrame:range:1000:1010", "QTFrame:outside:1000:1010", "qXfer:traceframe-info:read::0,100",
+  "qTBuffer:0,100", "Qbtrace-conf:bts:size=0x400", "Qbtrace:bts", "Qbtrace:off", "qXfer:btrace:read:all:0,100",
+  "qXfer:btrace:read:delta:0,100", "qXfer:btrace-conf:read::0,100",
 ]
 
 @Test(arguments: 0..<64)
@@ -202,7 +211,9 @@ private func distorted(_ random: inout SplitMix) -> [UInt8] {
 /// Lets the guest do something, at the right time or not.
 private func act(_ conversation: Conversation, _ random: inout SplitMix) {
   let target = conversation.target
-  switch Int.random(in: 0..<10, using: &random) {
+  switch Int.random(in: 0..<12, using: &random) {
+  case 7, 8: target.comeTo(0x1000)
+  case 9: target.branches[ThreadID(thread: 1)]?.execute(.random(in: 0...0x20, using: &random), next: 2)
   case 0: target.halt(.stopped(Stop(thread: ThreadID(thread: 2), cause: .softwareBreakpoint)))
   case 1: target.halt(.exited(1))
   case 2: conversation.session.showConsole("text")

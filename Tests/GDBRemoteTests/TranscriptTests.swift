@@ -105,6 +105,11 @@ private final class Player {
     case "opens a file":
       try session.request(.open(path: GuestString(at: 0x1000, length: 12), flags: 0x601, mode: 0o644))
     case "seeks": try session.request(.seek(descriptor: 3, offset: -16, origin: 1))
+    case "comes to 0x1000": target.comeTo(0x1000)
+    case "executes 0x1000, 0x1002, 0x1010":
+      for (pc, next) in [(0x1000, 0x1002), (0x1002, 0x1006), (0x1010, 0x1012)] as [(UInt64, UInt64)] {
+        target.branches[ThreadID(thread: 1)]?.execute(pc, next: next)
+      }
     case "command prints": target.pendingCommand?.write("busy\n")
     case "command ends": target.pendingCommand?.finish()
     default: Issue.record("\(place): unknown event")

@@ -9,11 +9,14 @@ public protocol AgentContext {
   /// Takes text that the expression prints.
   func show(_ text: String)
   /// Takes memory that a tracepoint collects.
-  func collect(_ address: UInt64, count: UInt64)
+  mutating func collect(_ address: UInt64, count: UInt64)
+  /// Takes the value of a trace state variable that a tracepoint collects.
+  mutating func collect(variable number: Int, _ value: Int64)
 }
 
 extension AgentContext {
-  public func collect(_ address: UInt64, count: UInt64) {}
+  public mutating func collect(_ address: UInt64, count: UInt64) {}
+  public mutating func collect(variable number: Int, _ value: Int64) {}
 
   /// A string that ends with a zero, or at the first byte that cannot be read.
   func string(at address: UInt64, atMost limit: Int) -> [UInt8] {
@@ -30,15 +33,28 @@ public enum AgentFailure: Error, Equatable, Sendable {
   case stack, memory(UInt64), register(Int), divisionByZero, variable(Int), endless
 }
 
+extension AgentFailure: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .stack: "the expression takes more from its stack than is there, or puts too much on it"
+    case .memory(let address): "memory at 0x\(String(address, radix: 16)) cannot be read"
+    case .register(let number): "there is no register \(number)"
+    case .divisionByZero: "division by zero"
+    case .variable(let number): "there is no trace state variable \(number)"
+    case .endless: "the expression does not end"
+    }
+  }
+}
+
 /// Evaluates expressions. It keeps the target's trace state variables, and its stack from one evaluation to the next.
-public struct AgentMachine {
+public struct AgentMachine: Sendable {
   /// By number.
   public var variables: [Int: Int64] = [:]
   private var stack = [UInt64](repeating: 0, count: Self.depth)
 
   private static let depth = 128
   /// Operations after which an expression counts as endless.
-  private static let limit = 100_000
+  public static let limit = 100_000
   /// Of a string to print.
   private static let longestString = 4096
 
@@ -46,15 +62,23 @@ public struct AgentMachine {
 
   /// The value on top at the end; 0 for an expression without one.
   public mutating func evaluate(
-    _ expression: AgentExpression, in context: some AgentContext
+    _ expression: AgentExpression, in context: inout some AgentContext
   ) throws(AgentFailure) -> UInt64 {
-    var (position, used, done) = (0, 0, 0)
+    var left = Self.limit
+    return try evaluate(expression, in: &context, left: &left)
+  }
+
+  /// - Parameter left: operations that this and further expressions may take together.
+  mutating func evaluate(
+    _ expression: AgentExpression, in context: inout some AgentContext, left: inout Int
+  ) throws(AgentFailure) -> UInt64 {
+    var (position, used) = (0, 0)
     while position < expression.instructions.count {
       let instruction = expression.instructions[position]
       let (opcode, operand) = (instruction.opcode, instruction.operand)
       position += 1
-      done += 1
-      if done > Self.limit { throw .endless }
+      left -= 1
+      if left < 0 { throw .endless }
       guard used >= opcode.taken, used < Self.depth - 1 else { throw .stack }
       switch opcode {
       case .constant8, .constant16, .constant32, .constant64: push(operand, &used)
@@ -100,7 +124,9 @@ public struct AgentMachine {
         let limit = Int(clamping: min(stack[used + 1], UInt64(Self.longestString)))
         let count = context.string(at: stack[used], atMost: limit).count
         context.collect(stack[used], count: UInt64(min(count + 1, limit)))
-      case .traceVariable: break
+      case .traceVariable:
+        guard let value = variables[Int(operand)] else { throw .variable(Int(operand)) }
+        context.collect(variable: Int(operand), value)
       case .print: try print(expression, operand, &used, context)
       default:
         used -= 1

@@ -31,6 +31,11 @@ struct PacketReader {
     guard isAtEnd else { throw .invalid("malformed packet: unexpected text at its end") }
   }
 
+  /// What was taken since the rest was `earlier`, as text.
+  func taken(from earlier: ArraySlice<UInt8>) -> String {
+    String(decoding: earlier.prefix(earlier.count - rest.count), as: UTF8.self)
+  }
+
   /// Takes everything before `separator`, or everything; the separator itself is taken too.
   mutating func field(upTo separator: Unicode.Scalar) -> ArraySlice<UInt8> {
     let field = rest.prefix { $0 != UInt8(ascii: separator) }

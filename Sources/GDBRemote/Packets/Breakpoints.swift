@@ -63,12 +63,17 @@ extension Session {
   private func agentExpressions(_ packet: inout PacketReader) throws(TargetError) -> [AgentExpression] {
     var expressions: [AgentExpression] = []
     repeat {
-      try packet.expect("X")
-      let count = try packet.number(UInt16.self)
-      try packet.expect(",")
-      expressions.append(try AgentExpression(try packet.hexBytes(count: Int(count))))
+      expressions.append(try agentExpression(&packet))
       _ = packet.skip(",")
-    } while packet.text.hasPrefix("X")
+    } while packet.rest.first == UInt8(ascii: "X")
     return expressions
+  }
+
+  /// `X length,bytes`
+  func agentExpression(_ packet: inout PacketReader) throws(TargetError) -> AgentExpression {
+    try packet.expect("X")
+    let count = try packet.number(UInt16.self)
+    try packet.expect(",")
+    return try AgentExpression(try packet.hexBytes(count: Int(count)))
   }
 }

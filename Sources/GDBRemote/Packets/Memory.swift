@@ -38,6 +38,7 @@ extension Session {
   func memory(at address: UInt64, length: UInt64, limit: Int, thread: ThreadID) throws(TargetError) -> [UInt8] {
     let last = min(length - 1, UInt64.max - address, UInt64(limit) - 1)
     let count = Int(last) + 1
+    if let bytes = try traceMemory(at: address, count: count) { return bytes }
     let bytes = try target.readMemory(at: address, count: count, thread: thread)
     guard !bytes.isEmpty else { throw .badAddress(address) }
     return bytes.count > count ? Array(bytes.prefix(count)) : bytes
@@ -47,6 +48,7 @@ extension Session {
     guard UInt64(bytes.count) == length else { throw .invalid("malformed packet: length and data disagree") }
     guard length > 0 else { return }
     guard length - 1 <= UInt64.max - address else { throw .badAddress(.max) }
+    try checkNoTraceFrame()
     try target.writeMemory(bytes, at: address, thread: try selectedThread())
   }
 }

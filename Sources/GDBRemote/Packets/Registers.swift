@@ -3,11 +3,13 @@
 extension Session {
   func readRegisters(_ packet: inout PacketReader) throws(TargetError) -> Reply {
     try packet.expectEnd()
+    if let frame = traceView.frame { return .payload(registers(of: frame).flatMap(\.hex)) }
     return .payload(try target.readRegisters(of: try selectedThread()).flatMap(\.hex))
   }
 
   func writeRegisters(_ packet: inout PacketReader) throws(TargetError) -> Reply {
     let bytes = try packet.hexBytes()
+    try checkNoTraceFrame()
     try target.writeRegisters(bytes, of: try selectedThread())
     return .ok
   }
@@ -16,7 +18,8 @@ extension Session {
   func readRegister(_ packet: inout PacketReader) throws(TargetError) -> Reply {
     let number = try packet.number(UInt32.self)
     try packet.expectEnd()
-    return .payload(try target.readRegister(Int(number), of: try selectedThread()).hex)
+    let value = try target.readRegister(Int(number), of: try selectedThread())
+    return .payload((traceView.frame.map { register(Int(number), of: $0, live: value) } ?? value).hex)
   }
 
   /// `P n=value`
@@ -25,6 +28,7 @@ extension Session {
     try packet.expect("=")
     let bytes = try packet.hexBytes()
     guard !bytes.isEmpty else { throw .invalid("malformed packet: register value expected") }
+    try checkNoTraceFrame()
     try target.writeRegister(Int(number), bytes, of: try selectedThread())
     return .ok
   }

@@ -49,6 +49,7 @@ extension Session {
   /// that came before is for this run.
   func run(_ start: () throws(TargetError) -> Void) throws(TargetError) -> Reply {
     phase = .running
+    traceView.frame = nil
     do throws(TargetError) {
       try start()
     } catch {
