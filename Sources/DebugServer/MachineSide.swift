@@ -14,6 +14,7 @@ struct StopReport: Sendable {
 /// The client's state beside the machine. Used on the machine's thread only.
 final class MachineSide: @unchecked Sendable {
   let layout: RegisterLayout
+  let threads = TaskThreads()
   private var breakpoints: [Breakpoint: ProgrammedBreakpoint?] = [:]
   /// What the client has collected here, and the evaluator of its expressions.
   var trace = Trace()
@@ -38,13 +39,25 @@ final class MachineSide: @unchecked Sendable {
 
   // MARK: Registers and runs
 
-  func write(_ entry: RegisterLayout.Entry, _ bytes: [UInt8], hart: Int, _ machine: Machine) {
-    machine.setRegister(machine.engine.vcpus[hart], entry.register, bytes: bytes)
+  /// - Returns: false if a task that does not run has not saved the register.
+  func write(
+    _ entry: RegisterLayout.Entry, _ bytes: [UInt8], of subject: TaskThreads.Subject, _ machine: Machine
+  ) -> Bool {
+    switch subject.registers {
+    case .cpu(let hart):
+      machine.setRegister(machine.engine.vcpus[hart], entry.register, bytes: bytes)
+      return true
+    case .saved(let context):
+      threads.invalidate()
+      return machine.setSavedRegister(entry.register, of: context, bytes: bytes)
+    case .unknown: return false
+    }
   }
 
   /// Lets the guest run, but not the harts in `held`.
   func run(_ request: RunRequest, held: [Int], _ machine: Machine) {
     releaseHarts(machine)
+    threads.invalidate()
     for hart in held where !machine.engine.vcpus[hart].isHalted {
       machine.engine.vcpus[hart].isHalted = true
       heldHarts.append(hart)
@@ -105,6 +118,7 @@ final class MachineSide: @unchecked Sendable {
     trace.clientLeft(at: machine.clock.now / 1000)
     for hart in machine.engine.vcpus.indices { traceBranches(nil, hart: hart, machine) }
     for (breakpoint, filter) in breakpoints where filter?.persists != true { remove(breakpoint, machine) }
+    threads.forget()
     releaseHarts(machine)
   }
 
@@ -125,6 +139,15 @@ final class MachineSide: @unchecked Sendable {
   }
 
   func report(_ event: StopEvent, _ machine: Machine) -> StopReport {
+    threads.invalidate()
+    var report = report(of: event, machine)
+    if machine.showsTasks, let news = threads.news(machine) {
+      report.text = [report.text, news].compactMap { $0 }.joined(separator: "\n")
+    }
+    return report
+  }
+
+  private func report(of event: StopEvent, _ machine: Machine) -> StopReport {
     releaseHarts(machine)
     isTurnOver = event != .requested
     switch event {
@@ -166,7 +189,7 @@ final class MachineSide: @unchecked Sendable {
     let registers = [layout.stackPointer, layout.programCounter].compactMap { $0 }
       .map { (number: $0.number, value: layout.read($0, state)) }
     return Stop(
-      thread: ThreadID(thread: UInt32(hart) + 1), signal: signal, cause: cause, core: hart, registers: registers)
+      thread: threads.thread(on: hart, machine), signal: signal, cause: cause, core: hart, registers: registers)
   }
 }
 

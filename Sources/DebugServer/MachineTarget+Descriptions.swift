@@ -77,7 +77,12 @@ extension MachineTarget: FlashTarget {
 
 extension MachineTarget: ThreadNaming {
   func describe(_ thread: ThreadID) -> ThreadDescription {
-    guard let hart = threads.firstIndex(of: thread) else { return ThreadDescription(name: "no such hart") }
+    let hart: Int
+    switch try? subject(of: thread) {
+    case nil: return ThreadDescription(name: "no such thread")
+    case .task(let task): return describe(task)
+    case .hart(let number): hart = number
+    }
     let state = machine.perform { machine in
       let vcpu = machine.engine.vcpus[hart]
       if vcpu.isHalted { return "off" }

@@ -15,8 +15,10 @@ extension MachineTarget {
 
   func writeMemory(_ bytes: [UInt8], at address: UInt64, thread: ThreadID) throws(TargetError) {
     let hart = try hart(thread)
-    let failure = machine.perform { [usesPhysicalAddresses] machine in
-      GuestMemory(machine, machine.engine.vcpus[hart], isPhysical: usesPhysicalAddresses).write(bytes, at: address)
+    let failure = machine.perform { [side, usesPhysicalAddresses] machine in
+      side.threads.invalidate()
+      return GuestMemory(machine, machine.engine.vcpus[hart], isPhysical: usesPhysicalAddresses).write(
+        bytes, at: address)
     }
     if let failure { throw .badAddress(failure) }
   }

@@ -59,19 +59,22 @@ extension MachineTarget {
 
 extension MachineTarget: Resumable {
   func resume(_ plan: ResumePlan) throws(TargetError) {
-    var held: [Int] = []
+    var running: Set<Int> = []
     var request: RunRequest?
-    for (hart, thread) in threads.enumerated() {
-      switch plan.entry(for: thread)?.action {
-      case nil, .halt: held.append(hart)
-      case .continue: break
+    for thread in threads {
+      guard let action = plan.entry(for: thread)?.action, action != .halt else { continue }
+      let hart = try hart(thread)
+      running.insert(hart)
+      switch action {
+      case .continue, .halt: break
       case .step: request = request ?? .step(hart: hart)
       case .stepRange(let range): request = request ?? .stepRange(hart: hart, range)
       }
     }
+    let held = machine.engine.vcpus.indices.filter { !running.contains($0) }
     runNumber += 1
     hasRun = true
-    let starting = threads.indices.filter { plan.startAddress != nil && !held.contains($0) }
+    let starting = plan.startAddress == nil ? [] : running.sorted()
     machine.perform { [side, runNumber, held, request] machine in
       side.runNumber = runNumber
       if let address = plan.startAddress {
@@ -140,6 +143,7 @@ extension MachineTarget: MonitorTarget {
       let hasChanged = before != nil && before != machine.perform(\.registersAtRest)
       loop.execute {
         let (output, target) = bound.value
+        target.machine.perform { [side = target.side] _ in side.threads.invalidate() }
         if !text.isEmpty { output.write(text.hasSuffix("\n") ? text : text + "\n") }
         if hasChanged, !target.hasSaidStale {
           target.hasSaidStale = true

@@ -7,7 +7,7 @@ import Monitor
 import NIOCore
 import NIOPosix
 
-/// A machine as a debugging target: one process, one thread per hart.
+/// A machine as a debugging target: one process, one thread per hart, or per task of the guest's kernel.
 ///
 /// It lives on the server's event loop. What it does to the machine, and ``MachineSide``, happens on the machine's thread.
 final class MachineTarget: Target, PhysicalMemoryTarget {
@@ -19,8 +19,7 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
   let layout: RegisterLayout
   let side: MachineSide
   let observation = StopObservation()
-  /// By hart.
-  let threads: [ThreadID]
+  private let harts: [ThreadID]
   /// The file with the guest's symbols.
   let executable: String?
   /// How often a client has let the guest run; stops of earlier runs are no news.
@@ -33,6 +32,8 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
   var fileCallNumber: UInt64 = 0
   /// The command of the monitor that is under way, or was last.
   var command: CommandRun?
+  /// Symbols that the client is still to be asked for.
+  var soughtSymbols: ArraySlice<String> = []
   /// Memory addresses are physical.
   var usesPhysicalAddresses = false
 
@@ -44,7 +45,7 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
     layout = RegisterLayout(machine.guest)
     side = MachineSide(layout) { [observation] in observation.show($0) }
     executable = machine.configuration.executablePath
-    threads = machine.engine.vcpus.indices.map { ThreadID(thread: UInt32($0) + 1) }
+    harts = machine.engine.vcpus.indices.map { ThreadID(hart: $0) }
   }
 
   var haltReason: StopReason? {
@@ -53,44 +54,65 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
     }
   }
 
-  /// The hart behind a thread.
-  func hart(_ thread: ThreadID) throws(TargetError) -> Int {
-    guard let index = threads.firstIndex(of: thread) else { throw .noSuchThread }
-    return index
+  var threads: [ThreadID] {
+    guard machine.showsTasks else { return harts }
+    return machine.perform { [side] machine in side.threads.threads(machine) }
   }
+
+  /// What is behind a thread.
+  func subject(of thread: ThreadID) throws(TargetError) -> TaskThreads.Subject {
+    guard machine.showsTasks else {
+      guard let hart = harts.firstIndex(of: thread) else { throw .noSuchThread }
+      return .hart(hart)
+    }
+    guard let subject = machine.perform({ [side] machine in side.threads.subject(of: thread, machine) }) else {
+      throw .noSuchThread
+    }
+    return subject
+  }
+
+  /// The hart that executes a thread, when it does.
+  func hart(_ thread: ThreadID) throws(TargetError) -> Int { try subject(of: thread).hart }
 
   // MARK: Registers
 
   func readRegisters(of thread: ThreadID) throws(TargetError) -> [RegisterValue] {
-    let hart = try hart(thread)
-    return machine.perform { [layout] machine in
-      layout.general.map { layout.read($0, machine.engine.vcpus[hart].state) }
-    }
+    let subject = try subject(of: thread)
+    return machine.perform { [layout] machine in layout.general.map { layout.read($0, of: subject, machine) } }
   }
 
   func writeRegisters(_ bytes: [UInt8], of thread: ThreadID) throws(TargetError) {
-    let hart = try hart(thread)
     var writes: [(entry: RegisterLayout.Entry, bytes: [UInt8])] = []
     var rest = bytes[...]
     for entry in layout.general where rest.count >= entry.size {
       writes.append((entry, try layout.bytes(Array(rest.prefix(entry.size)), entry)))
       rest = rest.dropFirst(entry.size)
     }
-    machine.perform { [side, writes] machine in
-      for (entry, bytes) in writes { side.write(entry, bytes, hart: hart, machine) }
-    }
+    try write(writes, of: thread)
   }
 
   func readRegister(_ number: Int, of thread: ThreadID) throws(TargetError) -> RegisterValue {
-    let hart = try hart(thread)
+    let subject = try subject(of: thread)
     let entry = try layout.entry(number)
-    return machine.perform { [layout] machine in layout.read(entry, machine.engine.vcpus[hart].state) }
+    return machine.perform { [layout] machine in layout.read(entry, of: subject, machine) }
   }
 
   func writeRegister(_ number: Int, _ bytes: [UInt8], of thread: ThreadID) throws(TargetError) {
-    let hart = try hart(thread)
     let entry = try layout.entry(number)
-    let bytes = try layout.bytes(bytes, entry)
-    machine.perform { [side] machine in side.write(entry, bytes, hart: hart, machine) }
+    try write([(entry, try layout.bytes(bytes, entry))], of: thread)
+  }
+
+  private func write(
+    _ writes: [(entry: RegisterLayout.Entry, bytes: [UInt8])], of thread: ThreadID
+  ) throws(TargetError) {
+    let subject = try subject(of: thread)
+    let failed = machine.perform { [side, writes] machine in
+      writes.filter { !side.write($0.entry, $0.bytes, of: subject, machine) }.map(\.entry.name)
+    }
+    guard failed.isEmpty else {
+      throw TargetError(
+        .notPermitted, "the task does not run, and has saved no \(failed.joined(separator: ", ")) that could be changed"
+      )
+    }
   }
 }

@@ -3,6 +3,7 @@
 import GDBRemote
 import GuestKit
 import IR
+import Machine
 
 struct RegisterLayout: Sendable {
   struct Entry: Sendable {
@@ -84,6 +85,17 @@ struct RegisterLayout: Sendable {
 
   func read(_ entry: Entry, _ state: VCPUState) -> RegisterValue {
     .bytes(ordered(guest.registerBytes(state, entry.register)))
+  }
+
+  /// What a thread has in a register: a task that does not run may have it saved, or not.
+  func read(_ entry: Entry, of subject: TaskThreads.Subject, _ machine: Machine) -> RegisterValue {
+    switch subject.registers {
+    case .cpu(let hart): return read(entry, machine.engine.vcpus[hart].state)
+    case .saved(let context):
+      guard let bytes = machine.savedRegister(entry.register, of: context) else { fallthrough }
+      return .bytes(ordered(bytes))
+    case .unknown: return .unavailable(byteCount: entry.size)
+    }
   }
 
   /// A register's value as a number; nil if there is none of this number, or it is wider than 64 bits.

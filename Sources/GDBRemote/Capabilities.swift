@@ -16,6 +16,7 @@ struct Capabilities {
   let physicalMemory: (any PhysicalMemoryTarget)?
   let trace: (any TraceTarget)?
   let branchTrace: (any BranchTraceTarget)?
+  let symbols: (any SymbolSeeking)?
 
   init(of target: any Target) {
     resumable = target as? any Resumable
@@ -34,5 +35,6 @@ struct Capabilities {
     physicalMemory = target as? any PhysicalMemoryTarget
     trace = target as? any TraceTarget
     branchTrace = target as? any BranchTraceTarget
+    symbols = target as? any SymbolSeeking
   }
 }

@@ -140,6 +140,7 @@ enum PacketTable {
     .init(
       "qXfer:exec-file:read:", \.executable, Session.readExecutablePath, when: .always,
       features: "qXfer:exec-file:read+"),
+    .init("qSymbol:", \.symbols, Session.lookUpSymbol, when: .always),
     .init("qRcmd,", \.monitor, Session.runCommand, when: .always),
   ]
 

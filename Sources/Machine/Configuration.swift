@@ -109,6 +109,8 @@ public struct MachineConfiguration: Sendable {
   public var semihostingArguments: [String] = []
   /// A console in the guest's memory: SEGGER RTT.
   public var rtt = false
+  /// Debuggers take the tasks of the guest's kernel for threads, and not its CPUs.
+  public var showsTasks = false
   /// A CMSIS-SVD file with names for registers.
   public var svd: String?
   /// Run images that the CPU is unlikely to be able to run.

@@ -77,6 +77,8 @@ public final class Machine: @unchecked Sendable {
   var fileCallCount: UInt64 = 0
   /// Debuggers' reads of device registers are real ones; see ``GuestMemory``.
   public var allowsDeviceReads = false
+  /// What is known of the guest's kernel.
+  public let kernel: KernelAwareness
 
   init(
     configuration: MachineConfiguration, guest: any Guest, engine: Engine, space: AddressSpace, clock: VirtualClock,
@@ -92,6 +94,7 @@ public final class Machine: @unchecked Sendable {
     self.events = events
     self.tree = tree
     self.controller = controller
+    kernel = KernelAwareness(showsTasks: configuration.showsTasks)
     pace = configuration.realtime.map { Pace(factor: $0) }
   }
 

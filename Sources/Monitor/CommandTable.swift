@@ -10,7 +10,7 @@ enum CommandTable {
     .infoStatus, .infoCPUs, .cpu, .infoRegisters, .setRegister, .examine, .examinePhysical, .print, .peek, .poke,
     .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevice, .deviceReads, .registerDescription, .infoInterrupts,
     .infoTLB, .walk,
-    .infoSymbols,
+    .infoSymbols, .infoTasks, .threads,
     // Breakpoints and watchpoints
     .breakpoint, .temporaryBreakpoint, .breakpointCondition, .ignore, .watch, .delete, .infoBreakpoints, .catchVectors,
     .cortexCatch,

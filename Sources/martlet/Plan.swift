@@ -125,6 +125,9 @@ struct Plan {
         TierPolicy(rawValue: try Self.known(tiers, TierPolicy.allCases.map(\.rawValue), "--tiers")) ?? .adaptive
     }
     configuration.rtt = options.rtt
+    if let text = options.threads {
+      configuration.showsTasks = try Self.known(text, ["cpu", "rtos"], "--threads") == "rtos"
+    }
     try setSemihosting(options)
     try setInterrupts(options)
   }
@@ -313,6 +316,7 @@ struct Plan {
     add("instructions", set.instructionLimit)
     add("realtime", set.realtime)
     if set.semihosting { lines.append("semihosting \(set.semihostingArguments.joined(separator: " "))") }
+    if set.showsTasks { lines.append("threads are tasks") }
     if startStopped { lines.append("stopped at start") }
     return lines
   }

@@ -1,7 +1,8 @@
 // Replays gdb/sessions/*.gdb with the real GDB. The first line says the machine (`# machine: program[, N harts]`,
-// `# machine: vectors`, `# machine: float BOARD`, `# machine: uboot`, or `# machine: swift FIRMWARE[ on BOARD]` for that of boards/swift, left to
-// GDB to load if a board is named); what GDB prints must be what FILE.out says. There `~` at the start of a line makes the
-// rest a regular expression for the line. BLESS=1 writes the .out files anew, but for lines whose expression still fits.
+// `# machine: vectors`, `# machine: float BOARD`, `# machine: uboot`, `# machine: kernel GUEST[ on stripped][, N harts]`
+// for that of TestSupport/Scheduler, or `# machine: swift FIRMWARE[ on BOARD]` for that of boards/swift, left to GDB to
+// load if a board is named); what GDB prints must be what FILE.out says. There `~` at the start of a line makes the rest a
+// regular expression for the line. BLESS=1 writes the .out files anew, but for lines whose expression still fits.
 
 import Bus
 import DebugServer
@@ -51,6 +52,11 @@ func replay(_ path: String) throws {
     // Addresses are the compiler's business.
     output = try run(path, port: board.port, program: firmware.path)
       .replacing(firmware.path, with: "firmware.elf").replacing(/0x[0-9a-f]+/, with: "0x…")
+  case "kernel":
+    let firmware = try SchedulerFirmware(try #require(SchedulerFirmware.Guest(rawValue: String(machine.2 ?? ""))))
+    let board = try firmware.testBoard(harts: Int(machine.4 ?? "1") ?? 1, isStripped: machine.3 == "stripped")
+    output = try run(path, port: board.port, program: firmware.path)
+      .replacing(firmware.path, with: "scheduler.elf").replacing(/0x[0-9a-f]+/, with: "0x…")
   case "vectors":
     let board = try vectorsBoard()
     output = try run(path, port: board.port)
@@ -119,7 +125,8 @@ private func run(_ path: String, port: Int, program: String? = nil) throws -> St
     "-k", "5", "240", gdb, "-nx", "-batch", "-ex", "set pagination off", "-ex", "set width 0", "-ex", "set confirm off",
     "-ex", "set $port = \(port)",
   ]
-  process.arguments? += (program.map { ["-ex", "file \($0)"] } ?? []) + ["-x", path]
+  if let program { process.arguments? += ["-ex", "file \(program)", "-ex", "set $program = \"\(program)\""] }
+  process.arguments? += ["-x", path]
   let pipe = Pipe()
   process.standardOutput = pipe
   process.standardError = pipe

@@ -64,7 +64,8 @@ class BareTarget: Target {
 
 final class FullTarget: BareTarget, ReverseTarget, Resettable, ConditionalBreakpointTarget, TargetDescription,
   FlashTarget,
-  ThreadNaming, HostDescribing, ExecutableNaming, MonitorTarget, FileIOTarget, TraceTarget, BranchTraceTarget
+  ThreadNaming, HostDescribing, ExecutableNaming, MonitorTarget, FileIOTarget, TraceTarget, BranchTraceTarget,
+  SymbolSeeking
 {
   weak var session: Session?
   /// Reported from within `resume`, as a target that steps synchronously does.
@@ -162,6 +163,13 @@ final class FullTarget: BareTarget, ReverseTarget, Resettable, ConditionalBreakp
       output.write("you said \(command)\n")
       output.finish()
     }
+  }
+
+  func firstSymbol() -> String? { "current" }
+
+  func symbol(_ name: String, isAt address: UInt64?) -> String? {
+    log.append("symbol \(name) \(address.map(hex) ?? "unknown")")
+    return name == "current" ? "count" : nil
   }
 
   func cancelCommand() { log.append("cancel command") }

@@ -65,6 +65,11 @@ struct Options: ParsableCommand {
   var gdb: String?
 
   @Option(
+    parsing: .unconditional,
+    help: "What GDB's threads are: cpu, or rtos, the tasks of the guest's kernel (FreeRTOS, Zephyr, ThreadX, NuttX).")
+  var threads: String?
+
+  @Option(
     parsing: .unconditionalSingleValue,
     help:
       "stdio, mon:stdio, pty, tcp:HOST:PORT[,server[,nowait]], unix:PATH[,server[,nowait]], pipe:PATH, file:PATH, none."
