@@ -17,6 +17,13 @@ public struct ListingStyle: Sendable, Equatable {
     self.isColoured = isColoured
   }
 
+  /// For what stands indented.
+  func indented(by count: Int) -> ListingStyle {
+    var style = self
+    style.columns -= count
+    return style
+  }
+
   /// That of the terminal at `descriptor`; ``plain`` if it is none. Colours are left out for `NO_COLOR` (no-color.org) and
   /// where the terminal is `dumb`.
   public static func terminal(_ descriptor: Int32) -> ListingStyle {

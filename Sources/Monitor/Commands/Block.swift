@@ -71,7 +71,7 @@ struct BlockReport {
   func listing(_ style: ListingStyle) -> Listing {
     let sheet = SideBySide(view, machine, memory)
     // The listing stands under its title, indented.
-    let narrower = ListingStyle(columns: style.columns - 2, isColoured: style.isColoured)
+    let narrower = style.indented(by: 2)
     let facts = Listing.fields(self.facts).textLines.flatMap {
       ListingStyle.wrapped($0, narrower.columns, indent: Self.factIndent)
     }
