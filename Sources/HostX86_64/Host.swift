@@ -167,7 +167,7 @@ public final class X86_64Host: CompilingHost {
 
   public var sharedEntries: [SharedEntry] {
     let guide = SharedEntry(
-      address: cache.base + UInt64(watchGuide), name: "watch guide",
+      address: cache.base + UInt64(watchGuide), name: "watch-guide",
       purpose: "what watched accesses compare their addresses with", isCode: false)
     return (trampolines.entries(at: cache.base) + [guide]).sorted { $0.address < $1.address }
   }

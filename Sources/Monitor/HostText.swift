@@ -11,7 +11,7 @@ struct HostText {
   private let engine: Engine
   /// The block that the code is of; nil for code that blocks share.
   private let block: BlockID?
-  /// By register of the host: what it means, and the names of bytes from there on.
+  /// By register of the host: the names of bytes from there on.
   private var fields: [String: [(name: String, offset: Int)]] = [:]
   private let roles: [String: String]
 
@@ -23,8 +23,11 @@ struct HostText {
     if let state = roles["state"] { fields[state] = StateOffset.names + registers }
   }
 
-  /// `state=rbp budget=r15 …`
-  var legend: String { engine.host.roles.map { "\($0.role)=\($0.hostRegister)" }.joined(separator: " ") }
+  /// `$NAME=[rbp + …] spill=rsp …`
+  var legend: String {
+    engine.host.roles.map { $0.role == "state" ? "$NAME=[\($0.hostRegister) + …]" : "\($0.role)=\($0.hostRegister)" }
+      .joined(separator: " ")
+  }
 
   func text(_ line: HostLine) -> String {
     var text = Self.withoutSizes(line.text)
@@ -58,10 +61,8 @@ struct HostText {
     let register = String(parts[0])
     if register == "rip" { return place(line.address &+ UInt64(line.bytes.count) &+ displacement) ?? inside }
     if register == roles["spill"], displacement & 7 == 0, displacement < 1 << 16 { return "spill \(displacement / 8)" }
-    guard let role = roles.first(where: { $0.value == register })?.key,
-      let field = fields[register]?.first(where: { UInt64($0.offset) == displacement })
-    else { return inside }
-    return "\(role).\(field.name)"
+    guard let field = fields[register]?.first(where: { UInt64($0.offset) == displacement }) else { return inside }
+    return "$" + field.name
   }
 
   /// With the numbers named that are places in the code cache.
@@ -72,7 +73,7 @@ struct HostText {
     return text[..<start] + place + text[digits.endIndex...]
   }
 
-  /// `+0x6d` in the same block, `#64`, `exit stub`; nil outside of the code cache.
+  /// `+0x6d` in the same block, `#64`, `exit-stub`; nil outside of the code cache.
   private func place(_ address: UInt64) -> String? {
     switch engine.codePlace(address) {
     case .block(let id, let offset) where id == block: "+\(offset.hex0x())"

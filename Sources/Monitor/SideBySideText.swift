@@ -83,7 +83,7 @@ extension SideBySide {
   private func hostCell(_ line: HostLine, bytes: Bool) -> String {
     let place = "+" + (line.address - start).hex(digits: offsetDigits)
     let encoding = bytes ? padded(line.bytes.map { $0.hex(digits: 2) }.joined(), 20) + "  " : ""
-    return place + "  " + encoding + text(line)
+    return place + " " + encoding + text(line)
   }
 
   // MARK: Text
@@ -110,7 +110,7 @@ extension SideBySide {
   private func cells(_ row: Row, _ layout: Layout, _ style: ListingStyle) -> [String] {
     let ir = ListingStyle.wrapped(row.ir, layout.ir)
     let host = ListingStyle.wrapped(
-      row.host.map { hostCell($0, bytes: layout.showsBytes) } ?? "", layout.host, indent: offsetDigits + 5)
+      row.host.map { hostCell($0, bytes: layout.showsBytes) } ?? "", layout.host, indent: offsetDigits + 4)
     return (0..<max(ir.count, host.count)).map { index in
       let left = padded(index < ir.count ? ir[index] : "", layout.ir)
       let right = index < host.count ? style.paint(host[index], .host) : ""

@@ -159,7 +159,7 @@ import Testing
     #expect(lines.contains { $0.contains("80000014  bnez    a0, 0x80000008 |") })
     #expect(lines.contains { $0.contains("(out of line)") })
     #expect(lines.contains { $0.contains("pinned  a5=") })
-    #expect(lines.last?.hasSuffix("host    state=rbp spill=rsp budget=r15 memory=gs") == true)
+    #expect(lines.last?.hasSuffix("host    $NAME=[rbp + …] spill=rsp budget=r15 memory=gs") == true)
   }
 
   @Test(arguments: UnharmedTests.hosts) func blocksAndGraph(_ host: String) throws {

@@ -22,7 +22,7 @@ import Testing
     }
     #expect(headings(200).contains("guest") && !headings(80).contains("guest"))
     // `add rax, 3` and the like: an instruction of four bytes, behind its place.
-    let bytes = #/\+[0-9a-f]+  [0-9a-f]{4,} +[a-z]/#
+    let bytes = #/\+[0-9a-f]+ [0-9a-f]{4,} +[a-z]/#
     #expect(bench.lines("block loop", columns: 200).contains { $0.contains(bytes) })
     #expect(!bench.lines("block loop", columns: 100).contains { $0.contains(bytes) })
     #expect(bench.lines("block loop", columns: 80).contains { $0.contains("80000008  addi    a3, a3, 3 ---") })
@@ -31,9 +31,9 @@ import Testing
   @Test func placesGoByTheirNames() throws {
     let bench = try GoldenTests.atDone("jit")
     let text = bench.lines("block loop", columns: 80).joined(separator: "\n")
-    #expect(text.contains("[state.windowLimit]") && text.contains("exit stub") && !text.contains("rbp +"))
+    #expect(text.contains("[$windowLimit]") && text.contains("exit-stub") && !text.contains("rbp +"))
     let stubs = bench("host stubs")
-    for name in ["enter", "leave", "exit stub", "look-up", "slow path"] { #expect(stubs.contains("\(name)  ; ")) }
+    for name in ["enter", "leave", "exit-stub", "look-up", "slow-path"] { #expect(stubs.contains("\(name)  ; ")) }
     #expect(bench("host stubs look").contains("cmp rax, [rcx]"))
     #expect(bench("host stubs nonsense").contains("no stub called 'nonsense'; there are: constants, enter"))
     #expect(try GoldenTests.atDone("interpreter")("host stubs").contains("makes no machine code"))
@@ -78,7 +78,7 @@ import Testing
   @Test func chainingIsTold() throws {
     let bench = try Bench(host: "jit", tiers: .thorough)
     let story = bench("story chaining")
-    for words in ["leaves through its stub", "exit stub", "before  +", "after   +", "strategy 'budget'", "unchain 0x"] {
+    for words in ["leaves through its stub", "exit-stub", "before  +", "after   +", "strategy 'budget'", "unchain 0x"] {
       #expect(story.contains(words), "\(story)")
     }
   }
