@@ -129,6 +129,7 @@ let package = Package(
     .testTarget(
       name: "FileTests",
       dependencies: [
+        "Bits",
         "IR", "Optimizer", "GuestKit", "GuestARM", "GuestRISCV", "HostKit", "HostAArch64", "HostX86_64",
         "HostInterpreter", "TestSupport",
       ],

@@ -45,8 +45,9 @@ struct HostText {
     let mnemonic = text.prefix { $0 != " " }
     let operands = text[mnemonic.endIndex...].split(separator: ",")
     let others = operands.filter { !$0.contains("[") }.map { $0.drop { $0 == " " } }
-    let isSaid =
-      others.contains { $0.first?.isLetter == true } && !mnemonic.hasPrefix("movz") && !mnemonic.hasPrefix("movs")
+    // `movsxd` is from 32 bits; the other extending moves say from how many.
+    let extends = mnemonic.hasPrefix("movz") || mnemonic.hasPrefix("movs") && mnemonic != "movsxd"
+    let isSaid = others.contains { $0.first?.isLetter == true } && !extends
     let word = isSaid || mnemonic == "movsd" || mnemonic == "movss" ? "" : text[start..<size.lowerBound] + " "
     return text.replacingCharacters(in: start..<size.upperBound, with: String(word))
   }
@@ -69,7 +70,9 @@ struct HostText {
   private func named(_ text: String) -> String {
     guard let start = text.firstRange(of: "0x")?.lowerBound else { return text }
     let digits = text[start...].dropFirst(2).prefix { $0.isHexDigit }
-    guard digits.count > 6, let number = UInt64(digits, radix: 16), let place = place(number) else { return text }
+    guard digits.count > 6, let number = UInt64(digits, radix: 16) else { return text }
+    let isSmallNegative = number > .max - 1 << 32
+    guard let place = isSmallNegative ? "-" + (0 &- number).hex0x() : place(number) else { return text }
     return text[..<start] + place + text[digits.endIndex...]
   }
 
