@@ -56,7 +56,11 @@ private struct ChainingStory {
     if wasRunning { monitor.machine.resume(.run) }
     return try monitor.perform { machine in
       let chapters = chapters(machine, edge, again, chained, cut, stub, dropped, strategy)
-      return .sections(chapters.enumerated().map { ("\($0 + 1). \($1.title)", .lines($1.lines)) })
+      return .sections(
+        chapters.enumerated().map { number, chapter in
+          let lines = chapter.lines.flatMap { ListingStyle.wrapped($0, run.style.columns - 2) }
+          return ("\(number + 1). \(chapter.title)", .lines(lines))
+        })
     }
   }
 
@@ -130,7 +134,10 @@ private struct ChainingStory {
   ) -> [(title: String, lines: [String])] {
     let engine = machine.engine
     let memory = DebugMemory(machine: machine, vcpu: engine.vcpus[monitor.hart(machine)])
-    func name(_ id: BlockID) -> String { "#\(id) at " + memory.location(engine.store[id].key.pc) }
+    func name(_ id: BlockID) -> String {
+      let pc = engine.store[id].key.pc
+      return "#\(id) at \(pc.hex0x())\(memory.symbolSuffix(pc))"
+    }
     let target = engine.store[edge.target]
     let start = engine.store[edge.source].compiled.entry
     func place(_ jump: Jump) -> String {
@@ -187,8 +194,8 @@ extension InterruptStrategy {
     switch self {
     case .budget:
       [
-        "Each backward jump takes the instructions it ends off a budget; used up, it leaves through the stub next to",
-        "the jump. No chain is cut, and each run is the same.",
+        "Each backward jump takes the instructions it ends off a budget; used up, it leaves through the stub next to "
+          + "the jump. No chain is cut, and each run is the same."
       ]
     case .unchain:
       ["Jumps that close loops are led back to their stubs, from another thread, and restored once the stop is over."]
