@@ -24,7 +24,7 @@ import Testing
   @Test(.enabled(if: canRun, "needs qemu-aarch64"), arguments: cases)
   func codeDoesAsTheInterpreter(_ name: String) throws {
     let kind = try #require(FileKind.portable.first { $0.folder == "run" })
-    let file = try #require(FileCase.all(kind).first { $0.url.lastPathComponent == name + ".txt" })
+    let file = try #require(kind.cases.first { $0.name == name })
     for optimizes in [false, true] {
       var blocks = try verified(file)
       if optimizes {

@@ -28,7 +28,7 @@ struct DecodeOracleTests {
     var isIllegal: Bool { text.hasPrefix(".2byte") || text.hasPrefix(".4byte") }
   }
 
-  @Test(arguments: FileCase.all(FileKind.portable[0]))
+  @Test(arguments: FileKind.portable[0].cases)
   func blessedLinesReadAsInLLVM(_ file: FileCase) throws {
     let guest = try RISCVGuest(model: file.directives("cpu").first ?? "rv64")
     let lines = try #require(file.expected).split(separator: "\n").compactMap(Line.init)

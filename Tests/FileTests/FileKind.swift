@@ -6,19 +6,19 @@ import HostKit
 import HostX86_64
 import IR
 import Optimizer
+import TestSupport
 import Testing
 
 /// A folder of cases and the function from a case to its result.
 struct FileKind: Sendable {
   let folder: String
   let run: @Sendable (FileCase) throws -> String
+  var cases: [FileCase] { FileCase.all(in: "cases/" + folder) }
 
   /// Kinds whose results are the same everywhere.
   static let portable: [FileKind] = [
     FileKind(folder: "decode", run: decodeGuestCode),
     FileKind(folder: "decode-thumb", run: decodeGuestCode),
-    FileKind(folder: "ir", run: runText),
-    FileKind(folder: "optimize", run: runPasses),
     FileKind(folder: "run", run: runBlocks),
   ]
 
@@ -48,36 +48,6 @@ struct HostSetup: Sendable, CustomStringConvertible {
     HostSetup(type: X86_64Host.self, dataPath: .window),
     HostSetup(type: X86_64Host.self, dataPath: .tlb),
   ]
-}
-
-/// Parses, verifies, prints. A fault found is the result.
-@Sendable private func runText(_ file: FileCase) throws -> String {
-  do {
-    let blocks = try Parser(TestGuest.names).blocks(file.input)
-    for block in blocks { try TestGuest.verifier.verify(block) }
-    let text = blocks.map(Printer(TestGuest.names).text).joined()
-    #expect(try Parser(TestGuest.names).blocks(text) == blocks, "the text does not read back as what was printed")
-    return text
-  } catch let error as ParseError {
-    return "parse error: \(error)\n"
-  } catch let error as VerificationError {
-    return "verification error: \(error)\n"
-  }
-}
-
-/// Runs the passes that the directive `passes` names (all, if there is none) and prints.
-@Sendable private func runPasses(_ file: FileCase) throws -> String {
-  let passes = try file.directives("passes").flatMap { $0.split(separator: " ") }.map {
-    try #require(Pass(name: $0), "no pass \($0)")
-  }
-  let optimizer = Optimizer(passes: passes.isEmpty ? Pass.pipeline : passes, helpers: TestGuest.helpers.map(\.effects))
-  var text = ""
-  for var block in try verified(file) {
-    optimizer.run(&block)
-    try TestGuest.verifier.verify(block)
-    text += Printer(TestGuest.names).text(block)
-  }
-  return text
 }
 
 func verified(_ file: FileCase) throws -> [Block] {

@@ -5,6 +5,7 @@ import GuestKit
 import GuestRISCV
 import HostKit
 import IR
+import TestSupport
 import Testing
 
 /// The guest of a case, its state, and the code if the case is machine code.

@@ -5,6 +5,7 @@ import HostKit
 import HostX86_64
 import IR
 import Optimizer
+import TestSupport
 import Testing
 
 /// Compiles the case's blocks for x86-64 and lists them: each IR op (behind its guest instruction, if the case is guest

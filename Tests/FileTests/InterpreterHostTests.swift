@@ -3,6 +3,7 @@
 import HostInterpreter
 import HostKit
 import IR
+import TestSupport
 import Testing
 
 @Suite struct InterpreterHostTests {

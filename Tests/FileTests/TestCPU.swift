@@ -5,6 +5,7 @@ import Foundation
 import GuestKit
 import HostKit
 import IR
+import TestSupport
 
 /// A vCPU with the test memory, of the test guest or another.
 @safe final class TestCPU {

@@ -1,29 +1,15 @@
 // Owns the making of random valid blocks.
 
-import HostKit
 import IR
-import TestSupport
 
 extension SplitMix {
-  mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
-  mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
-  mutating func pick<T>(_ list: [T]) -> T { list[below(list.count)] }
-}
-
-extension HostKit.Host {
-  /// Compiles a block, and chains its exits to its own labels.
-  func compileChained(_ block: Block, dataPath: DataPath) throws(HostError) -> CompiledBlock {
-    let (compiled, outline) = try compile(block, dataPath: dataPath)
-    let labels = block.ops.filter { $0.opcode == .label }.map { UInt64(bitPattern: $0.imm) }
-    for exit in outline.exits where exit.mayChain {
-      if let label = labels.firstIndex(of: exit.target) { chain(exit.site, to: outline.labels[label]) }
-    }
-    return compiled
-  }
+  public mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
+  public mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
+  public mutating func pick<T>(_ list: [T]) -> T { list[below(list.count)] }
 }
 
 /// Builds one block for the ``TestGuest``: few registers and small constants, so that values meet again often.
-struct RandomBlock: ~Copyable {
+public struct RandomBlock: ~Copyable {
   private var random: SplitMix
   private var builder = Builder(pc: 0x1000)
   private var pool: [Type: [ValueID]] = [:]
@@ -38,12 +24,12 @@ struct RandomBlock: ~Copyable {
       return info.evaluator != nil && info.operands == operands && info.result == .asOperands
     }
   }
-  static let constants: [Int64] = [
+  public static let constants: [Int64] = [
     0, 1, -1, 2, 3, 8, 31, 32, 33, 63, 64, 255, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, .min, .max,
   ]
   private static let types: [Type] = [.i64, .i64, .i64, .i32, .i32, .i16, .i8]
 
-  static func make(seed: UInt64) -> Block {
+  public static func make(seed: UInt64) -> Block {
     var maker = RandomBlock(random: SplitMix(seed: seed))
     let count = 1 + maker.random.below(12)
     for number in 0..<count {

@@ -3,6 +3,7 @@
 
 import Foundation
 import IR
+import TestSupport
 import Testing
 
 @Suite struct OpTableTests {
@@ -18,7 +19,7 @@ import Testing
   }
 
   @Test func everyOpIsInTheFileOfAll() throws {
-    let path = #filePath.dropLast("OpTableTests.swift".count) + "cases/ir/every-op.txt"
+    let path = #filePath.dropLast("OpTableTests.swift".count) + "cases/every-op.txt"
     let file = try String(contentsOfFile: String(path), encoding: .utf8)
     let text = file.components(separatedBy: "\n---")[0]
     let found = Set(try Parser(TestGuest.names).blocks(text).flatMap { $0.ops.map(\.opcode) })
