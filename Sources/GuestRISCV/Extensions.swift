@@ -1,5 +1,7 @@
-// Owns which extensions a RISC-V CPU has, and the ISA strings that name them (unprivileged manual, "ISA Extension
-// Naming Conventions").
+// Owns which extensions a RISC-V CPU has, the ISA strings that name them (unprivileged manual, "ISA Extension Naming
+// Conventions"), and the instructions each brings.
+
+import GuestKit
 
 /// The implemented extensions.
 public struct Extensions: OptionSet, Hashable, Sendable {
@@ -67,6 +69,28 @@ public struct Extensions: OptionSet, Hashable, Sendable {
     let single = Self.letters.prefix(5).filter { contains($0.1) }.map { String($0.0) }.joined()
     let long = Self.words.filter { contains($0.1) }.map { "_" + $0.0 }.joined()
     return "i" + single + long
+  }
+
+  /// The instruction groups of these extensions, in the order of the manual's volumes and chapters.
+  func groups(xlen: Int) -> [InstructionGroup<Translator>] {
+    var groups = [BaseInteger.group]
+    if contains(.zifencei) { groups.append(Zifencei.group) }
+    if contains(.zicsr) { groups.append(Zicsr.group) }
+    if contains(.zicond) { groups.append(Zicond.group) }
+    if contains(.m) { groups.append(MultiplyDivide.group) }
+    if contains(.a) { groups.append(Atomics.group) }
+    if contains(.f) { groups.append(SingleFloat.group) }
+    if contains(.d) { groups.append(DoubleFloat.group) }
+    if contains(.c) {
+      groups.append(Compressed.group)
+      if contains(.f), xlen == 32 { groups.append(Compressed.singleGroup) }
+      if contains(.d) { groups.append(Compressed.doubleGroup) }
+    }
+    if contains(.zba) { groups.append(Zba.group) }
+    if contains(.zbb) { groups.append(Zbb.group) }
+    if contains(.zbs) { groups.append(Zbs.group) }
+    groups.append(Privileged.group)
+    return groups
   }
 }
 

@@ -43,33 +43,11 @@ public final class RISCVGuest: Guest {
       + FloatHelper.allCases.map(\.helper)
     do throws(PatternError) {
       decoder = try DecodeTable(
-        Self.groups(xlen: xlen, extensions) + custom, width: xlen, shortIndex: [0..<2, 5..<7, 10..<16],
+        extensions.groups(xlen: xlen) + custom, width: xlen, shortIndex: [0..<2, 5..<7, 10..<16],
         longIndex: [2..<7, 12..<15, 27..<32])
     } catch {
       throw .rows(error.description)
     }
-  }
-
-  /// The instruction groups of the chosen extensions, in the order of the manual's volumes and chapters.
-  static func groups(xlen: Int, _ extensions: Extensions) -> [InstructionGroup<Translator>] {
-    var groups = [BaseInteger.group]
-    if extensions.contains(.zifencei) { groups.append(Zifencei.group) }
-    if extensions.contains(.zicsr) { groups.append(Zicsr.group) }
-    if extensions.contains(.zicond) { groups.append(Zicond.group) }
-    if extensions.contains(.m) { groups.append(MultiplyDivide.group) }
-    if extensions.contains(.a) { groups.append(Atomics.group) }
-    if extensions.contains(.f) { groups.append(SingleFloat.group) }
-    if extensions.contains(.d) { groups.append(DoubleFloat.group) }
-    if extensions.contains(.c) {
-      groups.append(Compressed.group)
-      if extensions.contains(.f), xlen == 32 { groups.append(Compressed.singleGroup) }
-      if extensions.contains(.d) { groups.append(Compressed.doubleGroup) }
-    }
-    if extensions.contains(.zba) { groups.append(Zba.group) }
-    if extensions.contains(.zbb) { groups.append(Zbb.group) }
-    if extensions.contains(.zbs) { groups.append(Zbs.group) }
-    groups.append(Privileged.group)
-    return groups
   }
 
   public var architecture: String { xlen == 32 ? "riscv32" : "riscv64" }
