@@ -54,12 +54,6 @@ extension Assembler {
     putDisplacement(to: target, trailing: 0)
   }
 
-  public mutating func call(_ target: Label) {
-    guard begin() else { return }
-    put(0xE8)
-    putDisplacement(to: target, trailing: 0)
-  }
-
   /// Appends `opcode` and an 8-bit distance if `target` is bound and near enough.
   private mutating func putShort(_ opcode: UInt8, _ target: Label) -> Bool {
     guard let offset = offset(of: target), offset - (count + 2) >= -128 else { return false }
@@ -149,10 +143,6 @@ extension Assembler {
     _ = encode(0xFF, .dword, reg: 2, rm: target.rawValue)
   }
 
-  public mutating func call(_ target: Memory) {
-    _ = encode(0xFF, .dword, reg: 2, target)
-  }
-
   // MARK: Conditions as data
 
   /// Sets the low byte of `destination` to 0 or 1 and leaves the rest.
@@ -160,10 +150,6 @@ extension Assembler {
     _ = encode(
       MachineOpcode(0x0F90 | UInt32(condition.rawValue)), .byte, reg: 0, rm: destination.rawValue,
       byteRegister: isNewByte(.byte, destination))
-  }
-
-  public mutating func setcc(_ condition: ConditionCode, _ destination: Memory) {
-    _ = encode(MachineOpcode(0x0F90 | UInt32(condition.rawValue)), .byte, reg: 0, destination)
   }
 
   /// `width` is not `byte`. A `dword` move clears the upper half even when the condition fails.

@@ -112,34 +112,13 @@ extension Assembler {
     _ = encode(sized(0x84, width), width, reg: right.rawValue, left, byteRegister: isNewByte(width, right))
   }
 
-  public mutating func test(_ width: Width, _ left: Memory, _ immediate: Int32) {
-    guard encode(sized(0xF6, width), width, reg: 0, left, trailing: immediateSize(width)) else { return }
-    putImmediate(immediate, width)
-  }
-
   public mutating func unary(_ op: Unary, _ width: Width, _ operand: Register) {
     _ = encode(
       sized(0xF6, width), width, reg: op.rawValue, rm: operand.rawValue, byteRegister: isNewByte(width, operand))
   }
 
-  public mutating func unary(_ op: Unary, _ width: Width, _ operand: Memory) {
-    _ = encode(sized(0xF6, width), width, reg: op.rawValue, operand)
-  }
-
-  public mutating func inc(_ width: Width, _ operand: Register) {
-    _ = encode(sized(0xFE, width), width, reg: 0, rm: operand.rawValue, byteRegister: isNewByte(width, operand))
-  }
-
   public mutating func inc(_ width: Width, _ operand: Memory) {
     _ = encode(sized(0xFE, width), width, reg: 0, operand)
-  }
-
-  public mutating func dec(_ width: Width, _ operand: Register) {
-    _ = encode(sized(0xFE, width), width, reg: 1, rm: operand.rawValue, byteRegister: isNewByte(width, operand))
-  }
-
-  public mutating func dec(_ width: Width, _ operand: Memory) {
-    _ = encode(sized(0xFE, width), width, reg: 1, operand)
   }
 
   /// `destination *= source`, low half. `width` is not `byte`.
@@ -252,12 +231,6 @@ extension Assembler {
 
   public mutating func lea(_ width: Width, _ destination: Register, _ address: Memory) {
     _ = encode(0x8D, width, reg: destination.rawValue, address)
-  }
-
-  public mutating func xchg(_ width: Width, _ left: Register, _ right: Register) {
-    _ = encode(
-      sized(0x86, width), width, reg: right.rawValue, rm: left.rawValue,
-      byteRegister: isNewByte(width, left) || isNewByte(width, right))
   }
 
   /// Reverses the bytes of a `dword` or `qword` register.

@@ -107,7 +107,7 @@ extension Lowering<X86_64> {
     }
     let left = register(op.a)
     let right = register(op.b)
-    assembler.bmi(.andn, width, destination(op.result, reusing: op.a), right, left)
+    assembler.andn(width, destination(op.result, reusing: op.a), right, left)
   }
 
   mutating func lowerMultiply(_ op: Op) {

@@ -146,21 +146,12 @@ func arithmetic() -> [Instruction] {
     }
     for m in sampleOperands {
       list.append(.init("test \(size) \(m.text), \(Register.rsi.name(width))") { $0.test(width, m.memory, .rsi) })
-      for value in immediates(width) {
-        list.append(.init("test \(size) \(m.text), \(value)", bits: width.bits) { $0.test(width, m.memory, value) })
-      }
-      for op in Unary.allCases {
-        list.append(.init("\(op) \(size) \(m.text)") { $0.unary(op, width, m.memory) })
-      }
       list.append(.init("inc \(size) \(m.text)") { $0.inc(width, m.memory) })
-      list.append(.init("dec \(size) \(m.text)") { $0.dec(width, m.memory) })
     }
     for a in Register.allCases {
       for op in Unary.allCases {
         list.append(.init("\(op) \(a.name(width))") { $0.unary(op, width, a) })
       }
-      list.append(.init("inc \(a.name(width))") { $0.inc(width, a) })
-      list.append(.init("dec \(a.name(width))") { $0.dec(width, a) })
     }
   }
   for width in words {
@@ -199,9 +190,6 @@ func moves() -> [Instruction] {
     }
     for (m, value) in pairs(sampleOperands, immediates(width)) {
       list.append(.init("mov \(size) \(m.text), \(value)", bits: width.bits) { $0.store(width, m.memory, value) })
-    }
-    for (a, b) in pairs(sampleRegisters, sampleRegisters) where a != .rax && b != .rax {
-      list.append(.init("xchg \(a.name(width)), \(b.name(width))") { $0.xchg(width, a, b) })
     }
   }
   for a in Register.allCases {
@@ -261,33 +249,16 @@ func bits() -> [Instruction] {
         }
         list.append(.init("\(op) \(a.name(width)), cl") { $0.shiftByCL(op, width, a) })
       }
-      for m in sampleOperands {
-        list.append(.init("\(op) \(width) ptr \(m.text), 3") { $0.shift(op, width, m.memory, by: 3) })
-        list.append(.init("\(op) \(width) ptr \(m.text), cl") { $0.shiftByCL(op, width, m.memory) })
-      }
     }
   }
   for width in words {
     for (a, b) in pairs(sampleRegisters, sampleRegisters) {
-      list.append(.init("shld \(a.name(width)), \(b.name(width)), 5") { $0.shld(width, a, b, by: 5) })
-      list.append(.init("shrd \(a.name(width)), \(b.name(width)), 5") { $0.shrd(width, a, b, by: 5) })
       for op in BitCount.allCases {
         list.append(.init("\(op) \(a.name(width)), \(b.name(width))") { $0.count(op, width, a, b) })
-      }
-      for op in BitTest.allCases {
-        list.append(.init("\(op) \(a.name(width)), \(b.name(width))") { $0.bit(op, width, a, b) })
-      }
-    }
-    for (a, m) in pairs(sampleRegisters, sampleOperands) {
-      for op in BitCount.allCases {
-        list.append(.init("\(op) \(a.name(width)), \(width) ptr \(m.text)") { $0.count(op, width, a, m.memory) })
       }
     }
     for op in BitTest.allCases {
       for a in Register.allCases { list.append(.init("\(op) \(a.name(width)), 9") { $0.bit(op, width, a, 9) }) }
-      for m in sampleOperands {
-        list.append(.init("\(op) \(width) ptr \(m.text), 9") { $0.bit(op, width, m.memory, 9) })
-      }
     }
   }
   return list
@@ -302,30 +273,10 @@ func bmi() -> [Instruction] {
         for op in ControlledShift.allCases {
           list.append(.init("\(op) \(three)") { $0.shiftX(op, width, a, b, by: c) })
         }
-        for op in BitField.allCases { list.append(.init("\(op) \(three)") { $0.bmi(op, width, a, b, c) }) }
-        for op in BitCombination.allCases { list.append(.init("\(op) \(three)") { $0.bmi(op, width, a, b, c) }) }
+        list.append(.init("andn \(three)") { $0.andn(width, a, b, c) })
       }
       for b in sampleRegisters {
         list.append(.init("rorx \(a.name(width)), \(b.name(width)), 13") { $0.rorx(width, a, b, by: 13) })
-        for op in LowestBit.allCases {
-          list.append(.init("\(op) \(a.name(width)), \(b.name(width))") { $0.bmi(op, width, a, b) })
-        }
-      }
-      for m in sampleOperands {
-        let memory = "\(width) ptr \(m.text)"
-        list.append(.init("rorx \(a.name(width)), \(memory), 13") { $0.rorx(width, a, m.memory, by: 13) })
-        for op in ControlledShift.allCases {
-          list.append(
-            .init("\(op) \(a.name(width)), \(memory), \(Register.r9.name(width))") {
-              $0.shiftX(op, width, a, m.memory, by: .r9)
-            })
-        }
-        for op in BitCombination.allCases {
-          list.append(
-            .init("\(op) \(a.name(width)), \(Register.r9.name(width)), \(memory)") {
-              $0.bmi(op, width, a, .r9, m.memory)
-            })
-        }
       }
     }
   }
@@ -341,15 +292,11 @@ func control() -> [Instruction] {
   }
   for m in sampleOperands {
     list.append(.init("jmp qword ptr \(m.text)") { $0.jmp(m.memory) })
-    list.append(.init("call qword ptr \(m.text)") { $0.call(m.memory) })
     list.append(.init("lock cmpxchg16b xmmword ptr \(m.text)") { $0.lockCmpxchg16b(m.memory) })
   }
   for condition in ConditionCode.allCases {
     for a in Register.allCases {
       list.append(.init("set\(condition) \(a.name(.byte))") { $0.setcc(condition, a) })
-    }
-    for m in sampleOperands {
-      list.append(.init("set\(condition) byte ptr \(m.text)") { $0.setcc(condition, m.memory) })
     }
     for width in words {
       for (a, b) in pairs(sampleRegisters, sampleRegisters) {
