@@ -14,7 +14,7 @@ struct StopReport: Sendable {
 /// The client's state beside the machine. Used on the machine's thread only.
 final class MachineSide: @unchecked Sendable {
   let layout: RegisterLayout
-  let threads = TaskThreads()
+  let threads: TaskThreads
   private var breakpoints: [Breakpoint: ProgrammedBreakpoint?] = [:]
   /// What the client has collected here, and the evaluator of its expressions.
   var trace = Trace()
@@ -32,7 +32,8 @@ final class MachineSide: @unchecked Sendable {
   var runNumber: UInt64 = 0
   private var requestSignal = Signal.interrupt
 
-  init(_ layout: RegisterLayout, show: @escaping (String) -> Void) {
+  init(_ layout: RegisterLayout, _ threads: TaskThreads, show: @escaping (String) -> Void) {
+    self.threads = threads
     self.layout = layout
     self.show = show
   }

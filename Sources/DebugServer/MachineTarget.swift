@@ -19,7 +19,7 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
   let layout: RegisterLayout
   let side: MachineSide
   let observation = StopObservation()
-  private let harts: [ThreadID]
+  private let taskThreads: TaskThreads
   /// The file with the guest's symbols.
   let executable: String?
   /// How often a client has let the guest run; stops of earlier runs are no news.
@@ -43,9 +43,9 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
     self.loop = loop
     self.commands = commands
     layout = RegisterLayout(machine.guest)
-    side = MachineSide(layout) { [observation] in observation.show($0) }
+    taskThreads = TaskThreads(hartCount: machine.engine.vcpus.count)
+    side = MachineSide(layout, taskThreads) { [observation] in observation.show($0) }
     executable = machine.configuration.executablePath
-    harts = machine.engine.vcpus.indices.map { ThreadID(hart: $0) }
   }
 
   var haltReason: StopReason? {
@@ -55,14 +55,14 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
   }
 
   var threads: [ThreadID] {
-    guard machine.showsTasks else { return harts }
+    guard machine.showsTasks else { return taskThreads.harts }
     return machine.perform { [side] machine in side.threads.threads(machine) }
   }
 
   /// What is behind a thread.
   func subject(of thread: ThreadID) throws(TargetError) -> TaskThreads.Subject {
     guard machine.showsTasks else {
-      guard let hart = harts.firstIndex(of: thread) else { throw .noSuchThread }
+      guard let hart = taskThreads.harts.firstIndex(of: thread) else { throw .noSuchThread }
       return .hart(hart)
     }
     guard let subject = machine.perform({ [side] machine in side.threads.subject(of: thread, machine) }) else {

@@ -3,44 +3,61 @@
 import GDBRemote
 import Machine
 import RTOS
+import Synchronization
 
 /// Gives tasks numbers, and keeps what the kernel's structures said when the guest stopped. Used on the machine's thread
-/// only.
+/// only, but for ``harts``.
 ///
-/// The task that runs when tasks are first shown takes the number of the hart that it runs on, so that the client's thread
-/// stays what it is; the others have numbers behind the harts'. Harts on which the kernel does not run stay threads.
-final class TaskThreads {
+/// The thread of the hart that the kernel runs on has one number for both views at the moment that they change, so that the
+/// client's thread stays what it is: the task that runs takes that of the hart, and later the hart that of the task that ran
+/// last. The other tasks have numbers behind the harts', which stay threads if the kernel does not run on them.
+final class TaskThreads: @unchecked Sendable {
   /// What a thread stands for.
   enum Subject: Sendable {
     case hart(Int)
     case task(KernelTask)
   }
 
-  private struct View {
-    let showsTasks: Bool
+  private struct View: Sendable {
     var threads: [(id: ThreadID, subject: Subject)] = []
-    /// Of the hart that the kernel runs on.
-    var current: ThreadID
     /// What keeps tasks, or some of them, from being shown.
     var problem: String?
   }
 
+  private struct State {
+    /// By the address of the control block; 0 stands for what runs outside of tasks.
+    var numbers: [UInt64: UInt32] = [:]
+    /// Of tasks, since the guest stopped.
+    var view: View?
+    /// Tasks were threads when the guest stopped before.
+    var hasShownTasks = false
+    /// What the client has been told of ``View/problem``.
+    var toldProblem: String?
+  }
+
   private static let hart = KernelAwareness.hart
+  private let hartCount: Int
+  /// The number of the thread that the kernel's hart executes.
+  private let current = Atomic(UInt32(TaskThreads.hart) + 1)
+  private var state = State()
 
-  private var numbers: [UInt64: UInt32] = [:]
-  private var view: View?
+  init(hartCount: Int) { self.hartCount = hartCount }
 
-  /// What the client has been told of ``View/problem``.
-  private var toldProblem: String?
+  /// The threads of the view of CPUs. From any thread.
+  var harts: [ThreadID] { (0..<hartCount).map(thread(ofHart:)) }
+
+  private func thread(ofHart hart: Int) -> ThreadID {
+    hart == Self.hart
+      ? ThreadID(thread: current.load(ordering: .sequentiallyConsistent)) : ThreadID(thread: UInt32(hart) + 1)
+  }
 
   /// Forgets what the kernel's structures said.
-  func invalidate() { view = nil }
+  func invalidate() { state.view = nil }
 
   /// The client is gone.
   func forget() {
-    view = nil
-    numbers.removeAll()
-    toldProblem = nil
+    state = State()
+    current.store(UInt32(Self.hart) + 1, ordering: .sequentiallyConsistent)
   }
 
   func threads(_ machine: Machine) -> [ThreadID] { look(machine).threads.map(\.id) }
@@ -51,28 +68,26 @@ final class TaskThreads {
 
   /// The thread that a hart executes.
   func thread(on hart: Int, _ machine: Machine) -> ThreadID {
-    hart == Self.hart ? look(machine).current : ThreadID(hart: hart)
+    if machine.showsTasks { _ = look(machine) } else { state.hasShownTasks = false }
+    return thread(ofHart: hart)
   }
 
   /// What keeps tasks, or some of them, from being shown, if that is news.
   func news(_ machine: Machine) -> String? {
     let problem = look(machine).problem
-    defer { toldProblem = problem }
-    return problem == toldProblem ? nil : problem
+    defer { state.toldProblem = problem }
+    return problem == state.toldProblem ? nil : problem
   }
 
   private func look(_ machine: Machine) -> View {
-    if let view, view.showsTasks == machine.showsTasks { return view }
-    let fresh = machine.showsTasks ? tasks(machine) : harts(machine, problem: nil)
-    view = fresh
+    guard machine.showsTasks else { return View(threads: allHarts, problem: nil) }
+    if let view = state.view { return view }
+    let fresh = tasks(machine)
+    state.view = fresh
     return fresh
   }
 
-  private func harts(_ machine: Machine, problem: String?) -> View {
-    let all = machine.engine.vcpus.indices.map { (id: ThreadID(hart: $0), subject: Subject.hart($0)) }
-    return View(
-      showsTasks: machine.showsTasks, threads: all, current: ThreadID(hart: Self.hart), problem: problem)
-  }
+  private var allHarts: [(id: ThreadID, subject: Subject)] { harts.enumerated().map { ($1, .hart($0)) } }
 
   private func tasks(_ machine: Machine) -> View {
     let kernel: Kernel
@@ -80,33 +95,41 @@ final class TaskThreads {
     do throws(KernelError) {
       (kernel, list) = try machine.kernelTasks()
     } catch {
-      return harts(machine, problem: "No tasks to be seen, CPUs are the threads: \(error).")
+      return View(threads: allHarts, problem: "No tasks to be seen, CPUs are the threads: \(error).")
     }
-    let current = list.current.flatMap { list.task($0) }
-    var view = View(showsTasks: true, current: number(current?.id ?? 0, machine))
-    if current == nil { view.threads.append((view.current, .hart(Self.hart))) }
-    for task in list.tasks { view.threads.append((number(task.id, machine), .task(task))) }
-    // The client takes the first one for the one that it knows.
-    if let index = view.threads.firstIndex(where: { $0.id == view.current }) { view.threads.swapAt(0, index) }
-    for hart in machine.engine.vcpus.indices where hart != Self.hart {
-      view.threads.append((ThreadID(hart: hart), .hart(hart)))
+    let running = list.current.flatMap { list.task($0) }
+    setCurrent(running?.id ?? 0)
+    var view = View()
+    if running == nil { view.threads.append((thread(ofHart: Self.hart), .hart(Self.hart))) }
+    for task in list.tasks { view.threads.append((ThreadID(thread: number(task.id)), .task(task))) }
+    // A client that has chosen no thread means the first one.
+    if let index = view.threads.firstIndex(where: { $0.id == thread(ofHart: Self.hart) }) {
+      view.threads.swapAt(0, index)
     }
+    for hart in 0..<hartCount where hart != Self.hart { view.threads.append((thread(ofHart: hart), .hart(hart))) }
     if !list.problems.isEmpty { view.problem = "\(kernel.name): \(list.problems.joined(separator: "; "))." }
     return view
   }
 
-  /// - Parameter block: the address of the task's control block; 0 for what runs outside of tasks.
-  private func number(_ block: UInt64, _ machine: Machine) -> ThreadID {
-    if let number = numbers[block] { return ThreadID(thread: number) }
-    let harts = machine.engine.vcpus.count
-    let number = numbers.isEmpty ? Self.hart + 1 : harts + numbers.count
-    numbers[block] = UInt32(number)
-    return ThreadID(thread: UInt32(number))
+  /// The kernel's hart executes the task with this control block.
+  private func setCurrent(_ block: UInt64) {
+    if !state.hasShownTasks {
+      let number = current.load(ordering: .sequentiallyConsistent)
+      if let owner = state.numbers.first(where: { $0.value == number })?.key, owner != block {
+        state.numbers[owner] = self.number(block)
+      }
+      state.numbers[block] = number
+      state.hasShownTasks = true
+    }
+    current.store(number(block), ordering: .sequentiallyConsistent)
   }
-}
 
-extension ThreadID {
-  init(hart: Int) { self.init(thread: UInt32(hart) + 1) }
+  private func number(_ block: UInt64) -> UInt32 {
+    if let number = state.numbers[block] { return number }
+    let number = max(state.numbers.values.max() ?? 0, UInt32(hartCount)) + 1
+    state.numbers[block] = number
+    return number
+  }
 }
 
 extension Machine {

@@ -56,6 +56,11 @@ extension Machine {
     case .memory(let address, let size):
       let bytes = GuestMemory(self, vcpu).read(address, size)
       guard bytes.count == size else { return nil }
+      // Kernels leave the Thumb bit in frames that they make themselves.
+      if register == guest.programCounter {
+        let value = guest.instructionAddress(guest.byteOrder.number(bytes))
+        return Endianness.little.bytes(value, count: description.size)
+      }
       let ordered = guest.byteOrder == .big ? bytes.reversed() : bytes
       return Array((ordered + [UInt8](repeating: 0, count: description.size)).prefix(description.size))
     }

@@ -80,6 +80,25 @@ import Testing
     #expect(two.value("sp", paper.guest) == top + UInt64(4 * size))
   }
 
+  /// The stack's alignment tells whether floating-point registers are in the frame.
+  @Test(arguments: [(0, 8), (33 * 8, 8), (33 * 8, 4), (33 * 4, 4)])
+  func findsFloatingPointRegistersOfRISCV(_ frame: (float: Int, word: Int)) throws {
+    let (float, word) = frame
+    let paper = PaperFreeRTOS(.init(architecture: word == 8 ? "riscv64" : "riscv32", word: word, tick: word))
+    let block = try #require(paper.blocks["two"])
+    let old = try #require(try tasks(paper.guest, "FreeRTOS")["two"]?.stack?.pointer)
+    let pointer = (old + 0x180).alignedDown(to: 16)
+    let top = pointer - UInt64(31 * word + float)
+    paper.guest.put(top, block)
+    paper.guest.put(0x2000_0300, top)
+    paper.guest.put(word == 8 ? 0x8000_000A_0000_7880 : 0x8000_7880, top + UInt64(word))
+    for place in 2..<(31 + float / word) { paper.guest.put(UInt64(place) << 8, top + UInt64(place * word)) }
+    let two = try #require(try tasks(paper.guest, "FreeRTOS")["two"])
+    #expect(two.value("sp", paper.guest) == pointer)
+    #expect(two.value("x1", paper.guest) == UInt64(2 + float / word) << 8)
+    #expect((two.saved?.registers["f31"] == nil) == (float == 0))
+  }
+
   @Test func saysWhatItDoesNotUnderstand() throws {
     let several = PaperFreeRTOS()
     several.guest.symbols["pxCurrentTCBs"] = several.guest.symbols.removeValue(forKey: "pxCurrentTCB")

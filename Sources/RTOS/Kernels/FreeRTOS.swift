@@ -124,17 +124,21 @@ private struct FreeRTOS {
     return task
   }
 
-  /// Of an object of its own, or of a block of the kernel's heap (heap_4.c, heap_5.c): in front of it there are a null
-  /// pointer, and the block's size with the highest bit set.
+  /// Of an object of its own, or of a block of the kernel's heap (heap_4.c, heap_5.c): it begins with a null pointer, and
+  /// its size with the highest bit set, in as many bytes as the port aligns to.
   private func stackSize(_ start: UInt64, _ top: UInt64) -> UInt64? {
     let word = UInt64(reader.wordSize)
     func plausible(_ size: UInt64) -> UInt64? { top >= start && top - start < size && size < 1 << 24 ? size : nil }
     if let size = reader.guest.objectSize(at: start), let size = plausible(size) { return size }
     let allocated: UInt64 = 1 << (8 * word - 1)
-    guard let link = try? reader.word(start &- 2 * word), link == 0,
-      let size = try? reader.word(start &- word), size & allocated != 0, size ^ allocated > 2 * word
-    else { return nil }
-    return plausible((size ^ allocated) - 2 * word)
+    for header in [2 * word, 16, 32] {
+      guard let link = try? reader.word(start &- header), link == 0,
+        let size = try? reader.word(start &- header &+ word), size & allocated != 0, size ^ allocated > header,
+        let size = plausible((size ^ allocated) - header)
+      else { continue }
+      return size
+    }
+    return nil
   }
 
   // MARK: Saved registers
@@ -187,9 +191,9 @@ private struct FreeRTOS {
       context["mstatus"] = .memory(place(layout.status), size: slot)
       var first = place(layout.first)
       var size = slot * layout.size
-      // Only ports with configENABLE_FPU save them: where they are, the return address is behind them.
-      if layout.status == 1, status.bits(13..<15) == 3, !hasCodeAddress(first),
-        let width = [8, 4].first(where: { hasCodeAddress(first &+ UInt64(33 * $0)) })
+      // Ports with configENABLE_FPU save them if they were in use; which ones do shows in the stack's alignment.
+      if layout.status == 1, status.bits(13..<15) == 3,
+        let width = [8, 4].first(where: { (top &+ UInt64(size + 33 * $0)) % 16 == 0 })
       {
         RISCVFrame.add(&context, 0..<32, at: first, slot: width, prefix: "f")
         context["fcsr"] = .memory(first &+ UInt64(32 * width), size: 4)
@@ -201,12 +205,6 @@ private struct FreeRTOS {
       return context
     }
     throw KernelError("no task's registers are saved at \(top.hex0x())")
-  }
-
-  /// Whether what is saved at `place` can be where to return to; the first function of a task may have nowhere.
-  private func hasCodeAddress(_ place: UInt64) -> Bool {
-    guard let address = try? reader.word(place) else { return false }
-    return address == 0 || address & 1 == 0 && reader.isReadable(address)
   }
 }
 
