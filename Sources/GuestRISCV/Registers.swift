@@ -76,6 +76,40 @@ public enum RISCVRegisters {
   }
 }
 
+/// A state register outside x, f and pc. Those named like a CSR hold its value; the rest is internal. The raw value is
+/// the distance from ``Hart/firstSlot``.
+enum Slot: Int, CaseIterable, Sendable {
+  /// The privilege mode.
+  case priv
+  case fflags, frm
+  /// Without SD, UXL and SXL, which follow from the rest.
+  case mstatus
+  case misa, mhartid, medeleg, mideleg, mie, mtvec, mcounteren, mcountinhibit, menvcfg, mscratch, mepc, mcause, mtval
+  /// The bits of `mip` that software wrote.
+  case softwarePending
+  /// The bits of `mip` that interrupt lines hold up.
+  case linePending
+  case stvec, scounteren, senvcfg, sscratch, sepc, scause, stval, satp
+  /// `mcycle` and `minstret` less the retired count; the plain value while the counter is inhibited.
+  case cycleBase, instretBase
+  /// `pmpcfg` bytes of entries 0–7 and 8–15.
+  case pmpConfigurationLow, pmpConfigurationHigh
+  case pmpaddr0, pmpaddr1, pmpaddr2, pmpaddr3, pmpaddr4, pmpaddr5, pmpaddr6, pmpaddr7
+  case pmpaddr8, pmpaddr9, pmpaddr10, pmpaddr11, pmpaddr12, pmpaddr13, pmpaddr14, pmpaddr15
+  /// ``PMPSummary``
+  case pmpSummary
+  /// The longest stretch of addresses, the second of which is behind it, in which supervisor and user mode may do everything
+  /// and no PMP entry begins or ends.
+  case pmpOpenStart, pmpOpenEnd
+  /// ``HartFeatures``
+  case features
+
+  /// The register number.
+  var register: Int { Hart.firstSlot + rawValue }
+  /// The byte offset in the state block; ``RegisterFile`` gives each register 8 bytes.
+  var offset: Int { StateOffset.registers + 8 * register }
+}
+
 extension RISCVGuest {
   /// The CSR that a register shows.
   private func csr(_ register: Int) -> CSR? {
