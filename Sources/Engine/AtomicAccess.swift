@@ -24,7 +24,7 @@ extension VCPU {
       do throws(AccessFailure) {
         return try storeConditional(address, ordered(operand & mask, access), access, held)
       } catch {
-        // What is held up is made again.
+        // After a watchpoint the instruction is executed again, and is to find its reservation.
         if case .exception = error {} else { reservation = held }
         throw error
       }

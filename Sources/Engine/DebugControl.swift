@@ -27,12 +27,12 @@ extension Engine {
 
   private func watchesChanged(_ watchpoint: Watchpoint) {
     guardian.watchesChanged(watchpoint)
-    // Comparators do not see what devices do.
+    // The comparators of a guest's debug unit see the CPU's accesses alone, not those of devices.
     let isWatching = debug.watchpoints.contains { $0.comparator == nil }
     space.willTransfer = isWatching ? { [unowned self] in currentOrFirst.noteTransfer($0, $1, isWrite: $2) } : nil
   }
 
-  /// Who answers for what happens while no vCPU runs.
+  /// The vCPU that accesses by devices are put down to: the first one while none runs.
   private var currentOrFirst: VCPU { runners.current ?? vcpus[0] }
 
   /// What a transfer has hit since this was asked last.

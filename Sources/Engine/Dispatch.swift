@@ -48,7 +48,7 @@ extension VCPU {
   @inline(__always)
   private func siteLeft(_ isInterpreted: Bool, _ reason: ExitReason?) -> UInt32 {
     if reason == .unchained { return state.exitSite }
-    // Code that is not always the same flags' does not return straight away.
+    // Where flags follow code, a return may lead to other flags than the call came from: it is looked up each time.
     guard !flagsFollowCode, let interpreter else { return 0 }
     return isInterpreted ? state.exitSite : interpreter.takeReturn(to: state.pc)
   }
@@ -68,7 +68,7 @@ extension VCPU {
     if id != 0, code.blocks[id].secondPage == .max, code.blocks[id].tier != .interpreted || !code.isWorn(id) {
       return id
     }
-    // What makes these throw is met again by who looks after it.
+    // An error is dropped here: the run loop meets it again when it looks for the same block, and deals with it.
     if id == 0, let new = try? translator.translatePacked(self, key) { return new }
     return (try? block(at: pc, .normal)) ?? 0
   }

@@ -3,8 +3,8 @@
 
 import GuestKit
 
-/// Sees each exception that an instruction of a vCPU raises, interrupts excepted, before anything of it is done. PC is that
-/// of the instruction.
+/// Sees each exception that an instruction of a vCPU raises, interrupts excepted, before the guest's state is changed for
+/// it. PC is that of the instruction.
 public protocol ExceptionHandler: AnyObject {
   func handle(_ exception: GuestException, on vcpu: VCPU) -> ExceptionVerdict
 }

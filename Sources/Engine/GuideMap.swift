@@ -13,7 +13,8 @@ final class GuideMap {
   /// A guide without a view, in which no line is open.
   private let closed: MemoryWindow
 
-  /// Host addresses of the view, and of what code uses for which no store may go unseen.
+  /// Host addresses that code finds its guide by: that of the view, and for code whose stores must all be seen that of the
+  /// guide in which no line is open.
   var base: UInt { unsafe UInt(bitPattern: view.base) }
   var closedBase: UInt { unsafe UInt(bitPattern: closed.base) }
 

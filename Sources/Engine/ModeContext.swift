@@ -17,7 +17,7 @@ import IR
   /// The parts of pages last accessed by slow accesses, ``OpenStretch/count`` of them, and which is replaced next.
   private let stretches: UnsafeMutablePointer<OpenStretch>
   private var nextStretch = 0
-  /// The last of the two that anything was ever entered in.
+  /// Of the two, the last that has ever had an entry: what lies behind it need not be cleared.
   private var lastPart = 1
   /// By entry of the TLB, and behind them of the second: the physical page, `.max` where there is none.
   private var physicalPages = [UInt64](repeating: .max, count: 2 * SoftTLB.count)

@@ -30,7 +30,7 @@ extension VCPU {
       return device(found, physical, isWrite ? value : nil, request)
     }
     let isGuarded = isWrite && code.blocks.hasCode(inPage: physical & ~0xFFF)
-    // What translated code could do by itself it is to learn from the exact way.
+    // Plain memory, which translated code could access by itself: only the exact way enters the page in its TLB.
     guard isGuarded || isWatched else { return nil }
     if isWrite {
       guard !found.isShared, !code.blocks.hasCode(physical, count: Int(size)), !code.mayStraddle(physical) else {

@@ -1,9 +1,9 @@
-// Owns the giving up of blocks whose accesses keep taking the slow path for a reason that they could look at themselves: they
-// store beside code, or access memory beside watched bytes.
+// Owns the giving up of blocks whose accesses keep taking the slow path only because of what else is in the page: code beside
+// which they store, or watched bytes beside which they access memory.
 //
-// Such an instruction is compiled anew, to compare its addresses itself and access memory directly where nothing is in
-// the way; see `StoreGuides.swift` and `WatchedAccesses.swift`. What it does is the same either way, so nothing of this shows
-// in a run.
+// Such an instruction is compiled anew, to compare its addresses with that itself and access memory directly where nothing
+// is in the way; see `StoreGuides.swift` and `WatchedAccesses.swift`. It does the same either way, so nothing of this shows in
+// a run.
 
 import Bits
 import Bus

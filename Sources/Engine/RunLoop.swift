@@ -64,7 +64,7 @@ extension VCPU {
       let pc = state.pc
       if debug.isBreakpoint(pc), passedBreakpoint != pc {
         if debug.stops(self, at: pc) { return .breakpoint }
-        // What a breakpoint has a debugger do may send the hart elsewhere.
+        // A debugger's filter has looked at the hart, and may have set another PC.
         guard state.pc == pc else { continue }
         if let outcome = matchInstruction() { return outcome }
         continue
@@ -229,8 +229,8 @@ extension VCPU {
       progress.mayInterrupt = true
       progress.isWaiting = !guest.wakesFromWait(state)
       if progress.isWaiting { return .waiting }
-      // An interrupt is pending and held off: who waits in a loop all the same (firmware, for its hart to be started) would
-      // take its whole part of the round for that.
+      // The wait ended at once, for an interrupt that is pending but masked. Software that waits in a loop all the same
+      // (firmware, for its hart to be started) would turn in it until the end of its part of the round: let time pass.
       if runners.isSeveral, guest.pendingInterrupt(state) == nil {
         idle(until: min(deadline, progress.ticks &+ Self.doze))
       }
@@ -245,7 +245,7 @@ extension VCPU {
     case .watchpoint: return atWatchpoint()
     case .semihosting: return .semihosting
     case .step:
-      // An instruction was abandoned, perhaps in the midst of a block.
+      // An instruction was abandoned, to be executed in a block of its own; those before it may have changed the mode.
       if flagsFollowCode { enterMode() }
     case .unchained, .indirectMiss, nil: break
     }

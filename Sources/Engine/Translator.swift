@@ -86,7 +86,7 @@ final class Translator {
     let start = isTimed ? HostClock.nanoseconds : 0
     let limit = single ? 1 : region == nil ? maximumInstructions : Int.max
     let isCounted = profile.countsExecutions && key.variant == .normal
-    // What passes or counters change, or the log shows, is copied out of the builder first.
+    // Mostly the host compiles what stands in the builder's memory. Passes, counters and the log need a block of their own.
     let isCopied = tier == .thorough || isCounted || log.showsTranslation
     do { try build(vcpu, key, limit, region: region?.shape, end: end, &builder) } catch { throw .guest(error) }
     let decoded = isTimed ? HostClock.nanoseconds : 0

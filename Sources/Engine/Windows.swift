@@ -77,7 +77,7 @@ final class Windows {
 
   /// Base of the window for a mode with these restrictions.
   func find(_ restrictions: [MemoryRestriction]) -> UInt {
-    // What is not in windows anyway needs no window without it.
+    // Restrictions of addresses without memory change nothing: no window shows those.
     let restrictions = restrictions.filter(touchesMemory)
     if restrictions.isEmpty { return base }
     if let index = restricted.firstIndex(where: { $0.restrictions == restrictions }) {

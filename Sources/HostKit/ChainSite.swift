@@ -12,7 +12,7 @@ public struct ChainSite: Sendable, BitwiseCopyable {
   public var isReturn: Bool
   /// False where the target may come to be mapped elsewhere (another page of a paged guest).
   public var mayChain: Bool
-  /// Whether it leads on within the block for good.
+  /// Whether it is a jump within the block, which is never chained nor cut.
   public var staysInside: Bool
   /// The guest PC it leads to.
   public var target: UInt64

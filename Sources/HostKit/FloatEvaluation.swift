@@ -35,7 +35,7 @@ public struct FloatOperation: RawRepresentable, Sendable, BitwiseCopyable {
     var status = FloatStatus(
       rounding: RoundingMode(rawValue: mode) ?? .nearestEven,
       flags: ExceptionFlags(rawValue: state.load(environment.flags, as: UInt8.self)))
-    // What these bits say depends on the op, but where they mean something else it heeds none of it.
+    // Ops that use these bits of `control` for something else have no use for NaN policy, tininess and subnormals.
     status.nanPolicy = control.propagatesNaN ? .signalingFirst : .canonical
     status.tininess = control.isTinyBeforeRounding ? .beforeRounding : .afterRounding
     status.flushesSubnormals = control.flushesSubnormals

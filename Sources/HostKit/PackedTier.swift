@@ -22,8 +22,8 @@ public protocol PackedTier: AnyObject, SendableMetatype {
   /// The ways out of a block, and on within it. They are looked up when somebody asks, since there is hardly a use for them
   /// in code that runs a few times.
   func exits(of block: CompiledBlock) -> [ChainSite]
-  /// What was called before is not known to be what it would be called now. Returns lead to where they were chained only
-  /// as long as code stays where it is.
+  /// Forgets which calls have not returned yet: the mode is another, or what they were made from may be mapped elsewhere.
+  /// Their returns are looked up.
   func forgetReturns()
   /// The site behind the last call, if that returns to `pc`, where a host's code has returned to; 0 if not.
   func takeReturn(to pc: UInt64) -> UInt32

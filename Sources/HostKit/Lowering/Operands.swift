@@ -100,7 +100,7 @@ extension Lowering {
     case .vector: if state.vector != register { target.move(register, state.vector) }
     case .state:
       let slot = registers[Int(state.slot)]
-      // A load wider than the store before would wait for that to reach the cache.
+      // No wider than the guest register: hosts do not forward a store to a load that is wider than it.
       target.load(slot.type, register, state: slot.offset)
     case .spill: target.reload(state.type, register, from: Int(state.slot))
     case .register: target.move(state.type, register, state.register)
