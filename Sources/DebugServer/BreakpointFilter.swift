@@ -22,7 +22,7 @@ final class ProgrammedBreakpoint: BreakpointFilter {
 
   /// As gdbserver does: a condition without a value holds, so that its user hears of it.
   func stops(_ vcpu: VCPU) -> Bool {
-    var context = HartContext(vcpu, machine, side)
+    var context = side.context(vcpu, machine)
     var holds = program.conditions.isEmpty
     for condition in program.conditions where !holds {
       do throws(AgentFailure) {

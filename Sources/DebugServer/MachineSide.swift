@@ -21,6 +21,7 @@ final class MachineSide: @unchecked Sendable {
   private var planted: [PlantedTracepoint] = []
   /// By hart.
   private(set) var followers: [HartFollower] = []
+  private var contexts: [HartContext] = []
   /// Takes text for the client's console.
   let show: (String) -> Void
   /// Harts switched off for the time of a run, because the client wants them to stand still.
@@ -94,6 +95,16 @@ final class MachineSide: @unchecked Sendable {
     } else {
       machine.engine.removeBreakpoint(breakpoint.address, filter: filter)
     }
+  }
+
+  /// A hart as expressions see it.
+  func context(_ vcpu: VCPU, _ machine: Machine) -> HartContext {
+    if contexts.isEmpty {
+      contexts = machine.engine.vcpus.map { HartContext($0, machine, layout, show: show) }
+    }
+    let context = contexts[vcpu.number]
+    context.refresh(machine)
+    return context
   }
 
   /// Puts the tracepoints that are active in place, and no others.

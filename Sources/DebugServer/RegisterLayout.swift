@@ -29,6 +29,9 @@ struct RegisterLayout: Sendable {
   private let guest: any Guest
   /// By GDB number, ascending.
   let entries: [Entry]
+  /// The same for what is looked up often, by number; those that do not exist have no bytes.
+  private let slots: [(register: Int, size: Int)]
+  let isBigEndian: Bool
   /// Those of the `g` packet; GDB asks for the others one by one.
   let general: ArraySlice<Entry>
   let programCounter: Entry?
@@ -59,6 +62,10 @@ struct RegisterLayout: Sendable {
     }
     entries.sort { $0.number < $1.number }
     self.entries = entries
+    var slots = [(register: Int, size: Int)](repeating: (0, 0), count: (entries.last?.number ?? -1) + 1)
+    for entry in entries { slots[entry.number] = (entry.register, entry.size) }
+    self.slots = slots
+    isBigEndian = guest.byteOrder == .big
     general = entries.prefix { $0.group == "general" }
     programCounter = entries.first { $0.register == guest.programCounter }
     stackPointer = entries.first { $0.register == guest.stackPointer }
@@ -100,24 +107,19 @@ struct RegisterLayout: Sendable {
 
   /// A register's value as a number; nil if there is none of this number, or it is wider than 64 bits.
   func value(_ number: Int, _ state: VCPUState) -> UInt64? {
-    guard let entry = try? entry(number), entry.size <= 8 else { return nil }
-    return guest.readRegister(state, entry.register)
+    guard slots.indices.contains(number), 1...8 ~= slots[number].size else { return nil }
+    return guest.readRegister(state, slots[number].register)
   }
 
-  /// Appends a register's bytes in the guest's order.
-  /// - Returns: false if there is none of this number.
-  func append(_ number: Int, _ state: VCPUState, to bytes: inout [UInt8]) -> Bool {
-    guard let entry = try? entry(number) else { return false }
-    guard entry.size <= 8 else {
-      bytes += ordered(guest.registerBytes(state, entry.register))
-      return true
-    }
-    let value = guest.readRegister(state, entry.register)
-    for place in 0..<entry.size {
-      let shift = guest.byteOrder == .big ? entry.size - 1 - place : place
-      bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * shift)))
-    }
-    return true
+  /// A register's bytes in the guest's order; none if there is no such register.
+  func bytes(_ number: Int, _ state: VCPUState) -> [UInt8] {
+    size(number) == nil ? [] : ordered(guest.registerBytes(state, slots[number].register))
+  }
+
+  /// Bytes of a register; nil if there is none of this number.
+  func size(_ number: Int) -> Int? {
+    guard slots.indices.contains(number), slots[number].size > 0 else { return nil }
+    return slots[number].size
   }
 
   /// What a client sends for a register, padded or cut as it likes within 8 bytes or the register's: the lowest byte first.
@@ -129,7 +131,7 @@ struct RegisterLayout: Sendable {
   }
 
   /// From the guest's order to the lowest byte first, and back.
-  func ordered(_ bytes: [UInt8]) -> [UInt8] { guest.byteOrder == .big ? bytes.reversed() : bytes }
+  func ordered(_ bytes: [UInt8]) -> [UInt8] { isBigEndian ? bytes.reversed() : bytes }
 }
 
 // MARK: - Target description

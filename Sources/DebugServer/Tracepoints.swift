@@ -24,8 +24,7 @@ final class PlantedTracepoint: BreakpointFilter {
   func stops(_ vcpu: VCPU) -> Bool {
     if let last, last == (vcpu.number, vcpu.retired) { return false }
     last = (vcpu.number, vcpu.retired)
-    var context = HartContext(vcpu, machine, side)
-    let steps = side.trace.hit(index, in: &context)
+    let steps = side.trace.hit(index, in: side.context(vcpu, machine))
     if steps > 0 { side.followers[vcpu.number].follow(vcpu, tracepoint: index, steps: steps) }
     if !side.trace.isRunning { side.plantTracepoints(machine) }
     return false
@@ -85,14 +84,14 @@ final class HartFollower: InstructionFollower {
   }
 
   private func collect(_ vcpu: VCPU) {
-    var context = HartContext(vcpu, machine, side)
+    let context = side.context(vcpu, machine)
     for index in steps.indices {
       if steps[index].isFresh {
         steps[index].isFresh = false
         continue
       }
       steps[index].left -= 1
-      side.trace.step(steps[index].tracepoint, isLast: steps[index].left == 0, in: &context)
+      side.trace.step(steps[index].tracepoint, isLast: steps[index].left == 0, in: context)
     }
     steps.removeAll { $0.left == 0 }
     update(vcpu)

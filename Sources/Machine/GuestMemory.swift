@@ -20,7 +20,7 @@ package struct GuestMemory {
   private let vcpu: VCPU
   private let space: AddressSpace
   private let isPhysical: Bool
-  private let allowsDeviceReads: Bool
+  package let allowsDeviceReads: Bool
 
   package init(_ machine: Machine, _ vcpu: VCPU, isPhysical: Bool = false) {
     guest = machine.guest
@@ -40,15 +40,6 @@ package struct GuestMemory {
       if part.count < piece.count { break }
     }
     return bytes
-  }
-
-  /// Appends the bytes up to the first that cannot be read.
-  package func append(_ address: UInt64, _ count: Int, to bytes: inout [UInt8]) {
-    guard count <= 8, count.nonzeroBitCount == 1, let value = value(at: address, size: count) else {
-      bytes += read(address, count)
-      return
-    }
-    for place in 0..<count { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * place))) }
   }
 
   /// 1, 2, 4 or 8 bytes as a little-endian number; nil if one of them cannot be read.

@@ -206,12 +206,12 @@ final class FullTarget: BareTarget, ReverseTarget, Resettable, ConditionalBreakp
 
   /// Thread 1 comes to the tracepoints at an address, and steps behind them.
   func comeTo(_ address: UInt64) {
-    var context = FakeContext(target: self, programCounter: address)
+    let context = FakeContext(target: self, programCounter: address)
     for index in trace.active where trace.tracepoints[index].address == address {
-      let steps = min(trace.hit(index, in: &context), 4)
+      let steps = min(trace.hit(index, in: context), 4)
       for step in 0..<steps {
         context.programCounter += 2
-        trace.step(index, isLast: step == steps - 1, in: &context)
+        trace.step(index, isLast: step == steps - 1, in: context)
       }
     }
   }
@@ -220,10 +220,16 @@ final class FullTarget: BareTarget, ReverseTarget, Resettable, ConditionalBreakp
 }
 
 /// Thread 1 of the fake target.
-struct FakeContext: TraceContext {
+final class FakeContext: TraceContext {
   let target: BareTarget
   var programCounter: UInt64
   let time: UInt64 = 9
+  let frame = TraceFrameWriter()
+
+  init(target: BareTarget, programCounter: UInt64) {
+    self.target = target
+    self.programCounter = programCounter
+  }
 
   func register(_ number: Int) -> UInt64? {
     target.registers[1].flatMap { number < $0.count ? $0[number] : nil }?.reversed().reduce(0) { $0 << 8 | UInt64($1) }
@@ -237,14 +243,14 @@ struct FakeContext: TraceContext {
 
   func show(_ text: String) { target.log.append("shows \(text)") }
 
-  func appendRegister(_ number: Int, to bytes: inout [UInt8]) -> Bool {
+  func appendRegister(_ number: Int) -> Bool {
     guard let file = target.registers[1], number < file.count else { return false }
-    bytes += file[number]
+    frame.append(file[number])
     return true
   }
 
-  func appendMemory(at address: UInt64, count: Int, to bytes: inout [UInt8]) {
+  func appendMemory(at address: UInt64, count: Int) {
     let last = min(UInt64(count - 1), .max - address)
-    bytes += (try? target.readMemory(at: address, count: Int(last) + 1, thread: target.threads[0])) ?? []
+    frame.append((try? target.readMemory(at: address, count: Int(last) + 1, thread: target.threads[0])) ?? [])
   }
 }

@@ -23,14 +23,14 @@ import Testing
     var buffer = TraceBuffer(capacity: 4000, isCircular: isCircular)
     var frames: [TraceFrame] = []
     for number in 0..<9000 {
-      var writer = TraceFrameWriter()
+      let writer = TraceFrameWriter()
       let count = Int.random(in: 0..<300, using: &random)
-      writer.addMemory(UInt64(number), UInt64(count)) { count, bytes in
-        bytes += (0..<count).map { UInt8(truncatingIfNeeded: number + $0) }
+      writer.addMemory(UInt64(number), UInt64(count)) { count in
+        writer.append((0..<count).map { UInt8(truncatingIfNeeded: number + $0) })
       }
       let before = buffer.used
-      if let size = buffer.append(tracepoint: number % 7, programCounter: UInt64(number), pieces: writer.bytes) {
-        frames.append(TraceFrame(tracepoint: number % 7, programCounter: UInt64(number), pieces: writer.bytes))
+      if let size = buffer.append(tracepoint: number % 7, programCounter: UInt64(number), words: writer.words) {
+        frames.append(TraceFrame(tracepoint: number % 7, programCounter: UInt64(number), words: writer.words))
         #expect(isCircular || buffer.used == before + size)
       } else {
         #expect(!isCircular)
@@ -51,51 +51,51 @@ import Testing
   }
 
   @Test func aTraceEndsForManyReasons() throws {
-    var context = Self.context()
+    let context = Self.context()
     let division = try AgentExpression([0x22, 1, 0x22, 0, 0x05, 0x27])
     var trace = Self.trace(Tracepoint(number: 1, address: 0x1000, passCount: 3))
-    for _ in 0..<5 { #expect(trace.hit(0, in: &context) == 0) }
+    for _ in 0..<5 { #expect(trace.hit(0, in: context) == 0) }
     #expect(trace.end == .passCount(1))
     #expect(trace.tracepoints[0].hits == 3)
     #expect(trace.active.isEmpty)
 
     // The pass count waits for the steps behind the last hit.
     trace = Self.trace(Tracepoint(number: 1, address: 0x1000, stepCount: 2, passCount: 1))
-    #expect(trace.hit(0, in: &context) == 2)
-    trace.step(0, isLast: false, in: &context)
+    #expect(trace.hit(0, in: context) == 2)
+    trace.step(0, isLast: false, in: context)
     #expect(trace.isRunning)
-    trace.step(0, isLast: true, in: &context)
+    trace.step(0, isLast: true, in: context)
     #expect(trace.end == .passCount(1))
     #expect(trace.buffer.count == 3)
 
     trace = Self.trace(Tracepoint(number: 4, address: 0x1000, condition: division))
-    _ = trace.hit(0, in: &context)
+    _ = trace.hit(0, in: context)
     #expect(trace.end == .failed(.divisionByZero, 4))
     #expect(trace.status.hasPrefix("T0;terror:6469766973696f6e206279207a65726f:4;tframes:0;"))
 
     trace = Self.trace(Tracepoint(number: 4, address: 0x1000, actions: [.expression(division)]))
-    _ = trace.hit(0, in: &context)
+    _ = trace.hit(0, in: context)
     #expect(trace.end == .failed(.divisionByZero, 4))
 
     trace = Self.trace(
       Tracepoint(number: 4, address: 0x1000, actions: [.memory(base: nil, offset: 0, count: 1 << 40)]))
-    _ = trace.hit(0, in: &context)
+    _ = trace.hit(0, in: context)
     #expect(trace.end == .overfull(4))
 
     trace = Self.trace(Tracepoint(number: 4, address: 0x1000), capacity: 100)
-    for _ in 0..<5 { _ = trace.hit(0, in: &context) }
+    for _ in 0..<5 { _ = trace.hit(0, in: context) }
     #expect(trace.end == .full)
     #expect(trace.buffer.count == 3)
 
     trace = Self.trace(Tracepoint(number: 4, address: 0x1000), capacity: 100, isCircular: true)
-    for _ in 0..<5 { _ = trace.hit(0, in: &context) }
+    for _ in 0..<5 { _ = trace.hit(0, in: context) }
     trace.clientLeft(at: 5)
     #expect(trace.end == .disconnected)
     #expect(trace.buffer.count == 3 && trace.buffer.created == 5)
   }
 
   @Test func whatCannotBeReadIsNotCollected() throws {
-    var context = Self.context()
+    let context = Self.context()
     // Memory that is partly there, a register that is not, memory behind one that is not, what a bad pointer leads to.
     let pointer = try AgentExpression([0x23, 0x90, 0, 0x19, 0x22, 4, 0x0C, 0x27])
     var trace = Self.trace(
@@ -106,7 +106,7 @@ import Testing
           .registers([2, 77]),
           .memory(base: 77, offset: 0, count: 4), .expression(pointer), .memory(base: nil, offset: .max - 3, count: 64),
         ]))
-    _ = trace.hit(0, in: &context)
+    _ = trace.hit(0, in: context)
     let frame = try #require(trace.buffer.frame(0))
     #expect(trace.isRunning)
     #expect(frame.registers == [2: [1, 2, 0, 0]])
@@ -118,15 +118,15 @@ import Testing
   }
 
   @Test func endlessExpressionsEndTracing() throws {
-    var context = Self.context()
+    let context = Self.context()
     // Two expressions share what one hit may take.
     let long = try AgentExpression([0x22, 0, 0x22, 1, 0x02, 0x28, 0x24, 0, 0, 0x2E, 0xE0, 0x15, 0x20, 0, 2, 0x27])
     var trace = Self.trace(Tracepoint(number: 1, address: 0x1000, actions: [.expression(long)]))
-    _ = trace.hit(0, in: &context)
+    _ = trace.hit(0, in: context)
     #expect(trace.isRunning)
     trace = Self.trace(
       Tracepoint(number: 1, address: 0x1000, actions: [.expression(long), .expression(long)]))
-    _ = trace.hit(0, in: &context)
+    _ = trace.hit(0, in: context)
     #expect(trace.end == .failed(.endless, 1))
   }
 

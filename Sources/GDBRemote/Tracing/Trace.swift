@@ -1,15 +1,25 @@
 // Owns a tracing experiment: its tracepoints, what they collect, and whether it runs.
 
 /// Where a tracepoint is hit: a thread of the target, between two instructions.
-public protocol TraceContext: AgentContext {
+public protocol TraceContext: AnyObject, AgentContext {
+  /// Takes what is collected. Its content is the trace's business.
+  var frame: TraceFrameWriter { get }
   /// Microseconds, from a start of the target's choice.
   var time: UInt64 { get }
   var programCounter: UInt64 { get }
-  /// Appends a register in guest byte order.
+  /// Appends a register in guest byte order to ``frame``.
   /// - Returns: false if there is none of that number.
-  mutating func appendRegister(_ number: Int, to bytes: inout [UInt8]) -> Bool
-  /// Appends memory up to the first byte that cannot be read.
-  mutating func appendMemory(at address: UInt64, count: Int, to bytes: inout [UInt8])
+  func appendRegister(_ number: Int) -> Bool
+  /// Appends memory up to the first byte that cannot be read to ``frame``.
+  func appendMemory(at address: UInt64, count: Int)
+}
+
+extension TraceContext {
+  public func collect(_ address: UInt64, count: UInt64) {
+    frame.addMemory(address, count) { appendMemory(at: address, count: $0) }
+  }
+
+  public func collect(variable number: Int, _ value: Int64) { frame.addVariable(number, value) }
 }
 
 /// Tracepoints, variables and frames. A target keeps one, has the client change it (``TraceTarget``), and tells it of hits.
@@ -50,7 +60,6 @@ public struct Trace: Sendable {
   var notes = Notes()
   /// Characters of what is defined.
   var definitionSize = 0
-  private var writer = TraceFrameWriter()
 
   struct Notes: Sendable, Equatable {
     var user: [UInt8] = []
@@ -95,7 +104,8 @@ public struct Trace: Sendable {
 extension Trace {
   /// A thread has come to the place of the tracepoint of an index.
   /// - Returns: the instructions behind which ``step(_:isLast:in:)`` is to be called, from the next on.
-  public mutating func hit(_ index: Int, in context: inout some TraceContext) -> UInt64 {
+  public mutating func hit(_ index: Int, in context: some TraceContext) -> UInt64 {
+    var context = context
     guard isRunning, tracepoints.indices.contains(index), tracepoints[index].isEnabled else { return 0 }
     let number = tracepoints[index].number
     var left = AgentMachine.limit
@@ -108,17 +118,17 @@ extension Trace {
       }
     }
     tracepoints[index].hits &+= 1
-    collect(index, tracepoints[index].actions, &left, &context)
+    collect(index, tracepoints[index].actions, &left, context)
     guard tracepoints[index].stepCount == 0 || !isRunning else { return tracepoints[index].stepCount }
     heedPassCount(index, context.time)
     return 0
   }
 
   /// An instruction behind a hit has been executed.
-  public mutating func step(_ index: Int, isLast: Bool, in context: inout some TraceContext) {
+  public mutating func step(_ index: Int, isLast: Bool, in context: some TraceContext) {
     guard isRunning, tracepoints.indices.contains(index) else { return }
     var left = AgentMachine.limit
-    collect(index, tracepoints[index].stepActions, &left, &context)
+    collect(index, tracepoints[index].stepActions, &left, context)
     if isLast { heedPassCount(index, context.time) }
   }
 
@@ -127,26 +137,26 @@ extension Trace {
     if point.passCount > 0, point.hits >= point.passCount { stop(.passCount(point.number), at: time) }
   }
 
-  private mutating func collect<Context: TraceContext>(
-    _ index: Int, _ actions: [TraceAction], _ left: inout Int, _ context: inout Context
+  private mutating func collect(
+    _ index: Int, _ actions: [TraceAction], _ left: inout Int, _ context: some TraceContext
   ) {
     let number = tracepoints[index].number
-    var collector = Collector(context, writer)
-    // Given away, so that it is written where it lies.
-    writer = TraceFrameWriter()
-    collector.writer.clear()
+    let frame = context.frame
+    frame.clear()
     for action in actions {
       switch action {
-      case .registers(let numbers): for number in numbers { collector.collect(register: number) }
+      case .registers(let numbers):
+        for number in numbers { frame.addRegister(number) { context.appendRegister(number) } }
       case .memory(let base, let offset, let count):
         guard let base else {
-          collector.collect(offset, count: count)
+          context.collect(offset, count: count)
           continue
         }
-        if let start = context.register(base) { collector.collect(start &+ offset, count: count) }
+        if let start = context.register(base) { context.collect(start &+ offset, count: count) }
       case .expression(let expression):
+        var context = context
         do throws(AgentFailure) {
-          _ = try agent.evaluate(expression, in: &collector, left: &left)
+          _ = try agent.evaluate(expression, in: &context, left: &left)
         } catch {
           // What a pointer leads to is not there each time; the rest is worth having.
           if case .memory = error { continue }
@@ -154,38 +164,11 @@ extension Trace {
         }
       }
     }
-    writer = collector.writer
-    context = collector.context
-    if writer.isOverfull { stop(.overfull(number), at: context.time) }
+    if frame.isOverfull { stop(.overfull(number), at: context.time) }
     guard
       let size = buffer.append(
-        tracepoint: number, programCounter: context.programCounter, pieces: writer.bytes)
+        tracepoint: number, programCounter: context.programCounter, words: frame.words)
     else { return stop(.full, at: context.time) }
     tracepoints[index].usage &+= UInt64(size)
   }
-}
-
-/// A context that keeps what is collected in it.
-private struct Collector<Context: TraceContext>: AgentContext {
-  var context: Context
-  var writer: TraceFrameWriter
-
-  init(_ context: Context, _ writer: TraceFrameWriter) {
-    self.context = context
-    self.writer = writer
-  }
-
-  func register(_ number: Int) -> UInt64? { context.register(number) }
-  func memory(at address: UInt64, size: Int) -> UInt64? { context.memory(at: address, size: size) }
-  func show(_ text: String) { context.show(text) }
-
-  mutating func collect(register number: Int) {
-    writer.addRegister(number) { bytes in context.appendRegister(number, to: &bytes) }
-  }
-
-  mutating func collect(_ address: UInt64, count: UInt64) {
-    writer.addMemory(address, count) { count, bytes in context.appendMemory(at: address, count: count, to: &bytes) }
-  }
-
-  mutating func collect(variable number: Int, _ value: Int64) { writer.addVariable(number, value) }
 }

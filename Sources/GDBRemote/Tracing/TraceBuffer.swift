@@ -8,9 +8,9 @@ public struct TraceBuffer: Sendable {
   private struct Entry: Sendable {
     var tracepoint: Int
     var programCounter: UInt64
-    /// Of its pieces in the storage, which they may go round the end of.
+    /// Of its words in the storage, which they may go round the end of.
     var position: Int
-    var size: Int
+    var count: Int
   }
 
   /// In bytes, what is kept of each frame beside its pieces included.
@@ -25,7 +25,7 @@ public struct TraceBuffer: Sendable {
   /// Of the oldest.
   private var first = 0
   /// Grows up to the capacity as it is needed.
-  private var storage: [UInt8] = []
+  private var storage: [UInt64] = []
   /// Where the next frame begins.
   private var tail = 0
 
@@ -36,32 +36,28 @@ public struct TraceBuffer: Sendable {
 
   public var count: Int { entries.count - first }
 
+  /// Words of storage.
+  private var room: Int { capacity / 8 }
+
   /// - Returns: the bytes that the frame takes; nil: it does not fit.
-  package mutating func append(tracepoint: Int, programCounter: UInt64, pieces: [UInt8]) -> Int? {
-    let size = pieces.count + MemoryLayout<Entry>.stride
+  package mutating func append(tracepoint: Int, programCounter: UInt64, words: [UInt64]) -> Int? {
+    let size = words.count * 8 + MemoryLayout<Entry>.stride
     guard size <= capacity, isCircular || used + size <= capacity else { return nil }
     while used + size > capacity { forgetOldest() }
     entries.append(
-      Entry(tracepoint: tracepoint, programCounter: programCounter, position: tail, size: pieces.count))
-    let room = min(pieces.count, capacity - tail)
-    write(pieces[..<room])
-    write(pieces[room...])
+      Entry(tracepoint: tracepoint, programCounter: programCounter, position: tail, count: words.count))
+    for word in words {
+      if tail < storage.count { storage[tail] = word } else { storage.append(word) }
+      tail += 1
+      if tail == room { tail = 0 }
+    }
     used += size
     created += 1
     return size
   }
 
-  /// Writes bytes that go up to the end of the storage at most.
-  private mutating func write(_ bytes: ArraySlice<UInt8>) {
-    let known = min(bytes.count, storage.count - tail)
-    storage.replaceSubrange(tail..<tail + known, with: bytes.prefix(known))
-    storage += bytes.dropFirst(known)
-    tail += bytes.count
-    if tail == capacity { tail = 0 }
-  }
-
   private mutating func forgetOldest() {
-    used -= entries[first].size + MemoryLayout<Entry>.stride
+    used -= entries[first].count * 8 + MemoryLayout<Entry>.stride
     first += 1
     guard first > 1 << 12, first * 2 > entries.count else { return }
     entries.removeFirst(first)
@@ -72,10 +68,9 @@ public struct TraceBuffer: Sendable {
   public func frame(_ number: Int) -> TraceFrame? {
     guard number >= 0, number < count else { return nil }
     let entry = entries[first + number]
-    let room = min(entry.size, capacity - entry.position)
-    let pieces = storage[entry.position..<entry.position + room] + storage[..<(entry.size - room)]
-    return TraceFrame(
-      tracepoint: entry.tracepoint, programCounter: entry.programCounter, pieces: Array(pieces))
+    let straight = min(entry.count, room - entry.position)
+    let words = storage[entry.position..<entry.position + straight] + storage[..<(entry.count - straight)]
+    return TraceFrame(tracepoint: entry.tracepoint, programCounter: entry.programCounter, words: Array(words))
   }
 
   /// The number of the first frame behind number `start` (-1: of all) that `isWanted`, by tracepoint and program counter.

@@ -1,4 +1,4 @@
-// Owns what was collected at one hit of a tracepoint: written piece by piece while the guest runs, read as a whole later.
+// Owns what was collected at one hit of a tracepoint, as it is read later.
 
 /// What was collected at one hit.
 public struct TraceFrame: Sendable, Equatable {
@@ -47,101 +47,6 @@ public struct TraceFrame: Sendable, Equatable {
       text += "<tvar id=\"0x\(String(UInt(bitPattern: number), radix: 16))\"/>\n"
     }
     return text + "</traceframe-info>\n"
-  }
-}
-
-/// The pieces of a frame as the buffer keeps them: a letter, what the piece is of, its bytes. Numbers lie lowest byte first.
-package struct TraceFrameWriter: Sendable {
-  /// In bytes, of one frame.
-  static let limit = 1 << 20
-
-  package private(set) var bytes: [UInt8] = []
-  /// Something did not fit.
-  private(set) var isOverfull = false
-
-  package init() {}
-
-  mutating func clear() {
-    bytes.removeAll(keepingCapacity: true)
-    isOverfull = false
-  }
-
-  /// - Parameter write: appends the register's bytes, and answers whether there is such a register.
-  @inline(__always)
-  mutating func addRegister(_ number: Int, _ write: (inout [UInt8]) -> Bool) {
-    let start = bytes.count
-    add(UInt8(ascii: "R"), UInt64(truncatingIfNeeded: number), size: 4)
-    put(0, size: 4)
-    if write(&bytes), bytes.count <= Self.limit { close(start + 5, from: start + 9) } else { undo(start) }
-  }
-
-  /// - Parameter write: appends the bytes that can be read.
-  @inline(__always)
-  package mutating func addMemory(_ address: UInt64, _ count: UInt64, _ write: (Int, inout [UInt8]) -> Void) {
-    guard count > 0 else { return }
-    let start = bytes.count
-    guard count <= UInt64(Self.limit), start + Int(count) <= Self.limit else { return isOverfull = true }
-    add(UInt8(ascii: "M"), address, size: 8)
-    put(0, size: 4)
-    write(Int(count), &bytes)
-    if bytes.count > start + 13 { close(start + 9, from: start + 13) } else { undo(start) }
-  }
-
-  mutating func addVariable(_ number: Int, _ value: Int64) {
-    guard bytes.count <= Self.limit else { return isOverfull = true }
-    add(UInt8(ascii: "V"), UInt64(truncatingIfNeeded: number), size: 4)
-    put(UInt64(bitPattern: value), size: 8)
-  }
-
-  private mutating func add(_ letter: UInt8, _ number: UInt64, size: Int) {
-    bytes.append(letter)
-    put(number, size: size)
-  }
-
-  private mutating func put(_ value: UInt64, size: Int) {
-    for place in 0..<size { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * place))) }
-  }
-
-  /// Fills in the length of the piece whose bytes begin at `start`.
-  private mutating func close(_ place: Int, from start: Int) {
-    let count = bytes.count - start
-    for index in 0..<4 { bytes[place + index] = UInt8(truncatingIfNeeded: count >> (8 * index)) }
-  }
-
-  private mutating func undo(_ start: Int) {
-    if bytes.count > Self.limit { isOverfull = true }
-    bytes.removeLast(bytes.count - start)
-  }
-}
-
-extension TraceFrame {
-  /// Reads what ``TraceFrameWriter`` has written.
-  package init(tracepoint: Int, programCounter: UInt64, pieces bytes: [UInt8]) {
-    self.tracepoint = tracepoint
-    self.programCounter = programCounter
-    var rest = bytes[...]
-    func number(_ size: Int) -> UInt64 {
-      defer { rest = rest.dropFirst(size) }
-      return rest.prefix(size).reversed().reduce(0) { $0 << 8 | UInt64($1) }
-    }
-    func content() -> [UInt8] {
-      let count = Int(number(4))
-      defer { rest = rest.dropFirst(count) }
-      return Array(rest.prefix(count))
-    }
-    while let letter = rest.popFirst() {
-      switch letter {
-      case UInt8(ascii: "R"):
-        let register = Int(number(4))
-        registers[register] = content()
-      case UInt8(ascii: "M"):
-        let address = number(8)
-        memory.append(Piece(address: address, bytes: content()))
-      default:
-        let variable = Int(number(4))
-        variables[variable] = Int64(bitPattern: number(8))
-      }
-    }
   }
 }
 
