@@ -289,7 +289,7 @@ import Testing
       case 7: both(Self.compare + 4 * random.below(4), random.below(13))
       default: both(Self.status, random.below(32))
       }
-      let clocks = random.below(200)
+      let clocks: UInt64 = random.below(200)
       for clock in 0...clocks {
         slowBench.clock.now = time(now + clock)
         _ = stepping.read(Self.count)
