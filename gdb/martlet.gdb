@@ -27,6 +27,14 @@ document csrs
 Show every control and status register.
 end
 
+define tasks
+  monitor info tasks
+end
+
+document tasks
+List the tasks of the guest's kernel. 'monitor threads rtos' makes them threads, 'monitor threads cpu' the CPUs again.
+end
+
 define svd
   if $argc == 0
     monitor svd

@@ -31,9 +31,9 @@ import Testing
     #expect(try client.ask("vCont;s:1").hasPrefix("T05"))
     try Self.run(client, to: Program.store)
     #expect(try client.ask("qTP:1:\(hex(Program.load))").hasPrefix("V1:"))
-    // Stepped to, and gone on from.
+    // Stepped to, which is no visit yet, and gone on from.
     #expect(try client.ask("vCont;s:1").hasPrefix("T05"))
-    #expect(try client.ask("qTP:1:\(hex(Program.load))").hasPrefix("V2:"))
+    #expect(try client.ask("qTP:1:\(hex(Program.load))").hasPrefix("V1:"))
     try Self.run(client, to: Program.call)
     #expect(try client.ask("qTP:1:\(hex(Program.load))").hasPrefix("V2:"))
     #expect(try client.ask("QTStop") == "OK")

@@ -31,7 +31,7 @@ import Testing
   @Test func placesGoByTheirNames() throws {
     let bench = try GoldenTests.atDone("jit")
     let text = bench.lines("block loop", columns: 80).joined(separator: "\n")
-    #expect(text.contains("[$windowLimit]") && text.contains("exit-stub") && !text.contains("rbp +"))
+    #expect(text.contains("[$windowLimit]") && text.contains("exit-stub") && !text.contains("[rbp + 0x"))
     let stubs = bench("host stubs")
     for name in ["enter", "leave", "exit-stub", "look-up", "slow-path"] { #expect(stubs.contains("\(name)  ; ")) }
     #expect(bench("host stubs look").contains("cmp rax, [rcx]"))

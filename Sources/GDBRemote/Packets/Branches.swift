@@ -34,6 +34,7 @@ extension Session {
     let annex = String(decoding: ahead.field(upTo: ":"), as: UTF8.self)
     let parts: [String: BranchTrace.Part] = ["all": .all, "new": .new, "delta": .delta]
     guard let part = parts[annex] else { throw .invalid("no such part of the branch trace: \(annex)") }
+    guard try target.branchTraceSize(of: thread) != nil else { throw .invalid("branch tracing is off") }
     // A document is made once and then read in pieces.
     if try ahead.addressAndLength().address == 0 {
       guard let blocks = try target.readBranchTrace(of: thread, part) else {

@@ -72,24 +72,31 @@ extension Session {
   func readTraceBuffer(_ target: any TraceTarget, _ packet: inout PacketReader) throws(TargetError) -> Reply {
     let (offset, length) = try packet.addressAndLength()
     try packet.expectEnd()
-    if offset == 0 { traceView.file = try traceFile(target) }
+    guard offset == 0 else { return traceFile(from: offset, length) }
+    traceView.file = []
+    let buffer = try target.withTrace { trace in trace.buffer }
+    let (general, isBigEndian) = (target.generalRegisters, target.isBigEndian)
+    var next = 0
+    return .job { [unowned self] () throws(TargetError) in
+      for _ in 0..<Self.framesAtOnce {
+        guard let frame = buffer.frame(next) else { return traceFile(from: 0, length) }
+        traceView.file += frame.fileBlock(general, isBigEndian: isBigEndian)
+        next += 1
+      }
+      return nil
+    }
+  }
+
+  /// Frames that are brought into the form of a file before others get their turn.
+  private static let framesAtOnce = 1000
+
+  private func traceFile(from offset: UInt64, _ length: UInt64) -> Reply {
     guard offset < UInt64(traceView.file.count) else {
       traceView.file = []
       return .text("l")
     }
     let count = Int(min(length, UInt64(configuration.packetSize / 2)))
     return .payload(Hex.encode(traceView.file.dropFirst(Int(offset)).prefix(count)))
-  }
-
-  private func traceFile(_ target: any TraceTarget) throws(TargetError) -> [UInt8] {
-    let buffer = try target.withTrace { trace in trace.buffer }
-    let (general, isBigEndian) = (target.generalRegisters, target.isBigEndian)
-    var file: [UInt8] = []
-    for number in 0..<buffer.count {
-      guard let frame = buffer.frame(number) else { break }
-      file += frame.fileBlock(general, isBigEndian: isBigEndian)
-    }
-    return file
   }
 }
 
