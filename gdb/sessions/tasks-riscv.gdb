@@ -37,7 +37,12 @@ echo \n[registers of a task that does not run]\n
 thread 3
 set $s1 = 0x1234
 print $s1
-set $sp = 0
+python
+try:
+  gdb.execute("set $sp = 0")
+except gdb.error as error:
+  print(error)
+end
 echo \n[the monitor]\n
 monitor info tasks
 echo \n[CPUs again]\n
