@@ -47,11 +47,11 @@ extension SystemControl {
 
   /// The counter's value now.
   private var tickValue: UInt32 {
-    catchUp()
+    let now = catchUp()
     let tick = state.tick
     guard tick.isRunning else { return tick.frozen }
     // It may hold its period since before the clock's first tick.
-    let passed = source.ticks &- tick.start
+    let passed = now &- tick.start
     return Int64(bitPattern: passed) < 0 ? 0 : tick.period &- UInt32(truncatingIfNeeded: passed)
   }
 
@@ -113,10 +113,11 @@ extension SystemControl {
   private var zero: UInt64 { state.tick.start &+ UInt64(state.tick.period) }
 
   /// Lets happen what was due: the counter reached 0, was loaded again, and so on.
-  private func catchUp() {
-    guard state.tick.isRunning else { return }
+  /// - Returns: ticks of the source, which cost several divisions; 0 while the counter stands.
+  @discardableResult private func catchUp() -> UInt64 {
+    guard state.tick.isRunning else { return 0 }
     let now = source.ticks
-    guard zero <= now else { return }
+    guard zero <= now else { return now }
     load(at: zero &+ 1)
     if state.tick.isRunning, zero <= now {
       let length = UInt64(state.tick.period) + 1
@@ -124,6 +125,7 @@ extension SystemControl {
     }
     state.tick.hasCounted = true
     if state.tick.control & 2 != 0 { setPending(ExceptionNumber.sysTick.rawValue) }
+    return now
   }
 
   /// Asks for the time of the next exception; while one is pending no other comes.

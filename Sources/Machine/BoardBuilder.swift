@@ -127,6 +127,9 @@ struct BoardBuilder {
     let memories = try mapMemory(space)
     var lines: [IRQLine] = []
     let directory = DeviceDirectory()
+    // Devices and directory hold each other, which the machine parts when it goes; a board may be refused before there is one.
+    var isOwned = false
+    defer { if !isOwned { directory.removeAll() } }
     let clocks = ClockTree(clock)
     if let path = tree.cpuPaths.first, let frequency = tree[path]?.number("clock-frequency"), frequency > 0 {
       clocks.cpu.provide(frequency)
@@ -141,6 +144,7 @@ struct BoardBuilder {
       tree: tree, controller: controller)
     machine.devices = devices
     machine.directory = directory
+    isOwned = true
     machine.registerNames = names
     machine.notes = notes
     // A memory that appears at several addresses is one.

@@ -150,4 +150,15 @@ import Testing
       expect(refusal { $0.board = file.path }, file.path)
     }
   }
+
+  /// Devices hold the directory that finds them, and with it memory and descriptors.
+  @Test func refusedBoardsLeaveNothing() throws {
+    weak var left: Collector?
+    do {
+      let console = Collector()
+      left = console
+      #expect(throws: MachineError.self) { _ = try machine("virt", console: console) { $0.host = "nonsense" } }
+    }
+    #expect(left == nil)
+  }
 }

@@ -53,6 +53,18 @@ import Testing
     #expect(list["one"]?.context == .running)
   }
 
+  @Test func takesNoArrayOfStacksForOneStack() throws {
+    let paper = PaperFreeRTOS()
+    let start = try #require(try tasks(paper.guest, "FreeRTOS")["one"]?.stack?.start)
+    paper.guest.symbols["stack"] = (start, 0x400)
+    #expect(try tasks(paper.guest, "FreeRTOS")["one"]?.stack?.size == 0x400)
+    paper.guest.symbols["stack"] = (start, 0x2000)
+    let list = try tasks(paper.guest, "FreeRTOS")
+    #expect(list["one"]?.stack?.size == nil)
+    #expect(list["one"]?.stack?.start == start)
+    #expect(list["two"]?.stack?.size != nil)
+  }
+
   /// A task that was interrupted while it used the floating-point unit, on a stack that had to be aligned.
   @Test func findsFloatingPointRegisters() throws {
     let paper = PaperFreeRTOS()

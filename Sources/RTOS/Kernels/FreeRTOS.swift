@@ -65,7 +65,20 @@ private struct FreeRTOS {
     if let current = result.current, result.task(current) == nil {
       result.problems.append("the running task, at \(current.hex0x()), is on no list")
     }
+    forgetSharedSizes()
     return result
+  }
+
+  /// An object in which other tasks' stacks begin too is an array of stacks: what one of them has does not follow from it.
+  private mutating func forgetSharedSizes() {
+    let starts = result.tasks.compactMap(\.stack?.start)
+    for index in result.tasks.indices {
+      guard let stack = result.tasks[index].stack, let size = stack.size,
+        starts.contains(where: { $0 > stack.start && $0 - stack.start < size })
+      else { continue }
+      result.tasks[index].stack?.size = nil
+      result.tasks[index].stack?.untouched = nil
+    }
   }
 
   private var readyLists: [UInt64] {
