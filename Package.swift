@@ -68,7 +68,9 @@ let package = Package(
       swiftSettings: strict),
     module("Machine", ["Engine", "Bus", "CHost", "Devicetree", "GuestKit", "HostKit", "IR", "RTOS", "SVD", "Bits"]),
     // Floor 5
-    module("Monitor", ["Machine", "Engine", "IR", "GuestKit", "HostKit", "Bus", "RTOS", "SVD", "CReadline", "Bits"]),
+    module(
+      "Monitor",
+      ["Machine", "Engine", "IR", "GuestKit", "HostKit", "Bus", "Devicetree", "RTOS", "SVD", "CReadline", "Bits"]),
     // Floor 6
     module(
       "DebugServer",

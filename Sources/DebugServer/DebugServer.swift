@@ -40,6 +40,8 @@ public final class DebugServer: Sendable {
     /// Carries out a line of GDB's `monitor …`, on a thread of its own, and returns what it prints after what `run` has
     /// been given. Without it the command is refused.
     public var monitor: (@Sendable (_ line: String, _ run: CommandRun) -> String)?
+    /// What such commands may use.
+    public var files = HostFiles.none
     /// Called on the server's thread when a client kills the guest that will not start it again (GDB's `target remote`).
     /// Without it the guest stays, reset and halted, as for others.
     public var onKill: (@Sendable () -> Void)?

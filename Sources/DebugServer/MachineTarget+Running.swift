@@ -132,7 +132,7 @@ extension MachineTarget: MonitorTarget {
       return output.fail(TargetError(.notPermitted, "this server has no monitor"))
     }
     let bound = NIOLoopBound((output: output, target: self), eventLoop: loop)
-    let run = CommandRun { [loop] text in
+    let run = CommandRun(files: options.files) { [loop] text in
       // Waits for the server's thread, so that a long listing does not pile up in front of it.
       try? loop.submit { bound.value.output.write(text) }.wait()
     }

@@ -86,7 +86,7 @@ extension CodeStore {
   /// - Parameter isPaged: what holds for a page of the source's may not hold for another.
   func chain(_ number: UInt32, to id: BlockID, isPaged: Bool) {
     let (exit, block) = (blocks.exit(number), blocks[id])
-    guard exit.mayChain, exit.chained == 0, exit.target == block.key.pc, block.key.variant == .normal,
+    guard mayChain, exit.mayChain, exit.chained == 0, exit.target == block.key.pc, block.key.variant == .normal,
       block.tier != .interpreted, blocks[exit.source].isValid, blocks.flags(behind: number) == block.key.flags,
       block.secondPage == .max || !isPaged,
       forbiddenChains.isEmpty
@@ -106,7 +106,7 @@ extension CodeStore {
   /// Lets interpreted code go on at a block that it leads to, if nothing speaks against it. Which block it is of is not known:
   /// a target that is forbidden for one is left alone by all.
   func chain(interpreted site: UInt32, to id: BlockID) {
-    guard site != 0, chainsInterpreted, let interpreter, blocks[id].tier == .interpreted,
+    guard site != 0, mayChain, chainsInterpreted, let interpreter, blocks[id].tier == .interpreted,
       blocks[id].secondPage == .max,
       forbiddenChains.isEmpty || !forbiddenChains.contains(where: { $0.target == blocks[id].key.pc })
     else { return }
@@ -117,6 +117,7 @@ extension CodeStore {
 
   /// Chains the exits of a block that lead to its own entries.
   func chainWithin(_ id: BlockID) {
+    guard mayChain else { return }
     for number in blocks.outgoing(id) {
       let exit = blocks.exit(number)
       guard exit.mayChain else { continue }

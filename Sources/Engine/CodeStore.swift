@@ -18,6 +18,8 @@ public final class CodeStore {
   private let historyCell = RawCell(CodeHistory())
   /// Whether interpreted code may go on by itself; false where a kick could not stop it.
   let chainsInterpreted: Bool
+  /// Whether code may go on at other code without a look in between, by chains, jump caches or regions.
+  var mayChain = true
   private let blocksCell = RawCell(BlockStore())
   private let observersCell = RawCell([any TranslationObserver]())
   /// Exits that may not be chained by order of the user: (source PC, target PC).

@@ -76,7 +76,7 @@ extension VCPU {
   /// Lets indirect jumps find a block.
   private func enterInJumpCache(_ id: BlockID) {
     let block = code.blocks[id]
-    guard block.tier != .interpreted, block.key.flags & codeFlags == 0,
+    guard code.mayChain, block.tier != .interpreted, block.key.flags & codeFlags == 0,
       block.secondPage == .max || mode.memoryMode != .tlb
     else { return }
     mode.setJump(to: block.key.pc, target: host.jumpTarget(block.compiled.entry))
@@ -106,6 +106,8 @@ extension VCPU {
   private func noteEntry() {
     profile.statistics.entries &+= 1
     if profile.countsExecutions { profile.note(\.entries, at: state.pc) }
-    if engineLog.showsEntries { engineLog.write(.exec, "hart \(number): \(state.pc.hex0x())") }
+    if engineLog.showsEntries, engineLog.covers(state.pc) {
+      engineLog.write(.exec, "hart \(number): \(state.pc.hex0x())")
+    }
   }
 }

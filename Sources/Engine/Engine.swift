@@ -48,7 +48,7 @@ public struct EngineOptions: Sendable {
   public let clock: VirtualClock
   public let events: EventQueue
   public let options: EngineOptions
-  public let log = EngineLog()
+  public let log: EngineLog
   public let debug: DebugPoints
   public let profile: Profile
   public let code: CodeStore
@@ -67,7 +67,7 @@ public struct EngineOptions: Sendable {
   public init<H: Host>(
     guest: any Guest, host hostType: H.Type, interpreter interpreterType: (any PackedTier.Type)? = nil,
     space map: any MemoryMap, clock: VirtualClock, events: EventQueue, vcpuCount: Int,
-    options: EngineOptions = EngineOptions()
+    options: EngineOptions = EngineOptions(), log: EngineLog = EngineLog()
   ) throws(EngineError) {
     self.guest = guest
     self.map = map
@@ -75,6 +75,7 @@ public struct EngineOptions: Sendable {
     self.clock = clock
     self.events = events
     self.options = options
+    self.log = log
     debug = DebugPoints(reach: UInt64(max(0, guest.longestTransfer - 1)))
     profile = Profile(countsExecutions: options.countsExecutions)
     let file = guest.registerFile
@@ -100,6 +101,8 @@ public struct EngineOptions: Sendable {
     space.didChangeLayout = { [unowned self] region in layoutChanged(region) }
     events.didMoveDeadline = { [unowned self] in deadlineMoved() }
     clock.didChangeCounter = { [unowned self] in counterChanged() }
+    log.itemsChanged = { [unowned self] in logChanged() }
+    logChanged()
     counterChanged()
   }
 
@@ -110,6 +113,12 @@ public struct EngineOptions: Sendable {
 
   /// Lowers the flag that ``requestStop()`` raised.
   public func clearStopRequest() { runners.stopFlag.lower() }
+
+  private func logChanged() {
+    guard code.mayChain == log.isOn(.noChain) else { return }
+    code.mayChain.toggle()
+    flush()
+  }
 
   private func counterChanged() {
     for vcpu in vcpus {

@@ -8,6 +8,10 @@ public final class EngineLog {
   private var repeated: Set<String> = []
   /// Receives each line, without a newline.
   public var sink: (LogItem, String) -> Void = { _, _ in }
+  /// Where code is whose translation and entries are shown; everywhere if there are none.
+  public var ranges: [ClosedRange<UInt64>] = []
+  /// Called when other items are on than before.
+  var itemsChanged: () -> Void = {}
 
   public init() {}
 
@@ -17,6 +21,7 @@ public final class EngineLog {
       mask = newValue.reduce(0) { $0 | Self.bit($1) }
       showsEntries = isOn(.exec)
       showsTranslation = [.inAsm, .op, .opOpt, .outAsm].contains(where: isOn)
+      itemsChanged()
     }
   }
 
@@ -31,6 +36,9 @@ public final class EngineLog {
   }
 
   public func isOn(_ item: LogItem) -> Bool { mask != 0 && mask & Self.bit(item) != 0 }
+
+  /// Whether what happens to the code at `pc` is shown.
+  func covers(_ pc: UInt64) -> Bool { ranges.isEmpty || ranges.contains { $0.contains(pc) } }
 
   public func write(_ item: LogItem, _ message: @autoclosure () -> String) {
     if isOn(item) { sink(item, message()) }

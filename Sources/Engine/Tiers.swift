@@ -58,7 +58,7 @@ extension VCPU {
 
   /// Takes a sample; between two blocks.
   func sample() {
-    guard options.tiers == .adaptive else { return }
+    guard options.tiers == .adaptive, code.mayChain else { return }
     profile.statistics.samples &+= 1
     let pc = state.pc
     guard let (physical, wholePage, _) = try? physicalPC(pc), wholePage else { return }

@@ -26,6 +26,7 @@ extension Translator {
   }
 
   func logTranslation(_ id: BlockID, _ block: Block, _ optimized: Block) {
+    guard log.covers(block.pc) else { return }
     let header = "block \(block.pc.hex0x()), flags \(UInt64(code.blocks[id].key.flags).hex0x())"
     if log.isOn(.inAsm) {
       log.write(.inAsm, header)

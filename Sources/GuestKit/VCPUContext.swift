@@ -84,6 +84,8 @@ extension VCPUState {
 /// The categories of `-d` that guests and the engine write to.
 public enum LogItem: String, Sendable, CaseIterable {
   case inAsm = "in_asm", op, opOpt = "op_opt", outAsm = "out_asm", exec, int, unimp, guestErrors = "guest_errors"
+  /// No line of its own: blocks are not chained, so that ``exec`` shows every one.
+  case noChain = "nochain"
 }
 
 /// A device of the board that is part of a CPU (Arm's NVIC with its system control space).

@@ -39,7 +39,7 @@ extension Machine {
 struct BoardBuilder {
   let configuration: MachineConfiguration
   let registry: Registry
-  let log: (LogItem, String) -> Void
+  let log = EngineLog()
   var tree: Devicetree
   var images: BootImages
   let names: RegisterDescription?
@@ -52,7 +52,9 @@ struct BoardBuilder {
   ) throws {
     self.configuration = configuration
     self.registry = registry
-    self.log = log
+    self.log.sink = log
+    self.log.items = LogItem.allCases.filter(configuration.logItems.contains)
+    self.log.ranges = configuration.logRanges
     tree = try Devicetree(contentsOf: configuration.board)
     boardCPUCount = tree.cpuPaths.count
     images = try BootImages(configuration, tree)
@@ -136,7 +138,6 @@ struct BoardBuilder {
     }
     let devices = try makeDevices(space, clock, events, controller, backends, directory, clocks, &lines)
     let engine = try makeEngine(guest, space, clock, events)
-    engine.log.sink = log
     engine.opStepper = registry.opStepper
     controller.engine = engine
     let machine = Machine(
@@ -263,7 +264,7 @@ struct BoardBuilder {
     let interpreter = host.type.isInterpreter ? nil : registry.interpreter
     do throws(EngineError) {
       return try Engine.make(
-        host.type, interpreter, guest, space, clock, events, tree.cpuPaths.count, configuration.engine)
+        host.type, interpreter, guest, space, clock, events, tree.cpuPaths.count, configuration.engine, log)
     } catch { throw MachineError.setup(error.description) }
   }
 }
@@ -273,14 +274,12 @@ extension Engine {
   static func make(
     _ type: any Host.Type, _ interpreter: (any PackedTier.Type)?, _ guest: any Guest, _ space: AddressSpace,
     _ clock: VirtualClock,
-    _ events: EventQueue,
-    _ count: Int, _ options: EngineOptions
+    _ events: EventQueue, _ count: Int, _ options: EngineOptions, _ log: EngineLog
   ) throws(EngineError) -> Engine {
     func open<H: Host>(_ type: H.Type) throws(EngineError) -> Engine {
       try Engine(
         guest: guest, host: type, interpreter: interpreter, space: space, clock: clock, events: events,
-        vcpuCount: max(1, count),
-        options: options)
+        vcpuCount: max(1, count), options: options, log: log)
     }
     return try open(type)
   }

@@ -35,7 +35,7 @@ extension BoardBuilder {
         control: control, characters: takesCharacters ? left.popFirst() : nil,
         medium: try drive.map { try Medium($0) }, directory: directory, clocks: clocks,
         registerName: { [names] address, value in names?.label(address, written: value) },
-        log: { [log] category, text in log(category == .guestError ? .guestErrors : .unimp, text) })
+        log: { [log] category, text in log.write(category == .guestError ? .guestErrors : .unimp, text) })
       let device = try model.init(context: context)
       directory[path] = device
       let regions = device.regions
@@ -128,7 +128,7 @@ extension BoardBuilder {
     for (_, device) in machine.devices {
       for output in device.context.interrupts {
         guard let sink = inputs[output.controller] else {
-          log(.unimp, "\(device.context.node.name): nothing takes interrupts at \(output.controller)")
+          log.write(.unimp, "\(device.context.node.name): nothing takes interrupts at \(output.controller)")
           continue
         }
         let number = Int(output.cells.first ?? 0)

@@ -113,6 +113,10 @@ public struct MachineConfiguration: Sendable {
   public var showsTasks = false
   /// A CMSIS-SVD file with names for registers.
   public var svd: String?
+  /// What is logged from the start (`-d`); notes of the making of the machine are among it.
+  public var logItems: Set<LogItem> = [.unimp, .guestErrors]
+  /// See ``Engine/EngineLog/ranges``.
+  public var logRanges: [ClosedRange<UInt64>] = []
   /// Run images that the CPU is unlikely to be able to run.
   public var force = false
   /// Stop instead of restarting when the guest resets the machine.

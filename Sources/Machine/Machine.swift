@@ -145,6 +145,16 @@ public final class Machine: @unchecked Sendable {
   /// Ends the machine's thread.
   public func shutDown() { door.close() }
 
+  /// Adds the symbols of a file that was not loaded. On the machine's thread.
+  public func addSymbols(_ new: [Symbol], movedBy offset: UInt64 = 0) {
+    symbols.add(
+      new.map { symbol in
+        var symbol = symbol
+        symbol.address &+= offset
+        return symbol
+      })
+  }
+
   func halt(_ event: StopEvent) {
     isRunning = false
     switch event {

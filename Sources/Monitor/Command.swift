@@ -60,6 +60,7 @@ struct Command: Sendable {
     case breaks = "Breakpoints and watchpoints"
     case blocks = "Translation blocks"
     case ir = "IR and passes"
+    case files = "Files and flash memory"
     case monitor = "Monitor"
   }
 
@@ -86,14 +87,17 @@ struct Context {
   let monitor: Monitor
   let arguments: Arguments
   let style: ListingStyle
+  let files: HostFiles
 
   /// Evaluates the arguments.
   init(
-    _ machine: Machine, _ monitor: Monitor, _ arguments: Arguments, _ style: ListingStyle = .plain
+    _ machine: Machine, _ monitor: Monitor, _ arguments: Arguments, _ style: ListingStyle = .plain,
+    _ files: HostFiles = .none
   ) throws(MonitorError) {
     self.machine = machine
     self.monitor = monitor
     self.style = style
+    self.files = files
     let vcpu = machine.engine.vcpus[monitor.hart(machine)]
     self.arguments = try arguments.evaluated(DebugMemory(machine: machine, vcpu: vcpu))
   }

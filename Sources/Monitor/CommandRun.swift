@@ -12,10 +12,15 @@ public final class CommandRun: Sendable {
   private let output: @Sendable (String) -> Void
   /// Of where its output is shown.
   let style: ListingStyle
+  /// What whoever gives the command may use.
+  let files: HostFiles
 
   /// - Parameter output: takes what the command shows before its end, line ends included. It may wait for a slow reader.
-  public init(style: ListingStyle = .plain, output: @escaping @Sendable (String) -> Void = { _ in }) {
+  public init(
+    style: ListingStyle = .plain, files: HostFiles = .none, output: @escaping @Sendable (String) -> Void = { _ in }
+  ) {
     self.style = style
+    self.files = files
     self.output = output
   }
 

@@ -2,26 +2,33 @@
 
 /// All commands. Help, completion and GDB's `monitor …` are derived from it.
 enum CommandTable {
-  static let commands: [Command] = [
-    // Run control
-    .stop, .cont, .step, .stepBlock, .stepOp, .until, .reset, .systemReset, .maskInterrupts,
-    .cortexMask, .quit,
-    // Look at the machine
-    .infoStatus, .infoCPUs, .cpu, .infoRegisters, .setRegister, .examine, .examinePhysical, .print, .peek, .poke,
-    .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevice, .deviceReads, .registerDescription, .infoInterrupts,
-    .infoTLB, .walk,
-    .infoSymbols, .infoTasks, .threads,
-    // Breakpoints and watchpoints
-    .breakpoint, .temporaryBreakpoint, .breakpointCondition, .ignore, .watch, .delete, .infoBreakpoints, .catchVectors,
-    .cortexCatch,
-    // Translation blocks
-    .blocks, .block, .hostStubs, .events, .storyChaining, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow,
-    .unchain, .flush, .graph,
-    // IR and passes
-    .ir, .irDiff, .passList, .passOff, .passOn,
-    // Monitor
-    .help, .saveSnapshot, .loadSnapshot, .infoSnapshots, .columns,
-  ]
+  static let commands: [Command] =
+    [
+      // Run control
+      .stop, .cont, .step, .stepBlock, .stepOp, .until, .reset, .systemReset, .maskInterrupts, .resume, .waitHalt,
+      .sleep,
+      .cortexMask, .quit,
+      // Look at the machine
+      .infoStatus, .infoCPUs, .cpu, .infoRegisters, .setRegister, .examine, .examinePhysical, .print, .peek, .poke,
+      .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevicetreeSource, .infoDevice, .deviceReads,
+      .registerDescription, .infoInterrupts,
+      .infoTLB, .walk,
+      .infoSymbols, .infoTasks, .threads, .register,
+      // Breakpoints and watchpoints
+      .breakpoint, .temporaryBreakpoint, .breakpointCondition, .ignore, .watch, .delete, .infoBreakpoints,
+      .catchVectors,
+      .cortexCatch,
+      // Translation blocks
+      .blocks, .block, .hostStubs, .events, .storyChaining, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow,
+      .unchain, .flush, .graph,
+      // IR and passes
+      .ir, .irDiff, .passList, .passOff, .passOn,
+      // Files and flash memory
+      .loadImage, .verifyImage, .dumpImage, .saveMemory, .savePhysicalMemory, .symbolFile, .dumpDTB, .flashBanks,
+      .flashWriteImage, .flashErase, .armSemihosting, .rttSetup, .rttStart,
+      // Monitor
+      .help, .saveSnapshot, .loadSnapshot, .infoSnapshots, .columns, .log, .logFilter,
+    ] + Command.openOCDMemory
 
   /// The row that the first words of a line mean, and what the words that follow are to it. Names may be cut as long as
   /// one row fits.

@@ -20,28 +20,28 @@ public final class CommandThread: Sendable {
   ///   - output: takes what a command shows before its end. On the thread of commands.
   ///   - completed: takes what a command came to, before the next one begins. On the thread of commands.
   public init(
-    _ monitor: Monitor, style: @escaping @Sendable () -> ListingStyle = { .plain },
+    _ monitor: Monitor, files: HostFiles = .none, style: @escaping @Sendable () -> ListingStyle = { .plain },
     output: @escaping @Sendable (String) -> Void, completed: @escaping @Sendable (MonitorResult) -> Void
   ) {
     self.monitor = monitor
     self.output = output
     self.completed = completed
-    HostThread.spawn { [state, monitor, style, output, completed] in
-      while let (line, run) = Self.next(state, style, output) { completed(monitor.execute(line, run)) }
+    HostThread.spawn { [state, monitor, files, style, output, completed] in
+      while let (line, run) = Self.next(state, files, style, output) { completed(monitor.execute(line, run)) }
     }
   }
 
   deinit { close() }
 
   private static func next(
-    _ state: Guarded<State>, _ style: @escaping @Sendable () -> ListingStyle,
+    _ state: Guarded<State>, _ files: HostFiles, _ style: @escaping @Sendable () -> ListingStyle,
     _ output: @escaping @Sendable (String) -> Void
   ) -> (String, CommandRun)? {
     state.change { $0.run = nil }
     return state.wait { state -> (String, CommandRun)?? in
       if state.isClosed { return .some(nil) }
       guard !state.lines.isEmpty else { return nil }
-      let run = CommandRun(style: style(), output: output)
+      let run = CommandRun(style: style(), files: files, output: output)
       state.run = run
       return (state.lines.removeFirst(), run)
     }

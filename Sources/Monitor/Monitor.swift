@@ -68,9 +68,9 @@ public final class Monitor: Sendable {
   }
 
   /// Carries out one line, and collects all that it shows.
-  public func execute(_ line: String, style: ListingStyle = .plain) -> MonitorResult {
+  public func execute(_ line: String, style: ListingStyle = .plain, files: HostFiles = .none) -> MonitorResult {
     let shown = Mutex("")
-    var result = execute(line, CommandRun(style: style) { text in shown.withLock { $0 += text } })
+    var result = execute(line, CommandRun(style: style, files: files) { text in shown.withLock { $0 += text } })
     result.text = shown.withLock { $0 } + result.text
     return result
   }
@@ -83,7 +83,7 @@ public final class Monitor: Sendable {
     case .look(let body):
       reply = CommandResult(
         listing: try perform { machine throws(MonitorError) in
-          try body(try Context(machine, self, arguments, style ?? run.style))
+          try body(try Context(machine, self, arguments, style ?? run.style, run.files))
         })
     case .control(let body):
       let evaluated = try perform { machine throws(MonitorError) in try Context(machine, self, arguments).arguments }

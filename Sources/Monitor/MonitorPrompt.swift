@@ -25,7 +25,7 @@ public final class MonitorPrompt {
     self.prompt = prompt
     self.quit = quit
     commands = CommandThread(
-      monitor, style: { .terminal(1) }, output: { LineEditor.write(Array($0.utf8)) },
+      monitor, files: .all, style: { .terminal(1) }, output: { LineEditor.write(Array($0.utf8)) },
       completed: { [messages] in messages.complete($0) })
     LineEditor.setUp { line, cursor in monitor.completions(for: line, cursor: cursor) }
     monitor.announceStops { [messages] listing in

@@ -21,6 +21,7 @@ enum Attachments {
       if result.wantsQuit { verdict.reach(.quit) }
       return result.text.isEmpty ? "" : result.text + "\n"
     }
+    options.files = .belowWorkingFolder
     options.onKill = { verdict.reach(.quit) }
     options.onLeave = { [unowned machine] in
       // The guest came to its end before, and was kept for a client that could have started it again.

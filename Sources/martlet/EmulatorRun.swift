@@ -47,7 +47,7 @@ final class EmulatorRun {
     let atTerminal = plan.serial.firstIndex(where: \.isTerminal)
     hostLine = if let atTerminal { lines[atTerminal] } else { SerialLine(expectation) }
     hostLine.connect(outputs.standard)
-    let log = try Log.sink(plan.logItems, file: plan.logFile, outputs)
+    let log = try Log.sink(file: plan.logFile, outputs)
     let inputs = if let path = plan.replay { try InputRecord.load(path) } else { [RecordedInput]() }
     do throws(MachineError) {
       // RTT shares the first line with the device that was the console.
@@ -75,7 +75,6 @@ final class EmulatorRun {
         throw .usage("--itm: the board has no ITM; only Arm's Cortex-M3 and above have one")
       }
     }
-    machine.engine.log.items = plan.logItems.sorted { $0.rawValue < $1.rawValue }
     if !inputs.isEmpty { machine.setReplay(inputs) }
   }
 

@@ -13,13 +13,9 @@ enum Log {
     _ = Descriptors.write(Array("martlet: \(text)\n".utf8), to: 2)
   }
 
-  /// A function for the machine that writes lines of the chosen items to a file (`-D`) or standard error.
-  static func sink(
-    _ items: Set<LogItem>, file: String?, _ outputs: Outputs
-  ) throws(Failure) -> (LogItem, String) -> Void {
+  /// A function for the machine that writes the log's lines to a file (`-D`) or standard error.
+  static func sink(file: String?, _ outputs: Outputs) throws(Failure) -> (LogItem, String) -> Void {
     let output = if let file { try outputs.file(file, of: "-D") } else { outputs.standardError }
-    return { item, text in
-      if items.contains(item) { output.write(text + "\n") }
-    }
+    return { _, text in output.write(text + "\n") }
   }
 }

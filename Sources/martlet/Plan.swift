@@ -20,7 +20,6 @@ struct Plan {
   var startStopped = false
   /// Stand still when the guest has switched the machine off.
   var noShutdown = false
-  var logItems: Set<LogItem> = [.unimp]
   var logFile: String?
   var timeout: Double?
   /// Texts that consoles print, one after another.
@@ -236,7 +235,8 @@ struct Plan {
   private mutating func setRun(_ options: Options) throws(Failure) {
     startStopped = options.startStopped
     noShutdown = options.noShutdown
-    if let text = options.logItems { logItems = try Listings.items(text) }
+    configuration.logItems = try options.logItems.map(Listings.items) ?? [.unimp]
+    if let text = options.dfilter { configuration.logRanges = try Value.ranges(text, of: "-dfilter") }
     logFile = options.logFile
     if let text = options.timeout { timeout = try Value.seconds(text, of: "--timeout") }
     guard !options.expect.contains("") else { throw .usage("--expect: the text is empty") }
@@ -309,7 +309,7 @@ struct Plan {
     add("monitor", monitor)
     add("gdb", gdb)
     add("host", set.host)
-    lines.append("log \(logItems.map(\.rawValue).sorted().joined(separator: ","))")
+    lines.append("log \(configuration.logItems.map(\.rawValue).sorted().joined(separator: ","))")
     add("itm", itm)
     add("timeout", timeout)
     for text in expect { lines.append("expect \(text)") }

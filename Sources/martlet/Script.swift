@@ -51,7 +51,7 @@ struct Script {
     let isAfterEnd = verdict.reached != nil
     let outcome = try Outcome()
     let commands = CommandThread(
-      monitor, output: { output.writeInTime(Array($0.utf8)) }, completed: { outcome.put($0) })
+      monitor, files: .all, output: { output.writeInTime(Array($0.utf8)) }, completed: { outcome.put($0) })
     loop.watch(outcome.descriptor) { outcome.hear() }
     defer {
       commands.close()

@@ -13,6 +13,8 @@ struct OptionTests {
     (["-kernel", ""], "flag '-kernel' has an empty value"), (["-m="], "flag '-m=' has an empty value"),
     (["--expect", ""], "--expect: the text is empty"),
     (["-d", "in_asm,"], "no log item ''"), (["-d", "in_asm,,exec"], "no log item ''"),
+    (["-dfilter", "main"], "'main' is no range"), (["-dfilter", "0x10..0x0f"], "'0x10..0x0f' is no range"),
+    (["-dfilter", "0+0"], "'0+0' is no range"), (["-dfilter", "1..x"], "'x' is not a number"),
     (["-smp", "2,junk=3"], "'junk=3' is not understood; there are: cpus, maxcpus"),
     (["-smp", "4,cores=2"], "'4,cores=2' is at odds with itself"), (["-smp", "4,maxcpus=2"], "at odds with itself"),
     (["-smp", "cores=999"], "999 CPUs"), (["-smp", "cores=99,sockets=99"], "no number of CPUs from 1 to 512"),

@@ -177,6 +177,21 @@ import Testing
     #expect(lines.contains { $0.hasPrefix("block 0x80000000") } && lines.count > 5)
   }
 
+  /// Interpreted, compiled, hot: none of it goes from block to block by itself.
+  @Test(arguments: [TierPolicy.adaptive, .quick, .thorough])
+  func blocksThatAreNotChainedAreAllShown(policy: TierPolicy) throws {
+    let rig = try rig(Self.loop(-1)) { $0.tiers = policy }
+    var lines: [String: Int] = [:]
+    rig.engine.log.items = [.exec, .noChain]
+    rig.engine.log.ranges = [Rig.base + 4...Rig.base + 4]
+    rig.engine.log.sink = { lines[$1, default: 0] += 1 }
+    #expect(rig.run(60_100) == .deadline)
+    #expect(rig.x(10) == 60_099)
+    #expect(lines == ["hart 0: 0x80000004": 20_032])
+    rig.engine.log.items = []
+    #expect(rig.engine.statistics.chainsMade == 0)
+  }
+
   /// Code that no longer fits in is compiled, whatever the log shows.
   @Test(arguments: [[], [LogItem.inAsm]])
   func theCodeCacheFillsUp(items: [LogItem]) throws {

@@ -15,7 +15,7 @@ import Testing
     ("frobnicate", "no command 'frobnicate'; 'help' lists them"),
     (
       "info frobnicate",
-      "'info' wants one of: status, cpus, registers, mtree, qtree, device, irq, tlb, symbols, tasks, breakpoints, jit, snapshots"
+      "'info' wants one of: status, cpus, registers, mtree, qtree, devicetree, device, irq, tlb, symbols, tasks, breakpoints, jit, snapshots"
     ),
     ("bl", "'bl' may be blocks, block"),
     ("break", "usage: break ADDR [if CONDITION] [log FORMAT] [do COMMAND]"),

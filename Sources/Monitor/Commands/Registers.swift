@@ -39,8 +39,7 @@ extension Command {
       let memory = context.memory
       let number = try memory.registerNumber(name)
       let value = try Expression.value(String(text[text.index(after: equals)...]), memory)
-      context.machine.setRegister(memory.vcpu, number, value)
-      if number == memory.guest.programCounter { memory.vcpu.passBreakpoint() }
+      context.setRegister(number, value)
       return .fields([NamedValue(name, memory.value(ofRegister: number))])
     })
 }

@@ -54,7 +54,7 @@ extension Command {
   private static let cause = Parameter("CAUSE", .words(ResetCause.ofMachines.map(\.rawValue)))
 
   static let quit = Command(
-    "quit", aliases: ["q", "exit"], [], .run, "End Martlet.",
+    "quit", aliases: ["q", "exit", "shutdown"], [], .run, "End Martlet.",
     .control { _, _, _ throws(MonitorError) in CommandResult(wantsQuit: true) })
 }
 

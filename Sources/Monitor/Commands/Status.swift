@@ -5,7 +5,7 @@ import Machine
 
 extension Command {
   static let infoStatus = Command(
-    "info status", [], .look, "Whether the guest runs, and why it stopped.",
+    "info status", aliases: ["poll"], [], .look, "Whether the guest runs, and why it stopped.",
     .look { context throws(MonitorError) in
       let machine = context.machine
       let vcpu = context.vcpu
@@ -28,7 +28,7 @@ extension Command {
     })
 
   static let infoCPUs = Command(
-    "info cpus", [], .look, "All harts: where they stand and what they wait for.",
+    "info cpus", aliases: ["targets"], [], .look, "All harts: where they stand and what they wait for.",
     .look { context throws(MonitorError) in
       let chosen = context.hart
       return .table(

@@ -82,6 +82,10 @@ struct Options: ParsableCommand {
 
   @Option(name: .customShort("d"), parsing: .unconditional, help: "Log these items, separated by commas; -d help.")
   var logItems: String?
+  @Option(
+    parsing: .unconditional,
+    help: "START..LAST, START+SIZE or START-SIZE, separated by commas: of code, log only what is there.")
+  var dfilter: String?
   @Option(name: .customShort("D"), parsing: .unconditional, help: "Log to this file.")
   var logFile: String?
 

@@ -53,6 +53,26 @@ enum Value {
     return value
   }
 
+  /// `START..LAST`, `START+SIZE`, `START-SIZE` (which ends at START), separated by commas.
+  static func ranges(_ text: String, of flag: String) throws(Failure) -> [ClosedRange<UInt64>] {
+    var ranges: [ClosedRange<UInt64>] = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let nonsense = Failure.usage("\(flag): '\(part)' is no range; write 0x80000000..0x80000fff or 0x80000000+0x1000")
+      guard let operation = part.firstRange(of: /\.\.|\+|-/) else { throw nonsense }
+      let first = try number(part[..<operation.lowerBound], of: flag)
+      let second = try number(part[operation.upperBound...], of: flag)
+      let (low, high): (UInt64, UInt64) =
+        switch part[operation] {
+        case "..": (first, second)
+        case "+": (first, first &+ (second &- 1))
+        default: (first &- (second &- 1), first)
+        }
+      guard low <= high, part[operation] == ".." || second > 0 else { throw nonsense }
+      ranges.append(low...high)
+    }
+    return ranges
+  }
+
   /// `512M`, `2G`, `size=2G`; a bare number is in MiB.
   static func size(_ text: String, of flag: String) throws(Failure) -> UInt64 {
     let body = text.hasPrefix("size=") ? text.dropFirst(5) : text[...]

@@ -21,7 +21,7 @@ final class MonitorConsole {
   ) {
     self.prompts = prompts
     commands = CommandThread(
-      monitor, output: { output(Array($0.utf8)) },
+      monitor, files: .all, output: { output(Array($0.utf8)) },
       completed: { result in
         if !result.text.isEmpty { output(Array((result.text + "\n").utf8)) }
         if result.wantsQuit { quit() } else { output(Array(Self.prompt.utf8)) }
