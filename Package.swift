@@ -122,7 +122,11 @@ let package = Package(
       ]),
     tests(
       "Monitor",
-      ["Machine", "Engine", "GuestKit", "HostKit", "Bus", "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter"]),
+      [
+        "Bits",
+        "Machine", "Engine", "GuestKit", "HostKit", "IR", "Optimizer", "Bus", "Devices", "GuestRISCV", "HostX86_64",
+        "HostInterpreter",
+      ]),
     tests(
       "DebugServer",
       [

@@ -73,17 +73,33 @@ extension Engine {
 
   /// The passes by name, in the order of their first run, each with whether it is on.
   public var passes: [(name: String, isOn: Bool)] {
-    var seen: Set<String> = []
-    return Pass.pipeline.map(\.name).filter { seen.insert($0).inserted }
-      .map { ($0, !translator.disabledPasses.contains($0)) }
+    translator.passes.names.map { ($0, !translator.passes.disabled.contains($0)) }
   }
 
-  /// Switches a pass off or on and drops all translated code. Not while translated code runs.
+  /// Passes that are off for ranges of code.
+  public var localPasses: [LocalPasses] { translator.passes.local }
+
+  /// Switches a pass off or on, for the code that touches a range or for all, and drops what it may have worked on. Not
+  /// while translated code runs.
   /// - Returns: false if there is no pass of that name.
-  public func setPass(_ name: String, isOn: Bool) -> Bool {
-    guard let pass = Pass(name: name) else { return false }
-    translator.setPass(pass.name, isOn: isOn)
-    guardian.flush(because: .pass)
+  public func setPass(_ name: String, isOn: Bool, in range: ClosedRange<UInt64>? = nil) -> Bool {
+    guard translator.passes.names.contains(name) else { return false }
+    translator.passes.set(name, isOn: isOn, in: range)
+    if let range {
+      for id in store.valid where store.code(id).overlaps(range) { guardian.invalidate(id, because: .pass) }
+    } else {
+      guardian.flush(because: .pass)
+    }
     return true
+  }
+
+  /// Drops the blocks at `pc` and translates the code there again, for the mode that `vcpu` is in, at a tier that compiles.
+  /// - Returns: the new block; nil if none can be made there.
+  public func retranslate(_ vcpu: VCPU, at pc: UInt64, _ tier: Tier) -> BlockID? {
+    for id in blocks(at: pc) { guardian.invalidate(id, because: .command) }
+    vcpu.enterMode()
+    guard let (physical, isWhole, _) = try? vcpu.physicalPC(pc), isWhole else { return nil }
+    let key = BlockKey(pc: pc, physicalPC: physical, flags: vcpu.modes.flags, variant: .normal)
+    return try? translator.translate(vcpu, key, tier, single: false)
   }
 }

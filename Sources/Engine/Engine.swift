@@ -31,6 +31,8 @@ public struct EngineOptions: Sendable {
   public var countsExecutions = false
   /// Optimiser passes switched off, by name.
   public var disabledPasses: Set<String> = []
+  /// Passes of one's own, behind those of the pipeline.
+  public var customPasses: [CustomPass] = []
   public var tiers = TierPolicy.adaptive
   /// How often code is interpreted before it is compiled.
   public var interpretedRuns: UInt32 = 32

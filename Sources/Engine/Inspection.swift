@@ -111,7 +111,7 @@ extension Engine {
   private func view(of block: TranslationBlock, _ decoded: Block) -> BlockInspection {
     var stages = [IRStage(name: "decoded", block: decoded)]
     var optimized = decoded
-    translator.optimizer.run(&optimized) { pass, block in stages.append(IRStage(name: pass.name, block: block)) }
+    translator.passes.optimizer(for: decoded).run(&optimized) { stages.append(IRStage(name: $0, block: $1)) }
     if block.tier != .thorough { optimized = decoded }
     return BlockInspection(
       id: 0, block: block, guest: translator.guestListing(block, decoded), stages: stages, compiled: optimized,

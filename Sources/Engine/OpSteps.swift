@@ -86,7 +86,7 @@ extension VCPU {
       state.raise(error)
       return .left(handle(.exception))
     }
-    translator.optimizer.run(&block)
+    translator.passes.optimizer(for: block).run(&block)
     prepare()
     do throws(HostError) {
       opSession = OpSession(try opStepper(engine.hostConfiguration, block, state), pc: pc)

@@ -29,9 +29,7 @@ final class Translator {
   let operandPlaces: [Place]
   /// Longest block, in guest instructions.
   let maximumInstructions: Int
-  var optimizer: Optimizer
-  /// Optimiser passes switched off, by name.
-  private(set) var disabledPasses: Set<String>
+  let passes: PassSelection
   private let builderCell: RawCell<Builder>
   private let outlineCell = RawCell(BlockOutline())
   private let source = RawCell(CodeSource())
@@ -48,8 +46,8 @@ final class Translator {
     profile = code.profile
     self.log = log
     maximumInstructions = options.maximumInstructions
-    disabledPasses = options.disabledPasses
-    optimizer = Optimizer(disabled: disabledPasses, helpers: guest.helpers.map(\.effects))
+    passes = PassSelection(
+      options.customPasses, disabled: options.disabledPasses, helpers: guest.helpers.map(\.effects))
     operandPlaces = guest.registerFile.registers.map { $0.size > 16 ? .none : .register(at: $0.offset) }
     builderCell = RawCell(Builder(pc: 0, places: operandPlaces))
   }
@@ -73,12 +71,6 @@ final class Translator {
   /// The layout of memory has changed.
   func forgetSource() { source.value = CodeSource() }
 
-  /// Switches a pass off or on. What was translated stays as it is.
-  func setPass(_ name: String, isOn: Bool) {
-    if isOn { disabledPasses.remove(name) } else { disabledPasses.insert(name) }
-    optimizer = Optimizer(disabled: disabledPasses, helpers: guest.helpers.map(\.effects))
-  }
-
   func translate(
     _ vcpu: VCPU, _ key: BlockKey, _ tier: Tier, single: Bool, _ region: CodeRegion? = nil, end: UInt64? = nil
   ) throws(TranslationFailure) -> BlockID {
@@ -94,7 +86,7 @@ final class Translator {
     let extent = GuestExtent(built)
     var block = isCopied ? builder.block : Block(pc: key.pc)
     let original = log.showsTranslation ? block : nil
-    if tier == .thorough { optimizer.run(&block) }
+    if tier == .thorough { passes.optimizer(for: block).run(&block) }
     if isCounted { profile.addCounters(&block) }
     let ready = isTimed ? HostClock.nanoseconds : 0
     let id =

@@ -141,7 +141,8 @@ struct BoardBuilder {
     engine.opStepper = registry.opStepper
     controller.engine = engine
     let machine = Machine(
-      configuration: configuration, guest: guest, engine: engine, space: space, clock: clock, events: events,
+      configuration: configuration, registry: registry, guest: guest, engine: engine, space: space, clock: clock,
+      events: events,
       tree: tree, controller: controller)
     machine.devices = devices
     machine.directory = directory

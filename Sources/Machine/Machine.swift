@@ -11,6 +11,8 @@ import SVD
 /// ``perform(_:)``, ``resume(_:)``, ``stop()`` and ``inject(_:to:)``.
 public final class Machine: @unchecked Sendable {
   public let configuration: MachineConfiguration
+  /// What it is made of.
+  let registry: Registry
   public let guest: any Guest
   /// What the guest has of these.
   let devicetreeBoot: (any DevicetreeBoot)?
@@ -53,6 +55,8 @@ public final class Machine: @unchecked Sendable {
   /// Snapshots kept in memory under names; see ``saveSnapshot(named:)``.
   public internal(set) var snapshots: [String: MachineSnapshot] = [:]
   var stepRequest: RunRequest?
+  /// Stop, as if a user asked for it, once every vCPU has seen so many ticks.
+  var runLimit: UInt64?
   /// Ticks that a hart has waited for an interrupt since the last ``resume(_:passesBreakpoints:)`` for a step.
   public internal(set) var stepsWaited: UInt64 = 0
   /// A step ended a wait that nothing else would have ended soon.
@@ -81,10 +85,13 @@ public final class Machine: @unchecked Sendable {
   public let kernel: KernelAwareness
 
   init(
-    configuration: MachineConfiguration, guest: any Guest, engine: Engine, space: AddressSpace, clock: VirtualClock,
+    configuration: MachineConfiguration, registry: Registry, guest: any Guest, engine: Engine, space: AddressSpace,
+    clock: VirtualClock,
     events: EventQueue, tree: Devicetree, controller: PowerController
   ) {
     self.configuration = configuration
+    self.registry = registry
+    runLimit = configuration.instructionLimit
     self.guest = guest
     devicetreeBoot = guest as? any DevicetreeBoot
     debugUnit = guest as? any DebugUnit

@@ -31,7 +31,7 @@ extension Machine {
   private var deadline: UInt64 {
     var deadline = replay.last?.ticks ?? .max
     if events.nextDeadline != .max { deadline = min(deadline, engine.ticks(until: events.nextDeadline)) }
-    if let limit = configuration.instructionLimit, limit > 0 { deadline = min(deadline, limit) }
+    if let limit = runLimit, limit > 0 { deadline = min(deadline, limit) }
     return deadline
   }
 }

@@ -110,7 +110,7 @@ extension Machine {
       }
     }
     if takePowerRequest() || stopsForTransfer() { return }
-    if let limit = configuration.instructionLimit, roundEnd >= limit { halt(.requested) }
+    if let limit = runLimit, roundEnd >= limit { halt(.requested) }
   }
 
   /// Whether a device has accessed watched memory while no hart ran.

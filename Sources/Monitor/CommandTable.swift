@@ -22,7 +22,7 @@ enum CommandTable {
       .blocks, .block, .hostStubs, .events, .storyChaining, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow,
       .unchain, .flush, .graph,
       // IR and passes
-      .ir, .irDiff, .passList, .passOff, .passOn,
+      .ir, .irDiff, .passList, .passOff, .passOn, .retranslate, .bisect,
       // Files and flash memory
       .loadImage, .verifyImage, .dumpImage, .saveMemory, .savePhysicalMemory, .symbolFile, .dumpDTB, .flashBanks,
       .flashWriteImage, .flashErase, .armSemihosting, .rttSetup, .rttStart,

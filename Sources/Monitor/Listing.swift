@@ -68,6 +68,10 @@ public indirect enum Listing: Sendable {
   case custom([String], Value)
 
   static func text(_ text: String) -> Listing { .lines([text]) }
+  /// Says that there is nothing to list; an empty array in JSON.
+  static func none(_ text: String) -> Listing { .custom([text], .list([])) }
+  /// A sentence with what it is about; an object in JSON.
+  static func said(_ text: String, _ values: NamedValue...) -> Listing { .custom([text], .object(values)) }
   static var empty: Listing { .lines([]) }
 }
 

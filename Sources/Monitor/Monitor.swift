@@ -38,6 +38,9 @@ public final class Monitor: Sendable {
     }
   }
 
+  /// All commands by their names.
+  public static var commandNames: [String] { CommandTable.commands.map(\.name) }
+
   /// Hands to `body`, on the machine's thread, each stop that no command waits for and nobody asked for, and what
   /// breakpoints log meanwhile.
   func announceStops(_ body: @escaping @Sendable (Listing) -> Void) { announcers.withLock { $0.append(body) } }

@@ -10,12 +10,15 @@ import IR
 public final class Optimizer {
   /// The passes that run, in order.
   public let passes: [Pass]
+  private let custom: [CustomPass]
   private let scratch: Scratch
 
   /// - Parameters:
-  ///   - disabled: names of passes to leave out, of ``Pass/name``; others are ignored.
+  ///   - disabled: names of passes to leave out; what no pass is called is ignored.
+  ///   - custom: what runs behind the pipeline.
   ///   - helpers: what the guest's helpers do, by number. A call of any other counts as doing everything.
-  public init(disabled: Set<String> = [], helpers: [Effects] = []) {
+  public init(disabled: Set<String> = [], custom: [CustomPass] = [], helpers: [Effects] = []) {
+    self.custom = custom.filter { !disabled.contains($0.name) }
     passes = Pass.pipeline.filter { !disabled.contains($0.name) }
     scratch = Scratch(helpers: helpers)
   }
@@ -23,19 +26,27 @@ public final class Optimizer {
   /// The passes named, in the order given.
   public init(passes: [Pass], helpers: [Effects] = []) {
     self.passes = passes
+    custom = []
     scratch = Scratch(helpers: helpers)
   }
 
   deinit { scratch.deallocate() }
 
   /// Optimises `block`, which must be valid.
-  public func run(_ block: inout Block) { run(&block, passes[...]) }
+  public func run(_ block: inout Block) {
+    run(&block, passes[...])
+    for pass in custom { pass.run(&block) }
+  }
 
   /// Optimises `block` and shows it after each pass.
-  public func run(_ block: inout Block, observer: (_ pass: Pass, _ block: Block) -> Void) {
+  public func run(_ block: inout Block, observer: (_ pass: String, _ block: Block) -> Void) {
     for index in passes.indices {
       run(&block, passes[index...index])
-      observer(passes[index], block)
+      observer(passes[index].name, block)
+    }
+    for pass in custom {
+      pass.run(&block)
+      observer(pass.name, block)
     }
   }
 

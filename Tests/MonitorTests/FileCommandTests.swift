@@ -20,7 +20,9 @@ import Testing
     return path
   }
 
-  private func run(_ line: String, _ files: HostFiles = .all) -> String { bench.monitor.execute(line, files: files).text }
+  private func run(_ line: String, _ files: HostFiles = .all) -> String {
+    bench.monitor.execute(line, files: files).text
+  }
 
   private func clean() { try? FileManager.default.removeItem(atPath: folder) }
 
@@ -103,7 +105,9 @@ import Testing
     #expect(run("load_image own 0x80100000", files).hasPrefix("1 bytes"))
     #expect(run("dump_image new 0x80100000 1", files).hasPrefix("1 bytes"))
     #expect(FileManager.default.fileExists(atPath: folder + "/inner/new"))
-    for name in ["../secret", folder + "/secret", "link", "up/secret", "up/new", "..", "/etc/passwd", "up/inner/../secret"] {
+    for name in [
+      "../secret", folder + "/secret", "link", "up/secret", "up/new", "..", "/etc/passwd", "up/inner/../secret",
+    ] {
       #expect(run("load_image \(name) 0x80100000", files).contains("where Martlet was started"), "\(name)")
       #expect(run("dump_image \(name) 0x80100000 1", files).contains("where Martlet was started"), "\(name)")
     }

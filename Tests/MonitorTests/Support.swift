@@ -86,7 +86,10 @@ final class Bench {
   let machine: Machine
   let monitor: Monitor
 
-  init(host: String, harts: Int = 1, tiers: TierPolicy = .adaptive) throws {
+  init(
+    host: String, harts: Int = 1, tiers: TierPolicy = .adaptive,
+    _ change: (inout MachineConfiguration) -> Void = { _ in }
+  ) throws {
     let path = NSTemporaryDirectory() + "/martlet-monitor-\(UUID().uuidString).elf"
     try Data(Program.elf).write(to: URL(fileURLWithPath: path))
     defer { try? FileManager.default.removeItem(atPath: path) }
@@ -96,6 +99,7 @@ final class Bench {
     configuration.host = host
     configuration.cpuCount = harts
     configuration.engine.tiers = tiers
+    change(&configuration)
     machine = try Machine.make(configuration, registry: registry, backends: []) { _, _ in }
     machine.start()
     machine.perform { $0.engine.insertBreakpoint(Program.base + 44) }

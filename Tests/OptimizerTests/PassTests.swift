@@ -37,7 +37,7 @@ import Testing
   @Test func observerSeesEachPass() {
     let optimizer = Optimizer(
       disabled: ["DeadWriteElimination", "nonsense"], helpers: TestGuest.helpers.map(\.effects))
-    var seen: [Pass] = []
+    var seen: [String] = []
     var last: Block?
     var block = RandomBlock.make(seed: 3)
     var plain = block
@@ -46,7 +46,7 @@ import Testing
       last = block
     }
     optimizer.run(&plain)
-    #expect(seen == Pass.pipeline.filter { $0 != .deadWriteElimination })
+    #expect(seen == Pass.pipeline.map(\.name).filter { $0 != "DeadWriteElimination" })
     #expect(last == block && block == plain)
   }
 }

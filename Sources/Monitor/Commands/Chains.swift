@@ -10,7 +10,7 @@ extension Command {
     "Cut all chains, those of a block, or one edge; they form again as code runs.",
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
-      guard let from = context.arguments["FROM"] else { return .text("\(engine.code.unchainAll()) chains cut") }
+      guard let from = context.arguments["FROM"] else { return counted(engine.code.unchainAll(), "chain", "cut") }
       let target = context.arguments.number("TO")
       let chains = engine.code.chains()
       var count = 0
@@ -18,7 +18,7 @@ extension Command {
         let affected = target.map { pc in chains.outgoing(id).filter { $0.targetPC == pc } }
         for chain in affected ?? chains.outgoing(id) + chains.incoming(id) where engine.code.cut(chain) { count += 1 }
       }
-      return .text("\(count) \(count == 1 ? "chain" : "chains") cut")
+      return counted(count, "chain", "cut")
     })
 
   static let chainForbid = Command(
@@ -53,16 +53,13 @@ extension Command {
     "Drop all translated code, or the blocks that touch an address range.",
     .look { context throws(MonitorError) in
       let engine = context.machine.engine
-      guard let start = context.arguments.address else {
+      guard let range = try context.codeRange() else {
         let count = engine.store.valid.count
         engine.flush()
-        return .text("\(count) blocks dropped")
+        return counted(count, "block", "dropped")
       }
-      let length = context.arguments.number("LENGTH") ?? 1
-      let (last, overflow) = start.addingReportingOverflow(length &- 1)
-      guard length > 0, !overflow else { throw .refused("no \(length) bytes are at \(start.hex0x())") }
-      let count = engine.flush(start...last)
-      return .text("\(count) \(count == 1 ? "block" : "blocks") dropped")
+      let count = engine.flush(range)
+      return counted(count, "block", "dropped")
     })
 
   static let profile = Command(
@@ -73,6 +70,11 @@ extension Command {
       if let state = context.arguments["STATE"] { engine.setCountsExecutions(state == "on") }
       return .fields([NamedValue("executions are counted", .truth(engine.profile.countsExecutions))])
     })
+}
+
+/// `3 blocks dropped`
+private func counted(_ count: Int, _ what: String, _ done: String) -> Listing {
+  .said("\(count) \(what)\(count == 1 ? "" : "s") \(done)", NamedValue(done, .count(count)))
 }
 
 extension Context {

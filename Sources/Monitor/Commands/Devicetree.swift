@@ -24,6 +24,8 @@ extension Command {
       let blob: [UInt8]
       do throws(DevicetreeError) { blob = try context.machine.tree.blob() } catch { throw .refused("\(error)") }
       try context.files.write(blob, to: name)
-      return .text("\(blob.count) bytes written to \(name)")
+      return .said(
+        "\(blob.count) bytes written to \(name)", NamedValue("bytes", .count(blob.count)),
+        NamedValue("file", .text(name)))
     })
 }

@@ -17,7 +17,7 @@ extension Command {
           .text(stretch.region.name),
         ]
       }
-      guard !rows.isEmpty else { return .text("The board has no flash memory.") }
+      guard !rows.isEmpty else { return .none("The board has no flash memory.") }
       return .table([.left("first"), .left("last"), .right("block"), .left("name")], rows)
     })
 
@@ -58,7 +58,7 @@ extension Command {
           try context.machine.eraseFlash(at: address, length: length)
         }
       } catch { throw .refused("\(error); 'flash banks' lists what there is") }
-      return .text("erased")
+      return .empty
     })
 }
 

@@ -88,7 +88,7 @@ extension Command {
       guard !image.symbols.isEmpty else { throw .refused("\(name): it has no symbols; it may have been stripped") }
       let offset = context.arguments.number("OFFSET") ?? 0
       context.machine.addSymbols(image.symbols, movedBy: offset)
-      return .text("\(image.symbols.count) symbols added")
+      return .said("\(image.symbols.count) symbols added", NamedValue("added", .count(image.symbols.count)))
     })
 
   /// What a file holds, taken as what it looks like.

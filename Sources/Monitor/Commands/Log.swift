@@ -23,15 +23,8 @@ extension Command {
       let log = context.machine.engine.log
       let memory = context.memory
       if context.arguments["WHERE"] != nil { log.ranges = [] }
-      if let address = context.arguments.address {
-        let symbol = try context.arguments["ADDR"].flatMap { word throws(MonitorError) in try memory.symbol(named: word)
-        }
-        let length = context.arguments.number("LENGTH") ?? symbol.map { max(1, $0.size) } ?? 1
-        let (last, overflow) = address.addingReportingOverflow(length &- 1)
-        guard length > 0, !overflow else { throw .refused("no \(length) bytes are at \(address.hex0x())") }
-        log.ranges.append(address...last)
-      }
-      guard !log.ranges.isEmpty else { return .text("All code is logged.") }
+      if let range = try context.codeRange() { log.ranges.append(range) }
+      guard !log.ranges.isEmpty else { return .none("All code is logged.") }
       return .table(
         [.left("first"), .left("last"), .left("symbol")],
         log.ranges.map { [memory.address($0.lowerBound), memory.address($0.upperBound), memory.symbol($0.lowerBound)] })

@@ -115,7 +115,7 @@ extension Command {
           "semihosting is \(isOn ? "on" : "off") for the whole run; start Martlet \(isOn ? "without" : "with") --semihosting"
         )
       }
-      return .text("semihosting is \(isOn ? "enabled" : "disabled")")
+      return .said("semihosting is \(isOn ? "enabled" : "disabled")", NamedValue("enabled", .truth(isOn)))
     })
 
   static let rttSetup = rtt("rtt setup", [.address, .number("SIZE"), .text("ID").optional])
@@ -126,7 +126,7 @@ extension Command {
       name, parameters, .files, "Whether SEGGER RTT is served; Martlet finds its control block by itself.",
       .look { context throws(MonitorError) in
         guard context.machine.configuration.rtt else { throw .refused("RTT is off; start Martlet with --rtt") }
-        return .text("channel 0 of RTT is the console")
+        return .empty
       })
   }
 }

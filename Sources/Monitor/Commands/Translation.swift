@@ -44,7 +44,7 @@ extension Command {
     "info tlb", [], .look, "Pages that the inline TLB of the chosen hart holds.",
     .look { context throws(MonitorError) in
       guard let entries = context.machine.engine.tlbEntries(context.vcpu) else {
-        return .text("This mode uses no TLB: addresses go through the memory window.")
+        return .none("This mode uses no TLB: addresses go through the memory window.")
       }
       let memory = context.memory
       return .table(
