@@ -114,9 +114,9 @@ struct MachineKernelGuest: KernelGuest {
     return knowsClient ? machine.kernel.symbols[name].map { ($0, 0) } : nil
   }
 
-  func objectSize(at address: UInt64) -> UInt64? {
-    guard let (symbol, offset) = machine.symbols.covering(address), offset == 0, symbol.size > 0 else { return nil }
-    return symbol.size
+  func object(covering address: UInt64) -> (start: UInt64, size: UInt64)? {
+    guard let (symbol, offset) = machine.symbols.covering(address), offset < symbol.size else { return nil }
+    return (symbol.address, symbol.size)
   }
 
   func read(_ address: UInt64, _ count: Int) -> [UInt8] { count > 0 ? memory.read(address, count) : [] }

@@ -11,8 +11,8 @@ public protocol KernelGuest {
   var byteOrder: Endianness { get }
   /// Where an object of the guest's program is, and how many bytes it has (0: unknown).
   func symbol(_ name: String) -> (address: UInt64, size: UInt64)?
-  /// The bytes of the object that begins at an address, if its symbol says.
-  func objectSize(at address: UInt64) -> UInt64?
+  /// The object or function of the program that covers an address; nil if none is known, or its size is not.
+  func object(covering address: UInt64) -> (start: UInt64, size: UInt64)?
   /// The bytes up to the first that cannot be read without side effects.
   func read(_ address: UInt64, _ count: Int) -> [UInt8]
   /// A register of the CPU that the kernel runs on, by name.

@@ -25,8 +25,8 @@ final class PaperGuest: KernelGuest {
 
   func symbol(_ name: String) -> (address: UInt64, size: UInt64)? { symbols[name] }
 
-  func objectSize(at address: UInt64) -> UInt64? {
-    symbols.values.first { $0.address == address && $0.size > 0 }?.size
+  func object(covering address: UInt64) -> (start: UInt64, size: UInt64)? {
+    symbols.values.first { $0.address <= address && address - $0.address < $0.size }.map { ($0.address, $0.size) }
   }
 
   func register(_ name: String) -> UInt64? { registers[name] }

@@ -65,19 +65,30 @@ private struct FreeRTOS {
     if let current = result.current, result.task(current) == nil {
       result.problems.append("the running task, at \(current.hex0x()), is on no list")
     }
-    forgetSharedSizes()
+    shareArrays()
     return result
   }
 
-  /// An object in which other tasks' stacks begin too is an array of stacks: what one of them has does not follow from it.
-  private mutating func forgetSharedSizes() {
-    let starts = result.tasks.compactMap(\.stack?.start)
-    for index in result.tasks.indices {
-      guard let stack = result.tasks[index].stack, let size = stack.size,
-        starts.contains(where: { $0 > stack.start && $0 - stack.start < size })
+  /// An object in which several tasks' stacks begin is an array of stacks: of equal ones, if they fill it. Else what each has is
+  /// not known.
+  private mutating func shareArrays() {
+    var members: [UInt64: (size: UInt64, tasks: [Int])] = [:]
+    for (index, task) in result.tasks.enumerated() {
+      guard let stack = task.stack, let object = reader.guest.object(covering: stack.start),
+        stack.size == nil || stack.size == object.size
       else { continue }
-      result.tasks[index].stack?.size = nil
-      result.tasks[index].stack?.untouched = nil
+      members[object.start, default: (object.size, [])].tasks.append(index)
+    }
+    for (base, array) in members where array.tasks.count > 1 {
+      let each = array.size / UInt64(array.tasks.count)
+      let starts = array.tasks.compactMap { result.tasks[$0].stack?.start }.sorted()
+      let isFilled = starts == starts.indices.map { base &+ UInt64($0) &* each }
+      for index in array.tasks {
+        guard var stack = result.tasks[index].stack else { continue }
+        stack.size = isFilled ? each : nil
+        stack.untouched = reader.untouched(stack.start, stack.free ?? 0, filledWith: Self.fill)
+        result.tasks[index].stack = stack
+      }
     }
   }
 
@@ -142,7 +153,9 @@ private struct FreeRTOS {
   private func stackSize(_ start: UInt64, _ top: UInt64) -> UInt64? {
     let word = UInt64(reader.wordSize)
     func plausible(_ size: UInt64) -> UInt64? { top >= start && top - start < size && size < 1 << 24 ? size : nil }
-    if let size = reader.guest.objectSize(at: start), let size = plausible(size) { return size }
+    if let object = reader.guest.object(covering: start), object.start == start, let size = plausible(object.size) {
+      return size
+    }
     let allocated: UInt64 = 1 << (8 * word - 1)
     for header in [2 * word, 16, 32] {
       guard let link = try? reader.word(start &- header), link == 0,
