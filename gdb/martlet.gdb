@@ -6,19 +6,6 @@ set pagination off
 set remotetimeout 5
 set disassemble-next-line on
 
-define martlet
-  if $argc == 0
-    target extended-remote localhost:1234
-  else
-    target extended-remote localhost:$arg0
-  end
-end
-
-document martlet
-martlet [PORT]: attach to a Martlet that was started with -s, or with -gdb tcp::PORT.
-It stops the guest; 'detach' lets it run on, 'run' resets it. 'monitor help' lists the monitor's commands.
-end
-
 define csrs
   info registers csr
 end
@@ -47,9 +34,27 @@ document svd
 svd [PERIPHERAL[.REGISTER]]: registers by the names of the file of --svd, or of Martlet's own models.
 end
 
-# Commands of the monitor may change registers, which GDB would go on showing as they were.
+# The package 'martlet' beside this file, whose path GDB tells nobody; but GDB has the file open.
 python
-gdb.execute("""define hookpost-monitor
-python gdb.execute("maintenance flush register-cache", to_string=True)
-end""")
+import os, sys
+
+def load_martlet():
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            path = os.readlink("/proc/self/fd/" + name)
+        except OSError:
+            continue
+        folder = os.path.dirname(path)
+        if path.endswith("/martlet.gdb") and os.path.isfile(folder + "/martlet/__init__.py"):
+            sys.path.insert(0, folder)
+            writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+            try:
+                import martlet
+            finally:
+                sys.dont_write_bytecode = writes
+                sys.path.remove(folder)
+            return
+    raise gdb.GdbError("the folder 'martlet' is missing beside martlet.gdb; take both from one version of Martlet")
+
+load_martlet()
 end

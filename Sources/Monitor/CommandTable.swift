@@ -2,33 +2,30 @@
 
 /// All commands. Help, completion and GDB's `monitor …` are derived from it.
 enum CommandTable {
-  static let commands: [Command] =
-    [
-      // Run control
-      .stop, .cont, .step, .stepBlock, .stepOp, .until, .reset, .systemReset, .maskInterrupts, .resume, .waitHalt,
-      .sleep,
-      .cortexMask, .quit,
-      // Look at the machine
-      .infoStatus, .infoCPUs, .cpu, .infoRegisters, .setRegister, .examine, .examinePhysical, .print, .peek, .poke,
-      .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevicetreeSource, .infoDevice, .deviceReads,
-      .registerDescription, .infoInterrupts,
-      .infoTLB, .walk,
-      .infoSymbols, .infoTasks, .threads, .register,
-      // Breakpoints and watchpoints
-      .breakpoint, .temporaryBreakpoint, .breakpointCondition, .ignore, .watch, .delete, .infoBreakpoints,
-      .catchVectors,
-      .cortexCatch,
-      // Translation blocks
-      .blocks, .block, .hostStubs, .events, .storyChaining, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow,
-      .unchain, .flush, .graph,
-      // IR and passes
-      .ir, .irDiff, .passList, .passOff, .passOn, .retranslate, .bisect,
-      // Files and flash memory
-      .loadImage, .verifyImage, .dumpImage, .saveMemory, .savePhysicalMemory, .symbolFile, .dumpDTB, .flashBanks,
-      .flashWriteImage, .flashErase, .armSemihosting, .rttSetup, .rttStart,
-      // Monitor
-      .help, .saveSnapshot, .loadSnapshot, .infoSnapshots, .columns, .log, .logFilter,
-    ] + Command.openOCDMemory
+  static let commands = rows + Command.openOCDMemory
+
+  private static let rows: [Command] = [
+    // Run control
+    .stop, .cont, .step, .stepBlock, .stepOp, .until, .reset, .systemReset, .maskInterrupts,
+    .cortexMask, .resume, .waitHalt, .sleep, .quit,
+    // Look at the machine
+    .infoStatus, .infoCPUs, .cpu, .infoRegisters, .setRegister, .examine, .examinePhysical, .print, .peek, .poke,
+    .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevicetreeSource, .infoDevice, .deviceReads,
+    .registerDescription, .infoInterrupts, .infoTLB, .walk, .infoSymbols, .infoTasks, .threads, .register,
+    // Breakpoints and watchpoints
+    .breakpoint, .temporaryBreakpoint, .breakpointCondition, .ignore, .watch, .delete, .infoBreakpoints, .catchVectors,
+    .cortexCatch,
+    // Translation blocks
+    .blocks, .block, .hostStubs, .events, .storyChaining, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow,
+    .unchain, .flush, .graph,
+    // IR and passes
+    .ir, .irDiff, .passList, .passOff, .passOn, .retranslate, .bisect,
+    // Files and flash memory
+    .loadImage, .verifyImage, .dumpImage, .saveMemory, .savePhysicalMemory, .symbolFile, .dumpDTB, .flashBanks,
+    .flashWriteImage, .flashErase, .armSemihosting, .rttSetup, .rttStart,
+    // Monitor
+    .help, .complete, .saveSnapshot, .loadSnapshot, .infoSnapshots, .columns, .log, .logFilter,
+  ]
 
   /// The row that the first words of a line mean, and what the words that follow are to it. Names may be cut as long as
   /// one row fits.

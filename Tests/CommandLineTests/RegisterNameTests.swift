@@ -50,6 +50,21 @@ struct RegisterNameTests {
     ] { #expect(run.output.contains(line), "\(line)\n\n\(run.output)") }
   }
 
+  @Test func registersInJSONHaveTheirFieldsAndWhatTheyMean() throws {
+    let script = try Program.file(
+      Array("svd FPGAIO.LED0 --json\nsvd uart0.data --json\nsvd interrupt_controller.nvic_ipr[1] --json\n".utf8),
+      "script")
+    let run = try run(["--end-script", script])
+    let lines = run.output.split(separator: "\n").filter { $0.hasPrefix("{") }
+    let items = try lines.map { line in
+      try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    }
+    try #require(items.count == 3, "\(run.output)\(run.errors)")
+    #expect(items[0]["name"] as? String == "LED0" && items[0]["value"] as? String == "0x00000000")
+    #expect(items[1]["value"] is NSNull && items[1]["silence"] as? String == "no value without a side effect")
+    #expect(items[2]["name"] as? String == "NVIC_IPR[1]" && items[2]["offset"] as? String == "0xe404")
+  }
+
   @Test func whatIsModelledIsExported() throws {
     let run = try Program.run(["-M", "mps2-an385", "--export-svd", "-"])
     #expect(run.code == 0 && run.output.contains("<name>UART0</name>"), "\(run.errors)")

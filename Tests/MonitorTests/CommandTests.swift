@@ -194,6 +194,10 @@ import Testing
     #expect(complete("ir diff loop Dead") == ["DeadCodeElimination", "DeadWriteElimination"])
     #expect(complete("info device pl") == ["plic@c000000"])
     #expect(complete("blocks sort h") == ["hot"])
+    #expect(bench("complete blocks sort h") == "hot")
+    #expect(bench("complete \"info device p\" --json") == "[\"plic@c000000\"]")
+    #expect(bench("complete \"pass \"") == "list\noff\non")
+    #expect(bench("complete nothing").isEmpty)
     #expect(bench.monitor.completions(for: "info m", cursor: 6).start == 5)
   }
 
@@ -204,7 +208,8 @@ import Testing
       "info status", "info cpus", "info registers", "info registers csr", "info mtree", "info qtree", "info irq",
       "info jit", "info tlb", "info symbols", "info device plic", "info breakpoints", "blocks", "block loop", "ir loop",
       "ir diff loop CopyPropagation", "x/4i _start", "x/2xg $sp", "xp/4b 0x80000000", "print $pc", "disassemble",
-      "walk _start", "graph", "pass list", "help", "help step", "step", "step 2", "step op", "step op finish", "stop",
+      "walk _start", "graph", "pass list", "svd", "svd plic", "svd plic.priority[1]", "complete info", "help",
+      "help step", "step", "step 2", "step op", "step op finish", "stop",
       "profile on", "unchain", "flush",
     ]
     for command in commands {

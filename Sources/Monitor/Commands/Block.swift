@@ -76,7 +76,13 @@ struct BlockReport {
       ListingStyle.wrapped($0, narrower.columns, indent: Self.factIndent)
     }
     return .custom(
-      facts + [""] + sheet.lines(narrower), .object(self.facts + [NamedValue("instructions", sheet.value)]))
+      facts + [""] + sheet.lines(narrower),
+      .object(
+        [
+          NamedValue("block", .count(view.id)), NamedValue("pc", memory.address(pc)),
+          NamedValue("symbol", memory.symbol(pc)),
+        ]
+          + self.facts + [NamedValue("instructions", sheet.value)]))
   }
 
   /// Where the values of facts stand.

@@ -17,12 +17,25 @@ extension Command {
         throw .refused("no peripheral '\(word)'; 'svd' lists them")
       }
       guard parts.count > 1 else { return .registers(part, part.registers, context.machine) }
-      let wanted = parts[1].lowercased()
-      guard let register = part.registers.first(where: { $0.name.lowercased() == wanted }) else {
+      guard let (register, index) = part.element(parts[1]) else {
         throw .refused("\(part.name) has no register '\(parts[1])'; 'svd \(part.name)' lists them")
       }
-      return .fields(part, register, context.machine)
+      return .fields(part, register, index, context.machine)
     })
+}
+
+extension RegisterDescription.Peripheral {
+  /// A register by its name, in any case; of several under one name `NAME[2]`, the first if no index is given.
+  fileprivate func element(_ name: String) -> (RegisterInfo, Int)? {
+    let wanted = name.lowercased()
+    for register in registers where wanted.hasPrefix(register.name.lowercased()) {
+      if wanted == register.name.lowercased() { return (register, 0) }
+      for index in 0..<min(register.count, 1024) where register.name(at: index).lowercased() == wanted {
+        return (register, index)
+      }
+    }
+    return nil
+  }
 }
 
 extension Listing {
@@ -69,44 +82,70 @@ extension Listing {
     }
     let width = rows.map(\.name.count).max() ?? 0
     let lines = rows.map { row in
-      let value = row.value?.text ?? Self.silence(row.register)
+      let value = row.value?.text ?? "(\(silence(row.register)))"
       return trimmed(
         padded(row.name, width) + "  +" + padded(row.offset.hex0x(), 6) + "  " + padded(value, 10) + "  "
           + (row.value.map { row.register.fieldText($0.low) } ?? ""))
     }
     return .custom(
       ["\(part.name) at \(part.base.hex0x())" + (part.summary.isEmpty ? "" : ": " + part.summary)] + lines,
-      .object(rows.map { row in NamedValue(row.name, row.value?.item ?? .nothing) }))
+      .object([
+        NamedValue("name", .text(part.name)), NamedValue("base", .hex(part.base, digits: 8)),
+        NamedValue("summary", .text(part.summary)),
+        NamedValue(
+          "registers", .list(rows.map { item($0.register, named: $0.name, at: $0.offset, $0.value) })),
+      ]))
   }
 
+  /// Why a register shows no value.
   private static func silence(_ register: RegisterInfo) -> String {
-    register.access == .writeOnly ? "(write only)" : "(no value without a side effect)"
+    register.access == .writeOnly ? "write only" : "no value without a side effect"
+  }
+
+  private static func bits(_ field: Field) -> String {
+    field.bits.count == 1 ? "\(field.bits.lowerBound)" : "\(field.bits.upperBound - 1):\(field.bits.lowerBound)"
+  }
+
+  /// A register in JSON, with its fields.
+  private static func item(
+    _ register: RegisterInfo, named name: String, at offset: UInt64, _ value: RegisterValue?
+  ) -> Value {
+    .object([
+      NamedValue("name", .text(name)), NamedValue("offset", .hex(offset)), NamedValue("value", value?.item ?? .nothing),
+      NamedValue("silence", value == nil ? .text(silence(register)) : .nothing),
+      NamedValue(
+        "fields",
+        .list(
+          register.fields.filter { $0.kind != .reserved }.map { field in
+            let part = value?[field.bits]
+            let meaning = part.flatMap { part in part.isWide ? nil : field.name(of: part.low) }
+            return .object([
+              NamedValue("name", .text(field.name)), NamedValue("bits", .text(bits(field))),
+              NamedValue("value", part?.field ?? .nothing),
+              NamedValue("meaning", meaning.map { .text($0) } ?? .nothing),
+            ])
+          })),
+    ])
   }
 
   fileprivate static func fields(
-    _ part: RegisterDescription.Peripheral, _ register: RegisterInfo, _ machine: Machine
+    _ part: RegisterDescription.Peripheral, _ register: RegisterInfo, _ index: Int, _ machine: Machine
   ) -> Listing {
-    let value = RegisterValue(register, at: part.base &+ register.offset, machine.space)
+    let offset = register.offset + UInt64(index) * register.stride
+    let value = RegisterValue(register, at: part.base &+ offset, machine.space)
+    let name = register.name(at: index)
     let first =
-      "\(part.name).\(register.name) at \((part.base &+ register.offset).hex0x()): "
-      + (value?.text ?? silence(register))
+      "\(part.name).\(name) at \((part.base &+ offset).hex0x()): "
+      + (value?.text ?? "(\(silence(register)))")
     let width = register.fields.map(\.name.count).max() ?? 0
     let lines = register.fields.map { field in
-      let bits =
-        field.bits.count == 1 ? "\(field.bits.lowerBound)" : "\(field.bits.upperBound - 1):\(field.bits.lowerBound)"
       let part = value?[field.bits]
       let name = part.flatMap { part in part.isWide ? nil : field.name(of: part.low) }
       return trimmed(
-        "  " + padded("[\(bits)]", 7) + "  " + padded(field.name, width) + "  " + (part?.short ?? "")
+        "  " + padded("[\(bits(field))]", 7) + "  " + padded(field.name, width) + "  " + (part?.short ?? "")
           + (name.map { "  " + $0 } ?? ""))
     }
-    return .custom(
-      [first] + lines,
-      .object(
-        [NamedValue("value", value?.item ?? .nothing)]
-          + register.fields.map { field in
-            NamedValue(field.name, value?[field.bits].field ?? .nothing)
-          }))
+    return .custom([first] + lines, item(register, named: name, at: offset, value))
   }
 }
 
