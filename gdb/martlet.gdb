@@ -45,16 +45,21 @@ def load_martlet():
         except OSError:
             continue
         folder = os.path.dirname(path)
-        if path.endswith("/martlet.gdb") and os.path.isfile(folder + "/martlet/__init__.py"):
-            sys.path.insert(0, folder)
-            writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-            try:
-                import martlet
-            finally:
-                sys.dont_write_bytecode = writes
-                sys.path.remove(folder)
+        if not path.endswith("/martlet.gdb") or not os.path.isfile(folder + "/martlet/__init__.py"):
+            continue
+        sys.path.insert(0, folder)
+        writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+        try:
+            import martlet
             return
-    raise gdb.GdbError("the folder 'martlet' is missing beside martlet.gdb; take both from one version of Martlet")
+        except Exception as error:
+            return "%s/martlet: %s" % (folder, error)
+        finally:
+            sys.dont_write_bytecode = writes
+            sys.path.remove(folder)
+    return "the folder 'martlet' is missing beside it; take both from one version of Martlet"
 
-load_martlet()
+martlet_error = load_martlet()
+if martlet_error:
+    gdb.write("martlet.gdb: there is no command 'martlet': %s\n" % martlet_error, gdb.STDERR)
 end

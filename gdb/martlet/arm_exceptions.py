@@ -15,7 +15,8 @@ FAULTS = range(3, 8)
 # Callers among which an exception is looked for.
 DEEPEST = 1000
 BASIC = ("r0", "r1", "r2", "r3", "r12", "lr", "pc", "xpsr")
-CPUID, CFSR, HFSR, MMFAR, BFAR, FPCCR = 0xE000ED00, 0xE000ED28, 0xE000ED2C, 0xE000ED34, 0xE000ED38, 0xE000EF34
+CPUID, CFSR, HFSR, MMFAR, BFAR = 0xE000ED00, 0xE000ED28, 0xE000ED2C, 0xE000ED34, 0xE000ED38
+FPCCR, FPCAR = 0xE000EF34, 0xE000EF38
 CFSR_BITS = {
     0: "IACCVIOL: an instruction was fetched from where the MPU forbids it",
     1: "DACCVIOL: an access to data was not permitted",
@@ -138,8 +139,8 @@ def grid(pairs):
 
 
 def floats(base):
-    lazy = word(FPCCR)
-    if lazy is not None and lazy & 1:
+    is_lazy = (word(FPCCR) or 0) & 1
+    if is_lazy and word(FPCAR) == base + 0x20:
         yield "  s0 to s15 and fpscr are not stored yet: the CPU still holds them"
         return
     values = [word(base + 0x20 + 4 * index) for index in range(17)]

@@ -18,7 +18,7 @@ LOCATION is an expression ($pc, which is the default, main, *0x80000000), FILE:L
 Where several blocks have translated an instruction, all are shown."""
 
     def run(self, text):
-        blocks = target.ask("block " + expression.place(text or "$pc"))
+        blocks = target.ask_hart("block " + expression.place(text or "$pc"))
         for number, block in enumerate(blocks.values()):
             if number:
                 output.show("")

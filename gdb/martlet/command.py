@@ -21,7 +21,11 @@ class Subcommand(gdb.Command):
         return []
 
     def invoke(self, argument, from_tty):
-        guarded(self.name, lambda: self.run(argument.strip()))
+        def body():
+            target.require()
+            self.run(argument.strip())
+
+        guarded(self.name, body)
 
     def complete(self, text, word):
         before = text.split()
@@ -48,9 +52,10 @@ def guarded(name, body):
         raise gdb.GdbError("%s: %s" % (name, target.explain(error))) from None
     except OSError as error:
         raise gdb.GdbError("%s: %s" % (name, error)) from None
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+    except Exception as error:  # an answer without what these commands look for in it
         raise gdb.GdbError(
-            "%s: Martlet's answer has another form than these commands know; take both from one version" % name
+            "%s: Martlet's answer has another form than these commands know (%s: %s); take both from one version"
+            % (name, type(error).__name__, error)
         ) from None
 
 

@@ -2,7 +2,7 @@
 
 import gdb
 
-from . import arm_exceptions, riscv_exceptions, target
+from . import arm_exceptions, riscv_exceptions
 from .command import Subcommand
 
 
@@ -12,7 +12,6 @@ martlet exception-frame [ADDRESS]   Arm: what the CPU stacked, found from the se
 martlet exception-frame [m|s]       RISC-V: the last trap to machine or supervisor mode (m, s), or to the present one"""
 
     def run(self, text):
-        target.require()
         architecture = gdb.selected_frame().architecture().name()
         if architecture.startswith("arm"):
             arm_exceptions.show(text)

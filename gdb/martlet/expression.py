@@ -50,7 +50,8 @@ def value_address(value):
 
 def cut(number):
     """A number within the guest's addresses."""
-    return number & ((1 << 8 * gdb.lookup_type("char").pointer().sizeof) - 1)
+    byte = gdb.selected_inferior().architecture().integer_type(8)
+    return number & ((1 << 8 * byte.pointer().sizeof) - 1)
 
 
 def place(text):

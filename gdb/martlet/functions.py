@@ -5,8 +5,8 @@ import gdb
 from . import expression, target
 from .command import guarded
 
-# Of narrow types GDB would show characters.
-TYPES = {4: "unsigned int", 8: "unsigned long long"}
+# Bits of values; of narrower ones GDB would show characters.
+WIDTHS = (32, 64)
 
 
 class DeviceRegister(gdb.Function):
@@ -36,10 +36,10 @@ $_device_register("DEVICE.REGISTER") or $_device_register("DEVICE.REGISTER.FIELD
         if item["value"] is None:
             raise gdb.GdbError("%s: %s" % (name, item["silence"]))
         number = int(item["value"], 16)
-        size = next((size for size in TYPES if 2 * size >= len(item["value"]) - 2), None)
-        if size is None:
+        bits = next((bits for bits in WIDTHS if bits >= 4 * (len(item["value"]) - 2)), None)
+        if bits is None:
             raise gdb.GdbError("%s is wider than 64 bits" % name)
-        return gdb.Value(number).cast(gdb.lookup_type(TYPES[size]))
+        return gdb.Value(number).cast(gdb.selected_inferior().architecture().integer_type(bits, False))
 
     @staticmethod
     def field(register, name):
@@ -64,6 +64,7 @@ $_martlet_block([ADDRESS]), at $pc if no address is given. 'martlet block #NUMBE
     def number(places):
         if len(places) > 1:
             raise gdb.GdbError("it takes one address, or none for $pc")
+        target.require()
         place = expression.value_address(places[0]) if places else expression.address("$pc")
         target.ask("info status")
         try:

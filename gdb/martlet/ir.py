@@ -22,7 +22,7 @@ LOCATION is as for 'martlet block'. Where nothing is translated, it is what tran
             return self.difference(words[1:])
         side = next((index for index, word in enumerate(words) if word in SIDES), len(words))
         nothing_left(words[side + 2:])
-        answer = target.ask(" ".join(["ir", place(words[:side])] + words[side:]))
+        answer = target.ask_hart(" ".join(["ir", place(words[:side])] + words[side:]))
         start = int(answer["pc"], 16)
         ops = answer["ops"]
         output.show("block at %s%s, %s: %d ops" % (
@@ -33,7 +33,7 @@ LOCATION is as for 'martlet block'. Where nothing is translated, it is what tran
     def difference(words):
         if not words:
             raise gdb.GdbError("which pass? " + ", ".join(passes()))
-        answer = target.ask("ir diff %s %s" % (place(words[:-1]), words[-1]))
+        answer = target.ask_hart("ir diff %s %s" % (place(words[:-1]), words[-1]))
         output.show("%s%s: %d -> %d ops" % (
             answer["pass"], "" if answer["ran"] else ", as it would be (it has not run here)", answer["before"],
             answer["after"]))

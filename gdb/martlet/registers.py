@@ -20,7 +20,12 @@ martlet registers DEVICE REGISTER    one, with all its fields; DEVICE.REGISTER m
         nothing_left(words[2:])
         if not words:
             raise gdb.GdbError("of which device? " + ", ".join(part["name"] for part in peripherals()))
-        answer = target.ask("svd " + quoted(".".join(words)))
+        try:
+            answer = target.ask("svd " + quoted(".".join(words)))
+        except gdb.GdbError:
+            if "@" not in words[0]:
+                raise
+            return output.show(unnamed(quoted(words[0])))
         output.show(one(words[0], answer) if len(words) == 2 else whole(answer))
 
     def words(self, before):
@@ -54,6 +59,14 @@ def whole(device):
         indent = 2 + room + 2 + 6 + 2 + max(len(value), 10) + 2
         for number, part in enumerate(output.wrap(row["fields"], (output.width() or 0) - indent)):
             yield (first if number == 0 else " " * indent) + part
+
+
+def unnamed(device):
+    """What a device shows of itself that has no registers with names."""
+    for path, values in target.ask("info device " + device).items():
+        yield output.paint(path, "variable")
+        yield from output.fields(values, skip=("registers",))
+        yield from output.fields(values["registers"])
 
 
 def set_fields(register):

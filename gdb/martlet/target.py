@@ -25,7 +25,7 @@ def explain(error):
     thread = gdb.selected_thread()
     if "while the target is running" in text or thread is not None and thread.is_running():
         return "the guest runs, and GDB cannot look at it: stop it first ('interrupt', or Ctrl-C)"
-    if any(words in text for words in ("No frame is", "has no registers", "is not being run")):
+    if any(words in text for words in ("No frame is", "o registers", "is not being run", "program to be active")):
         return "there is no guest to look at: 'run' starts it"
     if "not supported by this target" in text or "does not support this command" in text:
         return "the target is no Martlet: it has no monitor. " + ATTACH
@@ -61,6 +61,30 @@ def ask(line):
     if isinstance(answer, dict) and set(answer) == {"error"}:
         raise gdb.GdbError(answer["error"])
     return answer
+
+
+class SelectedHart:
+    """While it is entered, commands of the monitor mean the hart that is GDB's thread, if harts are GDB's threads."""
+
+    def __enter__(self):
+        self.before = None
+        thread = gdb.selected_thread()
+        if thread is None or ask("threads")["threads"] != "CPUs":
+            return
+        chosen, hart = ask("info status")["hart"], thread.ptid[1] - 1
+        if chosen != hart:
+            ask("cpu %d" % hart)
+            self.before = chosen
+
+    def __exit__(self, *_):
+        if self.before is not None:
+            ask("cpu %d" % self.before)
+
+
+def ask_hart(line):
+    """The answer to a line that means the hart that is GDB's thread."""
+    with SelectedHart():
+        return ask(line)
 
 
 def note_changes():

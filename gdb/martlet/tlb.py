@@ -7,13 +7,15 @@ from .command import Subcommand, nothing_left
 class TLB(Subcommand):
     """List the pages that the inline TLB of translated code holds.
 martlet tlb
-It is that of the hart that 'monitor cpu' has chosen."""
+It is that of the hart that is GDB's thread."""
 
     def run(self, text):
         nothing_left(text.split())
-        answer = target.ask("info tlb")
-        is_table = not answer or isinstance(answer[0], dict)
-        output.show(output.table(answer, COLUMNS) if is_table else answer)
+        answer = target.ask_hart("info tlb")
+        if not answer:
+            output.show("The TLB holds no page.")
+        else:
+            output.show(output.table(answer, COLUMNS) if isinstance(answer[0], dict) else answer)
 
 
 COLUMNS = [

@@ -15,13 +15,12 @@ martlet walk [ADDRESS]
 ADDRESS is an expression; $pc is the default."""
 
     def run(self, text):
-        number = expression.address(text or "$pc")
-        answer = target.ask("walk %#x" % number)
+        virtual = expression.address(text or "$pc")
+        answer = target.ask_hart("walk %#x" % virtual)
         entries = answer["entries"]
-        output.show("virtual   %s%s" % (output.paint(answer["virtual"], "address"), expression.symbol(number)))
-        for index, entry in enumerate(entries):
-            level = len(entries) - 1 - index
-            output.show("level %d   %s" % (level, self.text(entry)))
+        output.show("virtual   %s%s" % (output.paint(answer["virtual"], "address"), expression.symbol(virtual)))
+        for number, entry in enumerate(entries, 1):
+            output.show("entry %d   %s" % (number, self.text(entry)))
         if answer["physical"] is None:
             return output.show("not mapped")
         if not entries:
@@ -31,7 +30,7 @@ ADDRESS is an expression; $pc is the default."""
 
     @staticmethod
     def text(entry):
-        place = "entry at " + output.paint(entry["address"], "address")
+        place = "at " + output.paint(entry["address"], "address")
         if entry["value"] is None:
             return place + ": bus error"
         bits = int(entry["value"], 16)

@@ -19,6 +19,8 @@ It needs the counts of 'monitor profile on'."""
             output.show(output.table(rows, BLOCK + EVENTS))
             return
         for rows in target.ask("why " + expression.place(text)).values():
+            first = rows[0]["pc"]
+            output.show("block at %s%s" % (output.paint(first, "address"), expression.symbol(int(first, 16))))
             output.show(output.table(rows, INSTRUCTION + EVENTS + HELPERS))
 
     def words(self, before):

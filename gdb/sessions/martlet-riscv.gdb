@@ -48,6 +48,22 @@ echo \n[addresses]\n
 martlet tlb
 martlet walk &counters
 martlet walk 0x60000000
+echo \n[addresses behind page tables]\n
+delete
+set {long}0x80100010 = 0x200000cf
+set $satp = 0x8000000000080100
+set $pmpaddr0 = -1
+set $pmpcfg0 = 0x1f
+set $priv = 1
+martlet walk $pc
+martlet walk 0x40000000
+martlet tlb
+tbreak switch_task
+continue
+martlet tlb
+martlet exception-frame m
+set $priv = 3
+set $satp = 0
 echo \n[the monitor, and the guest on its own for a while]\n
 martlet monitor print 6 * 7
 delete
