@@ -16,7 +16,7 @@ public struct Divergence: Sendable {
   /// Where the block begins whose execution goes wrong.
   public var hart: Int
   public var pc: UInt64
-  /// Ticks when it is entered, and after which machines that were equal differ.
+  /// Ticks when it is entered, and when it was left: machines that were equal differ then.
   public var start: UInt64
   public var end: UInt64
   /// The choice of tiers with which code from there alone goes wrong; nil: only with what was translated before.
@@ -148,9 +148,9 @@ public final class Bisection {
       for distance in distances {
         let entry = try condition(at: end - distance, from: base)
         guard try differs(from: entry, to: end) else { continue }
-        let differences = try describe()
+        let (differences, reached) = (try describe(), reference.ticks)
         return Divergence(
-          hart: hart, pc: entry.cpus[hart].pc, start: entry.ticks, end: end, tiers: isAlone ? tiers : nil,
+          hart: hart, pc: entry.cpus[hart].pc, start: entry.ticks, end: reached, tiers: isAlone ? tiers : nil,
           cause: try cause(tiers, entry, end), differences: differences)
       }
     }
@@ -166,6 +166,7 @@ public final class Bisection {
 
   /// How the reference stands at a time.
   private func condition(at ticks: UInt64, from base: MachineSnapshot) throws -> MachineSnapshot {
+    guard ticks > base.ticks else { return base }
     try reference.restore(base)
     reference.run(to: ticks)
     return try reference.saveSnapshot()

@@ -35,9 +35,10 @@ extension Value {
     }
   }
 
-  /// A title as a key: lower-case words joined by underscores.
+  /// A title as a key: lower-case words joined by underscores. A name of the guest's or of a file stays as it is.
   private static func key(_ title: String) -> String {
-    String(title.map { $0 == " " ? "_" : $0 }).lowercased()
+    title.contains(" ")
+      ? title.replacing(", ", with: "_").replacing(/[ -]/, with: "_").lowercased() : title.lowercased()
   }
 
   private static func quoted(_ text: String) -> String {

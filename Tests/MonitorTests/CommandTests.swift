@@ -25,7 +25,10 @@ import Testing
     ("s block 2", "'2' is a word too many for 'step block'; usage: step block"),
     ("flush _start 4 junk", "'junk' is a word too many for 'flush'; usage: flush [ADDR [LENGTH]]"),
     ("flush _start 0", "no 0 bytes are at 0x80000000"),
-    ("pass off DeadCodeElimination _start", "'_start' is a word too many for 'pass off'; usage: pass off NAME|all"),
+    (
+      "pass off DeadCodeElimination _start",
+      "'_start' is a word too many for 'pass off'; usage: pass off NAME|all [in ADDR [LENGTH]]"
+    ),
     ("stop now", "'now' is a word too many for 'stop'; usage: stop"),
     (
       "reset now",

@@ -19,7 +19,7 @@ indirect enum Schema: Equatable {
     switch value {
     case is NSNull: self = .null
     case let number as NSNumber where isBoolean(number): self = .boolean
-    case let number as NSNumber: self = number.doubleValue == number.doubleValue.rounded() ? .integer : .number
+    case let number as NSNumber: self = isReal(number) ? .number : .integer
     case let text as String: self = text.wholeMatch(of: /0x[0-9a-f]+/) == nil ? .string : .hex
     case let list as [Any]: self = .array(Self.merged(list.map { Schema(of: $0, maps: maps) }))
     case let object as [String: Any] where maps > 0:
@@ -78,6 +78,7 @@ indirect enum Schema: Equatable {
   }
 }
 
+private func isReal(_ number: NSNumber) -> Bool { unsafe number.objCType.pointee == CChar(UInt8(ascii: "d")) }
 private func isBoolean(_ number: NSNumber) -> Bool { unsafe number.objCType.pointee == CChar(UInt8(ascii: "c")) }
 
 // MARK: Text

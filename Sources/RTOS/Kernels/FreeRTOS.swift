@@ -74,9 +74,7 @@ private struct FreeRTOS {
   private mutating func shareArrays() {
     var members: [UInt64: (size: UInt64, tasks: [Int])] = [:]
     for (index, task) in result.tasks.enumerated() {
-      guard let stack = task.stack, let object = reader.guest.object(covering: stack.start),
-        stack.size == nil || stack.size == object.size
-      else { continue }
+      guard let start = task.stack?.start, let object = reader.guest.object(covering: start) else { continue }
       members[object.start, default: (object.size, [])].tasks.append(index)
     }
     for (base, array) in members where array.tasks.count > 1 {
@@ -84,7 +82,8 @@ private struct FreeRTOS {
       let starts = array.tasks.compactMap { result.tasks[$0].stack?.start }.sorted()
       let isFilled = starts == starts.indices.map { base &+ UInt64($0) &* each }
       for index in array.tasks {
-        guard var stack = result.tasks[index].stack else { continue }
+        // Others know their own from the heap.
+        guard var stack = result.tasks[index].stack, stack.size == nil || stack.size == array.size else { continue }
         stack.size = isFilled ? each : nil
         stack.untouched = reader.untouched(stack.start, stack.free ?? 0, filledWith: Self.fill)
         result.tasks[index].stack = stack
