@@ -1,5 +1,5 @@
-// Owns what the machine's thread has to know of the client: its breakpoints, harts held back, and how to put a stop
-// into the protocol's words.
+// Owns what the machine's thread has to know of the client: its breakpoints, and how to put a stop into the
+// protocol's words.
 
 import Engine
 import GDBRemote
@@ -24,10 +24,10 @@ final class MachineSide: @unchecked Sendable {
   private var contexts: [HartContext] = []
   /// Takes text for the client's console.
   let show: (String) -> Void
-  /// Harts switched off for the time of a run, because the client wants them to stand still.
-  private var heldHarts: [Int] = []
+  /// In non-stop, why the client believes each hart halted; nil while it runs.
+  var hartStops: [Stop?] = []
   /// The hart that stopped last.
-  private(set) var hart = 0
+  var hart = 0
   /// It stopped by itself, not because somebody asked.
   private var isTurnOver = false
   var runNumber: UInt64 = 0
@@ -58,19 +58,9 @@ final class MachineSide: @unchecked Sendable {
 
   /// Lets the guest run, but not the harts in `held`.
   func run(_ request: RunRequest, held: [Int], _ machine: Machine) {
-    releaseHarts(machine)
     threads.invalidate()
-    for hart in held where !machine.engine.vcpus[hart].isHalted {
-      machine.engine.vcpus[hart].isHalted = true
-      heldHarts.append(hart)
-    }
     if isTurnOver, case .run = request { machine.passTurn(of: self.hart) }
-    machine.resume(request, passesBreakpoints: false)
-  }
-
-  func releaseHarts(_ machine: Machine) {
-    for hart in heldHarts { machine.engine.vcpus[hart].isHalted = false }
-    heldHarts.removeAll()
+    machine.resume(request, passesBreakpoints: false, holding: held)
   }
 
   // MARK: Breakpoints
@@ -131,7 +121,7 @@ final class MachineSide: @unchecked Sendable {
     for hart in machine.engine.vcpus.indices { traceBranches(nil, hart: hart, machine) }
     for (breakpoint, filter) in breakpoints where filter?.persists != true { remove(breakpoint, machine) }
     threads.forget()
-    releaseHarts(machine)
+    endNonStop(machine)
   }
 
   // MARK: Stops
@@ -153,14 +143,13 @@ final class MachineSide: @unchecked Sendable {
   func report(_ event: StopEvent, _ machine: Machine) -> StopReport {
     threads.invalidate()
     var report = report(of: event, machine)
-    if machine.showsTasks, let news = threads.news(machine) {
+    if threads.areTasks(machine), let news = threads.news(machine) {
       report.text = [report.text, news].compactMap { $0 }.joined(separator: "\n")
     }
     return report
   }
 
   private func report(of event: StopEvent, _ machine: Machine) -> StopReport {
-    releaseHarts(machine)
     isTurnOver = event != .requested
     switch event {
     case .requested: return StopReport(reason: .stopped(stop(hart, requestSignal, .signal, machine)))
@@ -195,7 +184,7 @@ final class MachineSide: @unchecked Sendable {
     return .watchpoint(kind, address: max(hit.address, hit.watchpoint.address))
   }
 
-  private func stop(_ hart: Int, _ signal: Signal, _ cause: Stop.Cause, _ machine: Machine) -> Stop {
+  func stop(_ hart: Int, _ signal: Signal, _ cause: Stop.Cause, _ machine: Machine) -> Stop {
     self.hart = hart
     let state = machine.engine.vcpus[hart].state
     let registers = [layout.stackPointer, layout.programCounter].compactMap { $0 }

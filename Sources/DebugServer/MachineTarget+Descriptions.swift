@@ -87,7 +87,7 @@ extension MachineTarget: ThreadNaming {
       let vcpu = machine.engine.vcpus[hart]
       if vcpu.isHalted { return "off" }
       if vcpu.isWaiting { return "waiting for an interrupt" }
-      return machine.isRunning ? "running" : "halted"
+      return machine.isRunning && !machine.isHeld(hart) ? "running" : "halted"
     }
     return ThreadDescription(name: "hart \(hart)", state: state, core: hart)
   }

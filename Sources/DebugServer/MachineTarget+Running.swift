@@ -31,7 +31,8 @@ extension MachineTarget {
     machine.perform { [side, observation] machine in
       machine.stopObservers.append { [weak machine] event in
         guard let machine else { return }
-        observation.send(side.runNumber, side.report(event, machine))
+        let reports = machine.isNonStop ? side.reportAll(event, machine) : [side.report(event, machine)]
+        for report in reports { observation.send(side.runNumber, report) }
       }
     }
   }
@@ -43,6 +44,7 @@ extension MachineTarget {
     let policy = policy ?? options.onDrop
     cancelCommand()
     usesPhysicalAddresses = false
+    isNonStop = false
     hasRun = false
     hasSaidStale = false
     machine.perform { [side] machine in
@@ -59,6 +61,7 @@ extension MachineTarget {
 
 extension MachineTarget: Resumable {
   func resume(_ plan: ResumePlan) throws(TargetError) {
+    if isNonStop { return resumeHarts(plan) }
     var running: Set<Int> = []
     var request: RunRequest?
     for thread in threads {
@@ -87,11 +90,13 @@ extension MachineTarget: Resumable {
   }
 
   func interrupt() {
+    if isNonStop { return interruptHart() }
     machine.perform { [side, hasRun] machine in side.interrupt(quietly: !hasRun, machine) }
   }
 
   func detach() {
     usesPhysicalAddresses = false
+    isNonStop = false
     hasRun = false
     machine.perform { [side] machine in
       machine.finishFileCall(.refused)
@@ -107,6 +112,7 @@ extension MachineTarget: Resettable {
     machine.perform { [side, runNumber] machine in
       machine.stop()
       side.runNumber = runNumber
+      side.hart = 0
       machine.reset(.debugger, loadsImages: true)
     }
   }
@@ -114,12 +120,14 @@ extension MachineTarget: Resettable {
   /// The guest stands at its reset, without the client's breakpoints.
   func kill(mayRestart: Bool) {
     usesPhysicalAddresses = false
+    isNonStop = false
     hasRun = false
     runNumber += 1
     machine.perform { [side, runNumber] machine in
       side.forget(machine)
       machine.stop()
       side.runNumber = runNumber
+      side.hart = 0
       machine.reset(.debugger, loadsImages: true)
     }
     if !mayRestart { options.onKill?() }

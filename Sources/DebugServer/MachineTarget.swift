@@ -24,6 +24,8 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
   let executable: String?
   /// How often a client has let the guest run; stops of earlier runs are no news.
   var runNumber: UInt64 = 0
+  /// Harts run and halt each for itself.
+  var isNonStop = false
   /// The present client has let the guest run.
   var hasRun = false
   /// The present client has been told that commands may change what it knows of registers.
@@ -55,13 +57,13 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
   }
 
   var threads: [ThreadID] {
-    guard machine.showsTasks else { return taskThreads.harts }
+    guard taskThreads.areTasks(machine) else { return taskThreads.harts }
     return machine.perform { [side] machine in side.threads.threads(machine) }
   }
 
   /// What is behind a thread.
   func subject(of thread: ThreadID) throws(TargetError) -> TaskThreads.Subject {
-    guard machine.showsTasks else {
+    guard taskThreads.areTasks(machine) else {
       guard let hart = taskThreads.harts.firstIndex(of: thread) else { throw .noSuchThread }
       return .hart(hart)
     }

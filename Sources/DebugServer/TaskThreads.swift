@@ -39,12 +39,26 @@ final class TaskThreads: @unchecked Sendable {
   private let hartCount: Int
   /// The number of the thread that the kernel's hart executes.
   private let current = Atomic(UInt32(TaskThreads.hart) + 1)
+  /// Harts are the threads, whatever the user has chosen.
+  private let areTasksHidden = Atomic(false)
   private var state = State()
 
   init(hartCount: Int) { self.hartCount = hartCount }
 
   /// The threads of the view of CPUs. From any thread.
   var harts: [ThreadID] { (0..<hartCount).map(thread(ofHart:)) }
+
+  /// Whether threads are the tasks of the guest's kernel. From any thread.
+  func areTasks(_ machine: Machine) -> Bool {
+    !areTasksHidden.load(ordering: .sequentiallyConsistent)
+      && machine.kernel.showsTasks.load(ordering: .sequentiallyConsistent)
+  }
+
+  /// In non-stop harts halt one by one, tasks all at once.
+  func hideTasks(_ areHidden: Bool) {
+    areTasksHidden.store(areHidden, ordering: .sequentiallyConsistent)
+    invalidate()
+  }
 
   private func thread(ofHart hart: Int) -> ThreadID {
     hart == Self.hart
@@ -68,7 +82,7 @@ final class TaskThreads: @unchecked Sendable {
 
   /// The thread that a hart executes.
   func thread(on hart: Int, _ machine: Machine) -> ThreadID {
-    if machine.showsTasks { _ = look(machine) } else { state.hasShownTasks = false }
+    if areTasks(machine) { _ = look(machine) } else { state.hasShownTasks = false }
     return thread(ofHart: hart)
   }
 
@@ -80,7 +94,7 @@ final class TaskThreads: @unchecked Sendable {
   }
 
   private func look(_ machine: Machine) -> View {
-    guard machine.showsTasks else { return View(threads: allHarts, problem: nil) }
+    guard areTasks(machine) else { return View(threads: allHarts, problem: nil) }
     if let view = state.view { return view }
     let fresh = tasks(machine)
     state.view = fresh
@@ -130,9 +144,4 @@ final class TaskThreads: @unchecked Sendable {
     state.numbers[block] = number
     return number
   }
-}
-
-extension Machine {
-  /// Whether threads are the tasks of the guest's kernel. From any thread.
-  var showsTasks: Bool { kernel.showsTasks.load(ordering: .sequentiallyConsistent) }
 }

@@ -1,6 +1,7 @@
 /// The protocols a target adopts, found out once.
 struct Capabilities {
   let resumable: (any Resumable)?
+  let nonStop: (any NonStopTarget)?
   let reverse: (any ReverseTarget)?
   let resettable: (any Resettable)?
   let breakpoints: (any BreakpointTarget)?
@@ -20,6 +21,7 @@ struct Capabilities {
 
   init(of target: any Target) {
     resumable = target as? any Resumable
+    nonStop = target as? any NonStopTarget
     reverse = target as? any ReverseTarget
     resettable = target as? any Resettable
     breakpoints = target as? any BreakpointTarget

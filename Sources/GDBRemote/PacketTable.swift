@@ -73,7 +73,8 @@ enum PacketTable {
   private static let state: [PacketRow] = [
     .init("qSupported", Session.exchangeFeatures, when: .always),
     .init("QStartNoAckMode", Session.stopAcknowledging, when: .always, features: "QStartNoAckMode+"),
-    .init("QNonStop:", Session.setNonStop, when: .always),
+    .init("QNonStop:", \.nonStop, Session.setNonStop, when: .always, features: "QNonStop+"),
+    .init("QNonStop:", Session.stayAllStop, when: .always),
     .init("?", Session.reportState, when: .always),
     .init("!", \.resettable, Session.enterExtendedMode, when: .always),
     .init("D", Session.detach, when: .always),
@@ -115,6 +116,7 @@ enum PacketTable {
     .init("S", \.resumable, Session.stepWithSignal),
     .init("vCont?", \.resumable, Session.listActions, when: .always, features: "vContSupported+"),
     .init("vCont;", \.resumable, Session.resumeThreads),
+    .init("vStopped", \.nonStop, Session.sendNextStop, when: .always),
     .init("vCtrlC", \.resumable, Session.requestInterrupt, when: .always),
     .init("bc", \.reverse, Session.reverseContinue, features: "ReverseContinue+"),
     .init("bs", \.reverse, Session.reverseStep, features: "ReverseStep+"),

@@ -56,6 +56,8 @@ public final class Session {
   var nextFileCall: FileCall?
   /// A 0x03 that no stop has answered yet.
   var isInterruptPending = false
+  /// In non-stop mode.
+  var nonStop: NonStopState?
   /// What the client looks at of tracing.
   var traceView = TraceView()
   /// How the guest ended, for a client that asks.
@@ -130,8 +132,16 @@ public final class Session {
     }
   }
 
-  /// The guest has halted. Told to the client if it believes the guest running, ignored otherwise.
+  /// Whether threads run and halt each for itself, as the client has asked for.
+  public var isNonStop: Bool { nonStop != nil }
+
+  /// The guest has halted, or in non-stop mode one of its threads. Told to the client if it believes the guest running,
+  /// ignored otherwise.
   public func stopped(_ reason: StopReason) {
+    if isNonStop {
+      notify(of: reason)
+      return flush()
+    }
     guard phase == .running else { return }
     if isCommandPending {
       delayedStop = reason
@@ -167,7 +177,10 @@ public final class Session {
     switch event {
     case .packet(let payload):
       if acknowledges { outbox.append(UInt8(ascii: "+")) }
-      guard isCommandPending else { return send(answer(payload)) }
+      guard isCommandPending else {
+        send(answer(payload))
+        return announceLaterStops(behind: payload)
+      }
       waitingPacket = payload
       capabilities.monitor?.cancelCommand()
     case .interrupt:
@@ -217,6 +230,10 @@ public final class Session {
       return
     }
     guard phase == .running || phase == .halted else { return }
+    if isNonStop {
+      capabilities.resumable?.interrupt()
+      return
+    }
     isInterruptPending = true
     if phase == .running { capabilities.resumable?.interrupt() }
   }
@@ -244,6 +261,9 @@ extension Session {
       repeatsLeft = 3
     }
   }
+
+  /// Notifications are not acknowledged, nor repeated.
+  func sendNotification(_ payload: [UInt8]) { outbox += encoder.notification(payload) }
 
   private func describe(_ error: TargetError) -> [UInt8] {
     guard clientFeatures.contains("error-message+") else {

@@ -57,6 +57,10 @@ public final class Machine: @unchecked Sendable {
   var stepRequest: RunRequest?
   /// Stop, as if a user asked for it, once every vCPU has seen so many ticks.
   var runLimit: UInt64?
+  /// What each hart does while the machine runs.
+  var hartRuns: [HartRun]
+  /// Told of each hart that stops, in non-stop.
+  var hartStopHandler: ((_ hart: Int, StopEvent) -> Void)?
   /// Ticks that a hart has waited for an interrupt since the last ``resume(_:passesBreakpoints:)`` for a step.
   public internal(set) var stepsWaited: UInt64 = 0
   /// A step ended a wait that nothing else would have ended soon.
@@ -103,6 +107,7 @@ public final class Machine: @unchecked Sendable {
     self.controller = controller
     kernel = KernelAwareness(showsTasks: configuration.showsTasks)
     pace = configuration.realtime.map { Pace(factor: $0) }
+    hartRuns = engine.vcpus.map { _ in .run }
   }
 
   deinit { directory.removeAll() }
@@ -114,21 +119,30 @@ public final class Machine: @unchecked Sendable {
     return door.submit { body(self) }
   }
 
-  /// Lets a stopped machine go on. Without effect on a running one.
-  /// - Parameter passesBreakpoints: whether harts that stand at a breakpoint go on from it, or stop at once.
-  public func resume(_ request: RunRequest = .run, passesBreakpoints: Bool = true) {
+  /// Lets a stopped machine go on, in non-stop all of its harts. Without effect on a running one.
+  /// - Parameters:
+  ///   - passesBreakpoints: whether harts that stand at a breakpoint go on from it, or stop at once.
+  ///   - held: harts that stand still until the machine stops.
+  public func resume(_ request: RunRequest = .run, passesBreakpoints: Bool = true, holding held: [Int] = []) {
     perform { machine in
       guard !machine.isRunning, !machine.waitsForDebugger else { return }
-      if case .exited = machine.lastStop { machine.reset(.powerOn) }
-      machine.pace?.end()
-      machine.stepRequest = request
-      machine.stepsWaited = 0
-      machine.stepEndedWait = false
-      (machine.stepWaits, machine.waitedNow) = (false, 0)
-      if case .run = request { machine.stepRequest = nil }
+      machine.startRun()
+      switch request {
+      case .run: machine.setAllHarts(.run, but: held)
+      case .step, .stepRange:
+        machine.stepRequest = request
+        if !machine.isNonStop { machine.setAllHarts(.run, but: held) }
+      }
       for vcpu in machine.engine.vcpus { vcpu.passBreakpoint(passesBreakpoints) }
-      machine.isRunning = true
     }
+  }
+
+  func startRun() {
+    if case .exited = lastStop { reset(.powerOn) }
+    pace?.end()
+    stepRequest = nil
+    (stepsWaited, stepEndedWait, stepWaits, waitedNow) = (0, false, false, 0)
+    isRunning = true
   }
 
   /// Stops a running machine; the observers hear of ``StopEvent/requested``. One that waits for a debugger to carry out a
@@ -163,7 +177,9 @@ public final class Machine: @unchecked Sendable {
   }
 
   func halt(_ event: StopEvent) {
+    if holdsAlone(event) { return }
     isRunning = false
+    setAllHarts(isNonStop ? .held : .run)
     switch event {
     case .exited, .reset, .lockedUp, .failed:
       for (_, device) in devices { (device as? any CharacterDevice)?.drain() }

@@ -38,6 +38,7 @@ extension Machine {
     let isIdle = engine.vcpus.allSatisfy(isAtRest)
     round.begin(end: isIdle ? .max : (start / quantum + 1) * quantum)
     round.isOver = isIdle && !idle(from: start)
+    if round.isOver, roundEnd == .max, door.isEmpty { endStepWaits() }
   }
 
   private func runRound() {
@@ -46,8 +47,13 @@ extension Machine {
     while round.nextHart < vcpus.count || takeUpPassedTurns() {
       if stopsForTransfer() { return }
       let vcpu = vcpus[round.nextHart]
-      if vcpu.ticks >= roundEnd || vcpu.isHalted {
+      if vcpu.ticks >= roundEnd || standsStill(vcpu) {
         vcpu.idle(until: roundEnd)
+        round.nextHart += 1
+        continue
+      }
+      if case .step(let step) = hartRuns[round.nextHart] {
+        guard takeStepTurn(vcpu, step) == .over else { return }
         round.nextHart += 1
         continue
       }
@@ -96,8 +102,12 @@ extension Machine {
 
   /// Whether nothing but an interrupt, an event or input makes a vCPU go on.
   private func isAtRest(_ vcpu: VCPU) -> Bool {
-    vcpu.isHalted || (vcpu.isWaiting || inputWaiters.contains(vcpu.number)) && !guest.wakesFromWait(vcpu.state)
+    standsStill(vcpu)
+      || (vcpu.isWaiting || inputWaiters.contains(vcpu.number)) && !guest.wakesFromWait(vcpu.state)
   }
+
+  /// Whether a vCPU is switched off, or held by a debugger.
+  private func standsStill(_ vcpu: VCPU) -> Bool { vcpu.isHalted || isHeld(vcpu.number) }
 
   private func endRound() {
     round.finish()
@@ -213,6 +223,9 @@ extension Machine {
     return isRunning
   }
 
+  /// Nanoseconds of virtual time that a step waits for an interrupt.
+  static var longestStepWait: UInt64 { 1_000_000_000 }
+
   /// Lets time pass for a stepped hart that waits, up to the end of the round.
   ///
   /// A step over an instruction that waits ends behind it, a step of a hart that waits already behind what it does next. An
@@ -228,7 +241,7 @@ extension Machine {
     catchUp(vcpu.number)
     guard isRunning else { return false }
     if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) {
-      guard round.isOver || waitedNow >= engine.ticks(until: 1_000_000_000) else { return false }
+      guard round.isOver || waitedNow >= engine.ticks(until: Self.longestStepWait) else { return false }
       vcpu.endWait()
       stepEndedWait = true
     }
@@ -243,7 +256,7 @@ extension Machine {
     guard !round.isOver else { return }
     for (number, vcpu) in engine.vcpus.enumerated() where number != hart {
       while vcpu.ticks < roundEnd {
-        if vcpu.isHalted {
+        if standsStill(vcpu) {
           vcpu.idle(until: roundEnd)
           continue
         }

@@ -21,6 +21,16 @@ public enum StopEvent: Equatable, Sendable {
   case lockedUp(hart: Int, String)
   /// Martlet itself failed.
   case failed(String)
+
+  /// The hart that stops by itself; nil if the machine stops as a whole.
+  public var hart: Int? {
+    switch self {
+    case .breakpoint(let hart), .watchpoint(let hart, _), .caught(let hart, _), .stepped(let hart),
+      .lockedUp(let hart, _):
+      hart
+    case .requested, .exited, .reset, .failed: nil
+    }
+  }
 }
 
 /// What a stopped machine is to do next.

@@ -16,6 +16,10 @@ final class Client {
   var owner: AnyObject?
   private var decoder = PacketDecoder(maximumSize: 1 << 20)
   private var pending: [PacketDecoder.Event] = []
+  /// Payloads of notifications that nobody has asked for.
+  private var notifications: [String] = []
+  private var isInPacket = false
+  private var isNotification = false
 
   init(port: Int) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -105,15 +109,34 @@ final class Client {
       while !pending.isEmpty {
         if case .packet(let payload) = pending.removeFirst() { return String(decoding: payload, as: UTF8.self) }
       }
-      var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-      let left = Int32(max(0, deadline.timeIntervalSinceNow * 1000))
-      guard unsafe poll(&poller, 1, left) > 0 else { throw ClientError("no packet within \(seconds) s") }
-      var buffer = [UInt8](repeating: 0, count: 1 << 16)
-      let count = unsafe recv(descriptor, &buffer, buffer.count, 0)
-      guard count > 0 else { throw ClientError("connection closed") }
-      for byte in buffer.prefix(count) {
-        if let event = decoder.decode(byte) { pending.append(event) }
+      try read(until: deadline)
+    }
+  }
+
+  /// The next notification's payload.
+  func notification(within seconds: Double = 10) throws -> String {
+    let deadline = Date(timeIntervalSinceNow: seconds)
+    while notifications.isEmpty { try read(until: deadline) }
+    return notifications.removeFirst()
+  }
+
+  private func read(until deadline: Date) throws {
+    var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    let left = Int32(max(0, deadline.timeIntervalSinceNow * 1000))
+    guard unsafe poll(&poller, 1, left) > 0 else { throw ClientError("nothing has come in time") }
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    let count = unsafe recv(descriptor, &buffer, buffer.count, 0)
+    guard count > 0 else { throw ClientError("connection closed") }
+    for byte in buffer.prefix(count) {
+      let begins = !isInPacket && (byte == UInt8(ascii: "%") || byte == UInt8(ascii: "$"))
+      if begins { (isInPacket, isNotification) = (true, byte == UInt8(ascii: "%")) }
+      guard let event = decoder.decode(begins ? UInt8(ascii: "$") : byte) else { continue }
+      if isNotification, case .packet(let payload) = event {
+        notifications.append(String(decoding: payload, as: UTF8.self))
+      } else {
+        pending.append(event)
       }
+      (isInPacket, isNotification) = (false, false)
     }
   }
 

@@ -185,10 +185,10 @@ import Testing
 
 /// Waits until `condition` holds; fails after 10 s.
 func eventually(
-  _ condition: @autoclosure () -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+  _ condition: @autoclosure () throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
   let deadline = Date(timeIntervalSinceNow: 10)
-  while !condition() {
+  while try !condition() {
     if Date() > deadline {
       Issue.record("did not happen within 10 s", sourceLocation: sourceLocation)
       throw ClientError("timeout")

@@ -2,18 +2,17 @@
 // `# machine: vectors`, `# machine: float BOARD`, `# machine: uboot`, `# machine: kernel GUEST[ on stripped][, N harts]`
 // for that of TestSupport/Scheduler, or `# machine: swift FIRMWARE[ on BOARD]` for that of boards/swift, left to GDB to
 // load if a board is named); what GDB prints must be what FILE.out says. There `~` at the start of a line makes the rest a
-// regular expression for the line. BLESS=1 writes the .out files anew, but for lines whose expression still fits.
+// regular expression for the line. BLESS=1 writes the .out files anew, but for lines whose expression still fits. A line
+// `# typed` has the commands of a program's session typed one by one, see GDBProcess.
 
 import Bus
 import DebugServer
 import Foundation
-import Glibc
 import Machine
 import Synchronization
 import TestSupport
 import Testing
 
-private let gdb = "/usr/bin/gdb-multiarch"
 private let firmware = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"
 private let bootLoader = "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin"
 
@@ -37,7 +36,7 @@ private let sessions: [String] = {
 }
 
 @Test(
-  .enabled(if: FileManager.default.isExecutableFile(atPath: gdb), "gdb-multiarch is not installed"),
+  .enabled(if: GDBProcess.isInstalled, "gdb-multiarch is not installed"),
   arguments: sessions)
 func replay(_ path: String) throws {
   let script = try String(contentsOfFile: path, encoding: .utf8)
@@ -50,25 +49,32 @@ func replay(_ path: String) throws {
     let firmware = try EmbeddedFirmware(String(machine.2 ?? ""))
     let board = try firmware.testBoard(emptyBoard: machine.3.map(String.init))
     // Addresses are the compiler's business.
-    output = try run(path, port: board.port, program: firmware.path)
+    output = try GDBProcess.output(ofScript: path, port: board.port, program: firmware.path)
       .replacing(firmware.path, with: "firmware.elf").replacing(/0x[0-9a-f]+/, with: "0x…")
   case "kernel":
     let firmware = try SchedulerFirmware(try #require(SchedulerFirmware.Guest(rawValue: String(machine.2 ?? ""))))
     let board = try firmware.testBoard(harts: Int(machine.4 ?? "1") ?? 1, isStripped: machine.3 == "stripped")
-    output = try run(path, port: board.port, program: firmware.path)
+    output = try GDBProcess.output(ofScript: path, port: board.port, program: firmware.path)
       .replacing(firmware.path, with: "scheduler.elf").replacing(/0x[0-9a-f]+/, with: "0x…")
   case "vectors":
     let board = try vectorsBoard()
-    output = try run(path, port: board.port)
+    output = try GDBProcess.output(ofScript: path, port: board.port)
   case "float":
     let board = try floatBoard(String(machine.2 ?? ""))
-    output = try run(path, port: board.port)
+    output = try GDBProcess.output(ofScript: path, port: board.port)
   case "uboot":
     let board = try bootBoard(console)
-    output = try run(path, port: board.port)
+    output = try GDBProcess.output(ofScript: path, port: board.port)
   default:
     let board = try programBoard(Int(machine.4 ?? "1") ?? 1)
-    output = try run(path, port: board.port)
+    if script.contains("\n# typed\n") {
+      let lines = script.split(separator: "\n").filter { !$0.hasPrefix("# ") }
+      output = try GDBProcess.output(
+        typing: lines.map { String($0.replacing("$port", with: "\(board.port)")) }, port: board.port
+      ).replacing(":\(board.port)", with: ":port")
+    } else {
+      output = try GDBProcess.output(ofScript: path, port: board.port)
+    }
   }
   let expectedPath = path.replacing(/\.gdb$/, with: ".out")
   if ProcessInfo.processInfo.environment["BLESS"] != nil {
@@ -115,32 +121,6 @@ private final class MachineBox: Sendable {
   var machine: Machine? { content.withLock { $0 } }
   var serial: String? { machine?.devices.first { $0.path.contains("serial") }?.path }
   func set(_ machine: Machine) { content.withLock { $0 = machine } }
-}
-
-private func run(_ path: String, port: Int, program: String? = nil) throws -> String {
-  let process = Process()
-  process.currentDirectoryURL = repository
-  process.executableURL = URL(filePath: "/usr/bin/timeout")
-  process.arguments = [
-    "-k", "5", "240", gdb, "-nx", "-batch", "-ex", "set pagination off", "-ex", "set width 0", "-ex", "set confirm off",
-    "-ex", "set $port = \(port)",
-  ]
-  if let program { process.arguments? += ["-ex", "file \(program)", "-ex", "set $program = \"\(program)\""] }
-  process.arguments? += ["-x", path]
-  let pipe = Pipe()
-  process.standardOutput = pipe
-  process.standardError = pipe
-  process.standardInput = FileHandle.nullDevice
-  // Test threads block signals, and children inherit that: GDB would not see its Ctrl-C.
-  var none = sigset_t()
-  var before = sigset_t()
-  unsafe sigemptyset(&none)
-  unsafe pthread_sigmask(SIG_SETMASK, &none, &before)
-  try process.run()
-  unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
-  let output = pipe.fileHandleForReading.readDataToEndOfFile()
-  process.waitUntilExit()
-  return String(decoding: output, as: UTF8.self)
 }
 
 private func fits(_ line: Substring, _ wanted: Substring) -> Bool {

@@ -62,9 +62,9 @@ class BareTarget: Target {
   }
 }
 
-final class FullTarget: BareTarget, ReverseTarget, Resettable, ConditionalBreakpointTarget, TargetDescription,
-  FlashTarget,
-  ThreadNaming, HostDescribing, ExecutableNaming, MonitorTarget, FileIOTarget, TraceTarget, BranchTraceTarget,
+final class FullTarget: BareTarget, ReverseTarget, NonStopTarget, Resettable, ConditionalBreakpointTarget,
+  TargetDescription, FlashTarget, ThreadNaming, HostDescribing, ExecutableNaming, MonitorTarget, FileIOTarget,
+  TraceTarget, BranchTraceTarget,
   SymbolSeeking
 {
   weak var session: Session?
@@ -72,8 +72,21 @@ final class FullTarget: BareTarget, ReverseTarget, Resettable, ConditionalBreakp
   var immediateStop: StopReason?
   var pendingCommand: CommandOutput?
 
+  var isNonStop = false
+  /// In non-stop.
+  var runningThreads: Set<ThreadID> = []
+
+  func setNonStop(_ isOn: Bool) throws(TargetError) {
+    log.append(isOn ? "non-stop" : "all-stop")
+    isNonStop = isOn
+    runningThreads = []
+  }
+
+  func stop(of thread: ThreadID) -> Stop? { runningThreads.contains(thread) ? nil : Stop(thread: thread) }
+
   func halt(_ reason: StopReason) {
     haltReason = reason
+    if case .stopped(let stop) = reason { runningThreads.remove(stop.thread) }
     session?.stopped(reason)
   }
 
@@ -87,7 +100,9 @@ final class FullTarget: BareTarget, ReverseTarget, Resettable, ConditionalBreakp
     if plan.startAddress == 0xbad { throw .badAddress(0xbad) }
     var line = "resume"
     for thread in threads {
-      guard let entry = plan.entry(for: thread) else { continue }
+      guard let entry = isNonStop ? plan.entries.first(where: { $0.threads.matches(thread) }) : plan.entry(for: thread)
+      else { continue }
+      if entry.action != .halt { runningThreads.insert(thread) }
       line += " \(thread.thread):"
       switch entry.action {
       case .continue: line += "continue"

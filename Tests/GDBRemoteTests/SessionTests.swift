@@ -145,6 +145,7 @@ private final class Conversation {
 /// Packets to be distorted, at least one for each row of the packet table.
 private let seeds = [
   "qSupported:multiprocess+;swbreak+;error-message+", "QStartNoAckMode", "QNonStop:0", "?", "!", "D", "D;1", "k", "R00",
+  "QNonStop:1", "vStopped",
   "vRun;2f61;78", "vKill;1", "vAttach;1", "qAttached:1", "g", "G01020304", "p1", "P1=01020304", "m1000,40",
   "M1000,4:01020304", "X1000,4:abcd", "x1000,40", "qCRC:1000,100", "qSearch:memory:1000;100;abc",
   "vFlashErase:8000,100",

@@ -1,7 +1,7 @@
 // Replays gdb/transcripts/*.txt against a fake target.
 //
 //   target full|bare       first line: which target
-//   -> TEXT                the client sends; a last `$…` without `#` gets its checksum; \xNN is a byte
+//   -> TEXT                the client sends; a last `$…` or `%…` without `#` gets its checksum; \xNN is a byte
 //   <- TEXT                the session must answer exactly so, in the same notation
 //   !! EVENT               the guest does something, see `perform`
 //   :: TEXT                the target must have been asked this
@@ -98,6 +98,9 @@ private final class Player {
       let values: [(Int, RegisterValue)] = [(0x20, .bytes([4, 0x10, 0, 0])), (2, .unavailable(byteCount: 4))]
       target.halt(.stopped(Stop(thread: ThreadID(thread: 1), registers: values)))
     case "start of recording": target.halt(.stopped(Stop(thread: thread, cause: .replayLogBegin)))
+    case "thread 1 at a breakpoint":
+      target.halt(.stopped(Stop(thread: ThreadID(thread: 1), cause: .softwareBreakpoint)))
+    case "thread 1 halts": target.halt(.stopped(Stop(thread: ThreadID(thread: 1), signal: .none)))
     case "interrupted": target.halt(.stopped(Stop(thread: thread, signal: .interrupt)))
     case "exit 3": target.halt(.exited(3))
     case "killed": target.halt(.terminated(.kill))
@@ -128,7 +131,8 @@ private final class Player {
         bytes.append(byte)
       }
     }
-    let payload = bytes.suffix { $0 != UInt8(ascii: "$") }
+    let isNotification = bytes.first == UInt8(ascii: "%")
+    let payload = isNotification ? bytes.dropFirst() : bytes.suffix { $0 != UInt8(ascii: "$") }
     guard payload.count < bytes.count, !payload.contains(UInt8(ascii: "#")) else { return bytes }
     let sum = payload.reduce(0) { $0 + Int($1) } % 256
     return bytes + [UInt8(ascii: "#")] + Array(String(0x100 + sum, radix: 16).dropFirst().utf8)

@@ -13,6 +13,7 @@ extension Session {
     try packet.expectEnd()
     if phase == .halted || phase == .running { capabilities.resumable?.detach() }
     hasStartedGuest = false
+    nonStop?.forget()
     leaveGuest(.detached)
     return .ok
   }
@@ -35,6 +36,7 @@ extension Session {
   private func kill(_ target: any Resettable) {
     guard phase == .halted || phase == .running else { return }
     target.kill(mayRestart: isExtended)
+    nonStop?.forget()
     leaveGuest(.ended, .terminated(.kill))
   }
 
@@ -57,6 +59,10 @@ extension Session {
     try target.restart(arguments: [])
     dropPending()
     phase = .halted
+    if isNonStop {
+      try capabilities.nonStop?.setNonStop(true)
+      nonStop = NonStopState()
+    }
     return .none
   }
 
@@ -73,6 +79,7 @@ extension Session {
     try target.restart(arguments: arguments)
     hasStartedGuest = isExtended
     dropPending()
+    if isNonStop, let target = capabilities.nonStop { return try enterGuest(target, isAnswer: true) }
     phase = .halted
     return try reportState()
   }
@@ -82,6 +89,7 @@ extension Session {
     try checkProcess(try packet.number(UInt32.self))
     try packet.expectEnd()
     dropPending()
+    if isNonStop, let target = capabilities.nonStop { return try enterGuest(target, isAnswer: false) }
     if phase != .running { phase = .halted }
     return try reportState()
   }

@@ -48,6 +48,7 @@ extension Session {
   /// The session takes the guest for running before `start` is called, which may report the stop at once. An interrupt
   /// that came before is for this run.
   func run(_ start: () throws(TargetError) -> Void) throws(TargetError) -> Reply {
+    guard !isNonStop else { throw .invalid("in non-stop mode threads go on by vCont") }
     phase = .running
     traceView.frame = nil
     do throws(TargetError) {
@@ -63,6 +64,7 @@ extension Session {
   private func resume(
     _ target: any Resumable, _ action: ResumePlan.Action, signal: Signal?, address: UInt64?
   ) throws(TargetError) -> Reply {
+    guard !isNonStop else { throw .invalid("in non-stop mode threads go on by vCont") }
     var threads = continueThreads ?? ThreadSelector(process: .any, thread: .any)
     if threads.thread == .any {
       threads = action == .step || address != nil ? ThreadSelector(try selectedThread()) : .all
@@ -71,6 +73,7 @@ extension Session {
   }
 
   private func resume(_ target: any Resumable, _ plan: ResumePlan) throws(TargetError) -> Reply {
+    if isNonStop, let target = capabilities.nonStop { return try resumeThreads(target, plan) }
     guard threads.contains(where: { plan.entry(for: $0) != nil }) else { throw .noSuchThread }
     isFileCallPending = false
     return try run { () throws(TargetError) in try target.resume(plan) }

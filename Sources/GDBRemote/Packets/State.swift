@@ -1,4 +1,4 @@
-// qSupported, QStartNoAckMode, QNonStop, ?, and the stop replies.
+// qSupported, QStartNoAckMode, ?, and the stop replies.
 
 extension Session {
   /// Features that are announced only to clients that announce them too.
@@ -22,11 +22,6 @@ extension Session {
     return .ok
   }
 
-  func setNonStop(_ packet: inout PacketReader) throws(TargetError) -> Reply {
-    guard packet.skip("0"), packet.isAtEnd else { throw .invalid("non-stop mode is not implemented") }
-    return .ok
-  }
-
   func reportState(_ packet: inout PacketReader) throws(TargetError) -> Reply {
     try packet.expectEnd()
     return try reportState()
@@ -36,6 +31,7 @@ extension Session {
   /// it is how it ended.
   func reportState() throws(TargetError) -> Reply {
     if phase == .detached || phase == .ended { return .payload(payload(of: ending)) }
+    if isNonStop { return reportHaltedThreads() }
     isInterruptPending = false
     if let reason = target.haltReason { return .payload(report(reason)) }
     guard let resumable = capabilities.resumable else { throw .busy("the guest is running") }
@@ -56,7 +52,7 @@ extension Session {
     return payload(of: reason)
   }
 
-  private func payload(of reason: StopReason) -> [UInt8] {
+  func payload(of reason: StopReason) -> [UInt8] {
     switch reason {
     case .stopped(let stop): payload(of: stop)
     case .exited(let status): [UInt8(ascii: "W")] + Hex.encode([status]) + processSuffix

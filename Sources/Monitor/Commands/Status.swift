@@ -38,7 +38,11 @@ extension Command {
         ],
         context.machine.engine.vcpus.map { vcpu in
           let memory = DebugMemory(machine: context.machine, vcpu: vcpu)
-          let state = vcpu.isHalted ? "off" : vcpu.isWaiting ? "waits for an interrupt" : "on"
+          let state =
+            vcpu.isHalted
+            ? "off"
+            : context.machine.isHeld(vcpu.number)
+              ? "held by a debugger" : vcpu.isWaiting ? "waits for an interrupt" : "on"
           return [
             .text(vcpu.number == chosen ? "*" : ""), .count(vcpu.number), memory.address(vcpu.state.pc),
             memory.symbol(vcpu.state.pc), .text(state), .count(vcpu.retiredInstructions), .count(vcpu.now),

@@ -1,0 +1,50 @@
+// Owns harts that run and halt each for itself: GDB's non-stop mode, on the server's thread.
+
+import GDBRemote
+import Machine
+
+extension MachineTarget: NonStopTarget {
+  func setNonStop(_ isOn: Bool) throws(TargetError) {
+    isNonStop = isOn
+    // Stops that are still on their way are no news.
+    runNumber += 1
+    machine.perform { [side, observation, runNumber] machine in
+      if !isOn { machine.stop() }
+      side.runNumber = runNumber
+      if isOn {
+        side.beginNonStop(machine) { [observation] report in observation.send(runNumber, report) }
+      } else {
+        side.endNonStop(machine)
+      }
+    }
+  }
+
+  func stop(of thread: ThreadID) -> Stop? {
+    guard let hart = try? hart(thread) else { return nil }
+    return machine.perform { [side] _ in side.hartStops.indices.contains(hart) ? side.hartStops[hart] : nil }
+  }
+
+  /// All that a plan starts goes on at the same time.
+  func resumeHarts(_ plan: ResumePlan) {
+    let entries = threads.enumerated().compactMap { hart, thread in
+      plan.entries.first { $0.threads.matches(thread) }.map { (hart: hart, action: $0.action) }
+    }
+    machine.perform { [side, observation, runNumber] machine in
+      for (hart, action) in entries {
+        switch action {
+        case .continue: side.resume(hart, .run, machine)
+        case .step: side.resume(hart, .step(while: nil), machine)
+        case .stepRange(let range): side.resume(hart, .step(while: range), machine)
+        case .halt: if let report = side.hold(hart, .none, machine) { observation.send(runNumber, report) }
+        }
+      }
+    }
+  }
+
+  func interruptHart() {
+    machine.perform { [side, observation, runNumber] machine in
+      guard let hart = side.firstRunningHart, let report = side.hold(hart, .interrupt, machine) else { return }
+      observation.send(runNumber, report)
+    }
+  }
+}
