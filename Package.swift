@@ -123,8 +123,9 @@ let package = Package(
     tests(
       "Monitor",
       [
-        "Bits",
-        "Machine", "Engine", "GuestKit", "HostKit", "IR", "Optimizer", "Bus", "Devices", "GuestRISCV", "HostX86_64",
+        "Bits", "Machine", "Engine", "GuestKit", "HostKit", "IR", "Optimizer", "Bus", "Devices", "GuestARM",
+        "GuestRISCV",
+        "HostX86_64",
         "HostInterpreter",
       ]),
     tests(

@@ -60,7 +60,9 @@ extension CodeStore {
 
   func note(_ kind: CodeEvent.Kind, _ id: BlockID, because cause: CodeEvent.Cause = .run) {
     let pc = id == 0 ? 0 : blocks[id].key.pc
-    let time = (runners.current ?? runners.all.first)?.now ?? 0
-    history.append(CodeEvent(block: id, pc: pc, kind: kind, cause: cause, time: time))
+    let vcpu = runners.current ?? runners.all.first
+    let event = CodeEvent(block: id, pc: pc, kind: kind, cause: cause, time: vcpu?.now ?? 0)
+    history.append(event)
+    if let vcpu, vcpu.debug.events.watchesCode { vcpu.debug.events.note(.code(event)) }
   }
 }

@@ -16,13 +16,15 @@ extension Engine {
     if debug.removeBreakpoint(pc, filter) { guardian.invalidate(around: pc) }
   }
 
-  public func insert(_ watchpoint: Watchpoint) {
-    debug.insert(watchpoint)
+  /// - Parameter filter: decides whether a hit behind which the hart can stop does stop it; nil: it does.
+  public func insert(_ watchpoint: Watchpoint, filter: (any WatchpointFilter)? = nil) {
+    debug.insert(watchpoint, filter)
     watchesChanged(watchpoint)
   }
 
-  public func remove(_ watchpoint: Watchpoint) {
-    if debug.remove(watchpoint) { watchesChanged(watchpoint) }
+  /// - Parameter filter: the one that the watchpoint was inserted with.
+  public func remove(_ watchpoint: Watchpoint, filter: (any WatchpointFilter)? = nil) {
+    if debug.remove(watchpoint, filter) { watchesChanged(watchpoint) }
   }
 
   private func watchesChanged(_ watchpoint: Watchpoint) {

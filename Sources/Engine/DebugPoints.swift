@@ -10,6 +10,11 @@ public protocol BreakpointFilter: AnyObject {
   func stops(_ vcpu: VCPU) -> Bool
 }
 
+/// The same for a watchpoint that stops behind what hits it.
+public protocol WatchpointFilter: AnyObject {
+  func stops(_ vcpu: VCPU, at hit: WatchHit) -> Bool
+}
+
 /// The addresses a debugger wants to stop at. With none set, translated code is what it would be without a debugger.
 public final class DebugPoints {
   /// Sorted virtual PCs, each with how many users asked for it.
@@ -23,6 +28,8 @@ public final class DebugPoints {
   }
   private var users: [UInt64: Users] = [:]
   public private(set) var watchpoints: [Watchpoint] = [] { didSet { fillRanges() } }
+  /// Of each watchpoint, if it has one.
+  private(set) var watchFilters: [(any WatchpointFilter)?] = []
   /// The same in the same order, for memory accesses.
   private let ranges = RawCell(RawList<WatchedRange>(reserving: 16))
   /// Bytes before a watched one that an instruction which touches it may begin to access memory at, over and above the
@@ -53,8 +60,10 @@ public final class DebugPoints {
   var watchesMemory: Bool { !ranges.value.isEmpty }
   /// What the guest's own debug unit compares; of breakpoints and watchpoints they are a part.
   var comparators: [Comparator] = []
-  /// The first access by no load or store that hit a watchpoint, until it is reported.
-  var transferHit: WatchHit?
+  /// Accesses by no load or store that hit watchpoints, the first of each, until they are reported.
+  var transferHits: [(hit: WatchHit, filter: (any WatchpointFilter)?)] = []
+  /// What debuggers watch beside addresses.
+  public let events = DebugEvents()
   /// Whether single steps leave interrupts pending.
   public var masksInterruptsInSteps = false
 
@@ -79,11 +88,16 @@ public final class DebugPoints {
     return true
   }
 
-  func insert(_ watchpoint: Watchpoint) { watchpoints.append(watchpoint) }
+  func insert(_ watchpoint: Watchpoint, _ filter: (any WatchpointFilter)?) {
+    watchpoints.append(watchpoint)
+    watchFilters.append(filter)
+  }
 
-  func remove(_ watchpoint: Watchpoint) -> Bool {
-    guard let index = watchpoints.firstIndex(of: watchpoint) else { return false }
-    watchpoints.remove(at: index)
+  func remove(_ watchpoint: Watchpoint, _ filter: (any WatchpointFilter)?) -> Bool {
+    let found = watchpoints.indices.first { watchpoints[$0] == watchpoint && watchFilters[$0] === filter }
+    guard let found else { return false }
+    watchpoints.remove(at: found)
+    watchFilters.remove(at: found)
     return true
   }
 

@@ -73,7 +73,7 @@ extension VCPU {
     let pc = state.pc
     let retired = retiredInstructions
     let last = progress.repeatedException
-    guard exceptionHandler == nil, !isStepping, opSession == nil, !engineLog.isOn(.int),
+    guard exceptionHandler == nil, !reportsHandlers, !isStepping, opSession == nil, !engineLog.isOn(.int),
       last.pc != pc || last.retired != retired
     else {
       return false
@@ -92,5 +92,6 @@ extension VCPU {
     exceptionHardware?.lockUp(state).map { .lockedUp("hart \(number) is locked up: \($0), at \(pc.hex0x())") }
   }
 
-  func debugStop() -> RunOutcome? { debugUnit?.takeDebugStop(state).map { .caught($0) } }
+  /// What ends a run that has just entered a handler.
+  func debugStop() -> RunOutcome? { debugUnit?.takeDebugStop(state).map { .caught($0) } ?? eventOutcome() }
 }

@@ -79,9 +79,11 @@ extension VCPU {
     var block: Block
     do throws(GuestException) {
       let physical = try physicalPC(pc)
-      let key = BlockKey(pc: pc, physicalPC: physical.address, flags: modes.flags, variant: .normal)
-      block = try translator.decode(
-        self, key, maximumInstructions: physical.wholePage ? options.maximumInstructions : 1)
+      let isAlone = progress.runsNextAlone || !physical.wholePage
+      let key = BlockKey(
+        pc: pc, physicalPC: physical.address, flags: modes.flags, variant: progress.runsNextAlone ? .step : .normal)
+      progress.runsNextAlone = false
+      block = try translator.decode(self, key, maximumInstructions: isAlone ? 1 : options.maximumInstructions)
     } catch {
       state.raise(error)
       return .left(handle(.exception))
@@ -111,8 +113,8 @@ extension VCPU {
     opSession = nil
     account()
     switch state.exitReason {
-    case .unchained, .indirectMiss: return nil
-    case let reason: return handle(reason)
+    case .unchained, .indirectMiss: return countOutcome()
+    case let reason: return handle(reason) ?? countOutcome()
     }
   }
 

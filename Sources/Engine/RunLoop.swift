@@ -21,7 +21,8 @@ public enum RunOutcome: Equatable, Sendable {
   case stepped
   /// The instruction at PC asks the host for a service; it has not been executed.
   case semihosting
-  /// An exception that a debugger wants to see was entered, or the guest asks for its debugger: the text says which.
+  /// An exception that a debugger wants to see was entered, the guest asks for its debugger, or something has happened that
+  /// a ``DebugObserver`` waits for: the text says what.
   case caught(String)
   /// An exception of the instruction at PC that the vCPU's ``ExceptionHandler`` wants to be dealt with outside of the run.
   case exception(GuestException)
@@ -50,6 +51,7 @@ extension VCPU {
     guardian.forgetWatchedAccesses()
     if let outcome = passWatchpoint() { return outcome }
     while true {
+      if debug.events.isCounting || debug.events.isPending, let outcome = countOutcome() { return outcome }
       // A jump that a kick has turned back ends here too, perhaps one into another mode.
       if let kicks, kicks.pending.isRaised {
         enterMode()
@@ -70,7 +72,7 @@ extension VCPU {
         continue
       }
       // A breakpoint that execution goes on from is stepped over, so that no block contains it.
-      let isAlone = debug.isBreakpoint(pc) || progress.runsNextAlone || follower != nil
+      let isAlone = debug.isBreakpoint(pc) || progress.runsNextAlone || follower != nil || debug.events.isCounting
       let id: BlockID
       do throws(TranslationFailure) {
         id = try block(at: pc, isAlone ? .step : .normal)
@@ -83,8 +85,7 @@ extension VCPU {
       progress.runsNextAlone = false
       if progress.passedWatchpoint != nil { progress.passedWatchpoint = nil }
       if isAlone {
-        tellFollower(of: id)
-        enterAlone(id)
+        executeAlone(id)
       } else {
         dispatch(from: id)
       }
@@ -113,7 +114,7 @@ extension VCPU {
       return debugStop() ?? transferOutcome() ?? .stepped
     }
     let isPassing = progress.passedWatchpoint == state.pc
-    return (isPassing ? executeWatched() : executeOne()) ?? transferOutcome() ?? .stepped
+    return (isPassing ? executeWatched() : executeOne()) ?? transferOutcome() ?? countOutcome() ?? .stepped
   }
 
   /// Executes the instruction at PC by itself, with all that it leads to.
@@ -123,8 +124,7 @@ extension VCPU {
       passedBreakpoint = nil
       progress.passedWatchpoint = nil
       progress.runsNextAlone = false
-      tellFollower(of: id)
-      enterAlone(id)
+      executeAlone(id)
     } catch {
       guard case .guest(let exception) = error else { return .failed("translating \(state.pc.hex0x()): \(error)") }
       return take(exception)
@@ -142,6 +142,7 @@ extension VCPU {
   func begin(_ deadline: UInt64) {
     runners.current = self
     self.deadline = deadline
+    if debug.events.hasCounts || debug.events.isCounting { approachCounts(deadline) }
     enterMode()
     interpreter?.forgetReturns()
     if runners.isSeveral, !progress.isWaiting { code.cutForeignChains(protection?.protectionState(state) ?? []) }
@@ -246,6 +247,7 @@ extension VCPU {
     case .semihosting: return .semihosting
     case .step:
       // An instruction was abandoned, to be executed in a block of its own; those before it may have changed the mode.
+      progress.runsNextAlone = true
       if flagsFollowCode { enterMode() }
     case .unchained, .indirectMiss, nil: break
     }

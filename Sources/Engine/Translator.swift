@@ -152,10 +152,11 @@ final class Translator {
     }
     var stops = key.variant == .normal && debug.hasBreakpoints ? debug.breakpoints : []
     if let end { stops.insert(end, at: stops.firstIndex { $0 > end } ?? stops.count) }
-    let request = TranslationRequest(
+    var request = TranslationRequest(
       pc: key.pc, flags: key.flags, code: consume fetched, maximumInstructions: maximumInstructions,
       stopBefore: consume stops,
       region: region)
+    request.holdsSystemBack = key.variant == .normal && debug.events.watchesSystem
     guest.translate(request, into: &builder)
   }
 

@@ -71,6 +71,8 @@ import IR
   public var follower: (any InstructionFollower)?
   /// A block that is being stepped through op by op.
   var opSession: OpSession?
+  /// A breakpoint that stops the vCPU is for the op with this index of the block at its PC.
+  public var wantedOp: Int?
   /// The PC whose breakpoint the next run passes over.
   var passedBreakpoint: UInt64?
   /// The watchpoint access that ended the last run.
@@ -150,6 +152,8 @@ import IR
   }
 
   public override func enterHandler(of exception: GuestException) -> Bool { takeInCode(exception) }
+
+  public override func handlerBegins(_ cause: UInt64) { debug.events.note(.handler(cause: cause, from: state.pc)) }
 
   public override func clearReservation() { reservation = nil }
 

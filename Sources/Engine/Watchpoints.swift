@@ -92,7 +92,8 @@ extension VCPU {
   /// Executes the instruction at PC, watchpoints notwithstanding; then what its accesses hit counts, but for what would
   /// have stopped before it.
   func executeWatched() -> RunOutcome? {
-    let old = debug.watchpoints.map { $0.stopsBehind && $0.comparator == nil ? watchedValue($0) : nil }
+    let (points, filters) = (debug.watchpoints, debug.watchFilters)
+    let old = points.map { $0.stopsBehind && $0.comparator == nil ? watchedValue($0) : nil }
     watchHit = nil
     progress.passedWatchpoint = nil
     suppressesWatchpoints = true
@@ -102,15 +103,16 @@ extension VCPU {
     seenAccesses = nil
     suppressesWatchpoints = false
     if outcome == nil { outcome = matchComparators(accesses) }
-    for (point, old) in zip(debug.watchpoints, old) where point.stopsBehind && point.comparator == nil {
+    for ((point, filter), old) in zip(zip(points, filters), old) where point.stopsBehind && point.comparator == nil {
       // Of an instruction that reads and writes, the write is what changes something.
       let hits = accesses.filter { $0.touches(point) }
-      guard watchHit == nil, let access = hits.first(where: \.isWrite) ?? hits.first else { continue }
+      guard let access = hits.first(where: \.isWrite) ?? hits.first else { continue }
       var hit = WatchHit(address: access.address, size: access.size, isWrite: access.isWrite, watchpoint: point)
       hit.timing = .behind
       hit.before = old
       hit.after = watchedValue(point)
-      watchHit = hit
+      let stops = filter?.stops(self, at: hit) ?? true
+      if stops, watchHit == nil { watchHit = hit }
     }
     return outcome ?? (watchHit == nil ? nil : .watchpoint)
   }
@@ -137,15 +139,18 @@ extension VCPU {
   /// A device is about to access memory, or a CPU's own stacking does: the first access that hits a watchpoint of a
   /// debugger stops the machine once it has been made.
   func noteTransfer(_ physical: UInt64, _ size: Int, isWrite: Bool) {
-    guard debug.transferHit == nil, size > 0 else { return }
+    guard size > 0 else { return }
     let last = physical &+ UInt64(size - 1)
-    for point in debug.watchpoints where point.comparator == nil && (isWrite ? point.onWrite : point.onRead) {
-      guard let address = watchedAddress(point, between: physical, and: last) else { continue }
+    for (point, filter) in zip(debug.watchpoints, debug.watchFilters)
+    where point.comparator == nil && (isWrite ? point.onWrite : point.onRead) {
+      guard !debug.transferHits.contains(where: { $0.hit.watchpoint == point && $0.filter === filter }),
+        let address = watchedAddress(point, between: physical, and: last)
+      else { continue }
       var hit = WatchHit(address: address, size: size, isWrite: isWrite, watchpoint: point)
       hit.timing = .event
       hit.before = watchedValue(point)
-      debug.transferHit = hit
-      return kick()
+      debug.transferHits.append((hit, filter))
+      kick()
     }
   }
 
@@ -166,10 +171,17 @@ extension VCPU {
 
   /// What a transfer has hit since this was asked last.
   func takeTransferHit() -> WatchHit? {
-    guard var hit = debug.transferHit else { return nil }
-    debug.transferHit = nil
-    hit.after = watchedValue(hit.watchpoint)
-    return hit
+    guard !debug.transferHits.isEmpty else { return nil }
+    let hits = debug.transferHits
+    debug.transferHits.removeAll()
+    var first: WatchHit?
+    for (hit, filter) in hits {
+      var hit = hit
+      hit.after = watchedValue(hit.watchpoint)
+      let stops = filter?.stops(self, at: hit) ?? true
+      if stops { first = first ?? hit }
+    }
+    return first
   }
 
   /// The same as the end of a run.

@@ -103,6 +103,25 @@ extension ARMGuest {
     GuestException(cause: Cause(.usageFault, .unaligned).rawValue, value: address)
   }
 
+  /// External interrupts have numbers of their own.
+  public func exceptionID(_ cause: UInt64) -> ExceptionID {
+    let number = Cause(rawValue: cause).number
+    if number >= ExceptionNumber.firstInterrupt {
+      return ExceptionID(number: UInt64(number - ExceptionNumber.firstInterrupt), isInterrupt: true)
+    }
+    return ExceptionID(number: UInt64(number), isInterrupt: false)
+  }
+
+  public var namedCauses: [UInt64] {
+    let all: [ExceptionNumber] = [
+      .nmi, .hardFault, .memManage, .busFault, .usageFault, .svCall, .debugMonitor, .pendSV, .sysTick,
+    ]
+    let isMain = model.features.contains(.main)
+    return all.filter { isMain || ![.memManage, .busFault, .usageFault, .debugMonitor].contains($0) }.map {
+      UInt64($0.rawValue)
+    }
+  }
+
   public func exceptionName(_ cause: UInt64) -> String {
     let cause = Cause(rawValue: cause)
     return cause.rawValue == Cause.exceptionReturn.rawValue ? "exception return" : cause.description

@@ -63,6 +63,12 @@ extension Translator: BlockTranslator {
     return request.stopBefore.contains(where: pcs.contains) ? nil : pcs.upperBound & 0xFFFF_FFFF
   }
 
+  public func reachesSystem(_ encoding: UInt32) -> Bool {
+    SpecialAccess(encoding, length: encoding >> 16 == 0 ? 2 : 4) != nil
+  }
+
+  public mutating func holdBack() { builder.exit(with: .step, pc: pc, executed: false) }
+
   /// No entry is within an IT block, where its flags would be others.
   public func mayLabel(_ pc: UInt64) -> Bool { !inITBlock && flags.itState == 0 && !inner.contains(pc) }
 

@@ -74,6 +74,12 @@ extension SystemControl {
     return stopReason
   }
 
+  /// An exception with the fault that it is taken for.
+  func cause(ofEntering number: Int) -> UInt64 {
+    let fault = Cause(rawValue: state.notedFault)
+    return fault.number == number ? fault.rawValue : UInt64(number)
+  }
+
   /// A handler begins: is it one to stop at?
   func noteEntry(_ number: Int) {
     let fault = Cause(rawValue: state.notedFault)

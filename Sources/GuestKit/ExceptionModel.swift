@@ -17,12 +17,29 @@ public protocol ExceptionModel: AnyObject {
   func setInterruptLine(_ cpu: VCPUState, _ line: Int, _ level: Bool)
   /// A short name for a trap cause, for logs and the monitor.
   func exceptionName(_ cause: UInt64) -> String
+  /// What a trap cause is numbered as by people.
+  func exceptionID(_ cause: UInt64) -> ExceptionID
+  /// The causes that have names, for debuggers.
+  var namedCauses: [UInt64] { get }
   /// The registers that decide which interrupts are taken, by name, for the monitor.
   var interruptRegisters: [String] { get }
 }
 
 extension ExceptionModel {
+  public func exceptionID(_ cause: UInt64) -> ExceptionID { ExceptionID(number: cause, isInterrupt: false) }
+  public var namedCauses: [UInt64] { [] }
   public var interruptRegisters: [String] { [] }
+}
+
+/// An exception or interrupt as the architecture's manual numbers it.
+public struct ExceptionID: Hashable, Sendable {
+  public var number: UInt64
+  public var isInterrupt: Bool
+
+  public init(number: UInt64, isInterrupt: Bool) {
+    self.number = number
+    self.isInterrupt = isInterrupt
+  }
 }
 
 /// A guest whose exceptions come and go by more than their handlers' instructions.

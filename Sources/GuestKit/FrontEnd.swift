@@ -91,6 +91,8 @@ public struct TranslationRequest: ~Copyable {
   public var maximumInstructions: Int
   /// Stop before an instruction at one of these PCs, other than the first (breakpoints); sorted.
   public var stopBefore: [UInt64]
+  /// Leave instructions that reach system registers (``SystemRegisters``) undone, each for a block of its own.
+  public var holdsSystemBack = false
   /// All of the code to translate, in order, with an `IR` label at each of its labels but the first, which is `pc`; nil for
   /// the block that is found from `pc` on. A front end may leave a part at its end out.
   public var region: RegionShape?

@@ -42,11 +42,17 @@ public protocol BlockTranslator: ~Copyable {
   mutating func raise(_ exception: GuestException)
   /// Ends the block before the instruction at `pc`, which has not begun, if it has not ended by itself.
   mutating func stop(before pc: UInt64)
+  /// Whether an instruction is one of those that ``SystemRegisters/systemAccess(_:)`` speaks of.
+  func reachesSystem(_ instruction: Decoded) -> Bool
+  /// Ends the block with the instruction that was begun undone (`ExitReason.step`).
+  mutating func holdBack()
 }
 
 extension BlockTranslator where Self: ~Copyable {
   @inlinable public static var blockLimit: Int { 64 }
   @inlinable public func mayLabel(_ pc: UInt64) -> Bool { true }
+  @inlinable public func reachesSystem(_ instruction: Decoded) -> Bool { false }
+  @inlinable public mutating func holdBack() {}
 
   /// Translates an extended basic block: on through branches that fall through, up to the first unconditional jump,
   /// exception, change of state or end of the page; and on from there if an earlier branch leads to what follows.
@@ -76,8 +82,11 @@ extension BlockTranslator where Self: ~Copyable {
         // Only at the start of a block does an instruction reach into the next page.
         return number == 0 ? translateAcrossPages(request, for: guest) : stop(before: pc)
       }
+      let isHeldBack = request.holdsSystemBack && reachesSystem(instruction)
+      if isHeldBack, number > 0 { return stop(before: pc) }
       if isLabel, mayLabel(pc) { label(pc: pc) }
       begin(pc: pc, length: length)
+      if isHeldBack { return holdBack() }
       translate(instruction, offset, of: request, for: guest)
       offset &+= length
       number &+= 1
@@ -109,6 +118,7 @@ extension BlockTranslator where Self: ~Copyable {
     }
     guard case .instruction(let instruction, let length) = found else { return }
     begin(pc: request.pc, length: length)
+    if request.holdsSystemBack, reachesSystem(instruction) { return holdBack() }
     translate(instruction, 0, of: request, for: guest)
     stop(before: address(request.pc &+ UInt64(truncatingIfNeeded: length)))
   }

@@ -57,5 +57,9 @@ extension Translator: BlockTranslator {
     singles = InlineArray(repeating: .none)
   }
 
+  public func reachesSystem(_ encoding: UInt32) -> Bool { RISCVGuest.reachesSystem(encoding) }
+
+  public mutating func holdBack() { builder.exit(with: .step, pc: pc, executed: false) }
+
   public mutating func raise(_ exception: GuestException) { raise(exception.cause, value: exception.value) }
 }

@@ -23,6 +23,7 @@ extension Hart {
 
   /// Enters the trap handler for `cause` (interrupts carry the top bit) at `pc`.
   func enterTrap(_ cause: UInt64, value: UInt64) {
+    if cpu.context.reportsHandlers { cpu.context.handlerBegins(cause) }
     let top = UInt64(1) << UInt64(xlen - 1)
     let isInterrupt = cause & top != 0
     let code = cause & ~top
@@ -130,6 +131,17 @@ extension RISCVGuest {
     let hart = Hart(cpu)
     let bit = UInt64(1) << UInt64(line & 63)
     hart[.linePending] = level ? hart[.linePending] | bit : hart[.linePending] & ~bit
+  }
+
+  public func exceptionID(_ cause: UInt64) -> ExceptionID {
+    let top = UInt64(1) << UInt64(xlen - 1)
+    return ExceptionID(number: cause & ~top, isInterrupt: cause & top != 0)
+  }
+
+  public var namedCauses: [UInt64] {
+    let top = UInt64(1) << UInt64(xlen - 1)
+    return (0..<16).filter { Cause.delegable >> $0 & 1 != 0 || $0 == Cause.callFromMachine }
+      + (0..<16).filter { (InterruptBit.machine | InterruptBit.supervisor) >> $0 & 1 != 0 }.map { top | $0 }
   }
 
   public func exceptionName(_ cause: UInt64) -> String {

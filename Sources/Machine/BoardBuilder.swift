@@ -44,6 +44,7 @@ struct BoardBuilder {
   var images: BootImages
   let names: RegisterDescription?
   var notes: [String] = []
+  let taps = ConsoleTaps()
   /// Of the board as it is described.
   private let boardCPUCount: Int
 
@@ -142,8 +143,7 @@ struct BoardBuilder {
     controller.engine = engine
     let machine = Machine(
       configuration: configuration, registry: registry, guest: guest, engine: engine, space: space, clock: clock,
-      events: events,
-      tree: tree, controller: controller)
+      events: events, tree: tree, controller: controller, taps: taps)
     machine.devices = devices
     machine.directory = directory
     isOwned = true

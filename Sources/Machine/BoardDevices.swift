@@ -32,7 +32,8 @@ extension BoardBuilder {
       let drive = model is any StorageDevice.Type ? drives.popFirst() : nil
       let context = DeviceContext(
         id: devices.count, node: view, interrupts: outputs, clock: clock, events: events, space: space,
-        control: control, characters: takesCharacters ? left.popFirst() : nil,
+        control: control,
+        characters: takesCharacters ? left.popFirst().map { TappedBackend($0, path: path, taps) } : nil,
         medium: try drive.map { try Medium($0) }, directory: directory, clocks: clocks,
         registerName: { [names] address, value in names?.label(address, written: value) },
         log: { [log] category, text in log.write(category == .guestError ? .guestErrors : .unimp, text) })

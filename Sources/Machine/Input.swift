@@ -42,6 +42,7 @@ extension Machine {
 
   private func deliver(_ input: RecordedInput) {
     recorded.append(input)
+    engine.debug.events.noteDevicesRan()
     inputObserver?(.added(input))
     clock.now = input.ticks &* clock.nanosecondsPerInstruction
     if configuration.semihosting, input.device == semihostingConsole?.path ?? consolePath {

@@ -35,6 +35,8 @@ public final class Machine: @unchecked Sendable {
   public internal(set) var boot = BootPlan()
   public internal(set) var symbols = SymbolTable()
   let controller: PowerController
+  /// Through which others read what the guest prints.
+  public let taps: ConsoleTaps
   /// Through which slow readers of output hold the guest. To be set before ``start()``.
   public var gate = OutputGate()
   /// To be set before ``start()``; nil: the first character device is the console.
@@ -90,8 +92,7 @@ public final class Machine: @unchecked Sendable {
 
   init(
     configuration: MachineConfiguration, registry: Registry, guest: any Guest, engine: Engine, space: AddressSpace,
-    clock: VirtualClock,
-    events: EventQueue, tree: Devicetree, controller: PowerController
+    clock: VirtualClock, events: EventQueue, tree: Devicetree, controller: PowerController, taps: ConsoleTaps
   ) {
     self.configuration = configuration
     self.registry = registry
@@ -105,6 +106,7 @@ public final class Machine: @unchecked Sendable {
     self.events = events
     self.tree = tree
     self.controller = controller
+    self.taps = taps
     kernel = KernelAwareness(showsTasks: configuration.showsTasks)
     pace = configuration.realtime.map { Pace(factor: $0) }
     hartRuns = engine.vcpus.map { _ in .run }

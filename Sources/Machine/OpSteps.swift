@@ -18,4 +18,14 @@ extension Machine {
     if vcpu.ticks >= roundEnd, vcpu.mayInterrupt { catchUp(hart) }
     return step
   }
+
+  /// A hart has come to a breakpoint that stops it: there, or before an op of the block there, if it gets that far.
+  func stopAtBreakpoint(_ hart: Int) {
+    let vcpu = engine.vcpus[hart]
+    guard let op = vcpu.wantedOp else { return halt(.breakpoint(hart: hart)) }
+    vcpu.wantedOp = nil
+    while isRunning, case .inside = stepOp(hart: hart), let position = vcpu.opPosition {
+      if position.next >= op { return halt(.breakpoint(hart: hart)) }
+    }
+  }
 }

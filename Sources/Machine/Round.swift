@@ -13,8 +13,10 @@ struct Round: Sendable {
   var hasPassedTurn = false
   /// No other has begun.
   var isOver = true
+  /// All harts waited when it began.
+  private(set) var isIdle = false
 
-  mutating func begin(end: UInt64) { self.end = end }
+  mutating func begin(end: UInt64, isIdle: Bool) { (self.end, self.isIdle) = (end, isIdle) }
   mutating func shorten(to end: UInt64) { self.end = min(self.end, end) }
   mutating func finish() { (nextHart, hasPassedTurn, isOver) = (0, false, true) }
 }
@@ -32,6 +34,10 @@ extension Machine {
     var deadline = replay.last?.ticks ?? .max
     if events.nextDeadline != .max { deadline = min(deadline, engine.ticks(until: events.nextDeadline)) }
     if let limit = runLimit, limit > 0 { deadline = min(deadline, limit) }
+    // A time that a debugger waits for shortens a wait; not a round in which harts take turns, whose order would change.
+    if engine.vcpus.count == 1 || round.isIdle, let time = engine.debug.events.nextTime {
+      deadline = min(deadline, time)
+    }
     return deadline
   }
 }

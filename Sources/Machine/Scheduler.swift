@@ -21,7 +21,7 @@ extension Machine {
   /// Runs until the end of a round, or until something stops it or wants in.
   func runSlice() {
     if round.isOver { beginRound() }
-    if stopsForTransfer() { return }
+    if stopsForNote() { return }
     if let request = stepRequest {
       step(request)
     } else {
@@ -36,7 +36,7 @@ extension Machine {
     // A round takes about as long as 5,000 instructions of fast code; input may wait for a fraction of a millisecond.
     let quantum = configuration.quantum ?? (engine.vcpus.count == 1 ? 400_000 : 100_000)
     let isIdle = engine.vcpus.allSatisfy(isAtRest)
-    round.begin(end: isIdle ? .max : (start / quantum + 1) * quantum)
+    round.begin(end: isIdle ? .max : (start / quantum + 1) * quantum, isIdle: isIdle)
     round.isOver = isIdle && !idle(from: start)
     if round.isOver, roundEnd == .max, door.isEmpty { endStepWaits() }
   }
@@ -45,7 +45,7 @@ extension Machine {
     guard !round.isOver else { return }
     let vcpus = engine.vcpus
     while round.nextHart < vcpus.count || takeUpPassedTurns() {
-      if stopsForTransfer() { return }
+      if stopsForNote() { return }
       let vcpu = vcpus[round.nextHart]
       if vcpu.ticks >= roundEnd || standsStill(vcpu) {
         vcpu.idle(until: roundEnd)
@@ -119,14 +119,20 @@ extension Machine {
         engine.take(event)
       }
     }
-    if takePowerRequest() || stopsForTransfer() { return }
+    engine.debug.events.noteDevicesRan()
+    if takePowerRequest() || stopsForNote() { return }
     if let limit = runLimit, roundEnd >= limit { halt(.requested) }
   }
 
-  /// Whether a device has accessed watched memory while no hart ran.
-  private func stopsForTransfer() -> Bool {
-    guard let hit = engine.takeTransferHit() else { return false }
-    halt(.watchpoint(hart: min(round.nextHart, engine.vcpus.count - 1), hit))
+  /// Whether something has happened, while no hart ran, that a debugger waits for.
+  private func stopsForNote() -> Bool {
+    let hart = min(round.nextHart, engine.vcpus.count - 1)
+    if let hit = engine.takeTransferHit() {
+      halt(.watchpoint(hart: hart, hit))
+      return true
+    }
+    guard let reason = engine.takeDebugStop(hart) else { return false }
+    halt(.caught(hart: hart, reason))
     return true
   }
 
@@ -134,7 +140,7 @@ extension Machine {
   func settle(_ outcome: RunOutcome, hart: Int) -> Bool {
     let vcpu = engine.vcpus[hart]
     switch outcome {
-    case .breakpoint: halt(.breakpoint(hart: hart))
+    case .breakpoint: stopAtBreakpoint(hart)
     case .watchpoint: if let hit = vcpu.watchHit { halt(.watchpoint(hart: hart, hit)) }
     case .semihosting:
       return serveSemihosting(vcpu)
@@ -181,7 +187,10 @@ extension Machine {
         if stepOnce(hart) {
           left -= 1
           if left <= 0 { return halt(.stepped(hart: hart)) }
-          if engine.vcpus[hart].stopsAtBreakpoint() { return halt(.breakpoint(hart: hart)) }
+          if engine.vcpus[hart].stopsAtBreakpoint() {
+            stepRequest = .step(hart: hart, count: left)
+            return stopAtBreakpoint(hart)
+          }
         }
         if !door.isEmpty { break }
       }
@@ -190,7 +199,10 @@ extension Machine {
       for _ in 0..<Self.stepsAtOnce {
         guard isRunning, engine.vcpus.indices.contains(hart), stepOnce(hart) else { return }
         let vcpu = engine.vcpus[hart]
-        if !range.contains(vcpu.state.pc) || vcpu.stopsAtBreakpoint() { return halt(.stepped(hart: hart)) }
+        if !range.contains(vcpu.state.pc) { return halt(.stepped(hart: hart)) }
+        if vcpu.stopsAtBreakpoint() {
+          return vcpu.wantedOp == nil ? halt(.stepped(hart: hart)) : stopAtBreakpoint(hart)
+        }
         if !door.isEmpty { return }
       }
     }

@@ -84,10 +84,12 @@ struct SemihostingMemory {
 
   /// Writes to the console that was chosen, or to that of the first connected character device.
   func writeConsole(_ bytes: [UInt8]) {
-    let console =
-      machine.semihostingConsole?.output
-      ?? machine.devices.lazy.compactMap({ $0.device.context.characters }).first
-    console?.write(bytes)
+    guard let console = machine.semihostingConsole else {
+      machine.devices.lazy.compactMap({ $0.device.context.characters }).first?.write(bytes)
+      return
+    }
+    console.output.write(bytes)
+    machine.taps.printed(bytes, by: HostConsole.ownPath)
   }
 
   /// Logs once that the guest wanted something that does not exist here.

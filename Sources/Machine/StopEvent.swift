@@ -9,7 +9,8 @@ public enum StopEvent: Equatable, Sendable {
   case breakpoint(hart: Int)
   /// Before or behind the access, as ``Engine/WatchHit/timing`` says.
   case watchpoint(hart: Int, WatchHit)
-  /// An exception that a debugger wants to see was entered, or the guest asks for its debugger; the text says which.
+  /// An exception that a debugger wants to see was entered, the guest asks for its debugger, or something has happened that
+  /// a debugger waits for; the text says what.
   case caught(hart: Int, String)
   /// A step of any kind is complete.
   case stepped(hart: Int)

@@ -12,13 +12,16 @@ public struct Symbol: Sendable, Equatable {
   /// Of several at an address the lowest gives the name: functions and objects before labels, global before weak before
   /// local ones.
   public var rank: UInt8
+  /// A variable, and no code.
+  public var isData: Bool
 
-  public init(name: String, address: UInt64, size: UInt64, rank: UInt8 = 0) {
+  public init(name: String, address: UInt64, size: UInt64, rank: UInt8 = 0, isData: Bool = false) {
     linkName = name
     self.name = Demangling.sourceName(name) ?? name
     self.address = address
     self.size = size
     self.rank = rank
+    self.isData = isData
   }
 }
 

@@ -57,7 +57,7 @@ struct Arguments: Sendable {
         numbers[parameter.name] = value
       case .address: numbers[parameter.name] = try memory.address(of: text)
       case .code: numbers[parameter.name] = try memory.codeAddress(of: text)
-      case .words, .text, .register, .block, .device, .pass, .command: break
+      case .words, .text, .watchable, .register, .block, .device, .pass, .command: break
       }
     }
   }
@@ -68,15 +68,5 @@ extension DebugMemory {
   func address(of text: String) throws(MonitorError) -> UInt64 {
     let value = try Expression.value(text, self)
     return guest.addressBits == 32 ? value & 0xFFFF_FFFF : value
-  }
-
-  /// Where an instruction is: an expression, perhaps behind a star as GDB wants it.
-  func codeAddress(of text: String) throws(MonitorError) -> UInt64 {
-    let address = guest.instructionAddress(try self.address(of: text.hasPrefix("*") ? String(text.dropFirst()) : text))
-    guard address % guest.instructionAlignment == 0 else {
-      throw .refused(
-        "no instruction is at \(address.hex0x()): they are aligned to \(guest.instructionAlignment) bytes")
-    }
-    return address
   }
 }

@@ -52,6 +52,8 @@ struct Command: Sendable {
   let summary: String
   /// Whether the name may carry a format: `x/4i`.
   let takesFormat: Bool
+  /// The command whose arguments it takes.
+  let standsFor: String?
   let body: CommandBody
 
   enum Group: String, CaseIterable, Sendable {
@@ -66,7 +68,7 @@ struct Command: Sendable {
 
   init(
     _ name: String, aliases: [String] = [], _ parameters: [Parameter] = [], _ group: Group, _ summary: String,
-    takesFormat: Bool = false, _ body: CommandBody
+    takesFormat: Bool = false, standsFor: String? = nil, _ body: CommandBody
   ) {
     self.name = name
     self.aliases = aliases
@@ -74,6 +76,7 @@ struct Command: Sendable {
     self.group = group
     self.summary = summary
     self.takesFormat = takesFormat
+    self.standsFor = standsFor
     self.body = body
   }
 
@@ -88,6 +91,8 @@ struct Context {
   let arguments: Arguments
   let style: ListingStyle
   let files: HostFiles
+  /// A breakpoint that the command sets goes with its first stop.
+  var isTemporary = false
 
   /// Evaluates the arguments.
   init(

@@ -13,8 +13,9 @@ enum CommandTable {
     .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevicetreeSource, .infoDevice, .deviceReads,
     .registerDescription, .infoInterrupts, .infoTLB, .walk, .infoSymbols, .infoTasks, .threads, .register,
     // Breakpoints and watchpoints
-    .breakpoint, .temporaryBreakpoint, .breakpointCondition, .ignore, .watch, .delete, .infoBreakpoints, .catchVectors,
-    .cortexCatch,
+    .breakpoint, .breakpointsByPattern, .breakException, .breakInterrupt, .breakConsole, .breakTime, .breakInstructions,
+    .breakOp, .breakTranslation, .breakChain, .temporaryBreakpoint, .watch, .watchSystemRegister, .temporaryWatchpoint,
+    .breakpointCondition, .ignore, .disable, .enable, .delete, .infoBreakpoints, .catchVectors, .cortexCatch,
     // Translation blocks
     .blocks, .block, .hostStubs, .events, .storyChaining, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow,
     .unchain, .flush, .graph,

@@ -17,6 +17,7 @@ extension Monitor {
     let text = String(decoding: line.utf8.prefix(cursor), as: UTF8.self)
     var words = text.split(separator: " ").map(String.init)
     let word = text.hasSuffix(" ") || words.isEmpty ? "" : words.removeLast()
+    if let first = words.first, let name = (try? CommandTable.find([first]))?.0.standsFor { words[0] = name }
     var candidates: [String] = []
     for row in CommandTable.commands {
       let rowWords = row.words.map(String.init)
@@ -54,6 +55,7 @@ extension Monitor {
     case .text, .count: return []
     case .address, .code, .number:
       return word.hasPrefix("$") ? candidates(.register, word) : symbols()
+    case .watchable: return candidates(.address, word) + candidates(.device, word) + ["csr", "msr"]
     case .block:
       guard !word.hasPrefix("$") else { return candidates(.register, word) }
       return symbols()

@@ -110,7 +110,9 @@ public final class Monitor: Sendable {
 struct MonitorState: Sendable {
   /// The hart that commands mean.
   var hart = 0
-  var points: [DebugPoint] = []
+  var points: [Breakpoint] = []
+  /// The number of the breakpoint that stopped the guest last.
+  var lastHit = 0
   var nextPoint = 1
   /// Characters a line that listings fit, where the user has said so.
   var columns: Int?

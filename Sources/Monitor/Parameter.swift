@@ -11,6 +11,8 @@ struct Parameter: Sendable {
     case address
     /// Where an instruction is. `*EXPR` is GDB's spelling of `EXPR`.
     case code
+    /// An address, or a register of a device.
+    case watchable
     /// One of these.
     case words([String])
     /// Names that the command looks up itself.

@@ -50,7 +50,7 @@ import Testing
     #expect(bench("info breakpoints").contains("ignoring 3"))
     #expect(stop("until done").hasPrefix("hart 0: breakpoint 1 | 0x80000008 <loop>"))
     #expect(bench("p $a0") == "0x2  2")
-    #expect(bench.lines("info breakpoints")[1].contains("    4  loop    -"))
+    #expect(bench.lines("info breakpoints")[1].hasSuffix("<loop>     4  -"))
   }
 
   @Test func logsAndGoesOn() {
@@ -99,7 +99,5 @@ import Testing
     #expect(bench("break loop log \"{$a0\"").hasSuffix("a '}' is missing"))
     #expect(bench("break loop log \"{$a0:q}\"").contains("a value is shown as"))
     #expect(bench("condition 9 1").contains("no breakpoint '9'"))
-    _ = bench("watch $sp")
-    #expect(bench("ignore 1 1").hasSuffix("1 is a watchpoint"))
   }
 }

@@ -49,7 +49,11 @@ import Testing
     ("disassemble _start -1", "'-1' is no count (1 or more)"),
     ("step -1", "'-1' is no count (1 or more)"),
     ("why -1", "nothing is counted; switch that on with 'profile on' and let the guest run"),
-    ("watch _start 4 x", "'x' is a word too many for 'watch'; usage: watch ADDR [LENGTH] [r|w|rw]"),
+    (
+      "watch _start 4 x",
+      "'x' is a word too many for 'watch'; usage: watch ADDR|DEVICE.REGISTER[.FIELD] [LENGTH] [r|w|rw|change]"
+        + " [if CONDITION] [log FORMAT] [do COMMAND]"
+    ),
     ("watch _start 0", "a watchpoint covers 1 to 1048576 bytes"),
     ("poke 1 0x80010000 256", "0x100 does not fit into 1 bytes"),
     ("peek 3 0x80010000", "'3' is none of 1, 2, 4, 8; usage: peek [phys] 1|2|4|8 ADDR"),

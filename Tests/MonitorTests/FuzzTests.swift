@@ -19,6 +19,10 @@ import Testing
       "0x80000008", "0xffffffffffffffff", "loop", "done", "$pc", "$sp", "$", "*", "(", ")", "'a'", "<<", "200", "set",
       "=", "registers", "csr", "mtree", "device", "plic", "tlb", "irq", "symbols", "graph", "help", "reset", "halt",
       "--json", "\"", "/", "é", "stop", "rw", "status", "cpus", "breakpoints", "jit", "qtree",
+      "tbreak", "rbreak", "twatch", "enable", "disable", "ignore", "condition", "exception", "interrupt", "console",
+      "time",
+      "every", "instructions", "translation", "10ms", "@1s", "mstatus", "serial.LSR.DR", "if", "log", "do", "load*",
+      "change",
     ]
     for round in 0..<Mutations.count(3000) {
       var line = (0..<Int.random(in: 1...4, using: &generator)).map { _ in words.randomElement(using: &generator)! }

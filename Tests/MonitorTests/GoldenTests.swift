@@ -29,9 +29,9 @@ import Testing
     expect(
       bench, "info breakpoints",
       """
-      number  kind   address             length  hits  symbol  what
-           1  break  0x0000000080000018       -     1  done    -
-           -  break  0x000000008000002c       -     -  spin    -
+      number  kind   place                      hits  what
+           1  break  0x0000000080000018 <done>     1  -
+           -  break  0x000000008000002c <spin>     -  -
       """)
     expect(bench, "info registers a3 a0", "a3 0x000000000000000f   a0 0x0000000000000000")
     expect(

@@ -4,6 +4,7 @@ import Bus
 import Devices
 import Engine
 import Foundation
+import GuestARM
 import GuestRISCV
 import HostInterpreter
 import HostKit
@@ -19,8 +20,17 @@ private let riscv = GuestEntry(
     } catch { throw .badInput("\(error)") }
   }, describe: { _ in [] })
 
-private let registry = Registry(
-  guests: [riscv], hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)], devices: standardDevices,
+private let arm = GuestEntry(
+  elfMachines: [40], models: [], serves: { $0.contains { $0.hasPrefix("arm,cortex-m") } },
+  make: { model, cpu, semihosting throws(MachineError) in
+    do throws(ARMModelError) {
+      return try ARMGuest(model: model ?? "cortex-m4", semihosting: semihosting)
+    } catch { throw .badInput("\(error)") }
+  }, describe: { _ in [] })
+
+let registry = Registry(
+  guests: [riscv, arm], hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
+  devices: standardDevices + [SystemControl.self],
   fallback: LoggedRegisterFile.self,
   opStepper: { configuration, block, state throws(HostError) in
     try InterpreterHost.Stepper(configuration, block, state)

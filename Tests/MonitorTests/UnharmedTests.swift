@@ -118,9 +118,9 @@ import Testing
     #expect(bench("until twice") == "hart 0: breakpoint 1\n0x0000000080000030 <twice>  add     a3, a3, a3")
     #expect(bench("print $a3") == "0xf  15")
     #expect(bench("reset halt").hasSuffix("<_start>  auipc   sp, 0x10"))
-    #expect(bench("watch $sp 8") == "2: watch w at 0x0000000000000000")
+    #expect(bench("watch $sp 8") == "2: watch w at 0x0000000000000000, 8 bytes")
     #expect(bench("delete 2 1") == "")
-    #expect(bench("watch 0x80010000 8") == "3: watch w at 0x0000000080010000")
+    #expect(bench("watch 0x80010000 8") == "3: watch w at 0x0000000080010000, 8 bytes")
     #expect(
       bench("until spin")
         == "hart 0: watchpoint 3: wrote 8 bytes at 0x80010000: 0xf -> 0x3\n0x0000000080000010 <loop+0x8>  addi    a0, a0, -1"

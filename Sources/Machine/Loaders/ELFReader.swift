@@ -198,7 +198,7 @@ struct ELFReader {
       symbols.append(
         Symbol(
           name: label, address: address, size: try word(at: base + (is64 ? 16 : 8), what),
-          rank: (info & 15 == 0 ? 4 : 0) + (info >> 4 == 1 ? 0 : info >> 4 == 2 ? 1 : 2)))
+          rank: (info & 15 == 0 ? 4 : 0) + (info >> 4 == 1 ? 0 : info >> 4 == 2 ? 1 : 2), isData: info & 15 == 1))
     }
     return symbols
   }

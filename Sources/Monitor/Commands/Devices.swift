@@ -19,9 +19,7 @@ extension Command {
     "info device", [Parameter("NAME", .device)], .look, "One device with all its registers and fields.",
     .look { context throws(MonitorError) in
       guard let name = context.arguments["NAME"] else { throw context.arguments.usage }
-      let found = context.machine.devices.filter { path, _ in
-        path == name || path.split(separator: "/").last.map { $0 == name || $0.hasPrefix(name + "@") } == true
-      }
+      let found = context.machine.devices(called: name)
       guard let (path, device) = found.first else {
         throw .refused("no device '\(name)'; 'info qtree' lists them")
       }

@@ -112,18 +112,33 @@ extension Monitor {
       ]))
   }
 
+  /// The number of a breakpoint that a stop is about: of several, the one that was hit last.
+  private func hit(_ concerns: (Breakpoint) -> Bool) -> Int? {
+    state.withLock { state in
+      let numbers = state.points.filter(concerns).map(\.number)
+      return numbers.contains(state.lastHit) ? state.lastHit : numbers.first
+    }
+  }
+
   private func words(_ event: StopEvent, _ machine: Machine, _ quiet: UInt64?) -> (String, hart: Int?) {
     switch event {
     case .requested: return ("stopped", hart(machine))
     case .stepped(let hart): return ("", hart)
     case .breakpoint(let hart):
-      let pc = machine.engine.vcpus[hart].state.pc
-      let point = state.withLock { $0.points.first { $0.isBreakpoint(at: pc) } }
-      if point == nil, pc == quiet { return ("", hart) }
-      return ("hart \(hart): breakpoint" + (point.map { " \($0.number)" } ?? ""), hart)
+      let vcpu = machine.engine.vcpus[hart]
+      let pc = vcpu.state.pc
+      if let position = vcpu.opPosition {
+        let number = state.withLock { $0.lastHit }
+        return (
+          "hart \(hart): breakpoint \(number): before op \(position.next) of block \(position.block.pc.hex0x())", hart
+        )
+      }
+      let number = hit { $0.trigger.stops(at: pc) }
+      if number == nil, pc == quiet { return ("", hart) }
+      return ("hart \(hart): breakpoint" + (number.map { " \($0)" } ?? ""), hart)
     case .watchpoint(let hart, let hit):
-      let point = state.withLock { $0.points.first { $0.watches(hit.watchpoint) } }
-      return ("hart \(hart): watchpoint" + (point.map { " \($0.number)" } ?? "") + ": \(hit.words)", hart)
+      let number = self.hit { $0.trigger.watches(hit.watchpoint) }
+      return ("hart \(hart): watchpoint" + (number.map { " \($0)" } ?? "") + ": \(hit.words)", hart)
     case .exited(let code): return ("the guest switched itself off, exit code \(code)", nil)
     case .reset: return ("the guest asked for a reset", nil)
     case .caught(let hart, let text), .lockedUp(let hart, let text): return (text, hart)

@@ -1,11 +1,11 @@
-// Owns the monitor's breakpoints on code: what they ask before they count as hit, and what they do then.
+// Owns the monitor's breakpoints: what they ask before they count as hit, and what they do then, whatever it is they wait for.
 
 import Bits
 import Engine
 import Machine
 
-/// A breakpoint of the monitor's. Used on the machine's thread only.
-final class CodeBreakpoint: BreakpointFilter, @unchecked Sendable {
+/// A breakpoint or watchpoint of the monitor's. Used on the machine's thread only.
+final class Breakpoint: @unchecked Sendable {
   enum Action: Sendable {
     case stop
     /// Shows a line, and goes on.
@@ -13,18 +13,6 @@ final class CodeBreakpoint: BreakpointFilter, @unchecked Sendable {
     /// Shows what a command shows, and goes on.
     case command(Arguments)
   }
-
-  let number: Int
-  let address: UInt64
-  let action: Action
-  /// Gone with the first stop.
-  let isTemporary: Bool
-  /// Nil: it is hit whenever a hart comes to it.
-  var condition: Condition?
-  /// Hits that are still to be let pass.
-  var ignored = 0
-  private(set) var hits = 0
-  private weak var monitor: Monitor?
 
   struct Condition: Sendable {
     let text: String
@@ -36,20 +24,45 @@ final class CodeBreakpoint: BreakpointFilter, @unchecked Sendable {
     }
   }
 
+  let number: Int
+  let trigger: any Trigger
+  let action: Action
+  /// Gone with the first stop.
+  let isTemporary: Bool
+  /// Nil: it is hit whenever a hart comes to it.
+  var condition: Condition?
+  /// Hits that are still to be let pass.
+  var ignored = 0
+  private(set) var hits = 0
+  private(set) var isEnabled = false
+  private weak var monitor: Monitor?
+
   init(
-    number: Int, at address: UInt64, _ condition: Condition?, _ action: Action, isTemporary: Bool, of monitor: Monitor
+    number: Int, _ trigger: any Trigger, _ condition: Condition?, _ action: Action, isTemporary: Bool,
+    of monitor: Monitor
   ) {
     self.number = number
-    self.address = address
+    self.trigger = trigger
     self.condition = condition
     self.action = action
     self.isTemporary = isTemporary
     self.monitor = monitor
+    trigger.owner = self
   }
 
-  /// A condition that has no value stops, and says why.
+  var machine: Machine? { monitor?.machine }
+
+  /// Lets it be hit from now on, or no more.
+  func setEnabled(_ enabled: Bool, _ machine: Machine) {
+    guard enabled != isEnabled else { return }
+    isEnabled = enabled
+    if enabled { trigger.arm(machine) } else { trigger.disarm(machine) }
+  }
+
+  /// What it waits for has happened to a hart. A condition that has no value stops, and says why.
   func stops(_ vcpu: VCPU) -> Bool {
     guard let monitor else { return true }
+    guard isEnabled else { return false }
     let memory = DebugMemory(machine: monitor.machine, vcpu: vcpu)
     do throws(MonitorError) {
       if let condition, try condition.expression.value(memory) == 0 { return false }
@@ -60,6 +73,7 @@ final class CodeBreakpoint: BreakpointFilter, @unchecked Sendable {
       }
       switch action {
       case .stop:
+        monitor.state.withLock { $0.lastHit = number }
         if isTemporary { monitor.delete([number], memory.machine) }
         return true
       case .log(let format): monitor.show(try format.text(memory))
@@ -68,13 +82,23 @@ final class CodeBreakpoint: BreakpointFilter, @unchecked Sendable {
       return false
     } catch {
       monitor.show("breakpoint \(number): \(error)")
+      monitor.state.withLock { $0.lastHit = number }
       return true
     }
   }
 
+  /// The same for what is to be said of a stop.
+  func stops(_ vcpu: VCPU, because reason: String) -> String? {
+    stops(vcpu) ? "hart \(vcpu.number): breakpoint \(number): \(reason)" : nil
+  }
+
+  /// What it waited for will not happen again.
+  func end() { if let monitor { monitor.delete([number], monitor.machine) } }
+
   /// What it does beside stopping, in words.
   var purpose: String {
-    var words = condition.map { ["if " + $0.text] } ?? []
+    var words = isEnabled ? [] : ["disabled"]
+    if let condition { words.append("if " + condition.text) }
     switch action {
     case .stop: if isTemporary { words.append("once") }
     case .log(let format): words.append("log \"\(format.source)\"")
