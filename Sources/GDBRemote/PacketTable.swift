@@ -142,6 +142,8 @@ enum PacketTable {
     .init(
       "qXfer:exec-file:read:", \.executable, Session.readExecutablePath, when: .always,
       features: "qXfer:exec-file:read+"),
+    .init(
+      "qXfer:osdata:read:", \.threadNames, Session.readOSData, when: .always, features: "qXfer:osdata:read+"),
     .init("qSymbol:", \.symbols, Session.lookUpSymbol, when: .always),
     .init("qRcmd,", \.monitor, Session.runCommand, when: .always),
   ]

@@ -113,6 +113,19 @@ final class RawDebugger {
     _ = unsafe Glibc.send(descriptor, frame, frame.count, Int32(MSG_NOSIGNAL))
   }
 
+  /// Part of a packet, or of several.
+  func send(raw text: some StringProtocol) {
+    let bytes = Array(text.utf8)
+    _ = unsafe Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+  }
+
+  /// Takes what has come within a moment, and forgets it.
+  func readSome() {
+    var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    guard unsafe poll(&poller, 1, 5) > 0 else { return }
+    _ = read()
+  }
+
   /// Waits for words in what comes; what comes before them is dropped.
   func await(_ words: String, sourceLocation: SourceLocation = #_sourceLocation) {
     while !received.contains(words) {

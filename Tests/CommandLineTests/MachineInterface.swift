@@ -93,6 +93,8 @@ final class Server {
     process.waitUntilExit()
   }
 
+  var identifier: Int32 { process.processIdentifier }
+
   func send(_ text: String) throws { try input.fileHandleForWriting.write(contentsOf: Data(text.utf8)) }
 
   /// Waits until the program has printed a text; returns all that it printed until then.

@@ -11,6 +11,11 @@ print $minstret
 echo \n[kill]\n
 kill
 info threads
+echo \n[nothing is attached: the monitor and the lists are there]\n
+monitor hello
+info os
+info os processes
+info os threads
 echo \n[start]\n
 starti
 print/x $pc
@@ -18,6 +23,7 @@ stepi
 echo \n[detach, attach]\n
 detach
 info threads
+monitor hello
 attach 1
 info threads
 print $pc >= 0x80000010 && $pc < 0x8000002c
