@@ -51,7 +51,6 @@ extension VCPU {
     guardian.forgetWatchedAccesses()
     if let outcome = passWatchpoint() { return outcome }
     while true {
-      if debug.events.isCounting || debug.events.isPending, let outcome = countOutcome() { return outcome }
       // A jump that a kick has turned back ends here too, perhaps one into another mode.
       if let kicks, kicks.pending.isRaised {
         enterMode()
@@ -60,6 +59,7 @@ extension VCPU {
       while let transition = exceptionHardware?.pendingTransition(state) {
         if let outcome = enter(transition) { return outcome }
       }
+      if debug.events.isCounting || debug.events.isPending, let outcome = countOutcome() { return outcome }
       if progress.mayInterrupt {
         if let outcome = atInterruptPoint() { return outcome }
       }
