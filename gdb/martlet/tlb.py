@@ -13,7 +13,7 @@ It is that of the hart that is GDB's thread."""
         nothing_left(text.split())
         answer = target.ask_hart("info tlb")
         if not answer:
-            output.show("The TLB holds no page.")
+            output.show("No TLB holds a page; where nothing is translated there is none.")
         else:
             output.show(output.table(answer, COLUMNS) if isinstance(answer[0], dict) else answer)
 
