@@ -74,10 +74,11 @@ extension SystemControl {
     return stopReason
   }
 
-  /// An exception with the fault that it is taken for.
+  /// An exception with the fault that it is taken for, one that HardFault was forced by too.
   func cause(ofEntering number: Int) -> UInt64 {
     let fault = Cause(rawValue: state.notedFault)
-    return fault.number == number ? fault.rawValue : UInt64(number)
+    let isIts = fault.number == number || number == ExceptionNumber.hardFault.rawValue
+    return UInt64(number) | (isIts ? UInt64(fault.status.rawValue) << 32 : 0)
   }
 
   /// A handler begins: is it one to stop at?

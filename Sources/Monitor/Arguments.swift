@@ -57,7 +57,7 @@ struct Arguments: Sendable {
         numbers[parameter.name] = value
       case .address: numbers[parameter.name] = try memory.address(of: text)
       case .code: numbers[parameter.name] = try memory.codeAddress(of: text)
-      case .words, .text, .watchable, .register, .block, .device, .pass, .command: break
+      case .words, .text, .places, .watchable, .register, .block, .device, .pass, .command: break
       }
     }
   }

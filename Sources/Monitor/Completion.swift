@@ -53,7 +53,7 @@ extension Monitor {
         return word.hasPrefix("$") ? names.map { "$" + $0 } : names + Set(file.registers.map(\.group)) + ["all"]
       }
     case .text, .count: return []
-    case .address, .code, .number:
+    case .address, .code, .places, .number:
       return word.hasPrefix("$") ? candidates(.register, word) : symbols()
     case .watchable: return candidates(.address, word) + candidates(.device, word) + ["csr", "msr"]
     case .block:

@@ -11,6 +11,8 @@ struct Parameter: Sendable {
     case address
     /// Where an instruction is. `*EXPR` is GDB's spelling of `EXPR`.
     case code
+    /// Where one or several instructions are; the command looks them up itself.
+    case places
     /// An address, or a register of a device.
     case watchable
     /// One of these.

@@ -203,7 +203,7 @@ final class FirmwareBench {
 
   struct FirmwareFailure: Error { var text: String }
 
-  init(_ setup: Setup, tiers: TierPolicy = .adaptive) throws {
+  init(_ setup: Setup, tiers: TierPolicy = .adaptive, harts: Int? = nil) throws {
     self.setup = setup
     let path = FileManager.default.temporaryDirectory.appending(path: "martlet-\(UUID().uuidString).elf").path()
     try Data(try Self.image(setup)).write(to: URL(fileURLWithPath: path))
@@ -214,6 +214,7 @@ final class FirmwareBench {
     configuration.kernel = path
     configuration.host = setup.host
     configuration.engine.tiers = tiers
+    configuration.cpuCount = harts
     machine = try Machine.make(configuration, registry: registry, backends: [console]) { _, _ in }
     machine.start()
     monitor = Monitor(machine)

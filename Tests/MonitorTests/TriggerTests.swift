@@ -246,6 +246,29 @@ import Testing
     #expect(bench.outcome.ticks == before + 1_000_000)
   }
 
+  /// Harts take turns as they do when nobody counts.
+  @Test(arguments: UnharmedTests.hosts) func countsOfSeveralHarts(_ host: String) throws {
+    let setup = Setup(guest: "riscv", host: host)
+    func bench() throws -> FirmwareBench { try FirmwareBench(setup, harts: 3) }
+    func state(_ bench: FirmwareBench) throws -> UInt64 {
+      _ = bench("delete all")
+      _ = bench("break time @2ms")
+      #expect(bench.goOn().contains("it is 0.002"))
+      return try bench.machine.perform { machine in Result { try machine.digest() } }.get()
+    }
+    let plain = try state(bench())
+    let counted = try bench()
+    _ = counted("cpu 1")
+    #expect(counted("break instructions 50").contains("50 of hart 1"))
+    #expect(counted.goOn().contains("hart 1: breakpoint 1: 50 instructions"))
+    #expect(counted.machine.perform { $0.engine.vcpus[1].retired } == 50)
+    _ = counted("break time @5us")
+    #expect(counted.goOn().contains("breakpoint 2: it is 0.000005"))
+    _ = counted("break exception if $mhartid == 2")
+    #expect(counted.goOn().contains("hart 2: breakpoint 3: "))
+    #expect(try state(counted) == plain)
+  }
+
   // MARK: Translated code
 
   @Test(arguments: Setup.all) func translation(_ setup: Setup) throws {

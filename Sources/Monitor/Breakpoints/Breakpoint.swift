@@ -10,8 +10,8 @@ final class Breakpoint: @unchecked Sendable {
     case stop
     /// Shows a line, and goes on.
     case log(LogFormat)
-    /// Shows what a command shows, and goes on.
-    case command(Arguments)
+    /// Shows what a command, written so, shows, and goes on.
+    case command(Arguments, String)
   }
 
   struct Condition: Sendable {
@@ -77,7 +77,7 @@ final class Breakpoint: @unchecked Sendable {
         if isTemporary { monitor.delete([number], memory.machine) }
         return true
       case .log(let format): monitor.show(try format.text(memory))
-      case .command(let arguments): monitor.show(try monitor.look(arguments, vcpu, memory.machine))
+      case .command(let arguments, _): monitor.show(try monitor.look(arguments, vcpu, memory.machine))
       }
       return false
     } catch {
@@ -102,7 +102,7 @@ final class Breakpoint: @unchecked Sendable {
     switch action {
     case .stop: if isTemporary { words.append("once") }
     case .log(let format): words.append("log \"\(format.source)\"")
-    case .command(let arguments): words.append("do \(arguments.command.name)")
+    case .command(_, let line): words.append("do \(line)")
     }
     if ignored > 0 { words.append("ignoring \(ignored)") }
     return words.joined(separator: ", ")

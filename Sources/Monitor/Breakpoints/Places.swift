@@ -4,18 +4,26 @@ import Bits
 import Machine
 
 extension DebugMemory {
-  /// Where an instruction is: an expression, in which a function's name is its entry, perhaps behind a star as GDB wants it.
-  func codeAddress(of text: String) throws(MonitorError) -> UInt64 {
+  /// All the places that a word means. An expression is one of them, in which a function's name is its entry, perhaps
+  /// behind a star as GDB wants it.
+  func codeAddresses(of text: String) throws(MonitorError) -> [UInt64] {
     let address = guest.instructionAddress(try self.address(of: text.hasPrefix("*") ? String(text.dropFirst()) : text))
     guard address % guest.instructionAlignment == 0 else {
       throw .refused(
         "no instruction is at \(address.hex0x()): they are aligned to \(guest.instructionAlignment) bytes")
     }
-    return address
+    return [address]
   }
 
-  /// All places that a word means: today exactly one.
-  func codeAddresses(of text: String) throws(MonitorError) -> [UInt64] { [try codeAddress(of: text)] }
+  /// The only one, for commands that cannot mean several.
+  func codeAddress(of text: String) throws(MonitorError) -> UInt64 {
+    let addresses = try codeAddresses(of: text)
+    guard addresses.count == 1 else {
+      throw .refused(
+        "'\(text)' is \(addresses.count) places: \(addresses.map { $0.hex0x() }.joined(separator: ", ")); choose one")
+    }
+    return addresses[0]
+  }
 
   /// More functions than anybody means by a pattern.
   private static var mostFunctions: Int { 1000 }

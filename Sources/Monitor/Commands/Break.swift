@@ -22,11 +22,11 @@ extension Command {
   }
 
   static let breakpoint = breaks(
-    "break", aliases: ["b"], [.code().rest],
+    "break", aliases: ["b"], [Parameter("ADDR", .places).rest],
     "Stop before the instruction at ADDR; or log \"a0={$a0:x}\", or do a command, and go on."
   ) { context throws(MonitorError) in
-    guard let address = context.arguments.address else { throw context.arguments.usage }
-    return CodeTrigger([address])
+    guard let word = context.arguments["ADDR"] else { throw context.arguments.usage }
+    return CodeTrigger(try context.memory.codeAddresses(of: word))
   }
 
   static let breakpointsByPattern = breaks(
@@ -178,7 +178,7 @@ extension Context {
       guard command.command.looksOnly else {
         throw .refused("'\(line)' runs or changes the machine; a breakpoint carries out commands that look at it")
       }
-      return .command(command)
+      return .command(command, line)
     case (_?, _?): throw .refused("a breakpoint either logs or carries out a command")
     }
   }
