@@ -8,11 +8,14 @@ import Machine
 /// A breakpoint of GDB's with its program.
 final class ProgrammedBreakpoint: BreakpointFilter {
   private let program: BreakpointProgram
+  /// Which it is for; nil: all.
+  private let harts: [Int]?
   private unowned let machine: Machine
   private let side: MachineSide
 
-  init(_ program: BreakpointProgram, _ machine: Machine, _ side: MachineSide) {
+  init(_ program: BreakpointProgram, _ harts: [Int]?, _ machine: Machine, _ side: MachineSide) {
     self.program = program
+    self.harts = harts
     self.machine = machine
     self.side = side
   }
@@ -22,6 +25,7 @@ final class ProgrammedBreakpoint: BreakpointFilter {
 
   /// As gdbserver does: a condition without a value holds, so that its user hears of it.
   func stops(_ vcpu: VCPU) -> Bool {
+    if let harts, !harts.contains(vcpu.number) { return false }
     var context = side.context(vcpu, machine)
     var holds = program.conditions.isEmpty
     for condition in program.conditions where !holds {

@@ -67,7 +67,8 @@ final class MachineSide: @unchecked Sendable {
 
   /// Sets a breakpoint; one that is set already gets another program.
   func insert(_ breakpoint: Breakpoint, _ program: BreakpointProgram, _ machine: Machine) {
-    let filter = program.isEmpty ? nil : ProgrammedBreakpoint(program, machine, self)
+    let harts = breakpoint.process.map { threads.harts(ofProcess: $0) }
+    let filter = program.isEmpty && harts == nil ? nil : ProgrammedBreakpoint(program, harts, machine, self)
     if let watchpoint = breakpoint.watchpoint {
       if breakpoints[breakpoint] == nil { machine.engine.insert(watchpoint) }
     } else {

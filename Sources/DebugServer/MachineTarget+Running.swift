@@ -43,9 +43,7 @@ extension MachineTarget {
   func clientVanished(_ policy: DebugServer.DropPolicy? = nil) {
     let policy = policy ?? options.onDrop
     cancelCommand()
-    usesPhysicalAddresses = false
-    isNonStop = false
-    hasRun = false
+    forgetClient()
     hasSaidStale = false
     machine.perform { [side] machine in
       machine.finishFileCall(.refused)
@@ -59,10 +57,31 @@ extension MachineTarget {
   }
 }
 
+extension MachineTarget {
+  /// What the client has chosen ends with it.
+  private func forgetClient() {
+    usesPhysicalAddresses = false
+    isNonStop = false
+    hasRun = false
+    leftHarts = []
+  }
+}
+
+extension MachineTarget: MultiprocessTarget {
+  func detach(process: UInt32) {
+    let harts = taskThreads.harts(ofProcess: process)
+    leftHarts.formUnion(harts)
+    guard isNonStop else { return }
+    machine.perform { [side] machine in for hart in harts { side.resume(hart, .run, machine) } }
+  }
+
+  func attach(process: UInt32) { leftHarts.subtract(taskThreads.harts(ofProcess: process)) }
+}
+
 extension MachineTarget: Resumable {
   func resume(_ plan: ResumePlan) throws(TargetError) {
     if isNonStop { return resumeHarts(plan) }
-    var running: Set<Int> = []
+    var running = leftHarts
     var request: RunRequest?
     for thread in threads {
       guard let action = plan.entry(for: thread)?.action, action != .halt else { continue }
@@ -77,7 +96,7 @@ extension MachineTarget: Resumable {
     let held = machine.engine.vcpus.indices.filter { !running.contains($0) }
     runNumber += 1
     hasRun = true
-    let starting = plan.startAddress == nil ? [] : running.sorted()
+    let starting = plan.startAddress == nil ? [] : running.subtracting(leftHarts).sorted()
     machine.perform { [side, runNumber, held, request] machine in
       side.runNumber = runNumber
       if let address = plan.startAddress {
@@ -95,9 +114,7 @@ extension MachineTarget: Resumable {
   }
 
   func detach() {
-    usesPhysicalAddresses = false
-    isNonStop = false
-    hasRun = false
+    forgetClient()
     machine.perform { [side] machine in
       machine.finishFileCall(.refused)
       side.forget(machine)
@@ -108,6 +125,7 @@ extension MachineTarget: Resumable {
 
 extension MachineTarget: Resettable {
   func restart(arguments: [String]) throws(TargetError) {
+    leftHarts = []
     runNumber += 1
     machine.perform { [side, runNumber] machine in
       machine.stop()
@@ -119,9 +137,7 @@ extension MachineTarget: Resettable {
 
   /// The guest stands at its reset, without the client's breakpoints.
   func kill(mayRestart: Bool) {
-    usesPhysicalAddresses = false
-    isNonStop = false
-    hasRun = false
+    forgetClient()
     runNumber += 1
     machine.perform { [side, runNumber] machine in
       side.forget(machine)

@@ -19,7 +19,9 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
   let layout: RegisterLayout
   let side: MachineSide
   let observation = StopObservation()
-  private let taskThreads: TaskThreads
+  let taskThreads: TaskThreads
+  /// Harts of clusters that the client has left while it stayed with others.
+  var leftHarts: Set<Int> = []
   /// The file with the guest's symbols.
   let executable: String?
   /// How often a client has let the guest run; stops of earlier runs are no news.
@@ -45,7 +47,7 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
     self.loop = loop
     self.commands = commands
     layout = RegisterLayout(machine.guest)
-    taskThreads = TaskThreads(hartCount: machine.engine.vcpus.count)
+    taskThreads = TaskThreads(clusters: machine.perform(\.clusters))
     side = MachineSide(layout, taskThreads) { [observation] in observation.show($0) }
     executable = machine.configuration.executablePath
   }

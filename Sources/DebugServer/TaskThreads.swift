@@ -36,14 +36,16 @@ final class TaskThreads: @unchecked Sendable {
   }
 
   private static let hart = KernelAwareness.hart
-  private let hartCount: Int
+  /// By hart; its cluster is the process of its threads.
+  let clusters: [Int]
+  private var hartCount: Int { clusters.count }
   /// The number of the thread that the kernel's hart executes.
   private let current = Atomic(UInt32(TaskThreads.hart) + 1)
   /// Harts are the threads, whatever the user has chosen.
   private let areTasksHidden = Atomic(false)
   private var state = State()
 
-  init(hartCount: Int) { self.hartCount = hartCount }
+  init(clusters: [Int]) { self.clusters = clusters }
 
   /// The threads of the view of CPUs. From any thread.
   var harts: [ThreadID] { (0..<hartCount).map(thread(ofHart:)) }
@@ -61,9 +63,14 @@ final class TaskThreads: @unchecked Sendable {
   }
 
   private func thread(ofHart hart: Int) -> ThreadID {
-    hart == Self.hart
-      ? ThreadID(thread: current.load(ordering: .sequentiallyConsistent)) : ThreadID(thread: UInt32(hart) + 1)
+    let number = hart == Self.hart ? current.load(ordering: .sequentiallyConsistent) : UInt32(hart) + 1
+    return ThreadID(process: process(ofHart: hart), thread: number)
   }
+
+  private func process(ofHart hart: Int) -> UInt32 { UInt32(clusters[hart]) + 1 }
+
+  /// The harts of a process.
+  func harts(ofProcess process: UInt32) -> [Int] { clusters.indices.filter { self.process(ofHart: $0) == process } }
 
   /// Forgets what the kernel's structures said.
   func invalidate() { state.view = nil }
@@ -115,7 +122,9 @@ final class TaskThreads: @unchecked Sendable {
     setCurrent(running?.id ?? 0)
     var view = View()
     if running == nil { view.threads.append((thread(ofHart: Self.hart), .hart(Self.hart))) }
-    for task in list.tasks { view.threads.append((ThreadID(thread: number(task.id)), .task(task))) }
+    for task in list.tasks {
+      view.threads.append((ThreadID(process: process(ofHart: Self.hart), thread: number(task.id)), .task(task)))
+    }
     // A client that has chosen no thread means the first one.
     if let index = view.threads.firstIndex(where: { $0.id == thread(ofHart: Self.hart) }) {
       view.threads.swapAt(0, index)

@@ -2,6 +2,7 @@
 struct Capabilities {
   let resumable: (any Resumable)?
   let nonStop: (any NonStopTarget)?
+  let multiprocess: (any MultiprocessTarget)?
   let reverse: (any ReverseTarget)?
   let resettable: (any Resettable)?
   let breakpoints: (any BreakpointTarget)?
@@ -22,6 +23,7 @@ struct Capabilities {
   init(of target: any Target) {
     resumable = target as? any Resumable
     nonStop = target as? any NonStopTarget
+    multiprocess = target as? any MultiprocessTarget
     reverse = target as? any ReverseTarget
     resettable = target as? any Resettable
     breakpoints = target as? any BreakpointTarget

@@ -56,6 +56,8 @@ public final class Session {
   var nextFileCall: FileCall?
   /// A 0x03 that no stop has answered yet.
   var isInterruptPending = false
+  /// Processes that the client has left while it stayed with others.
+  var leftProcesses: Set<UInt32> = []
   /// In non-stop mode.
   var nonStop: NonStopState?
   /// What the client looks at of tracing.

@@ -48,7 +48,10 @@ extension Devicetree {
       cpus.append(cpu)
     }
     try update("/cpus") { node in
-      node.children.removeAll { paths.contains("/cpus/" + $0.name) && "/cpus/" + $0.name != first }
+      // A map of CPUs that are not there any more would be no map.
+      node.children.removeAll {
+        paths.contains("/cpus/" + $0.name) && "/cpus/" + $0.name != first || $0.name == "cpu-map"
+      }
       node.children += cpus
     }
     spreadInterrupts(from: phandles)

@@ -1,5 +1,5 @@
 // Replays gdb/sessions/*.gdb with the real GDB. The first line says the machine (`# machine: program[, N harts]`,
-// `# machine: vectors`, `# machine: float BOARD`, `# machine: uboot`, `# machine: kernel GUEST[ on stripped][, N harts]`
+// `# machine: clusters`, `# machine: vectors`, `# machine: float BOARD`, `# machine: uboot`, `# machine: kernel GUEST[ on stripped][, N harts]`
 // for that of TestSupport/Scheduler, or `# machine: swift FIRMWARE[ on BOARD]` for that of boards/swift, left to GDB to
 // load if a board is named); what GDB prints must be what FILE.out says. There `~` at the start of a line makes the rest a
 // regular expression for the line. BLESS=1 writes the .out files anew, but for lines whose expression still fits. A line
@@ -56,6 +56,9 @@ func replay(_ path: String) throws {
     let board = try firmware.testBoard(harts: Int(machine.4 ?? "1") ?? 1, isStripped: machine.3 == "stripped")
     output = try GDBProcess.output(ofScript: path, port: board.port, program: firmware.path)
       .replacing(firmware.path, with: "scheduler.elf").replacing(/0x[0-9a-f]+/, with: "0x…")
+  case "clusters":
+    let board = try clusterBoard()
+    output = try GDBProcess.output(ofScript: path, port: board.port).replacing(":\(board.port)", with: ":port")
   case "vectors":
     let board = try vectorsBoard()
     output = try GDBProcess.output(ofScript: path, port: board.port)

@@ -40,7 +40,9 @@ extension Session {
     if !kind.isForCode {
       guard length > 0, length - 1 <= UInt64.max - address else { throw .badAddress(address) }
     }
-    return Breakpoint(kind, at: address, length: length)
+    var breakpoint = Breakpoint(kind, at: address, length: length)
+    if kind.isForCode, separateProcesses != nil { breakpoint.process = try selectedThread().process }
+    return breakpoint
   }
 
   private func breakpointProgram(_ packet: inout PacketReader) throws(TargetError) -> BreakpointProgram {

@@ -80,7 +80,7 @@ extension Session {
   func notify(of reason: StopReason) {
     guard phase == .halted else { return }
     switch reason {
-    case .stopped: break
+    case .stopped(let stop): if leftProcesses.contains(stop.thread.process) { return }
     case .exited, .terminated: leaveGuest(.ended, reason)
     }
     let isFirst = nonStop?.stops.isEmpty == true

@@ -7,7 +7,9 @@ extension Session {
   /// `qSupported[:feature;…]`; the answer is made of what the rows of the packet table announce.
   func exchangeFeatures(_ packet: inout PacketReader) throws(TargetError) -> Reply {
     _ = packet.skip(":")
+    let isFirst = clientFeatures.isEmpty
     clientFeatures = Set(packet.text.split(separator: ";").map(String.init))
+    if isFirst { keepFirstProcess() }
     var features = ["PacketSize=" + String(configuration.packetSize, radix: 16)]
     for row in PacketTable.rows where row.isAdopted(capabilities) {
       features += row.features.filter { !Self.mutualFeatures.contains($0) || clientFeatures.contains($0) }
@@ -42,7 +44,12 @@ extension Session {
   /// - Returns: The stop reply.
   func report(_ reason: StopReason) -> [UInt8] {
     switch reason {
-    case .stopped(let stop):
+    case .stopped(var stop):
+      if !leftProcesses.isEmpty, leftProcesses.contains(stop.thread.process), let thread = threads.first {
+        // In a process that is not the client's: to it the guest has just stopped.
+        stop.thread = thread
+        return report(.stopped(Stop(thread: stop.thread, signal: stop.signal)))
+      }
       phase = .halted
       if stop.signal == .interrupt { isInterruptPending = false }
       nextFileCall = nil

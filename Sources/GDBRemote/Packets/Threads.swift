@@ -4,7 +4,17 @@ extension Session {
   var isMultiprocess: Bool { clientFeatures.contains("multiprocess+") }
 
   /// None while the client has no guest, lest GDB take it for running.
-  var threads: [ThreadID] { phase == .detached || phase == .ended ? [] : target.threads }
+  var threads: [ThreadID] {
+    if phase == .detached || phase == .ended { return [] }
+    return leftProcesses.isEmpty ? target.threads : target.threads.filter { !leftProcesses.contains($0.process) }
+  }
+
+  /// Those that the client has, of a target of which it could have more than one; nil if all is one to it.
+  var separateProcesses: Set<UInt32>? {
+    guard isMultiprocess, capabilities.multiprocess != nil else { return nil }
+    guard Set(target.threads.map(\.process)).count > 1 else { return nil }
+    return Set(threads.map(\.process))
+  }
 
   /// The thread chosen by `Hg`, or the first one.
   func selectedThread() throws(TargetError) -> ThreadID {

@@ -46,6 +46,8 @@ public struct Breakpoint: Hashable, Sendable {
   /// Bytes watched by a watchpoint (the range does not wrap); for a breakpoint the architecture's "kind", often the
   /// size of the instruction.
   public var length: UInt64
+  /// The process whose threads it stops, for breakpoints on code of a target with several; nil: any.
+  public var process: UInt32?
 
   public init(_ kind: Kind, at address: UInt64, length: UInt64) {
     self.kind = kind
