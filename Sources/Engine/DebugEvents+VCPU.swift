@@ -47,13 +47,13 @@ extension VCPU {
 
   /// What ends a run for what was noted.
   func eventOutcome() -> RunOutcome? {
-    guard debug.events.isPending else { return nil }
+    guard watched[0].isPending else { return nil }
     return debug.events.take(self).map { .caught($0) }
   }
 
   /// The same, counts included.
   func countOutcome() -> RunOutcome? {
-    if debug.events.hasCounts, progress.ticks >= debug.events.nextTick {
+    if watched[0].counts, progress.ticks >= watched[0].nextTick {
       debug.events.noteCounts(self)
       let outcome = eventOutcome()
       approachCounts(deadline)
@@ -65,7 +65,7 @@ extension VCPU {
   /// Executes a block of one instruction, and notes what it did to watched system registers.
   func executeAlone(_ id: BlockID) {
     tellFollower(of: id)
-    guard debug.events.watchesSystem, let access = systemAccess(code.blocks[id]) else { return enterAlone(id) }
+    guard watched[0].system, let access = systemAccess(code.blocks[id]) else { return enterAlone(id) }
     let pc = state.pc
     let numbers = debug.events.registers
     let before = numbers.map { guest.readRegister(state, $0) }

@@ -74,7 +74,8 @@ public final class DebugEvents {
     var observer: any DebugObserver
   }
 
-  private struct Flags: BitwiseCopyable {
+  /// What the loops ask.
+  struct Flags: BitwiseCopyable {
     var isPending = false
     var handlers = false
     var system = false
@@ -88,7 +89,8 @@ public final class DebugEvents {
   }
 
   private var watches: [Watch] = [] { didSet { fill() } }
-  private let flags = RawCell(Flags())
+  /// One element.
+  let flags = RawTable(copying: [Flags()])
   private var pending: [(event: DebugEvent, for: (any DebugObserver)?)] = []
   /// By number in the register file.
   private(set) var registers: [Int] = []
@@ -97,11 +99,13 @@ public final class DebugEvents {
   /// Events that wait; whoever makes more between two instructions has been heard often enough.
   private static let mostPending = 256
 
+  deinit { flags.deallocate() }
+
   private func fill() {
     var now = Flags()
     (registers, ranges) = ([], [])
-    now.isPending = flags.value.isPending
-    (now.isCounting, now.nextTick) = (flags.value.isCounting, 0)
+    now.isPending = flags[0].isPending
+    (now.isCounting, now.nextTick) = (flags[0].isCounting, 0)
     for watch in watches {
       switch watch.what {
       case .handlers: now.handlers = true
@@ -116,7 +120,7 @@ public final class DebugEvents {
       case .output: break
       }
     }
-    flags.value = now
+    flags[0] = now
   }
 
   func insert(_ what: DebugWatch, _ observer: any DebugObserver) {
@@ -128,34 +132,34 @@ public final class DebugEvents {
     pending.removeAll { $0.for === observer }
   }
 
-  @inline(__always) public var isPending: Bool { flags.value.isPending }
-  @inline(__always) var watchesHandlers: Bool { flags.value.handlers }
-  @inline(__always) var watchesSystem: Bool { flags.value.system }
-  @inline(__always) public var watchesDevices: Bool { flags.value.devices }
-  @inline(__always) var watchesCode: Bool { flags.value.code }
-  @inline(__always) var hasCounts: Bool { flags.value.counts }
+  @inline(__always) public var isPending: Bool { flags[0].isPending }
+  @inline(__always) var watchesHandlers: Bool { flags[0].handlers }
+  @inline(__always) var watchesSystem: Bool { flags[0].system }
+  @inline(__always) public var watchesDevices: Bool { flags[0].devices }
+  @inline(__always) var watchesCode: Bool { flags[0].code }
+  @inline(__always) var hasCounts: Bool { flags[0].counts }
 
   @inline(__always)
   var isCounting: Bool {
-    get { flags.value.isCounting }
-    set { flags.value.isCounting = newValue }
+    get { flags[0].isCounting }
+    set { flags[0].isCounting = newValue }
   }
 
   @inline(__always)
   var nextTick: UInt64 {
-    get { flags.value.nextTick }
-    set { flags.value.nextTick = newValue }
+    get { flags[0].nextTick }
+    set { flags[0].nextTick = newValue }
   }
 
   /// Whether somebody watches a device in `size` bytes at a physical address.
   @inline(__always)
   func watchesDevice(_ physical: UInt64, _ size: Int) -> Bool {
-    flags.value.devices
+    flags[0].devices
       && ranges.contains { $0.lowerBound <= physical &+ UInt64(size - 1) && physical <= $0.upperBound }
   }
 
   func note(_ event: DebugEvent, for observer: (any DebugObserver)? = nil) {
-    flags.value.isPending = true
+    flags[0].isPending = true
     if pending.count < Self.mostPending { pending.append((event, observer)) }
   }
 
@@ -170,7 +174,7 @@ public final class DebugEvents {
   func take(_ vcpu: VCPU) -> String? {
     let events = pending
     pending.removeAll()
-    flags.value.isPending = false
+    flags[0].isPending = false
     var reason: String?
     for (event, observer) in events {
       let asked = observer.map { [$0] } ?? watches.filter { $0.what.concerns(event) }.map(\.observer)

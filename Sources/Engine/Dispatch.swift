@@ -40,7 +40,7 @@ extension VCPU {
       } else {
         code.chain(code.blocks.exit(at: site), to: id, isPaged: modes.memoryMode == .tlb)
       }
-      if debug.events.isPending { return }
+      if watched[0].isPending { return }
     }
   }
 

@@ -56,7 +56,7 @@ extension VCPU {
     _ found: Segment, _ physical: UInt64, _ value: UInt64?, _ request: SlowAccess
   ) -> UInt64? {
     let access = request.access
-    if debug.events.watchesDevices { return nil }
+    if watched[0].devices { return nil }
     if value != nil, exceptionHardware?.storeDecidesInterrupts(physical) == true { return nil }
     clock.now = time
     guard let value else {

@@ -59,7 +59,7 @@ extension VCPU {
       while let transition = exceptionHardware?.pendingTransition(state) {
         if let outcome = enter(transition) { return outcome }
       }
-      if debug.events.isCounting || debug.events.isPending, let outcome = countOutcome() { return outcome }
+      if watched[0].isCounting || watched[0].isPending, let outcome = countOutcome() { return outcome }
       if progress.mayInterrupt {
         if let outcome = atInterruptPoint() { return outcome }
       }
@@ -72,7 +72,7 @@ extension VCPU {
         continue
       }
       // A breakpoint that execution goes on from is stepped over, so that no block contains it.
-      let isAlone = debug.isBreakpoint(pc) || progress.runsNextAlone || follower != nil || debug.events.isCounting
+      let isAlone = debug.isBreakpoint(pc) || progress.runsNextAlone || follower != nil || watched[0].isCounting
       let id: BlockID
       do throws(TranslationFailure) {
         id = try block(at: pc, isAlone ? .step : .normal)
@@ -142,7 +142,7 @@ extension VCPU {
   func begin(_ deadline: UInt64) {
     runners.current = self
     self.deadline = deadline
-    if debug.events.hasCounts || debug.events.isCounting { approachCounts(deadline) }
+    if watched[0].counts || watched[0].isCounting { approachCounts(deadline) }
     enterMode()
     interpreter?.forgetReturns()
     if runners.isSeveral, !progress.isWaiting { code.cutForeignChains(protection?.protectionState(state) ?? []) }

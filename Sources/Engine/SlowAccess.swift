@@ -157,7 +157,7 @@ extension VCPU {
   func watch(
     _ address: UInt64, _ size: Int, following: Int = 0, reads: Bool = false, writes: Bool = false
   ) throws(AccessFailure) {
-    if debug.events.watchesDevices { try holdBack(address, size + 4 * following) }
+    if watched[0].devices { try holdBack(address, size + 4 * following) }
     guard debug.watchesMemory, !suppressesWatchpoints else { return }
     let count = size + 4 * following
     let (last, wraps) = address.addingReportingOverflow(UInt64(count - 1))
@@ -223,7 +223,7 @@ extension VCPU {
     state.accessOutcome = .completedOnDevice
     do throws(BusError) {
       let value = try space.read(physical, size: size)
-      if debug.events.watchesDevices { noteDeviceAccess(physical, size, isWrite: false, value) }
+      if watched[0].devices { noteDeviceAccess(physical, size, isWrite: false, value) }
       return value
     } catch {
       engineLog.write(.guestErrors, "read of \(size) bytes at \(physical.hex0x()): \(error)")
@@ -254,7 +254,7 @@ extension VCPU {
     }
     do throws(BusError) {
       try space.write(physical, size: size, value)
-      if debug.events.watchesDevices { noteDeviceAccess(physical, size, isWrite: true, value) }
+      if watched[0].devices { noteDeviceAccess(physical, size, isWrite: true, value) }
     } catch {
       engineLog.write(.guestErrors, "write of \(size) bytes at \(physical.hex0x()): \(error)")
       if case .readOnly = error { return }

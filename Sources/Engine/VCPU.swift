@@ -28,6 +28,8 @@ import IR
   let pageTables: PageTableReader
   let clock: VirtualClock
   let debug: DebugPoints
+  /// The flags of its ``DebugEvents``, which the loops ask: one element.
+  let watched: RawTable<DebugEvents.Flags>
   let code: CodeStore
   let windows: Windows
   let guardian: CodeGuard
@@ -97,6 +99,7 @@ import IR
     pageTables = PageTableReader(engine.space)
     clock = engine.clock
     debug = engine.debug
+    watched = engine.debug.events.flags
     code = engine.code
     windows = engine.windows
     guardian = engine.guardian
