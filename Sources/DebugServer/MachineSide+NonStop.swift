@@ -41,8 +41,10 @@ extension MachineSide {
     return StopReport(reason: .stopped(stop))
   }
 
-  /// The hart that answers an interrupt.
-  var firstRunningHart: Int? { hartStops.firstIndex { $0 == nil } }
+  /// The hart that answers an interrupt; none of `others`.
+  func firstRunningHart(but others: Set<Int>) -> Int? {
+    hartStops.indices.first { hartStops[$0] == nil && !others.contains($0) }
+  }
 
   /// What a stop of the whole machine is to the client: the end of its guest, or a stop of each hart that ran.
   func reportAll(_ event: StopEvent, _ machine: Machine) -> [StopReport] {

@@ -29,7 +29,10 @@ extension MachineTarget: NonStopTarget {
     let entries = threads.enumerated().compactMap { hart, thread in
       plan.entries.first { $0.threads.matches(thread) }.map { (hart: hart, action: $0.action) }
     }
+    // What the client has not attached to runs when anything does.
+    let joining = entries.contains { $0.action != .halt } ? leftHarts : []
     machine.perform { [side, observation, runNumber] machine in
+      for hart in joining { side.resume(hart, .run, machine) }
       for (hart, action) in entries {
         switch action {
         case .continue: side.resume(hart, .run, machine)
@@ -42,8 +45,10 @@ extension MachineTarget: NonStopTarget {
   }
 
   func interruptHart() {
-    machine.perform { [side, observation, runNumber] machine in
-      guard let hart = side.firstRunningHart, let report = side.hold(hart, .interrupt, machine) else { return }
+    machine.perform { [side, observation, runNumber, leftHarts] machine in
+      guard let hart = side.firstRunningHart(but: leftHarts), let report = side.hold(hart, .interrupt, machine) else {
+        return
+      }
       observation.send(runNumber, report)
     }
   }

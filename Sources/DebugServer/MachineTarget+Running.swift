@@ -126,6 +126,7 @@ extension MachineTarget: Resumable {
 extension MachineTarget: Resettable {
   func restart(arguments: [String]) throws(TargetError) {
     leftHarts = []
+    isNonStop = false
     runNumber += 1
     machine.perform { [side, runNumber] machine in
       machine.stop()

@@ -108,6 +108,7 @@ func clusterBoard(_ options: DebugServer.Options = .init()) throws -> TestBoard 
     #expect(!board.isRunning, "time stands still for all")
     client.send("vCont;c:p2.3")
     try eventually(board.counter > 100)
+    #expect(try client.ask("vAttach;1") == "E.the guest is running: halt it before a further process is attached to")
     client.interrupt()
     #expect(brief(try client.receive()) == "T02thread:p2.3")
     #expect(brief(try client.ask("vAttach;1")) == "T05thread:p1.1")
@@ -118,6 +119,9 @@ func clusterBoard(_ options: DebugServer.Options = .init()) throws -> TestBoard 
     #expect(try client.ask("qfThreadInfo") == "l")
     #expect(brief(try client.ask("vAttach;2")).hasPrefix("T05thread:p2."))
     #expect(try client.ask("qfThreadInfo") == "mp2.3,p2.4")
+    #expect(try client.ask("D;2") == "OK")
+    #expect(brief(try client.ask("vRun;")) == "T05thread:p1.1")
+    #expect(try client.ask("qfThreadInfo") == "mp1.1,p1.2")
   }
 
   @Test func inNonStopALeftProcessRunsAtOnce() throws {
@@ -126,8 +130,22 @@ func clusterBoard(_ options: DebugServer.Options = .init()) throws -> TestBoard 
     #expect(try client.ask("D;1") == "OK")
     try eventually(board.counter > 100)
     #expect(try client.ask("vAttach;1") == "OK")
-    #expect(try client.ask("vCont;t:p1.-1") == "OK")
-    _ = try client.notification()
+    #expect(try client.ask("vCont;t:p1.1") == "OK")
+    #expect(brief(String(try client.notification().dropFirst(5))) == "T00thread:p1.1")
+    #expect(try client.ask("vStopped") == "OK")
+    // An interrupt is for what the client has.
+    #expect(try client.ask("D;1") == "OK")
+    #expect(try client.ask("vCont;c:p2.4") == "OK")
+    #expect(try client.ask("vCtrlC") == "OK")
+    #expect(brief(String(try client.notification().dropFirst(5))) == "T02thread:p2.4")
+    #expect(try client.ask("vStopped") == "OK")
+    // Nothing runs behind a new start until something is let run.
+    #expect(brief(try client.ask("vRun;")) == "T05thread:p1.1")
+    #expect(brief(String(try client.notification().dropFirst(5))) == "T00thread:p1.2")
+    #expect(try client.ask("vStopped") == "OK")
+    #expect(!board.isRunning)
+    #expect(try client.ask("vCont;c:p1.1") == "OK")
+    try eventually(board.machine.perform { !$0.isHeld(2) && $0.isHeld(1) })
   }
 
   /// To a client that does not tell processes apart, all is one.

@@ -333,7 +333,7 @@ func attach(_ board: TestBoard) throws -> Client {
     #expect(try client.register(pcRegister) != pc)
     client.send("vCont;c")
     try eventually(board.counter > 100)
-    #expect(board.machine.perform { !$0.engine.vcpus[0].isHalted })
+    #expect(board.machine.perform { !$0.isHeld(0) })
   }
 
   @Test func exitIsReported() throws {

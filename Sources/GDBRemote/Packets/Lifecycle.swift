@@ -24,18 +24,6 @@ extension Session {
     return .ok
   }
 
-  /// Leaves one process of several. Returns false if the client has no other.
-  private func leaveProcess(_ process: UInt32) -> Bool {
-    guard let target = capabilities.multiprocess, let processes = separateProcesses, processes.contains(process),
-      processes.count > 1
-    else { return false }
-    target.detach(process: process)
-    leftProcesses.insert(process)
-    if case .only(process)? = generalThread?.process { generalThread = nil }
-    if case .only(process)? = continueThreads?.process { continueThreads = nil }
-    return true
-  }
-
   /// `k`, which has no answer.
   func kill(_ target: any Resettable, _ packet: inout PacketReader) throws(TargetError) -> Reply {
     try packet.expectEnd()
@@ -100,10 +88,11 @@ extension Session {
     try packet.expectEnd()
     try target.restart(arguments: arguments)
     hasStartedGuest = isExtended
-    leftProcesses = []
     dropPending()
-    if isNonStop, let target = capabilities.nonStop { return try enterGuest(target, isAnswer: true) }
     phase = .halted
+    leftProcesses = []
+    keepFirstProcess()
+    if isNonStop, let target = capabilities.nonStop { return try enterGuest(target, isAnswer: true) }
     return try reportState()
   }
 
@@ -119,46 +108,8 @@ extension Session {
     return try reportState()
   }
 
-  /// Takes up one process of several.
-  /// - Returns: The answer, if the client has another one already.
-  private func takeUpProcess(_ process: UInt32) throws(TargetError) -> Reply? {
-    guard let target = capabilities.multiprocess, isMultiprocess else { return nil }
-    let all = Set(self.target.threads.map(\.process))
-    guard all.count > 1 else { return nil }
-    if phase == .detached || phase == .ended {
-      keep(process, of: all, target)
-      return nil
-    }
-    guard leftProcesses.remove(process) != nil else { throw .invalid("process \(process) is attached already") }
-    target.attach(process: process)
-    if isNonStop { return .ok }
-    guard let first = threads.first(where: { $0.process == process }) else { throw .noSuchThread }
-    return .payload(report(.stopped(Stop(thread: first))))
-  }
-
-  /// A client that has connected has the first process of several, and attaches to others: GDB finds out about the
-  /// registers of a process only when it does.
-  func keepFirstProcess() {
-    guard let target = capabilities.multiprocess, let processes = separateProcesses,
-      let first = self.target.threads.first
-    else { return }
-    keep(first.process, of: processes, target)
-  }
-
-  private func keep(_ process: UInt32, of all: Set<UInt32>, _ target: any MultiprocessTarget) {
-    leftProcesses = all.subtracting([process])
-    target.attach(process: process)
-    for other in leftProcesses { target.detach(process: other) }
-  }
-
   /// `qAttached[:process]`; 1, so that a client that leaves detaches from the guest and does not kill it.
   func isAttached(_ packet: inout PacketReader) throws(TargetError) -> Reply {
     .text("1")
-  }
-
-  private func checkProcess(_ process: UInt32) throws(TargetError) {
-    guard target.threads.contains(where: { $0.process == process }) else {
-      throw TargetError(.noSuchThread, "no such process")
-    }
   }
 }

@@ -9,13 +9,6 @@ extension Session {
     return leftProcesses.isEmpty ? target.threads : target.threads.filter { !leftProcesses.contains($0.process) }
   }
 
-  /// Those that the client has, of a target of which it could have more than one; nil if all is one to it.
-  var separateProcesses: Set<UInt32>? {
-    guard isMultiprocess, capabilities.multiprocess != nil else { return nil }
-    guard Set(target.threads.map(\.process)).count > 1 else { return nil }
-    return Set(threads.map(\.process))
-  }
-
   /// The thread chosen by `Hg`, or the first one.
   func selectedThread() throws(TargetError) -> ThreadID {
     let threads = threads
