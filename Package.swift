@@ -39,6 +39,7 @@ let package = Package(
     .systemLibrary(name: "CReadline"),
     .systemLibrary(name: "CCapstone"),
     .systemLibrary(name: "CFDT"),
+    .systemLibrary(name: "CDW"),
     module("Bits"),
     module("SoftFloat"),
     module("GDBRemote"),
@@ -47,6 +48,7 @@ let package = Package(
     module("Bus", ["Bits", "CHost"]),
     module("Devicetree", ["Bits", "CFDT", "CHost"]),
     module("RTOS", ["Bits"]),
+    module("DWARF", ["CDW"]),
     // Floor 2
     module("Optimizer", ["Bits", "IR"]),
     module("GuestKit", ["Bits", "IR"]),
@@ -66,11 +68,15 @@ let package = Package(
       name: "Boards", path: "boards", exclude: ["swift", "README.md"], sources: ["Boards.swift"],
       resources: [.copy("arm"), .copy("riscv")],
       swiftSettings: strict),
-    module("Machine", ["Engine", "Bus", "CHost", "Devicetree", "GuestKit", "HostKit", "IR", "RTOS", "SVD", "Bits"]),
+    module(
+      "Machine", ["Engine", "Bus", "CHost", "Devicetree", "DWARF", "GuestKit", "HostKit", "IR", "RTOS", "SVD", "Bits"]),
     // Floor 5
     module(
       "Monitor",
-      ["Machine", "Engine", "IR", "GuestKit", "HostKit", "Bus", "Devicetree", "RTOS", "SVD", "CReadline", "Bits"]),
+      [
+        "Machine", "Engine", "IR", "DWARF", "GuestKit", "HostKit", "Bus", "Devicetree", "RTOS", "SVD", "CReadline",
+        "Bits",
+      ]),
     // Floor 6
     module(
       "DebugServer",
@@ -94,7 +100,8 @@ let package = Package(
       swiftSettings: strict),
     // Tests
     .target(
-      name: "TestSupport", dependencies: ["Bits", "GuestKit", "IR"], path: "Tests/TestSupport", exclude: ["Scheduler"],
+      name: "TestSupport", dependencies: ["Bits", "GuestKit", "IR"], path: "Tests/TestSupport",
+      exclude: ["Calls", "Scheduler"],
       swiftSettings: strict),
     tests("SoftFloat", ["CHost"]),
     tests("GDBRemote", []),
@@ -103,6 +110,7 @@ let package = Package(
     tests("Devices", ["Bus"]),
     tests("SVD", ["Bus"]),
     tests("RTOS", ["Bits"]),
+    tests("DWARF", []),
     tests("IR", [], exclude: ["cases"]),
     tests("Optimizer", ["IR"], exclude: ["cases"]),
     tests("GuestKit", ["Bits", "Engine", "HostKit", "HostX86_64", "HostInterpreter", "Bus"]),

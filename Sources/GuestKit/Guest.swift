@@ -6,7 +6,7 @@ import IR
 /// A guest ISA, configured as one CPU model. Immutable once made; all vCPU state lives in the state block.
 ///
 /// Beside these three facets a guest adopts those of ``Paging``, ``MemoryProtection``, ``ExceptionHardware``,
-/// ``DebugUnit``, ``DevicetreeBoot`` and ``ImageChecking`` that its architecture has: who needs one looks for it once.
+/// ``DebugUnit``, ``DevicetreeBoot``, ``ImageChecking`` and ``Unwinding`` that its architecture has: who needs one looks for it once.
 public protocol Guest: FrontEnd, MemoryModel, ExceptionModel, Sendable {
   /// `riscv32`, `riscv64`, `armv7e-m`…
   var architecture: String { get }

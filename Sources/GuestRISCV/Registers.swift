@@ -72,7 +72,7 @@ public enum RISCVRegisters {
   private static func csr(_ row: CSR, _ type: Type) -> GuestRegister {
     GuestRegister(
       row.name, type, feature: row.number < 4 ? "org.gnu.gdb.riscv.fpu" : "org.gnu.gdb.riscv.csr",
-      gdbNumber: 65 + row.number, group: "csr")
+      gdbNumber: 65 + row.number, group: "csr", dwarfNumber: 4096 + row.number)
   }
 }
 

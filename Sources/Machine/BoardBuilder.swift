@@ -160,6 +160,7 @@ struct BoardBuilder {
     try connect(lines, machine)
     machine.boot = try BootPlan(images, tree: &machine.tree, configuration, guest, space)
     machine.symbols.add(images.symbols)
+    machine.sources = SourceIndex(images.all.compactMap { entry in entry.image.file.map { (entry.path, $0) } })
     try machine.loadBootChecked()
     if let image = images.bios ?? images.kernel, let state = engine.vcpus.first?.state,
       let problem = (guest as? any ImageChecking)?.startProblem(state)

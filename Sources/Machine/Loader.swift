@@ -35,6 +35,8 @@ public struct Image: Sendable {
   public var isRaw = false
   /// The ELF machine number, class and byte order, of an ELF file.
   public var elf: (machine: UInt16, bits: Int, order: Endianness)?
+  /// An ELF file itself, for its debugging information.
+  public var file: [UInt8]?
   /// Of an ELF file for Arm that has them.
   public var attributes: BuildAttributes?
   public init() {}

@@ -34,6 +34,7 @@ public final class Machine: @unchecked Sendable {
   /// Where the boot starts, and the symbols of loaded ELF files.
   public internal(set) var boot = BootPlan()
   public internal(set) var symbols = SymbolTable()
+  public internal(set) var sources = SourceIndex([])
   let controller: PowerController
   /// Through which others read what the guest prints.
   public let taps: ConsoleTaps

@@ -23,6 +23,9 @@ public struct Symbol: Sendable, Equatable {
     self.rank = rank
     self.isData = isData
   }
+
+  /// It is known to be a function or an object; not so of a mere label.
+  public var isTyped: Bool { rank < 4 }
 }
 
 public struct SymbolTable: Sendable {

@@ -9,6 +9,8 @@ struct Arguments: Sendable {
   let format: String
   private let texts: [String: [String]]
   private var numbers: [String: UInt64] = [:]
+  /// All that the parameter which is a place means; not empty if it was given.
+  private(set) var places: [UInt64] = []
   /// The command was given `--json`.
   let wantsJSON: Bool
 
@@ -35,6 +37,11 @@ struct Arguments: Sendable {
   func number(_ name: String) -> UInt64? { numbers[name] }
   func count(else other: Int) -> Int { numbers["COUNT"].map { Int($0) } ?? other }
   var address: UInt64? { numbers["ADDR"] }
+  /// Where code is that the parameter which is a place means.
+  /// - Throws: if that is at several places.
+  func place(_ memory: DebugMemory) throws(MonitorError) -> UInt64? {
+    try self["PLACE"].map { text throws(MonitorError) in try memory.one(of: places, text) }
+  }
   var usage: MonitorError { .usage(command.synopsis) }
 
   /// With the values of all expressions, as the hart that `memory` shows has them.
@@ -57,7 +64,10 @@ struct Arguments: Sendable {
         numbers[parameter.name] = value
       case .address: numbers[parameter.name] = try memory.address(of: text)
       case .code: numbers[parameter.name] = try memory.codeAddress(of: text)
-      case .words, .text, .places, .watchable, .register, .block, .device, .pass, .command: break
+      case .place:
+        places = try memory.places(of: text, skipsPrologue: true)
+        numbers[parameter.name] = places[0]
+      case .words, .text, .watchable, .register, .block, .device, .pass, .command: break
       }
     }
   }

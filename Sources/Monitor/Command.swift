@@ -104,6 +104,7 @@ struct Context {
     self.style = style
     self.files = files
     let vcpu = machine.engine.vcpus[monitor.hart(machine)]
-    self.arguments = try arguments.evaluated(DebugMemory(machine: machine, vcpu: vcpu))
+    self.arguments = try arguments.evaluated(
+      DebugMemory(machine: machine, vcpu: vcpu, frame: monitor.chosenFrame(of: vcpu)))
   }
 }

@@ -6,12 +6,13 @@ enum CommandTable {
 
   private static let rows: [Command] = [
     // Run control
-    .stop, .cont, .step, .stepBlock, .stepOp, .until, .reset, .systemReset, .maskInterrupts,
+    .stop, .cont, .step, .stepBlock, .stepOp, .until, .finish, .reset, .systemReset, .maskInterrupts,
     .cortexMask, .resume, .waitHalt, .sleep, .quit,
     // Look at the machine
     .infoStatus, .infoCPUs, .cpu, .infoRegisters, .setRegister, .examine, .examinePhysical, .print, .peek, .poke,
     .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevicetreeSource, .infoDevice, .deviceReads,
-    .registerDescription, .infoInterrupts, .infoTLB, .walk, .infoSymbols, .infoTasks, .threads, .register,
+    .registerDescription, .infoInterrupts, .infoTLB, .walk, .infoSymbols, .infoLine, .infoSources,
+    .backtrace, .frame, .up, .down, .infoTasks, .threads, .register,
     // Breakpoints and watchpoints
     .breakpoint, .breakpointsByPattern, .breakException, .breakInterrupt, .breakConsole, .breakTime, .breakInstructions,
     .breakOp, .breakTranslation, .breakChain, .temporaryBreakpoint, .watch, .watchSystemRegister, .temporaryWatchpoint,

@@ -53,15 +53,22 @@ extension Monitor {
         return word.hasPrefix("$") ? names.map { "$" + $0 } : names + Set(file.registers.map(\.group)) + ["all"]
       }
     case .text, .count: return []
-    case .address, .code, .places, .number:
-      return word.hasPrefix("$") ? candidates(.register, word) : symbols()
+    case .address, .number: return word.hasPrefix("$") ? candidates(.register, word) : symbols()
     case .watchable: return candidates(.address, word) + candidates(.device, word) + ["csr", "msr"]
+    case .code, .place: return word.hasPrefix("$") ? candidates(.register, word) : symbols() + sourceFiles()
     case .block:
       guard !word.hasPrefix("$") else { return candidates(.register, word) }
       return symbols()
         + machine.perform { machine in
           machine.engine.store.valid.map { machine.engine.store[$0].key.pc.hex0x() }
         }
+    }
+  }
+
+  /// With the colon before the line.
+  private func sourceFiles() -> [String] {
+    machine.perform { machine in
+      machine.sources.allFiles.compactMap { $0.split(separator: "/").last.map { $0 + ":" } }
     }
   }
 

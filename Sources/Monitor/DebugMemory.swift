@@ -11,6 +11,8 @@ import Machine
 struct DebugMemory {
   let machine: Machine
   let vcpu: VCPU
+  /// Whose registers are shown; nil: those of the hart as it stands.
+  var frame: StackFrame?
 
   var guest: any Guest { machine.guest }
   var wordSize: Int { guest.addressBits / 8 }
@@ -32,6 +34,7 @@ struct DebugMemory {
   /// A register's value, whatever its width.
   func value(ofRegister number: Int) -> Value {
     let register = guest.registerFile.registers[number]
+    if let frame { return frame.registers[number].map { .hex($0, digits: max(1, register.type.bits / 4)) } ?? .nothing }
     if register.size <= 8 {
       return .hex(guest.readRegister(vcpu.state, number), digits: max(1, register.type.bits / 4))
     }
@@ -39,9 +42,18 @@ struct DebugMemory {
     return .text("0x" + bytes.reversed().map { $0.hex(digits: 2) }.joined())
   }
 
-  func register(_ name: String) throws(MonitorError) -> UInt64 {
-    guest.readRegister(vcpu.state, try registerNumber(name))
+  /// - Throws: if the chosen frame's is lost.
+  func value(register number: Int) throws(MonitorError) -> UInt64 {
+    guard let frame else { return guest.readRegister(vcpu.state, number) }
+    guard let value = frame.registers[number] else {
+      let name = guest.registerFile.registers[number].aliases.first ?? guest.registerFile.registers[number].name
+      throw .refused("what \(name) held in frame \(frame.number) is lost: the functions it called have changed it")
+    }
+    return value
   }
+
+  /// The instruction that the chosen frame, or the hart, has come to.
+  var codeAddress: UInt64 { frame?.codeAddress ?? vcpu.state.pc }
 
   // MARK: Memory
 
@@ -119,7 +131,7 @@ extension Context {
   /// The number of the chosen hart.
   var hart: Int { monitor.hart(machine) }
   var vcpu: VCPU { machine.engine.vcpus[hart] }
-  var memory: DebugMemory { DebugMemory(machine: machine, vcpu: vcpu) }
+  var memory: DebugMemory { DebugMemory(machine: machine, vcpu: vcpu, frame: monitor.chosenFrame(of: vcpu)) }
 }
 
 extension DebugMemory {

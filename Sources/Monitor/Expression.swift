@@ -32,7 +32,7 @@ indirect enum Expression: Sendable, Equatable {
   func value(_ memory: DebugMemory) throws(MonitorError) -> UInt64 {
     switch self {
     case .constant(let value): return value
-    case .register(let number): return memory.guest.readRegister(memory.vcpu.state, number)
+    case .register(let number): return try memory.value(register: number)
     case .memory(let address, let size, let isSigned):
       let address = try address.value(memory)
       let size = size == 0 ? memory.wordSize : size

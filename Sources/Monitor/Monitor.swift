@@ -110,6 +110,7 @@ public final class Monitor: Sendable {
 struct MonitorState: Sendable {
   /// The hart that commands mean.
   var hart = 0
+  var chosenFrame: ChosenFrame?
   var points: [Breakpoint] = []
   /// The number of the breakpoint that stopped the guest last.
   var lastHit = 0

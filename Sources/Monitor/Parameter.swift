@@ -9,10 +9,10 @@ struct Parameter: Sendable {
     case count
     /// A value cut to the guest's addresses.
     case address
-    /// Where an instruction is. `*EXPR` is GDB's spelling of `EXPR`.
+    /// Where an instruction is, see ``DebugMemory/places(of:skipsPrologue:)``.
     case code
-    /// Where one or several instructions are; the command looks them up itself.
-    case places
+    /// The same, behind the prologue of a function, and perhaps at several places.
+    case place
     /// An address, or a register of a device.
     case watchable
     /// One of these.
@@ -44,6 +44,7 @@ struct Parameter: Sendable {
   static var count: Parameter { Parameter("COUNT", .count) }
   static var address: Parameter { Parameter("ADDR", .address) }
   static func code(_ name: String = "ADDR") -> Parameter { Parameter(name, .code) }
+  static var place: Parameter { Parameter("PLACE", .place) }
   static func words(_ name: String, _ words: String...) -> Parameter { Parameter(name, .words(words)) }
   static func text(_ name: String) -> Parameter { Parameter(name, .text) }
   static func block(_ name: String = "ADDR|#BLOCK") -> Parameter { Parameter(name, .block) }

@@ -95,7 +95,7 @@ import Testing
 
   @Test func mistakesAreNamed() {
     #expect(bench("break loop if $a99 == 1").hasPrefix("ERROR: no register 'a99'"))
-    #expect(bench("break loop if").hasPrefix("ERROR: usage: break ADDR"))
+    #expect(bench("break loop if").hasPrefix("ERROR: usage: break PLACE"))
     #expect(bench("break loop log \"{$a0\"").hasSuffix("a '}' is missing"))
     #expect(bench("break loop log \"{$a0:q}\"").contains("a value is shown as"))
     #expect(bench("condition 9 1").contains("no breakpoint '9'"))

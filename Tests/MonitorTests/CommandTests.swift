@@ -15,10 +15,10 @@ import Testing
     ("frobnicate", "no command 'frobnicate'; 'help' lists them"),
     (
       "info frobnicate",
-      "'info' wants one of: status, cpus, registers, mtree, qtree, devicetree, device, irq, tlb, symbols, tasks, breakpoints, jit, snapshots"
+      "'info' wants one of: status, cpus, registers, mtree, qtree, devicetree, device, irq, tlb, symbols, line, sources, tasks, breakpoints, jit, snapshots"
     ),
     ("bl", "'bl' may be blocks, block"),
-    ("break", "usage: break ADDR [if CONDITION] [log FORMAT] [do COMMAND]"),
+    ("break", "usage: break PLACE [if CONDITION] [log FORMAT] [do COMMAND]"),
     ("break _start 4", "'_start 4': nothing is known of '4' here"),
     ("break _start+1", "no instruction is at 0x80000001: they are aligned to 2 bytes"),
     ("step block 2", "'2' is a word too many for 'step block'; usage: step block"),

@@ -96,8 +96,9 @@ final class Bench {
   let machine: Machine
   let monitor: Monitor
 
+  /// - Parameter image: an ELF file in place of the program.
   init(
-    host: String, harts: Int = 1, tiers: TierPolicy = .adaptive,
+    host: String, harts: Int = 1, tiers: TierPolicy = .adaptive, image: String? = nil,
     _ change: (inout MachineConfiguration) -> Void = { _ in }
   ) throws {
     let path = NSTemporaryDirectory() + "/martlet-monitor-\(UUID().uuidString).elf"
@@ -105,14 +106,14 @@ final class Bench {
     defer { try? FileManager.default.removeItem(atPath: path) }
     let root = String(#filePath.dropLast("Tests/MonitorTests/Support.swift".count))
     var configuration = MachineConfiguration(board: root + "boards/riscv/virt.dts")
-    configuration.kernel = path
+    configuration.kernel = image ?? path
     configuration.host = host
     configuration.cpuCount = harts
     configuration.engine.tiers = tiers
     change(&configuration)
     machine = try Machine.make(configuration, registry: registry, backends: []) { _, _ in }
     machine.start()
-    machine.perform { $0.engine.insertBreakpoint(Program.base + 44) }
+    if image == nil { machine.perform { $0.engine.insertBreakpoint(Program.base + 44) } }
     monitor = Monitor(machine)
   }
 

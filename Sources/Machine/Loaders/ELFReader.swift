@@ -54,6 +54,7 @@ struct ELFReader {
     var image = Image()
     machine = UInt16(try number(at: 18, 2, "machine"))
     image.elf = (machine, is64 ? 64 : 32, order)
+    image.file = bytes
     switch try number(at: 16, 2, "type") {
     case 2, 3: break
     case 1: throw failure("it is a relocatable object file; link it and give the linked file")

@@ -22,11 +22,11 @@ extension Command {
   }
 
   static let breakpoint = breaks(
-    "break", aliases: ["b"], [Parameter("ADDR", .places).rest],
-    "Stop before the instruction at ADDR; or log \"a0={$a0:x}\", or do a command, and go on."
+    "break", aliases: ["b"], [.place.rest],
+    "Stop before the instruction at PLACE; or log \"a0={$a0:x}\", or do a command, and go on."
   ) { context throws(MonitorError) in
-    guard let word = context.arguments["ADDR"] else { throw context.arguments.usage }
-    return CodeTrigger(try context.memory.codeAddresses(of: word))
+    guard !context.arguments.places.isEmpty else { throw context.arguments.usage }
+    return CodeTrigger(context.arguments.places)
   }
 
   static let breakpointsByPattern = breaks(

@@ -5,17 +5,23 @@ import Machine
 
 extension Command {
   static let disassemble = Command(
-    "disassemble", aliases: ["dis"], [.code().then(.count.optional).optional], .look,
-    "Guest instructions at ADDR, or at the PC.",
+    "disassemble", aliases: ["dis"],
+    [.words("SOURCE", "/s").optional, .code().then(.count.optional).optional], .look,
+    "Guest instructions at ADDR, or at the PC; with /s under the source lines that they come from.",
     .pages { context, cursor throws(MonitorError) in
-      let start = context.arguments.address ?? context.vcpu.state.pc
-      return try context.instructions(cursor ?? Cursor(address: start, left: context.arguments.count(else: 8)))
+      let start = context.arguments.address ?? context.memory.frame?.pc ?? context.vcpu.state.pc
+      return try context.instructions(
+        cursor ?? Cursor(address: start, left: context.arguments.count(else: 8)),
+        showsLines: context.arguments["SOURCE"] != nil)
     })
 }
 
 extension Context {
   /// A page of guest instructions in a row; the one at the PC and breakpoints are marked.
-  func instructions(_ cursor: Cursor, isPhysical: Bool = false) throws(MonitorError) -> Page {
+  /// - Parameter showsLines: the source line stands above the instructions that come from it.
+  func instructions(
+    _ cursor: Cursor, isPhysical: Bool = false, showsLines: Bool = false
+  ) throws(MonitorError) -> Page {
     let memory = memory
     var address = cursor.address
     var rows: [(address: UInt64, bytes: [UInt8], text: String)] = []
@@ -31,17 +37,24 @@ extension Context {
     let symbols = rows.map { isPhysical ? "" : memory.symbolSuffix($0.address) }
     let width = symbols.map(\.count).max() ?? 0
     let bytesWidth = rows.map { $0.bytes.count * 2 }.max() ?? 0
-    let lines = rows.indices.map { index in
+    let sources = rows.map { showsLines ? machine.sources.line(at: $0.address)?.source : nil }
+    let lines = rows.indices.flatMap { index in
       let row = rows[index]
+      let source = sources[index]
+      let isNew = showsLines && (index == 0 || source != sources[index - 1])
       let mark = (row.address == pc ? "=>" : "  ") + (breakpoints.contains(row.address) ? "*" : " ")
-      return mark + memory.addressText(row.address) + padded(symbols[index], width) + "  "
-        + padded(DebugMemory.encoding(row.bytes), bytesWidth) + "  " + row.text
+      return (isNew ? [source.map { "\($0.short):" } ?? "no source line:"] : []) + [
+        mark + memory.addressText(row.address) + padded(symbols[index], width) + "  "
+          + padded(DebugMemory.encoding(row.bytes), bytesWidth) + "  " + row.text
+      ]
     }
-    let values = rows.map { row in
-      Value.object([
-        NamedValue("address", memory.address(row.address)), NamedValue("symbol", memory.symbol(row.address)),
-        NamedValue("encoding", .text(DebugMemory.encoding(row.bytes))), NamedValue("text", .text(row.text)),
-      ])
+    let values = rows.indices.map { index in
+      let row = rows[index]
+      return Value.object(
+        [
+          NamedValue("address", memory.address(row.address)), NamedValue("symbol", memory.symbol(row.address)),
+          NamedValue("encoding", .text(DebugMemory.encoding(row.bytes))), NamedValue("text", .text(row.text)),
+        ] + (sources[index].map { [NamedValue("file", .text($0.file)), NamedValue("line", .count($0.line))] } ?? []))
     }
     let left = rows.count < Page.size ? 0 : cursor.left - rows.count
     return Page(lines: lines, values: values, next: left > 0 ? Cursor(address: address, left: left) : nil)

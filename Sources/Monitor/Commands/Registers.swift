@@ -37,6 +37,7 @@ extension Command {
       var name = trimmed(String(text[..<equals]))
       if name.hasPrefix("$") { name.removeFirst() }
       let memory = context.memory
+      guard memory.frame == nil else { throw .refused("only frame 0 has registers to be set; 'frame 0' chooses it") }
       let number = try memory.registerNumber(name)
       let value = try Expression.value(String(text[text.index(after: equals)...]), memory)
       context.setRegister(number, value)

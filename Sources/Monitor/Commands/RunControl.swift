@@ -21,14 +21,15 @@ extension Command {
     })
 
   static let until = Command(
-    "until", [.code().rest], .run, "Run until a hart comes to ADDR.",
+    "until", aliases: ["advance"], [.place.rest], .run, "Run until a hart comes to PLACE.",
     .control { monitor, arguments, run throws(MonitorError) in
-      guard let address = arguments.address else { throw arguments.usage }
+      let places = arguments.places
+      guard !places.isEmpty else { throw arguments.usage }
       try monitor.needsStopped()
-      monitor.machine.perform { $0.engine.insertBreakpoint(address) }
-      defer { monitor.machine.perform { $0.engine.removeBreakpoint(address) } }
+      monitor.machine.perform { machine in for place in places { machine.engine.insertBreakpoint(place) } }
+      defer { monitor.machine.perform { machine in for place in places { machine.engine.removeBreakpoint(place) } } }
       let event = monitor.wait(for: .run, run)
-      return CommandResult(listing: try monitor.perform { monitor.describe(event, $0, quiet: address) })
+      return CommandResult(listing: try monitor.perform { monitor.describe(event, $0, quiet: places) })
     })
 
   static let reset = Command(
@@ -97,8 +98,8 @@ extension Monitor {
       [(machine.engine.vcpus.count > 1 ? "hart \(number): " : "") + memory.location(pc)], .object(fields))
   }
 
-  /// A stop in words, and where. A breakpoint at `quiet` is not mentioned.
-  func describe(_ event: StopEvent, _ machine: Machine, quiet: UInt64? = nil) -> Listing {
+  /// A stop in words, and where. A breakpoint at one of `quiet` is not mentioned.
+  func describe(_ event: StopEvent, _ machine: Machine, quiet: [UInt64] = []) -> Listing {
     let (reason, hart) = words(event, machine, quiet)
     guard let hart else { return .custom([reason], .object([NamedValue("stop", .text(reason))])) }
     let memory = DebugMemory(machine: machine, vcpu: machine.engine.vcpus[hart])
@@ -120,7 +121,7 @@ extension Monitor {
     }
   }
 
-  private func words(_ event: StopEvent, _ machine: Machine, _ quiet: UInt64?) -> (String, hart: Int?) {
+  private func words(_ event: StopEvent, _ machine: Machine, _ quiet: [UInt64]) -> (String, hart: Int?) {
     switch event {
     case .requested: return ("stopped", hart(machine))
     case .stepped(let hart): return ("", hart)
@@ -134,7 +135,7 @@ extension Monitor {
         )
       }
       let number = hit { $0.trigger.stops(at: pc) }
-      if number == nil, pc == quiet { return ("", hart) }
+      if number == nil, quiet.contains(pc) { return ("", hart) }
       return ("hart \(hart): breakpoint" + (number.map { " \($0)" } ?? ""), hart)
     case .watchpoint(let hart, let hit):
       let number = self.hit { $0.trigger.watches(hit.watchpoint) }
