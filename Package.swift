@@ -1,12 +1,16 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
+/// `Fuzz/run` builds with the fuzzer: code reports to it which way it went.
+let fuzzes = Context.environment["MARTLET_FUZZ"] == "1"
+
 /// Every Swift target: Swift 6 language mode, strict memory safety, no warnings.
-let strict: [SwiftSetting] = [
-  .swiftLanguageMode(.v6),
-  .strictMemorySafety(),
-  .treatAllWarnings(as: .error),
-]
+let strict: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+  ] + (fuzzes ? [.unsafeFlags(["-sanitize=fuzzer"])] : [])
 
 /// A module on one of the floors of the house (see CONTRIBUTING.md): it imports only lower ones.
 func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
@@ -104,7 +108,9 @@ let package = Package(
       exclude: ["Calls", "Scheduler"],
       swiftSettings: strict),
     tests("SoftFloat", ["CHost"]),
-    tests("GDBRemote", []),
+    .target(
+      name: "GDBRemoteSupport", dependencies: ["GDBRemote"], path: "Tests/GDBRemoteSupport", swiftSettings: strict),
+    tests("GDBRemote", ["GDBRemoteSupport"]),
     tests("Devicetree", []),
     tests("Bus", []),
     tests("Devices", ["Bus"]),
@@ -142,6 +148,10 @@ let package = Package(
         "Machine", "Monitor", "GDBRemote", "Bits", "Bus", "Devices", "GuestARM", "GuestRISCV", "HostX86_64",
         "HostInterpreter",
       ]),
+    .target(
+      name: "FuzzTargets", dependencies: ["GDBRemote", "GDBRemoteSupport", "Devicetree", "SVD"],
+      path: "Fuzz/Targets", swiftSettings: strict),
+    .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: strict),
     .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "FileTests",
@@ -154,3 +164,12 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+if fuzzes {
+  package.targets += [
+    .systemLibrary(name: "CFuzzer", path: "Fuzz/CFuzzer"),
+    .executableTarget(
+      name: "martlet-fuzz", dependencies: ["FuzzTargets", "CFuzzer"], path: "Fuzz/Main",
+      swiftSettings: strict, linkerSettings: [.linkedLibrary("stdc++")]),
+  ]
+}

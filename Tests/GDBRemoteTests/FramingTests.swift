@@ -1,44 +1,9 @@
 // Encoder and decoder against an independent reading of the packet format.
 
 import GDBRemote
+import GDBRemoteSupport
 import TestSupport
 import Testing
-
-/// Reads a stream of acknowledgments and whole packets as a client does; nil if it is malformed.
-func readAsClient(_ stream: [UInt8]) -> [[UInt8]]? {
-  var packets: [[UInt8]] = []
-  var rest = stream[...]
-  while let lead = rest.popFirst() {
-    if lead == UInt8(ascii: "+") || lead == UInt8(ascii: "-") { continue }
-    guard lead == UInt8(ascii: "$") || lead == UInt8(ascii: "%") else { return nil }
-    let body = rest.prefix { $0 != UInt8(ascii: "#") }
-    rest = rest.dropFirst(body.count + 1)
-    guard let sum = Hex.decode(rest.prefix(2)), sum == [UInt8(truncatingIfNeeded: body.reduce(0) { $0 + Int($1) })],
-      let payload = expand(body)
-    else { return nil }
-    rest = rest.dropFirst(2)
-    packets.append(payload)
-  }
-  return packets
-}
-
-private func expand(_ body: ArraySlice<UInt8>) -> [UInt8]? {
-  var payload: [UInt8] = []
-  var rest = body
-  while let byte = rest.popFirst() {
-    switch byte {
-    case UInt8(ascii: "}"):
-      guard let escaped = rest.popFirst() else { return nil }
-      payload.append(escaped ^ 0x20)
-    case UInt8(ascii: "*"):
-      guard let last = payload.last, let count = rest.popFirst(), (32...126).contains(count) else { return nil }
-      payload += [UInt8](repeating: last, count: Int(count) - 29)
-    case UInt8(ascii: "$"): return nil
-    default: payload.append(byte)
-    }
-  }
-  return payload
-}
 
 @Test(arguments: [false, true])
 func everyPayloadComesBack(runLengthEncoding: Bool) {

@@ -1,36 +1,9 @@
 // What transcripts cannot say: targets that answer at once, size limits, repeats, and clients that send anything.
 
 import GDBRemote
+import GDBRemoteSupport
 import TestSupport
 import Testing
-
-/// A session and what it has sent since last asked.
-private final class Conversation {
-  let target = FullTarget()
-  private(set) var session: Session!
-  private var output: [UInt8] = []
-
-  init(_ configuration: Session.Configuration = .init()) {
-    session = Session(target: target, configuration: configuration) { [unowned self] in output += $0 }
-    target.session = session
-  }
-
-  func send(_ payload: String) -> [String]? {
-    send(PacketEncoder().packet(Array(payload.utf8)))
-  }
-
-  /// The packets that come back, or nil if what comes back is malformed.
-  func send(_ bytes: [UInt8]) -> [String]? {
-    session.receive(bytes)
-    while session.hasWork { session.work() }
-    return takeOutput()
-  }
-
-  func takeOutput() -> [String]? {
-    defer { output.removeAll() }
-    return readAsClient(output)?.map { String(decoding: $0, as: UTF8.self) }
-  }
-}
 
 @Test func aTargetMayStopWithinResume() {
   let conversation = Conversation()
@@ -173,17 +146,13 @@ func anySequenceOfBytesLeavesTheSessionServing(seed: Int) throws {
   for _ in 0..<Mutations.count(128_000) / 64 {
     let input = distorted(&random)
     #expect(conversation.send(input) != nil, "malformed output after \(input)")
-    act(conversation, &random)
+    if Int.random(in: 0..<12, using: &random) < 9 {
+      GuestAct.allCases.randomElement(using: &random)?.perform(in: conversation)
+    }
     #expect(conversation.takeOutput() != nil)
     conversation.target.log.removeAll()
   }
-  // A client that has lost its way: the first packet may still be damaged by a remainder, the second is not.
-  conversation.target.pendingCommand?.finish()
-  _ = conversation.send("vMustReplyEmpty")
-  #expect(conversation.send("qAttached") == ["1"])
-  #expect(conversation.send("R00") == [])
-  #expect(conversation.send("Hg2") == ["OK"])
-  #expect(conversation.send("qC")?.first?.hasSuffix("2") == true)
+  #expect(conversation.serves)
 }
 
 private func distorted(_ random: inout SplitMix) -> [UInt8] {
@@ -207,22 +176,5 @@ private func distorted(_ random: inout SplitMix) -> [UInt8] {
     let frame = PacketEncoder().packet(payload)
     return Array(frame.prefix(Int.random(in: 0...frame.count, using: &random)))
   default: return PacketEncoder().packet(payload)
-  }
-}
-
-/// Lets the guest do something, at the right time or not.
-private func act(_ conversation: Conversation, _ random: inout SplitMix) {
-  let target = conversation.target
-  switch Int.random(in: 0..<12, using: &random) {
-  case 7, 8: target.comeTo(0x1000)
-  case 9: target.branches[ThreadID(thread: 1)]?.execute(.random(in: 0...0x20, using: &random), next: 2)
-  case 0: target.halt(.stopped(Stop(thread: ThreadID(thread: 2), cause: .softwareBreakpoint)))
-  case 1: target.halt(.exited(1))
-  case 2: conversation.session.showConsole("text")
-  case 3: try? conversation.session.request(.close(descriptor: 1))
-  case 4: target.pendingCommand?.finish()
-  case 5: target.immediateStop = .stopped(Stop(thread: ThreadID(thread: 1)))
-  case 6: target.immediateStop = nil
-  default: break
   }
 }

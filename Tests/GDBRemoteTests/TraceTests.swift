@@ -1,6 +1,7 @@
 // Tracing and the trace of branches, beside what transcripts say: buffers that go round, ends, bounds, deltas.
 
 import GDBRemote
+import GDBRemoteSupport
 import TestSupport
 import Testing
 

@@ -11,6 +11,7 @@
 
 import Foundation
 import GDBRemote
+import GDBRemoteSupport
 import Testing
 
 private let transcripts: [String] = {

@@ -1,48 +1,48 @@
-// Targets for the tests: a bare one, and one that adopts every capability and keeps a log of what it is asked.
+// Owns the targets of the GDB tests: a bare one, and one that adopts every capability and keeps a log of what it is asked.
 
 import GDBRemote
 
 /// Two threads of four 4-byte registers each, 4 KiB of RAM at 0x1000 and 16 bytes at the very end of memory.
-class BareTarget: Target {
+package class BareTarget: Target {
   static let ramStart: UInt64 = 0x1000
   static let topStart = UInt64.max - 15
 
-  var threads = [ThreadID(thread: 1), ThreadID(thread: 2)]
-  var haltReason: StopReason? = .stopped(Stop(thread: ThreadID(thread: 1), signal: .trap))
-  var registers: [UInt32: [[UInt8]]] = [:]
-  var ram = [UInt8](repeating: 0, count: 0x1000)
-  var top = [UInt8](repeating: 0xee, count: 16)
-  var log: [String] = []
+  package var threads = [ThreadID(thread: 1), ThreadID(thread: 2)]
+  package var haltReason: StopReason? = .stopped(Stop(thread: ThreadID(thread: 1), signal: .trap))
+  package var registers: [UInt32: [[UInt8]]] = [:]
+  package var ram = [UInt8](repeating: 0, count: 0x1000)
+  package var top = [UInt8](repeating: 0xee, count: 16)
+  package var log: [String] = []
 
-  init() {
+  package init() {
     for thread in threads {
       registers[thread.thread] = (0..<4).map { [UInt8(thread.thread), UInt8($0), 0, 0] }
     }
     for index in 0..<256 { ram[index] = UInt8(index) }
   }
 
-  func readRegisters(of thread: ThreadID) throws(TargetError) -> [RegisterValue] {
+  package func readRegisters(of thread: ThreadID) throws(TargetError) -> [RegisterValue] {
     guard let file = registers[thread.thread] else { throw .noSuchThread }
     return file.map(RegisterValue.bytes)
   }
 
-  func writeRegisters(_ bytes: [UInt8], of thread: ThreadID) throws(TargetError) {
+  package func writeRegisters(_ bytes: [UInt8], of thread: ThreadID) throws(TargetError) {
     guard bytes.count <= 16, bytes.count.isMultiple(of: 4) else { throw .invalid("16 bytes expected") }
     for index in 0..<bytes.count / 4 { registers[thread.thread]?[index] = Array(bytes[index * 4..<index * 4 + 4]) }
   }
 
-  func readRegister(_ number: Int, of thread: ThreadID) throws(TargetError) -> RegisterValue {
+  package func readRegister(_ number: Int, of thread: ThreadID) throws(TargetError) -> RegisterValue {
     if number == 5 { return .unavailable(byteCount: 4) }
     guard let file = registers[thread.thread], number < 4 else { throw .invalid("no such register") }
     return .bytes(file[number])
   }
 
-  func writeRegister(_ number: Int, _ bytes: [UInt8], of thread: ThreadID) throws(TargetError) {
+  package func writeRegister(_ number: Int, _ bytes: [UInt8], of thread: ThreadID) throws(TargetError) {
     guard number < 4, bytes.count == 4 else { throw .invalid("no such register") }
     registers[thread.thread]?[number] = bytes
   }
 
-  func readMemory(at address: UInt64, count: Int, thread: ThreadID) throws(TargetError) -> [UInt8] {
+  package func readMemory(at address: UInt64, count: Int, thread: ThreadID) throws(TargetError) -> [UInt8] {
     if let offset = Self.offset(of: address, from: Self.ramStart, size: ram.count) {
       return Array(ram[offset...].prefix(count))
     }
@@ -51,7 +51,7 @@ class BareTarget: Target {
     return Array(top[offset..<offset + count])
   }
 
-  func writeMemory(_ bytes: [UInt8], at address: UInt64, thread: ThreadID) throws(TargetError) {
+  package func writeMemory(_ bytes: [UInt8], at address: UInt64, thread: ThreadID) throws(TargetError) {
     guard let offset = Self.offset(of: address, from: Self.ramStart, size: ram.count), bytes.count <= ram.count - offset
     else { throw .badAddress(address) }
     ram.replaceSubrange(offset..<offset + bytes.count, with: bytes)
@@ -62,29 +62,29 @@ class BareTarget: Target {
   }
 }
 
-final class FullTarget: BareTarget, ReverseTarget, NonStopTarget, Resettable, ConditionalBreakpointTarget,
+package final class FullTarget: BareTarget, ReverseTarget, NonStopTarget, Resettable, ConditionalBreakpointTarget,
   TargetDescription, FlashTarget, ThreadNaming, HostDescribing, ExecutableNaming, MonitorTarget, FileIOTarget,
   TraceTarget, BranchTraceTarget,
   SymbolSeeking
 {
-  weak var session: Session?
+  package weak var session: Session?
   /// Reported from within `resume`, as a target that steps synchronously does.
-  var immediateStop: StopReason?
-  var pendingCommand: CommandOutput?
+  package var immediateStop: StopReason?
+  package var pendingCommand: CommandOutput?
 
-  var isNonStop = false
+  package var isNonStop = false
   /// In non-stop.
-  var runningThreads: Set<ThreadID> = []
+  package var runningThreads: Set<ThreadID> = []
 
-  func setNonStop(_ isOn: Bool) throws(TargetError) {
+  package func setNonStop(_ isOn: Bool) throws(TargetError) {
     log.append(isOn ? "non-stop" : "all-stop")
     isNonStop = isOn
     runningThreads = []
   }
 
-  func stop(of thread: ThreadID) -> Stop? { runningThreads.contains(thread) ? nil : Stop(thread: thread) }
+  package func stop(of thread: ThreadID) -> Stop? { runningThreads.contains(thread) ? nil : Stop(thread: thread) }
 
-  func halt(_ reason: StopReason) {
+  package func halt(_ reason: StopReason) {
     haltReason = reason
     if case .stopped(let stop) = reason { runningThreads.remove(stop.thread) }
     session?.stopped(reason)
@@ -96,7 +96,7 @@ final class FullTarget: BareTarget, ReverseTarget, NonStopTarget, Resettable, Co
     if let immediateStop { halt(immediateStop) }
   }
 
-  func resume(_ plan: ResumePlan) throws(TargetError) {
+  package func resume(_ plan: ResumePlan) throws(TargetError) {
     if plan.startAddress == 0xbad { throw .badAddress(0xbad) }
     var line = "resume"
     for thread in threads {
@@ -116,60 +116,60 @@ final class FullTarget: BareTarget, ReverseTarget, NonStopTarget, Resettable, Co
     start(line)
   }
 
-  func interrupt() { log.append("interrupt") }
-  func detach() { log.append("detach") }
-  func reverseContinue() throws(TargetError) { start("reverse-continue") }
-  func reverseStep(_ thread: ThreadID) throws(TargetError) { start("reverse-step \(thread.thread)") }
+  package func interrupt() { log.append("interrupt") }
+  package func detach() { log.append("detach") }
+  package func reverseContinue() throws(TargetError) { start("reverse-continue") }
+  package func reverseStep(_ thread: ThreadID) throws(TargetError) { start("reverse-step \(thread.thread)") }
 
-  func restart(arguments: [String]) throws(TargetError) {
+  package func restart(arguments: [String]) throws(TargetError) {
     log.append("restart \(arguments)")
     haltReason = .stopped(Stop(thread: threads[0], signal: .trap))
   }
 
-  func kill(mayRestart: Bool) { log.append(mayRestart ? "kill, may restart" : "kill") }
+  package func kill(mayRestart: Bool) { log.append(mayRestart ? "kill, may restart" : "kill") }
 
-  func insert(_ breakpoint: Breakpoint) throws(TargetError) {
+  package func insert(_ breakpoint: Breakpoint) throws(TargetError) {
     if breakpoint.kind == .readWatchpoint { throw .unsupported() }
     log.append("insert \(breakpoint.kind) \(hex(breakpoint.address)) \(breakpoint.length)")
   }
 
-  func insert(_ breakpoint: Breakpoint, _ program: BreakpointProgram) throws(TargetError) {
+  package func insert(_ breakpoint: Breakpoint, _ program: BreakpointProgram) throws(TargetError) {
     try insert(breakpoint)
     guard !program.isEmpty else { return }
     log[log.count - 1] += ", \(program.conditions.count) conditions, \(program.commands.count) commands"
     if program.persists { log[log.count - 1] += " that persist" }
   }
 
-  func remove(_ breakpoint: Breakpoint) throws(TargetError) {
+  package func remove(_ breakpoint: Breakpoint) throws(TargetError) {
     log.append("remove \(breakpoint.kind) \(hex(breakpoint.address)) \(breakpoint.length)")
   }
 
-  func targetDescription(_ annex: String) -> String? {
+  package func targetDescription(_ annex: String) -> String? {
     annex == "target.xml" ? "<target version=\"1.0\"><architecture>riscv:rv32</architecture></target>" : nil
   }
 
-  let memoryMap = [
+  package let memoryMap = [
     MemoryRegion(.ram, start: 0x1000, length: 0x1000),
     MemoryRegion(.flash(blockSize: 0x100), start: 0x8000, length: 512),
   ]
 
-  func eraseFlash(at address: UInt64, length: UInt64) throws(TargetError) {
+  package func eraseFlash(at address: UInt64, length: UInt64) throws(TargetError) {
     log.append("erase \(hex(address)) \(length)")
   }
-  func writeFlash(_ bytes: [UInt8], at address: UInt64) throws(TargetError) {
+  package func writeFlash(_ bytes: [UInt8], at address: UInt64) throws(TargetError) {
     log.append("flash \(hex(address)) \(bytes)")
   }
-  func flashDone() throws(TargetError) { log.append("flash done") }
+  package func flashDone() throws(TargetError) { log.append("flash done") }
 
-  func describe(_ thread: ThreadID) -> ThreadDescription {
+  package func describe(_ thread: ThreadID) -> ThreadDescription {
     ThreadDescription(name: "core<\(thread.thread)>", state: "halted", core: Int(thread.thread) - 1)
   }
 
-  let hostDescription = HostDescription(triple: "riscv32", pointerSize: 4, programCounter: 3)
+  package let hostDescription = HostDescription(triple: "riscv32", pointerSize: 4, programCounter: 3)
 
-  func executablePath(process: UInt32) -> String? { process == 1 ? "/firmware.elf" : nil }
+  package func executablePath(process: UInt32) -> String? { process == 1 ? "/firmware.elf" : nil }
 
-  func runCommand(_ command: String, output: CommandOutput) {
+  package func runCommand(_ command: String, output: CommandOutput) {
     log.append("command \(command)")
     switch command {
     case "slow": pendingCommand = output
@@ -180,47 +180,49 @@ final class FullTarget: BareTarget, ReverseTarget, NonStopTarget, Resettable, Co
     }
   }
 
-  func firstSymbol() -> String? { "current" }
+  package func firstSymbol() -> String? { "current" }
 
-  func symbol(_ name: String, isAt address: UInt64?) -> String? {
+  package func symbol(_ name: String, isAt address: UInt64?) -> String? {
     log.append("symbol \(name) \(address.map(hex) ?? "unknown")")
     return name == "current" ? "count" : nil
   }
 
-  func cancelCommand() { log.append("cancel command") }
+  package func cancelCommand() { log.append("cancel command") }
 
-  func fileCallFinished(_ result: FileCallResult) {
+  package func fileCallFinished(_ result: FileCallResult) {
     log.append("file call \(result.value) \(result.errorNumber)\(result.interrupted ? " interrupted" : "")")
   }
 
-  var trace = Trace()
-  var branches: [ThreadID: BranchTrace] = [:]
-  let traceTime: UInt64 = 7
-  let generalRegisters = (0..<4).map { (number: $0, byteCount: 4) }
-  let isBigEndian = false
+  package var trace = Trace()
+  package var branches: [ThreadID: BranchTrace] = [:]
+  package let traceTime: UInt64 = 7
+  package let generalRegisters = (0..<4).map { (number: $0, byteCount: 4) }
+  package let isBigEndian = false
 
-  func withTrace<Answer: Sendable>(
+  package func withTrace<Answer: Sendable>(
     _ body: @escaping @Sendable (inout Trace) throws(TargetError) -> Answer
   ) throws(TargetError) -> Answer { try body(&trace) }
 
-  func programCounterRegister(_ value: UInt64) -> (number: Int, bytes: [UInt8]) {
+  package func programCounterRegister(_ value: UInt64) -> (number: Int, bytes: [UInt8]) {
     (3, (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) })
   }
 
-  func startBranchTrace(of thread: ThreadID, size: Int) throws(TargetError) {
+  package func startBranchTrace(of thread: ThreadID, size: Int) throws(TargetError) {
     branches[thread] = BranchTrace(size: size)
   }
 
-  func stopBranchTrace(of thread: ThreadID) throws(TargetError) { branches[thread] = nil }
+  package func stopBranchTrace(of thread: ThreadID) throws(TargetError) { branches[thread] = nil }
 
-  func branchTraceSize(of thread: ThreadID) throws(TargetError) -> Int? { branches[thread]?.size }
+  package func branchTraceSize(of thread: ThreadID) throws(TargetError) -> Int? { branches[thread]?.size }
 
-  func readBranchTrace(of thread: ThreadID, _ part: BranchTrace.Part) throws(TargetError) -> [BranchTrace.Block]? {
+  package func readBranchTrace(of thread: ThreadID, _ part: BranchTrace.Part) throws(TargetError) -> [BranchTrace
+    .Block]?
+  {
     branches[thread]?.read(part, at: 0x1010)
   }
 
   /// Thread 1 comes to the tracepoints at an address, and steps behind them.
-  func comeTo(_ address: UInt64) {
+  package func comeTo(_ address: UInt64) {
     let context = FakeContext(target: self, programCounter: address)
     for index in trace.active where trace.tracepoints[index].address == address {
       let steps = min(trace.hit(index, in: context), 4)
@@ -235,36 +237,36 @@ final class FullTarget: BareTarget, ReverseTarget, NonStopTarget, Resettable, Co
 }
 
 /// Thread 1 of the fake target.
-final class FakeContext: TraceContext {
-  let target: BareTarget
-  var programCounter: UInt64
-  let time: UInt64 = 9
-  let frame = TraceFrameWriter()
+package final class FakeContext: TraceContext {
+  package let target: BareTarget
+  package var programCounter: UInt64
+  package let time: UInt64 = 9
+  package let frame = TraceFrameWriter()
 
-  init(target: BareTarget, programCounter: UInt64) {
+  package init(target: BareTarget, programCounter: UInt64) {
     self.target = target
     self.programCounter = programCounter
   }
 
-  func register(_ number: Int) -> UInt64? {
+  package func register(_ number: Int) -> UInt64? {
     target.registers[1].flatMap { number < $0.count ? $0[number] : nil }?.reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 
-  func memory(at address: UInt64, size: Int) -> UInt64? {
+  package func memory(at address: UInt64, size: Int) -> UInt64? {
     guard UInt64(size - 1) <= .max - address else { return nil }
     let bytes = (try? target.readMemory(at: address, count: size, thread: target.threads[0])) ?? []
     return bytes.count == size ? bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) } : nil
   }
 
-  func show(_ text: String) { target.log.append("shows \(text)") }
+  package func show(_ text: String) { target.log.append("shows \(text)") }
 
-  func appendRegister(_ number: Int) -> Bool {
+  package func appendRegister(_ number: Int) -> Bool {
     guard let file = target.registers[1], number < file.count else { return false }
     frame.append(file[number])
     return true
   }
 
-  func appendMemory(at address: UInt64, count: Int) {
+  package func appendMemory(at address: UInt64, count: Int) {
     let last = min(UInt64(count - 1), .max - address)
     frame.append((try? target.readMemory(at: address, count: Int(last) + 1, thread: target.threads[0])) ?? [])
   }
