@@ -19,6 +19,23 @@ final class OpSession {
   }
 }
 
+/// An op that somebody waits for.
+public struct WantedOp {
+  /// Its index in the block.
+  public var index: Int
+  public var filter: any OpFilter
+
+  public init(_ index: Int, _ filter: any OpFilter) {
+    self.index = index
+    self.filter = filter
+  }
+}
+
+/// Decides whether a vCPU that is about to execute an op stops there.
+public protocol OpFilter: AnyObject {
+  func stopsBeforeOp(_ vcpu: VCPU) -> Bool
+}
+
 /// What a step by IR op came to.
 public enum OpStep: Equatable, Sendable {
   /// The vCPU stands in a block, before op ``OpPosition/next``.

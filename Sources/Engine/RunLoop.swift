@@ -65,7 +65,7 @@ extension VCPU {
       }
       let pc = state.pc
       if debug.isBreakpoint(pc), passedBreakpoint != pc {
-        if debug.stops(self, at: pc) { return .breakpoint }
+        if stops(at: pc) { return .breakpoint }
         // A debugger's filter has looked at the hart, and may have set another PC.
         guard state.pc == pc else { continue }
         if let outcome = matchInstruction() { return outcome }
@@ -257,9 +257,17 @@ extension VCPU {
   /// Whether the vCPU, which has come to where it stands, stops at a breakpoint there; if not, it passes it.
   public func stopsAtBreakpoint() -> Bool {
     guard debug.isBreakpoint(state.pc) else { return false }
-    if debug.stops(self, at: state.pc) { return true }
+    if stops(at: state.pc) { return true }
     passBreakpoint()
     return false
+  }
+
+  /// Asks the filters of a breakpoint where the vCPU stands; for a stop within the block there, ``wantedOp`` says which.
+  private func stops(at pc: UInt64) -> Bool {
+    wantedOp = nil
+    guard debug.stops(self, at: pc) else { return wantedOp != nil }
+    wantedOp = nil
+    return true
   }
 
   /// Lets the next run execute the instruction at PC even if there is a breakpoint on it, or not.

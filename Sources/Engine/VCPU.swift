@@ -73,8 +73,8 @@ import IR
   public var follower: (any InstructionFollower)?
   /// A block that is being stepped through op by op.
   var opSession: OpSession?
-  /// A breakpoint that stops the vCPU is for the op with this index of the block at its PC.
-  public var wantedOp: Int?
+  /// What somebody waits for in the block at the breakpoint that the vCPU has come to; nil if it stops at its PC.
+  public var wantedOp: WantedOp?
   /// The PC whose breakpoint the next run passes over.
   var passedBreakpoint: UInt64?
   /// The watchpoint access that ended the last run.

@@ -22,10 +22,13 @@ extension Machine {
   /// A hart has come to a breakpoint that stops it: there, or before an op of the block there, if it gets that far.
   func stopAtBreakpoint(_ hart: Int) {
     let vcpu = engine.vcpus[hart]
-    guard let op = vcpu.wantedOp else { return halt(.breakpoint(hart: hart)) }
+    guard let wanted = vcpu.wantedOp else { return halt(.breakpoint(hart: hart)) }
     vcpu.wantedOp = nil
-    while isRunning, case .inside = stepOp(hart: hart), let position = vcpu.opPosition {
-      if position.next >= op { return halt(.breakpoint(hart: hart)) }
+    let pc = vcpu.state.pc
+    while isRunning, case .inside = stepOp(hart: hart), let position = vcpu.opPosition, position.block.pc == pc {
+      guard position.next >= wanted.index else { continue }
+      if wanted.filter.stopsBeforeOp(vcpu) { halt(.breakpoint(hart: hart)) }
+      return
     }
   }
 }

@@ -196,7 +196,12 @@ import Testing
     #expect(bench.run().contains("breakpoint 2: the guest wrote 0xa to \(node).\(setup.data)"))
     #expect(bench.turn == 1)
     _ = bench("delete 2")
-    if setup.isARM { _ = bench("poke 4 0x40004008 3") }
+    if setup.isARM {
+      let other = try FirmwareBench(setup)
+      _ = other("watch \(setup.uart).CTRL.TXEN")
+      #expect(other.run().contains("\(setup.uart).CTRL.TXEN changed: 0x0 -> 0x1, with a write of it"))
+      _ = bench("poke 4 0x40004008 3")
+    }
     #expect(bench.run().contains("<last>"))
     bench.machine.inject([65], to: bench.machine.perform { $0.consolePath })
     let stop = bench.goOn()
@@ -281,6 +286,16 @@ import Testing
     let inside = bench.run()
     #expect(inside.contains("breakpoint 2: before op 2 of block") || inside.contains("before op 3"), "\(inside)")
     #expect(bench("step op").contains("=>"))
+    #expect(bench("info breakpoints").split(separator: "\n").count == 2)
+    #expect(bench("condition 2 \(setup.turnRegister) == 6") == "")
+    #expect(bench.run().contains("breakpoint 2: before op"))
+    #expect(bench.turn == 6)
+    // Of two at a place, that for the place is the nearer.
+    _ = bench("condition 2")
+    _ = bench("break turn if \(setup.turnRegister) == 8")
+    _ = bench("ignore 2 1")
+    #expect(bench.run().hasPrefix("hart 0: breakpoint 3\n"))
+    #expect(bench.turn == 8)
     #expect(bench("break op turn 5000").contains("ops, from 0 on"))
     _ = bench("delete all")
     #expect(bench.run().contains("<last>"))

@@ -37,7 +37,7 @@ final class CodeTrigger: Trigger, BreakpointFilter {
 }
 
 /// Waits for a hart that has come to a block to be about to execute one of its IR ops.
-final class OpTrigger: Trigger, BreakpointFilter {
+final class OpTrigger: Trigger, BreakpointFilter, OpFilter {
   weak var owner: Breakpoint?
   private let address: UInt64
   private let op: Int
@@ -48,16 +48,17 @@ final class OpTrigger: Trigger, BreakpointFilter {
   }
 
   var kind: String { "op" }
-  var note: String? { "its condition is evaluated as the block begins" }
   func place(_ memory: DebugMemory) -> String {
     "\(op) of the block at \(memory.addressText(address))\(memory.symbolSuffix(address))"
   }
   func arm(_ machine: Machine) { machine.engine.insertBreakpoint(address, filter: self) }
   func disarm(_ machine: Machine) { machine.engine.removeBreakpoint(address, filter: self) }
+  func isPlanted(at pc: UInt64) -> Bool { pc == address }
 
   func stops(_ vcpu: VCPU) -> Bool {
-    guard let owner, owner.stops(vcpu) else { return false }
-    vcpu.wantedOp = op
-    return true
+    vcpu.wantedOp = WantedOp(op, self)
+    return false
   }
+
+  func stopsBeforeOp(_ vcpu: VCPU) -> Bool { owner?.stops(vcpu) ?? false }
 }

@@ -19,6 +19,8 @@ protocol Trigger: AnyObject {
   func disarm(_ machine: Machine)
   /// Whether it is this that a stop at a PC, or behind an access, is about.
   func stops(at pc: UInt64) -> Bool
+  /// Whether the engine has a breakpoint at a PC for it.
+  func isPlanted(at pc: UInt64) -> Bool
   func watches(_ watchpoint: Watchpoint) -> Bool
 }
 
@@ -29,6 +31,7 @@ extension Trigger {
     return place.isEmpty ? kind : kind + " " + place
   }
   func stops(at pc: UInt64) -> Bool { false }
+  func isPlanted(at pc: UInt64) -> Bool { stops(at: pc) }
   func watches(_ watchpoint: Watchpoint) -> Bool { false }
 }
 

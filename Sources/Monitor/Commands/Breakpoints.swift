@@ -57,12 +57,12 @@ extension Command {
         ]
       }
       let debug = context.machine.engine.debug
-      for pc in debug.breakpoints where !points.contains(where: { $0.trigger.stops(at: pc) || $0.trigger is OpTrigger })
-      {
+      let planted = points.filter(\.isEnabled)
+      for pc in debug.breakpoints where !planted.contains(where: { $0.trigger.isPlanted(at: pc) }) {
         let place = memory.addressText(pc) + memory.symbolSuffix(pc)
         rows.append([.nothing, .text("break"), .text(place), .nothing, .nothing])
       }
-      for point in debug.watchpoints where !points.contains(where: { $0.trigger.watches(point) }) {
+      for point in debug.watchpoints where !planted.contains(where: { $0.trigger.watches(point) }) {
         rows.append(
           [.nothing, .text(MemoryTrigger.kind(point)), .text(MemoryTrigger.place(point, memory)), .nothing, .nothing])
       }

@@ -116,7 +116,7 @@ extension Monitor {
   /// The number of a breakpoint that a stop is about: of several, the one that was hit last.
   private func hit(_ concerns: (Breakpoint) -> Bool) -> Int? {
     state.withLock { state in
-      let numbers = state.points.filter(concerns).map(\.number)
+      let numbers = state.points.filter { $0.isEnabled && concerns($0) }.map(\.number)
       return numbers.contains(state.lastHit) ? state.lastHit : numbers.first
     }
   }
