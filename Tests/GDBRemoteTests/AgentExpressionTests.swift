@@ -111,6 +111,18 @@ private func evaluate(_ bytes: [UInt8], in context: Context = Context()) throws 
     #expect(context.collected.map(\.1) == [8, 8])
   }
 
+  /// Each turn of a loop prints, or looks at, as much as one operation can.
+  @Test func textAndStringsCountAsOperations() throws {
+    let context = Context()
+    let format = [UInt8](repeating: 0x61, count: 4000) + [0]
+    let prints = [0x22, 0, 0x22, 0, 0x34, 0, UInt8(format.count >> 8), UInt8(format.count & 0xFF)] + format
+    #expect(throws: AgentFailure.endless) { try evaluate(prints + [0x21, 0, 0], in: context) }
+    #expect(context.shown.utf8.count <= AgentMachine.limit + format.count)
+    let looks: [UInt8] = [0x23, 0x20, 0, 0x22, 64, 0x2F, 0x21, 0, 0]
+    #expect(throws: AgentFailure.endless) { try evaluate(looks, in: context) }
+    #expect(context.collected.count <= AgentMachine.limit / 10)
+  }
+
   @Test func anyBytesAreTakenOrRefused() {
     var random = SplitMix(seed: 17)
     var machine = AgentMachine()

@@ -53,7 +53,8 @@ public struct AgentMachine: Sendable {
   private var stack = [UInt64](repeating: 0, count: Self.depth)
 
   private static let depth = 128
-  /// Operations after which an expression counts as endless.
+  /// Operations after which an expression counts as endless; a byte of a text that is printed, or of a string that is looked
+  /// at, is one too.
   public static let limit = 100_000
   /// Of a string to print.
   private static let longestString = 4096
@@ -123,11 +124,12 @@ public struct AgentMachine: Sendable {
         used -= 2
         let limit = Int(clamping: min(stack[used + 1], UInt64(Self.longestString)))
         let count = context.string(at: stack[used], atMost: limit).count
+        left -= count
         context.collect(stack[used], count: UInt64(min(count + 1, limit)))
       case .traceVariable:
         guard let value = variables[Int(operand)] else { throw .variable(Int(operand)) }
         context.collect(variable: Int(operand), value)
-      case .print: try print(expression, operand, &used, context)
+      case .print: left -= try print(expression, operand, &used, context)
       default:
         used -= 1
         stack[used - 1] = try Self.compute(opcode, stack[used - 1], stack[used])
@@ -141,9 +143,10 @@ public struct AgentMachine: Sendable {
     used += 1
   }
 
+  /// - Returns: the bytes of the text and of the strings in it.
   private mutating func print(
     _ expression: AgentExpression, _ operand: UInt64, _ used: inout Int, _ context: some AgentContext
-  ) throws(AgentFailure) {
+  ) throws(AgentFailure) -> Int {
     let count = Int(operand >> 32)
     // On top of the arguments, the last of which lies deepest: a function to call in place of printing, and its channel.
     guard used >= count + 2 else { throw .stack }
@@ -151,7 +154,14 @@ public struct AgentMachine: Sendable {
     let arguments = (0..<count).map { stack[used - 1 - $0] }
     used -= count
     let format = expression.formats[Int(operand & 0xFFFF_FFFF)]
-    context.show(format.text(arguments) { context.string(at: $0, atMost: Self.longestString) })
+    var lookedAt = 0
+    let text = format.text(arguments) { address in
+      let string = context.string(at: address, atMost: Self.longestString)
+      lookedAt += string.count
+      return string
+    }
+    context.show(text)
+    return lookedAt + text.utf8.count
   }
 
   private static func compute(
