@@ -16,9 +16,11 @@ import Testing
       let isTest = match.1 == "tests"
       targets[isTest ? "Tests/\(match.2)Tests" : "Sources/\(match.2)"] = isTest ? names.union(["\(match.2)"]) : names
     }
-    let long = /\.(executableTarget|testTarget)\(\s*name: "([\w-]+)",\s*dependencies: \[([^\]]*)\]/
+    let long =
+      /\.(executableTarget|testTarget)\(\s*name: "([\w-]+)",\s*dependencies: \[([^\]]*)\](?:,\s*path: "([\w\/]+)")?/
     for match in text.matches(of: long) {
-      targets["\(match.1 == "testTarget" ? "Tests" : "Sources")/\(match.2)"] = names(in: String(match.3))
+      let usual = "\(match.1 == "testTarget" ? "Tests" : "Sources")/\(match.2)"
+      targets[match.4.map(String.init) ?? usual] = names(in: String(match.3))
     }
     return targets
   }

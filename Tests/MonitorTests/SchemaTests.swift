@@ -40,6 +40,7 @@ import Testing
     ("pass off", 0, ["pass off CopyPropagation in loop"]), ("pass on", 0, ["pass on all"]),
     ("retranslate", 0, ["retranslate loop"]), ("bisect", 0, ["bisect 100"]), ("flash banks", 0, ["flash banks"]),
     ("flash erase_address", 0, ["flash erase_address pad 0x20000000 1"]), ("arm semihosting", 0, ["arm semihosting"]),
+    ("backtrace", 0, ["backtrace"]), ("frame", 0, ["frame 0"]), ("finish", 0, ["reset halt", "until twice", "finish"]),
     ("help", 2, ["help"]), ("savevm", 0, ["savevm a"]), ("info snapshots", 0, ["info snapshots"]),
     ("loadvm", 0, ["loadvm a"]), ("columns", 0, ["columns", "columns 80"]), ("log", 0, ["log"]),
     ("log filter", 0, ["log filter loop", "log filter all"]), ("reset", 0, ["reset halt"]), ("cont", 0, ["cont"]),
@@ -91,9 +92,10 @@ import Testing
   private static let unsampled = [
     "catch", "chain allow", "chain forbid", "complete", "cortex_m maskisr", "cortex_m vector_catch", "dump_image",
     "dumpdtb",
-    "flash write_image", "info tasks", "load_image", "maskisr", "mdb", "mdd", "mdh", "memsave", "mwb", "mwd", "mwh",
+    "down", "flash write_image", "info line", "info sources", "info tasks", "load_image", "maskisr", "mdb", "mdd",
+    "mdh", "memsave", "mwb", "mwd", "mwh",
     "pmemsave", "quit", "resume", "rtt setup", "rtt start", "story chaining", "svd", "symbol-file", "system_reset",
-    "threads", "verify_image", "wait_halt",
+    "threads", "up", "verify_image", "wait_halt",
   ]
 
   private static func url(_ command: String) -> URL {
