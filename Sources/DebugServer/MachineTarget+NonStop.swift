@@ -8,7 +8,7 @@ extension MachineTarget: NonStopTarget {
     isNonStop = isOn
     // Stops that are still on their way are no news.
     runNumber += 1
-    machine.perform { [side, observation, runNumber] machine in
+    haltedHarts = machine.perform { [side, observation, runNumber] machine in
       if !isOn { machine.stop() }
       side.runNumber = runNumber
       if isOn {
@@ -16,21 +16,29 @@ extension MachineTarget: NonStopTarget {
       } else {
         side.endNonStop(machine)
       }
+      return Set(side.hartStops.indices.filter { side.hartStops[$0] != nil })
     }
   }
 
+  /// The client is about to hear of a stop.
+  func note(_ stop: Stop) {
+    if isNonStop, let hart = try? hart(stop.thread) { haltedHarts.insert(hart) }
+  }
+
   func stop(of thread: ThreadID) -> Stop? {
-    guard let hart = try? hart(thread) else { return nil }
+    guard let hart = try? hart(thread), haltedHarts.contains(hart) else { return nil }
     return machine.perform { [side] _ in side.hartStops.indices.contains(hart) ? side.hartStops[hart] : nil }
   }
 
   /// All that a plan starts goes on at the same time.
   func resumeHarts(_ plan: ResumePlan) {
-    let entries = threads.enumerated().compactMap { hart, thread in
+    let wanted = threads.enumerated().compactMap { hart, thread in
       plan.entries.first { $0.threads.matches(thread) }.map { (hart: hart, action: $0.action) }
     }
+    let entries = wanted.filter { $0.action == .halt || haltedHarts.contains($0.hart) }
     // What the client has not attached to runs when anything does.
     let joining = entries.contains { $0.action != .halt } ? leftHarts : []
+    haltedHarts.subtract(joining.union(entries.filter { $0.action != .halt }.map(\.hart)))
     machine.perform { [side, observation, runNumber] machine in
       for hart in joining { side.resume(hart, .run, machine) }
       for (hart, action) in entries {

@@ -72,6 +72,7 @@ extension MachineTarget: MultiprocessTarget {
     let harts = taskThreads.harts(ofProcess: process)
     leftHarts.formUnion(harts)
     guard isNonStop else { return }
+    haltedHarts.subtract(harts)
     machine.perform { [side] machine in for hart in harts { side.resume(hart, .run, machine) } }
   }
 

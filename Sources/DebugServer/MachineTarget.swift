@@ -28,6 +28,8 @@ final class MachineTarget: Target, PhysicalMemoryTarget {
   var runNumber: UInt64 = 0
   /// Harts run and halt each for itself.
   var isNonStop = false
+  /// In non-stop, harts whose stop has come here. To the client all others run, and are not to be let run again.
+  var haltedHarts: Set<Int> = []
   /// The present client has let the guest run.
   var hasRun = false
   /// The present client has been told that commands may change what it knows of registers.

@@ -113,6 +113,7 @@ final class Reception: @unchecked Sendable {
     guard number == target.runNumber, let session = attached?.session else { return }
     showConsole()
     if let text = report.text { session.showConsole(text + "\n") }
+    if case .stopped(let stop) = report.reason { target.note(stop) }
     session.stopped(report.reason)
     if session.phase == .ended { target.hasRun = false }
   }

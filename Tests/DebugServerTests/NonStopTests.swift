@@ -4,6 +4,7 @@ import DebugServer
 import Foundation
 import GDBRemote
 import Machine
+import TestSupport
 import Testing
 
 @Suite struct NonStopTests {
@@ -191,6 +192,50 @@ import Testing
     #expect(try next.ask("QNonStop:0") == "OK")
     #expect(!board.isRunning)
     #expect(brief(try next.ask("?")) == "T05thread:2")
+  }
+
+  /// Whatever is asked in whatever order: no stop is lost, and none is told twice.
+  @Test(arguments: 0..<4) func stopsAreToldOnce(seed: Int) throws {
+    var random = SplitMix(seed: UInt64(seed))
+    try client.setPC(Program.loop, of: 2)
+    try client.setRegister(9, Program.counter)
+    var halted: Set<Int> = [1, 2]
+    func take(_ reply: String) throws {
+      let hart = try #require(reply.firstMatch(of: /thread:(\d)/).flatMap { Int($0.1) })
+      #expect(halted.insert(hart).inserted, "\(reply) of a hart that is halted")
+    }
+    func drain(within seconds: Double) throws -> Bool {
+      guard let first = try? client.notification(within: seconds) else { return false }
+      try take(first)
+      while case let reply = try client.ask("vStopped"), reply != "OK" { try take(reply) }
+      return true
+    }
+    let places = [Program.loop, Program.store, Program.function, Program.wait].map(hex)
+    for _ in 0..<600 {
+      let hart = Int.random(in: 1...2, using: &random)
+      switch Int.random(in: 0..<9, using: &random) {
+      case 0, 1:
+        try go("c:\(hart)")
+        halted.remove(hart)
+      case 2, 3:
+        try go("s:\(hart)")
+        halted.remove(hart)
+      case 4:
+        try go("r\(hex(Program.load)),\(hex(Program.busy)):\(hart);c")
+        halted = []
+      case 5: try go("t:\(hart)")
+      case 6: #expect(try client.ask("vCtrlC") == "OK")
+      case 7:
+        let place = places.randomElement(using: &random) ?? ""
+        #expect(try client.ask("\(Bool.random(using: &random) ? "Z" : "z")0,\(place),4") == "OK")
+      default: _ = try counter
+      }
+      while try drain(within: 0) {}
+    }
+    try go("t")
+    while halted.count < 2 { #expect(try drain(within: 10)) }
+    #expect(!board.isRunning)
+    for hart in 1...2 { #expect(try register(pcRegister, of: hart) >= Program.base) }
   }
 
   @Test func theMonitorStopsAllHarts() throws {
