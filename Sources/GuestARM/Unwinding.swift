@@ -6,8 +6,8 @@ import IR
 
 extension ARMGuest: Unwinding {
   public var linkRegister: Int { ARMRegisters.lr }
-  /// r4 to r11.
-  public var preservedRegisters: [Int] { Array(4...11) }
+  /// r4 to r11, and the number of the exception in xPSR.
+  public var preservedRegisters: [Int] { Array(4...11) + [ARMRegisters.xpsr] }
   /// r7, or r11 where it is asked for, points to the caller's; the return address follows.
   public var framePointers: [FramePointer] {
     [7, 11].map { FramePointer(register: $0, saved: 0, returnAddress: 4, callersStack: 8) }

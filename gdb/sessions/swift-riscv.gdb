@@ -9,6 +9,7 @@ echo \n[in the interrupt handler, by its name]\n
 break Crossing::onTimerInterrupt
 continue
 backtrace
+monitor backtrace
 next 3
 info locals
 print light

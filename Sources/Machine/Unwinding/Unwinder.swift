@@ -70,10 +70,12 @@ public final class Unwinder {
   }
 
   private func frame(_ values: RegisterValues, _ method: StackFrame.Method, isExact: Bool) -> StackFrame? {
-    guard let pc = values[guest.programCounter], let stack = values[guest.stackPointer] else { return nil }
+    guard let target = values[guest.programCounter], let stack = values[guest.stackPointer] else { return nil }
+    let pc = guest.instructionAddress(target)
+    var values = values
+    values[guest.programCounter] = pc
     return StackFrame(
-      number: 0, kind: .function, method: method, registers: values, pc: guest.instructionAddress(pc),
-      stackPointer: stack, isExact: isExact)
+      number: 0, kind: .function, method: method, registers: values, pc: pc, stackPointer: stack, isExact: isExact)
   }
 
   private func callers(of frame: StackFrame) -> Result<Step, End> {
@@ -83,10 +85,14 @@ public final class Unwinder {
     }
     var described: RegisterValues?
     switch byCallFrames(frame, isHandler: handlerReturn != nil) {
-    case .failure(let end): return .failure(end)
+    // Compilers describe handlers in assembly as if they were called.
+    case .failure(let end): if handlerReturn == nil { return .failure(end) }
     case .success(let found?):
       if found.isSignalFrame { return signalFrame(found.values, frame, returningBy: handlerReturn) }
       described = found.values
+      if handlerReturn != nil, case .exceptionReturn(let values, let register)? = codeAhead(frame) {
+        return finish(values, .codeAhead, frame, returningBy: register)
+      }
       let leadsBack = handlerReturn != nil || isReturnAddress(frame)(found.values[guest.programCounter] ?? 0)
       if leadsBack, !frame.isExact || agrees(found.values, codeAhead(frame)) {
         return finish(found.values, .callFrameInformation, frame, returningBy: handlerReturn)
@@ -104,7 +110,7 @@ public final class Unwinder {
     }
     if let values = byFramePointer(frame) { return finish(values, .framePointer, frame) }
     // Compilers do not describe each prologue and epilogue rightly, so it comes last where it leads behind no call.
-    if let described { return finish(described, .callFrameInformation, frame) }
+    if let described { return finish(described, .callFrameInformation, frame, returningBy: handlerReturn) }
     return .failure(
       End(text: "no caller of \(frame.pc.hex0x()) is found: this is the outermost frame, or the code is odd"))
   }
@@ -264,7 +270,8 @@ public final class Unwinder {
       else { continue }
       var values = frame.registers
       for register in guest.registerFile.registers.indices {
-        if guest.registerFile.registers[register].group == "general" { values[register] = nil }
+        let description = guest.registerFile.registers[register]
+        if description.group == "general", description.role != "flags" { values[register] = nil }
       }
       values[guest.programCounter] = target
       values[pointer.register] = saved
