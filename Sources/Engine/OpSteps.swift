@@ -130,8 +130,8 @@ extension VCPU {
     opSession = nil
     account()
     switch state.exitReason {
-    case .unchained, .indirectMiss: return countOutcome()
-    case let reason: return handle(reason) ?? countOutcome()
+    case .unchained, .indirectMiss: return takeTransitions() ?? countOutcome()
+    case let reason: return handle(reason) ?? takeTransitions() ?? countOutcome()
     }
   }
 

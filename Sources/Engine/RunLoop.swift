@@ -133,6 +133,11 @@ extension VCPU {
     case .unchained, .indirectMiss: break
     case let reason: if let outcome = handle(reason) { return outcome }
     }
+    return takeTransitions()
+  }
+
+  /// Does what the last instruction still does: an exception return is part of the jump to its address.
+  func takeTransitions() -> RunOutcome? {
     while let transition = exceptionHardware?.pendingTransition(state) {
       if let outcome = enter(transition) { return outcome }
     }
