@@ -149,7 +149,7 @@ let package = Package(
         "HostInterpreter",
       ]),
     .target(
-      name: "FuzzTargets", dependencies: ["GDBRemote", "GDBRemoteSupport", "Devicetree", "SVD"],
+      name: "FuzzTargets", dependencies: ["GDBRemote", "GDBRemoteSupport", "Devicetree", "SVD", "Machine"],
       path: "Fuzz/Targets", swiftSettings: strict),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: strict),
     .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"], swiftSettings: strict),

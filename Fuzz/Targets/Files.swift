@@ -1,9 +1,17 @@
 // Owns the fuzz targets of the files that users give: each is refused, or what was read is written and reads the same.
 
 import Devicetree
+import Machine
 import SVD
 
 extension FuzzTarget {
+  /// An image in any format: ELF, Intel HEX, Universal Hex, UF2, or raw bytes.
+  static let images = FuzzTarget(name: "images") { input in
+    guard let image = try? ImageReader.read(input, name: "image", address: 0x1000, forceRaw: false, boards: [0x9900])
+    else { return }
+    for segment in image.segments { precondition(!segment.range.isCut, "a segment beyond the last address") }
+  }
+
   /// A CMSIS-SVD file.
   static let registerDescriptions = FuzzTarget(name: "register-descriptions") { input in
     guard let description = try? RegisterDescription(svd: input) else { return }

@@ -9,9 +9,38 @@ enum Demangling {
   /// Swift tells declarations that are private to a file apart by a number, `(name in _0123…)`, which is left out.
   static func sourceName(_ name: String) -> String? {
     guard ["$s", "$S", "$e", "_$s", "_T0", "_Z"].contains(where: name.hasPrefix) else { return nil }
-    guard let text = unsafe chost_demangle(name) else { return nil }
+    guard references(of: name) <= mostReferences, let text = unsafe chost_demangle(name) else { return nil }
     defer { unsafe free(text) }
     return withoutDiscriminators(unsafe String(cString: text))
+  }
+
+  /// What a name may refer back to. Each time it can double the demangled form, and files are made whose names do so.
+  private static let mostReferences = 24
+
+  /// How often a mangled name refers to a part of itself, or more. Swift: "Mangling.rst", "Substitutions", where a number
+  /// says how often; C++: Itanium C++ ABI, 5.1.10 "Compression" and 5.1.5.10, template parameters.
+  private static func references(of name: String) -> Int {
+    var count = 0
+    var rest = Array(name.utf8)[...]
+    let isCPlusPlus = name.hasPrefix("_Z")
+    while let letter = rest.popFirst() {
+      switch letter {
+      case UInt8(ascii: "S") where isCPlusPlus, UInt8(ascii: "T") where isCPlusPlus:
+        let number = rest.prefix { isDigit($0) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+        if rest.dropFirst(number.count).first == UInt8(ascii: "_") { count += 1 }
+      case UInt8(ascii: "A") where !isCPlusPlus, UInt8(ascii: "S") where !isCPlusPlus:
+        let number = rest.prefix(while: isDigit)
+        let letters = rest.dropFirst(number.count).prefix { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+        if letter == UInt8(ascii: "A") { count += 1 + letters.count }
+        count += number.reduce(0) { min($0 * 10 + Int($1 & 15), mostReferences + 1) }
+      default: break
+      }
+    }
+    return count
+  }
+
+  private static func isDigit(_ character: UInt8) -> Bool {
+    (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(character)
   }
 
   private static func withoutDiscriminators(_ name: String) -> String {
