@@ -16,7 +16,7 @@ extension Engine {
   private func change(_ body: () -> Void) {
     let heldBack = debug.events.watchesSystem
     body()
-    for vcpu in vcpus { vcpu.reportsHandlers = debug.events.watchesHandlers }
+    for vcpu in vcpus { vcpu.state.reportsHandlers = debug.events.watchesHandlers }
     if heldBack != debug.events.watchesSystem { guardian.flush(because: .command) }
   }
 

@@ -73,7 +73,7 @@ extension VCPU {
     let pc = state.pc
     let retired = retiredInstructions
     let last = progress.repeatedException
-    guard exceptionHandler == nil, !reportsHandlers, !isStepping, opSession == nil, !engineLog.isOn(.int),
+    guard exceptionHandler == nil, !watched[0].handlers, !isStepping, opSession == nil, !engineLog.isOn(.int),
       last.pc != pc || last.retired != retired
     else {
       return false

@@ -70,7 +70,7 @@ extension Core {
     self[r: ARMRegisters.lr] = link
     self[.itState] = 0
     self[.event] = 1
-    if cpu.context.reportsHandlers { cpu.context.handlerBegins(system.cause(ofEntering: number)) }
+    if cpu.reportsHandlers { cpu.context.handlerBegins(system.cause(ofEntering: number)) }
     let vector = UInt64(system.state.vectorTable &+ 4 * UInt32(number))
     guard let target = cpu.context.readPhysical(vector, size: 4) else {
       system.state.hardFaultStatus |= 2

@@ -7,10 +7,8 @@ open class VCPUContext: PhysicalMemoryPort {
   public init() {}
   /// Those of the exception that is being raised; zero again once it has been taken.
   public final var exceptionDetails = SIMD2<UInt64>.zero
-  /// Whether somebody wants to hear of ``handlerBegins(_:)``.
-  public final var reportsHandlers = false
   /// A handler is about to be entered for an exception or interrupt; PC is still where it is entered from. To be called
-  /// if ``reportsHandlers`` asks for it.
+  /// if ``IR/VCPUState/reportsHandlers`` asks for it.
   open func handlerBegins(_ cause: UInt64) {}
   /// Guest instructions retired so far by this vCPU, exact at the calling instruction.
   open var retiredInstructions: UInt64 { 0 }

@@ -23,7 +23,7 @@ extension Hart {
 
   /// Enters the trap handler for `cause` (interrupts carry the top bit) at `pc`.
   func enterTrap(_ cause: UInt64, value: UInt64) {
-    if cpu.context.reportsHandlers { cpu.context.handlerBegins(cause) }
+    if cpu.reportsHandlers { cpu.context.handlerBegins(cause) }
     let top = UInt64(1) << UInt64(xlen - 1)
     let isInterrupt = cause & top != 0
     let code = cause & ~top

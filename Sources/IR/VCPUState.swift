@@ -46,6 +46,8 @@ public enum StateOffset {
   @inlinable public static var reservedAddress: Int { 160 }
   @inlinable public static var reservedValue: Int { 168 }
   @inlinable public static var reservedSize: Int { 176 }
+  /// Not 0: somebody wants to hear of handlers that begin (u32).
+  @inlinable public static var reportsHandlers: Int { 180 }
   /// Host address by which guided stores reach memory (`StoreGuide`): of guest physical address 0 in a view without
   /// write protection, right behind the guide; 0 as long as there are no such stores.
   @inlinable public static var storeGuide: Int { 184 }
@@ -59,7 +61,8 @@ public enum StateOffset {
       ("windowLimit", windowLimit), ("dataBase", dataBase), ("faultPC", faultPC), ("context", context),
       ("softTLB", softTLB), ("budgetStart", budgetStart), ("pendingRetired", pendingRetired), ("currentPC", currentPC),
       ("accessOutcome", accessOutcome), ("accessFaulted", accessFaulted), ("reservedAddress", reservedAddress),
-      ("reservedValue", reservedValue), ("reservedSize", reservedSize), ("storeGuide", storeGuide),
+      ("reservedValue", reservedValue), ("reservedSize", reservedSize), ("reportsHandlers", reportsHandlers),
+      ("storeGuide", storeGuide),
       ("upperData", upperData),
     ]
   }
@@ -115,6 +118,11 @@ public enum AccessOutcome: UInt32, Sendable {
   @inlinable public var exitReason: ExitReason? {
     get { ExitReason(rawValue: load(StateOffset.exitReason)) }
     nonmutating set { store(newValue?.rawValue ?? 0, at: StateOffset.exitReason) }
+  }
+  /// Whether ``GuestKit/VCPUContext/handlerBegins(_:)`` is to be called.
+  @inlinable public var reportsHandlers: Bool {
+    get { load(StateOffset.reportsHandlers, as: UInt32.self) != 0 }
+    nonmutating set { store(UInt32(newValue ? 1 : 0), at: StateOffset.reportsHandlers) }
   }
   @inlinable public var exitSite: UInt32 {
     get { load(StateOffset.exitSite) }
