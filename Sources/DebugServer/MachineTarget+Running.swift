@@ -99,6 +99,8 @@ extension MachineTarget: Resumable {
     hasRun = true
     let starting = plan.startAddress == nil ? [] : running.subtracting(leftHarts).sorted()
     machine.perform { [side, runNumber, held, request] machine in
+      // A command of the monitor's may have let it run behind the client's back.
+      if machine.isRunning { machine.stop() }
       side.runNumber = runNumber
       if let address = plan.startAddress {
         for hart in starting {

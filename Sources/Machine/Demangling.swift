@@ -18,7 +18,8 @@ enum Demangling {
   private static let mostReferences = 24
 
   /// How often a mangled name refers to a part of itself, or more. Swift: "Mangling.rst", "Substitutions", where a number
-  /// says how often; C++: Itanium C++ ABI, 5.1.10 "Compression" and 5.1.5.10, template parameters.
+  /// says how often; C++: Itanium C++ ABI, 5.1.10 "Compression" and 5.1.5.10, template parameters. In both an identifier
+  /// stands behind its length.
   private static func references(of name: String) -> Int {
     var count = 0
     var rest = Array(name.utf8)[...]
@@ -27,12 +28,18 @@ enum Demangling {
       switch letter {
       case UInt8(ascii: "S") where isCPlusPlus, UInt8(ascii: "T") where isCPlusPlus:
         let number = rest.prefix { isDigit($0) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
-        if rest.dropFirst(number.count).first == UInt8(ascii: "_") { count += 1 }
+        rest = rest.dropFirst(number.count)
+        if rest.first == UInt8(ascii: "_") { count += 1 }
       case UInt8(ascii: "A") where !isCPlusPlus, UInt8(ascii: "S") where !isCPlusPlus:
         let number = rest.prefix(while: isDigit)
-        let letters = rest.dropFirst(number.count).prefix { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+        rest = rest.dropFirst(number.count)
+        let letters = rest.prefix { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
         if letter == UInt8(ascii: "A") { count += 1 + letters.count }
         count += number.reduce(0) { min($0 * 10 + Int($1 & 15), mostReferences + 1) }
+      case UInt8(ascii: "1")...UInt8(ascii: "9"):
+        let number = [letter] + rest.prefix(while: isDigit)
+        let length = number.reduce(0) { min($0 * 10 + Int($1 & 15), name.utf8.count) }
+        rest = rest.dropFirst(number.count - 1 + length)
       default: break
       }
     }

@@ -36,25 +36,43 @@ indirect enum Schema: Equatable {
 
   /// What fits both.
   func merged(with other: Schema) -> Schema {
-    switch (self, other) {
-    case _ where self == other: return self
-    case (.integer, .number), (.number, .integer): return .number
-    case (.hex, .string), (.string, .hex): return .string
-    case (.array(let one), .array(let two)): return .array(Self.merged([one, two].compactMap { $0 }))
-    case (.map(let one), .map(let two)): return .map(Self.merged([one, two].compactMap { $0 }))
-    case (.object(let one, let first), .object(let two, let second)):
-      return .object(one.merging(two) { $0.merged(with: $1) }, required: first.intersection(second))
-    case (.any(let choices), _):
-      for (index, choice) in choices.enumerated() {
-        let both = choice.merged(with: other)
-        if case .any = both { continue }
-        var list = choices
-        list[index] = both
-        return .any(list)
+    var choices = self.choices
+    for new in other.choices {
+      if let place = choices.firstIndex(where: { $0.kind == new.kind }) {
+        choices[place] = choices[place].mergedAsKind(with: new)
+      } else {
+        choices.append(new)
       }
-      return .any((choices + [other]).sorted { $0.text() < $1.text() })
-    case (_, .any): return other.merged(with: self)
-    default: return .any([self, other].sorted { $0.text() < $1.text() })
+    }
+    return choices.count == 1 ? choices[0] : .any(choices.sorted { $0.kind < $1.kind })
+  }
+
+  private var choices: [Schema] { if case .any(let list) = self { list } else { [self] } }
+
+  /// Of schemas of a kind, one fits all.
+  private var kind: String {
+    switch self {
+    case .null: "null"
+    case .boolean: "boolean"
+    case .integer, .number: "number"
+    case .string, .hex: "string"
+    case .array: "array"
+    case .object, .map: "object"
+    case .any: ""
+    }
+  }
+
+  private func mergedAsKind(with other: Schema) -> Schema {
+    switch (self, other) {
+    case _ where self == other: self
+    case (.array(let one), .array(let two)): .array(Self.merged([one, two].compactMap { $0 }))
+    case (.map(let one), .map(let two)): .map(Self.merged([one, two].compactMap { $0 }))
+    case (.object(let one, let first), .object(let two, let second)):
+      .object(one.merging(two) { $0.merged(with: $1) }, required: first.intersection(second))
+    case (.map(let one), .object(let two, _)), (.object(let two, _), .map(let one)):
+      .map(Self.merged([one].compactMap { $0 } + two.values))
+    case (.integer, _), (.number, _): .number
+    default: .string
     }
   }
 

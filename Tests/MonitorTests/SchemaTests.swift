@@ -15,7 +15,7 @@ import Testing
     ("reg", 0, ["reg a0", "reg a0 1"]), ("x", 0, ["x/4xw $sp", "x/2i loop", "x/s loop", "x/2c loop", "x/2i $pc"]),
     ("xp", 0, ["xp/4xb 0x80000000"]), ("print", 0, ["print $pc", "print 1", "print/x 5"]), ("peek", 0, ["peek 4 loop"]),
     ("poke", 0, ["poke 4 $sp 1"]), ("disassemble", 0, ["disassemble", "disassemble loop 3"]),
-    ("info mtree", 0, ["info mtree"]), ("info qtree", 2, ["info qtree"]), ("info device", 2, ["info device plic"]),
+    ("info mtree", 0, ["info mtree"]), ("info qtree", 3, ["info qtree"]), ("info device", 3, ["info device plic"]),
     ("info devicetree", 0, ["info devicetree /cpus"]), ("device reads", 0, ["device reads"]),
     ("info irq", 1, ["info irq"]),
     ("info tlb", 0, ["info tlb"]), ("walk", 0, ["walk loop", "walk 0x10"]), ("info symbols", 0, ["info symbols"]),

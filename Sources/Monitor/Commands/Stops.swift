@@ -6,10 +6,12 @@ import Machine
 extension Command {
   static let stops = Command(
     "stops", [.count.optional], .blocks,
-    "Ask the running guest to stop COUNT times at random moments, and show how long it takes (--interrupts chooses how).",
+    "Let the guest run, ask it to stop COUNT times at random moments, and show how long it takes (--interrupts chooses how).",
     .control { monitor, arguments, run throws(MonitorError) in
       let count = arguments.count(else: 1000)
+      let wasRunning = monitor.machine.perform(\.isRunning)
       monitor.machine.resume(.run)
+      defer { if !wasRunning { monitor.machine.stop() } }
       _ = try monitor.perform { $0.engine.takeStopLatencies() }
       for number in 0..<count where !run.isCancelled {
         // Steps of a golden ratio: no period of the guest's is met.
