@@ -1,7 +1,7 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-/// `Fuzz/run` builds with the fuzzer: code reports to it which way it went.
+/// `Tests/Fuzz/run` builds with the fuzzer: code reports to it which way it went.
 let fuzzes = Context.environment["MARTLET_FUZZ"] == "1"
 
 /// Every Swift target: Swift 6 language mode, strict memory safety, no warnings.
@@ -13,8 +13,8 @@ let strict: [SwiftSetting] =
   ] + (fuzzes ? [.unsafeFlags(["-sanitize=fuzzer"])] : [])
 
 /// A module on one of the floors of the house (see CONTRIBUTING.md): it imports only lower ones.
-func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
-  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
@@ -80,7 +80,7 @@ let package = Package(
       [
         "Machine", "Engine", "IR", "DWARF", "GuestKit", "HostKit", "Bus", "Devicetree", "RTOS", "SVD", "CReadline",
         "Bits",
-      ]),
+      ], exclude: ["Schemas"]),
     // Floor 6
     module(
       "DebugServer",
@@ -150,7 +150,7 @@ let package = Package(
       ]),
     .target(
       name: "FuzzTargets", dependencies: ["GDBRemote", "GDBRemoteSupport", "Devicetree", "SVD", "Machine"],
-      path: "Fuzz/Targets", swiftSettings: strict),
+      path: "Tests/Fuzz/Targets", swiftSettings: strict),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: strict),
     .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"], swiftSettings: strict),
     .testTarget(
@@ -167,9 +167,9 @@ let package = Package(
 
 if fuzzes {
   package.targets += [
-    .systemLibrary(name: "CFuzzer", path: "Fuzz/CFuzzer"),
+    .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
     .executableTarget(
-      name: "martlet-fuzz", dependencies: ["FuzzTargets", "CFuzzer"], path: "Fuzz/Main",
+      name: "martlet-fuzz", dependencies: ["FuzzTargets", "CFuzzer"], path: "Tests/Fuzz/Main",
       swiftSettings: strict, linkerSettings: [.linkedLibrary("stdc++")]),
   ]
 }

@@ -5,7 +5,7 @@ import FuzzTargets
 import Testing
 
 @Suite(.serialized) struct CorpusTests {
-  private static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Fuzz/corpus")
+  private static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Fuzz/corpus")
     .standardized
 
   private static func files(in folder: URL) -> [URL] {

@@ -60,6 +60,15 @@ import Testing
     #expect(run("symbol-file \(try put([1], "x"))").contains("no ELF file"))
   }
 
+  /// Three gigabytes of zeros, of which the board has memory for a part.
+  @Test func segmentsAreFilledPieceByPiece() throws {
+    defer { clean() }
+    var file = Program.elf
+    file.replaceSubrange(64 + 40..<64 + 48, with: [0, 0, 0, 0xC0, 0, 0, 0, 0])
+    let path = try put(file, "huge.elf")
+    #expect(run("load_image \(path)") == "\(path): nothing at physical address 0x88000000 can be written")
+  }
+
   @Test func wordsOfOpenOCDWork() {
     defer { clean() }
     #expect(run("mww 0x80100000 0x12345678 3") == "")

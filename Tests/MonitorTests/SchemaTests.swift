@@ -48,7 +48,7 @@ import Testing
 
   private static var folder: URL {
     URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-      .appendingPathComponent("schemas")
+      .appendingPathComponent("Sources/Monitor/Schemas")
   }
 
   @Test func listingsAreAsTheirSchemasSay() throws {

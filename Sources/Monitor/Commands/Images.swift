@@ -16,9 +16,16 @@ extension Command {
       let image = try ImageFileArguments(context)
       let memory = GuestMemory(context.machine, context.vcpu, isPhysical: true)
       for segment in image.segments {
-        let bytes = segment.bytes + [UInt8](repeating: 0, count: Int(segment.memorySize) - segment.bytes.count)
-        if let address = memory.write(bytes, at: segment.address) {
-          throw .refused("\(image.name): nothing at physical address \(address.hex0x()) can be written")
+        var failure = memory.write(segment.bytes, at: segment.address)
+        // What follows is zero, and may be as much as a file likes to claim.
+        var done = UInt64(segment.bytes.count)
+        while failure == nil, done < segment.memorySize {
+          let count = min(segment.memorySize - done, 1 << 20)
+          failure = memory.write([UInt8](repeating: 0, count: Int(count)), at: segment.address &+ done)
+          done += count
+        }
+        if let failure {
+          throw .refused("\(image.name): nothing at physical address \(failure.hex0x()) can be written")
         }
       }
       return image.listing("written", context.memory)

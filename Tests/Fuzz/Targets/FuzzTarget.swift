@@ -2,7 +2,7 @@
 
 /// A part of Martlet that takes whatever it is given: the fuzzer, and the test that replays its corpus, hand it bytes.
 package struct FuzzTarget: Sendable {
-  /// Its folder in `Fuzz/corpus`.
+  /// Its folder in `Tests/Fuzz/corpus`.
   package let name: String
   /// Traps where an input does harm. Nothing is left of one input when the next comes.
   package let run: @Sendable (_ input: [UInt8]) -> Void

@@ -1,4 +1,4 @@
-// Owns the program `martlet-fuzz`: one fuzz target driven by libFuzzer. `Fuzz/run` builds and starts it.
+// Owns the program `martlet-fuzz`: one fuzz target driven by libFuzzer. `Tests/Fuzz/run` builds and starts it.
 
 import CFuzzer
 import Foundation
