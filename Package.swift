@@ -149,7 +149,11 @@ let package = Package(
         "HostInterpreter",
       ]),
     .target(
-      name: "FuzzTargets", dependencies: ["GDBRemote", "GDBRemoteSupport", "Devicetree", "SVD", "Machine"],
+      name: "FuzzTargets",
+      dependencies: [
+        "GDBRemote", "GDBRemoteSupport", "Devicetree", "SVD", "Machine", "Monitor", "Engine", "GuestKit", "HostKit",
+        "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter", "TestSupport",
+      ],
       path: "Tests/Fuzz/Targets", swiftSettings: strict),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: strict),
     .testTarget(name: "CommandLineTests", dependencies: ["TestSupport"], swiftSettings: strict),

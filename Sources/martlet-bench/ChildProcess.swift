@@ -81,7 +81,7 @@ struct ChildProcess {
   private static func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) * 1e-6 }
 
   /// Starts the child; closes `input`, which it reads unless it is silent.
-  private static func spawn(
+  static func spawn(
     _ command: [String], input: Int32, output: String, isSilent: Bool
   ) throws(BenchError) -> pid_t {
     var actions = unsafe posix_spawn_file_actions_t()

@@ -106,6 +106,9 @@ struct MartletBench: ParsableCommand {
       return report.skipped.append((suite, error.description))
     }
     let machines = suite == .interrupts ? strategies(of: machines) : machines
+    if suite == .rsp {
+      return report.rows += programs.flatMap { runner.measureDebuggers($0, on: machines) }
+    }
     for program in programs { add(runner.measure(program, suite, on: machines), to: &report) }
   }
 

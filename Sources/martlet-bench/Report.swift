@@ -51,6 +51,10 @@ struct Report {
 extension Row {
   var progress: String {
     if let failure { return "  \(name): FAILED on \(failure)" }
+    if suite == .rsp {
+      let values = figures.sorted { $0.key < $1.key }.map { "\($0) \(Report.number($1, 2))" }
+      return "  \(name): \(values.joined(separator: ", "))"
+    }
     let times = samples.keys.sorted().compactMap { machine in
       user(machine).map { "\(machine) \(String(format: "%.3f", $0))" }
     }

@@ -13,6 +13,10 @@ enum Contender {
   /// The words of `--interrupts`; the last one is what the others are compared with.
   static let strategies = ["budget", "flag", "page", "unchain"]
 
+  var isQEMU: Bool {
+    if case .qemu = self { true } else { false }
+  }
+
   var name: String {
     switch self {
     case .native: "native"

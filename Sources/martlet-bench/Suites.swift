@@ -26,6 +26,8 @@ enum Suite: String, CaseIterable, ExpressibleByArgument, Codable {
   case linux
   /// What a debugger's points cost that are never hit, and how many accesses a second the slow path makes.
   case debug
+  /// What a debugger waits for: packets, the real GDB, Ctrl-C. By the host's clock.
+  case rsp
   /// Kernels under each of Martlet's interrupt strategies, and how long a stop takes under each.
   case interrupts
 
@@ -42,6 +44,7 @@ enum Suite: String, CaseIterable, ExpressibleByArgument, Codable {
     case .atomics: "atomic updates"
     case .linux: "Linux, from reset to its user land"
     case .debug: "points that are never hit, and the slow path"
+    case .rsp: "what a debugger waits for, by the host's clock"
     case .interrupts: "interrupt strategies"
     }
   }
@@ -86,6 +89,11 @@ struct Workshop {
     case .modes: return try modes()
     case .atomics: return try atomics()
     case .debug: return try debug()
+    case .rsp:
+      let toolchain = try Toolchain(guest: .rv64, paging: .off, folder: folder)
+      return [
+        try toolchain.compile(Kernel(name: "debuggee", group: .variant, scale: 1), flags: ["-g"], native: false)
+      ]
     case .linux: return try linux.programs()
     case .arm:
       let toolchain = try Toolchain(guest: .m4, paging: .off, folder: folder)

@@ -17,6 +17,7 @@ extension Report {
       case .boot: lines += Self.boot(whole)
       case .samepage: lines += Self.samepage(whole)
       case .debug: lines += Self.debug(whole)
+      case .rsp: lines += Self.debuggers(whole)
       case .modes, .atomics, .linux: lines += Self.besideQEMU(whole)
       case .interrupts: lines += Self.interrupts(whole)
       }
@@ -143,6 +144,15 @@ extension Report {
     return table.lines
   }
 
+  private static func debuggers(_ rows: [Row]) -> [String] {
+    let machines = ["martlet", "qemu", "wanted"]
+    var table = Table(first: "", width: 50, columns: machines.map { "   " + $0 })
+    for row in rows {
+      table.add(row.name, machines.map { number(row.figures[$0], (row.figures["martlet"] ?? 0) < 1000 ? 2 : 0) })
+    }
+    return table.lines
+  }
+
   // MARK: Interrupt strategies
 
   private static func interrupts(_ rows: [Row]) -> [String] {
@@ -185,15 +195,18 @@ extension Report {
 /// Lines of right-aligned cells behind a left-aligned first one.
 struct Table {
   private let columns: [String]
+  private let width: Int
   private(set) var lines: [String] = []
 
-  init(first: String, columns: [String]) {
+  /// - Parameter width: of the first cell of a line.
+  init(first: String, width: Int = 22, columns: [String]) {
     self.columns = columns
+    self.width = width
     add(first, columns)
   }
 
   mutating func add(_ name: String, _ cells: [String]) {
-    let padded = name.padding(toLength: max(22, name.count), withPad: " ", startingAt: 0)
+    let padded = name.padding(toLength: max(width, name.count), withPad: " ", startingAt: 0)
     lines.append(
       zip(cells, columns).reduce(into: "  " + padded) { line, cell in
         line += String(repeating: " ", count: max(1, cell.1.count + 2 - cell.0.count)) + cell.0

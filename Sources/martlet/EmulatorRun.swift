@@ -48,7 +48,7 @@ final class EmulatorRun {
     hostLine = if let atTerminal { lines[atTerminal] } else { SerialLine(expectation) }
     hostLine.connect(outputs.standard)
     let log = try Log.sink(file: plan.logFile, outputs)
-    let inputs = if let path = plan.replay { try InputRecord.load(path) } else { [RecordedInput]() }
+    let inputs = if let path = plan.replay { try Self.record(path) } else { [RecordedInput]() }
     do throws(MachineError) {
       // RTT shares the first line with the device that was the console.
       let backends: [any CharacterBackend] = plan.configuration.rtt ? lines.prefix(1) + lines : lines
@@ -76,6 +76,13 @@ final class EmulatorRun {
       }
     }
     if !inputs.isEmpty { machine.setReplay(inputs) }
+  }
+
+  /// What `--record` wrote to a file.
+  private static func record(_ path: String) throws(Failure) -> [RecordedInput] {
+    do throws(MachineError) { return try InputRecord.read(HostFile.read(path), name: path) } catch {
+      throw .usage("--replay: \(error)")
+    }
   }
 
   /// Runs the machine to its end, and returns the exit code.

@@ -29,7 +29,7 @@ final class RecordFile: Sendable {
     guard descriptor >= 0 else {
       throw .usage("--record: cannot write '\(newPath)': \(HostFile.reason(errno)); choose another file")
     }
-    var number = Descriptors.write(Array((InputRecord.header + "\n").utf8), to: descriptor)
+    var number = Descriptors.write(Array(InputRecord.header.utf8), to: descriptor)
     if number == 0, isRegular, unsafe rename(newPath, self.path) != 0 { number = errno }
     guard number != 0 else { return }
     if isRegular { unsafe unlink(newPath) }
@@ -45,7 +45,7 @@ final class RecordFile: Sendable {
     case .added(let input): number = Descriptors.write(Array(InputRecord.line(input).utf8), to: descriptor)
     case .replaced(let inputs):
       if isRegular, ftruncate(descriptor, 0) != 0 { number = errno }
-      let text = ([InputRecord.header + "\n"] + inputs.map(InputRecord.line)).joined()
+      let text = ([InputRecord.header] + inputs.map(InputRecord.line)).joined()
       if number == 0 { number = Descriptors.write(Array(text.utf8), to: descriptor) }
     }
     return number == 0 ? nil : message(number)

@@ -4,6 +4,7 @@ import Foundation
 import Machine
 import Monitor
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct CommandTests {
@@ -158,7 +159,7 @@ import Testing
   ])
   func whatTakesLongCanBeEnded(line: String) throws {
     _ = bench("info breakpoints")
-    bench.machine.perform { $0.engine.removeBreakpoint(Program.base + 44) }
+    bench.machine.perform { $0.engine.removeBreakpoint(LoopProgram.base + 44) }
     let monitor = bench.monitor
     let run = CommandRun()
     let result = Mutex<MonitorResult?>(nil)

@@ -2,6 +2,7 @@
 
 import Foundation
 import Monitor
+import TestSupport
 import Testing
 
 @Suite struct FileCommandTests {
@@ -50,12 +51,12 @@ import Testing
 
   @Test func imagesOfProgramsMove() throws {
     defer { clean() }
-    let path = try put(Program.elf, "program.elf")
-    let size = 4 * Program.words.count
+    let path = try put(LoopProgram.elf, "program.elf")
+    let size = 4 * LoopProgram.words.count
     #expect(run("verify_image \(path)") == "\(size) bytes at 0x0000000080000000 equal")
     #expect(run("load_image \(path) 0x1000 elf") == "\(size) bytes at 0x0000000080001000 written")
     #expect(run("mdw 0x80001000 2") == "0x0000000080001000: 00010117 00500513")
-    #expect(run("symbol-file \(path) 0x1000") == "\(Program.symbols.count) symbols added")
+    #expect(run("symbol-file \(path) 0x1000") == "\(LoopProgram.symbols.count) symbols added")
     #expect(run("info symbols 0x80001008").contains("loop"))
     #expect(run("symbol-file \(try put([1], "x"))").contains("no ELF file"))
   }
@@ -63,7 +64,7 @@ import Testing
   /// Three gigabytes of zeros, of which the board has memory for a part.
   @Test func segmentsAreFilledPieceByPiece() throws {
     defer { clean() }
-    var file = Program.elf
+    var file = LoopProgram.elf
     file.replaceSubrange(64 + 40..<64 + 48, with: [0, 0, 0, 0xC0, 0, 0, 0, 0])
     let path = try put(file, "huge.elf")
     #expect(run("load_image \(path)") == "\(path): nothing at physical address 0x88000000 can be written")

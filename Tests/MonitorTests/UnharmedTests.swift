@@ -2,6 +2,7 @@
 
 import Machine
 import Monitor
+import TestSupport
 import Testing
 
 @Suite struct UnharmedTests {
@@ -81,7 +82,7 @@ import Testing
   @Test(arguments: hosts) func interruptsComeToASteppedGuest(_ host: String) throws {
     func bench() throws -> Bench {
       let bench = try Bench(host: host)
-      bench.machine.perform { $0.engine.removeBreakpoint(Program.base + 44) }
+      bench.machine.perform { $0.engine.removeBreakpoint(LoopProgram.base + 44) }
       for line in [
         "poke 8 0x2004000 5", "set $mtvec = twice", "set $mie = 0x80", "set $mstatus = 8", "set $pc = spin",
         "break twice",
