@@ -9,16 +9,21 @@ import Synchronization
 /// The way of stops from the machine's thread to the server's.
 final class StopObservation: Sendable {
   typealias Receiver = @Sendable (_ run: UInt64, StopReport) -> Void
-  private let receiver = Mutex<(stops: Receiver, text: @Sendable (String) -> Void)?>(nil)
+  /// A type of its own: in a tuple, or bare, Swift would wrap the functions once more at each look under the lock.
+  private struct Receivers {
+    var stops: Receiver?
+    var text: (@Sendable (String) -> Void)?
+  }
+  private let receivers = Mutex(Receivers())
 
   func begin(_ stops: @escaping Receiver, text: @escaping @Sendable (String) -> Void) {
-    receiver.withLock { $0 = (stops, text) }
+    receivers.withLock { $0 = Receivers(stops: stops, text: text) }
   }
-  func end() { receiver.withLock { $0 = nil } }
+  func end() { receivers.withLock { $0 = Receivers() } }
   /// Under the lock, so that nothing is sent after ``end()``.
-  func send(_ run: UInt64, _ report: StopReport) { receiver.withLock { $0?.stops(run, report) } }
+  func send(_ run: UInt64, _ report: StopReport) { receivers.withLock { $0.stops?(run, report) } }
   /// Text for the client's console.
-  func show(_ text: String) { receiver.withLock { $0?.text(text) } }
+  func show(_ text: String) { receivers.withLock { $0.text?(text) } }
 }
 
 extension MachineTarget {

@@ -256,10 +256,10 @@ extension Session {
   }
 
   private func sendPacket(_ payload: [UInt8]) {
-    let frame = encoder.packet(payload)
-    outbox += frame
+    let start = outbox.count
+    encoder.append(payload, to: &outbox)
     if acknowledges {
-      lastFrame = frame
+      lastFrame = Array(outbox[start...])
       repeatsLeft = 3
     }
   }
@@ -286,7 +286,7 @@ extension Session {
   private func flush() {
     guard !outbox.isEmpty else { return }
     let bytes = outbox
-    outbox.removeAll(keepingCapacity: true)
+    outbox = []
     output(bytes)
   }
 }

@@ -34,12 +34,10 @@ import Glibc
     return body(&value)
   }
 
-  /// Runs `body` and wakes all who wait.
+  /// Runs `body` and wakes all who wait: when the lock is free, or they would wake only to wait for it.
   package func change<Result>(_ body: (inout Value) -> Result) -> Result {
-    withLock {
-      defer { unsafe pthread_cond_broadcast(changed) }
-      return body(&$0)
-    }
+    defer { unsafe pthread_cond_broadcast(changed) }
+    return withLock(body)
   }
 
   /// Waits until `body`, tried at once and after each change, returns a result.

@@ -5,7 +5,11 @@ import Synchronization
 /// Holds the guest, at the end of a slice; whatever else reaches the machine, a debugger for one, is served meanwhile.
 public final class OutputGate: Sendable {
   private let holds = Atomic<Int>(0)
-  private let onChange = Mutex<(@Sendable () -> Void)?>(nil)
+  /// A type of its own: Swift would wrap a bare function once more at each look under the lock.
+  private struct Observer {
+    var onChange: (@Sendable () -> Void)?
+  }
+  private let observer = Mutex(Observer())
 
   public init() {}
 
@@ -16,10 +20,10 @@ public final class OutputGate: Sendable {
   var isClosed: Bool { holds.load(ordering: .acquiring) > 0 }
 
   /// Has `body` called, on any thread, whenever it should be looked whether the gate is closed.
-  func observe(_ body: @escaping @Sendable () -> Void) { onChange.withLock { $0 = body } }
+  func observe(_ body: @escaping @Sendable () -> Void) { observer.withLock { $0.onChange = body } }
 
   private func change(by count: Int) {
     holds.add(count, ordering: .acquiringAndReleasing)
-    onChange.withLock { $0 }?()
+    observer.withLock { $0.onChange }?()
   }
 }

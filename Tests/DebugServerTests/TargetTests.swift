@@ -409,6 +409,16 @@ func attach(_ board: TestBoard) throws -> Client {
     #expect(try client.register(5) == 300_000)
   }
 
+  /// Whatever a stop leaves behind on its way to the client, a hundred thousand of them would fill the stack.
+  @Test func stopsLeaveNothingBehind() throws {
+    let client = try attach(try TestBoard())
+    for _ in 0..<100_000 {
+      client.send("vCont;s:1")
+      _ = try client.receive()
+    }
+    #expect(brief(try client.ask("vCont;s:1")) == "T05thread:1")
+  }
+
   /// At least 2,000 single steps a second through the socket, in debug builds too.
   @Test func stepsAreQuick() throws {
     let client = try attach(try TestBoard())

@@ -82,6 +82,17 @@ import Testing
     }
   }
 
+  /// Whatever holding the guest leaves behind, three hundred thousand times of it would fill the stack.
+  @Test func theGateLeavesNothingBehind() throws {
+    let machine = try machine(.budget)
+    machine.start()
+    for _ in 0..<300_000 {
+      machine.gate.hold()
+      machine.gate.release()
+    }
+    #expect(machine.perform { $0.isRunning } == false)
+  }
+
   /// In the second case another thread asks for stops for no reason meanwhile.
   @Test(arguments: InterruptStrategy.allCases, [false, true])
   func noInterruptIsLostOrDoubled(strategy: InterruptStrategy, disturbed: Bool) throws {

@@ -16,14 +16,18 @@ public enum Hex {
   }
 
   /// The text of `bytes`, twice as long.
-  public static func encode(_ bytes: some Sequence<UInt8>) -> [UInt8] {
-    var text: [UInt8] = []
-    text.reserveCapacity(bytes.underestimatedCount * 2)
-    for byte in bytes {
-      text.append(digit(byte >> 4))
-      text.append(digit(byte & 15))
+  public static func encode(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    let count = bytes.count
+    return unsafe [UInt8](unsafeUninitializedCapacity: 2 * count) { text, initialized in
+      var place = 0
+      for byte in bytes {
+        guard place < 2 * count else { break }
+        unsafe text[place] = digit(byte >> 4)
+        unsafe text[place + 1] = digit(byte & 15)
+        place += 2
+      }
+      initialized = place
     }
-    return text
   }
 
   /// The bytes written in `text`, or nil if a digit is missing or is none.

@@ -9,46 +9,58 @@ public struct PacketEncoder: Sendable {
   }
 
   /// `$payload#checksum`.
-  public func packet(_ payload: some Collection<UInt8>) -> [UInt8] {
-    frame(UInt8(ascii: "$"), payload)
+  public func packet(_ payload: [UInt8]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    append(payload, to: &bytes)
+    return bytes
   }
 
   /// `%payload#checksum`, which is never acknowledged.
-  public func notification(_ payload: some Collection<UInt8>) -> [UInt8] {
-    frame(UInt8(ascii: "%"), payload)
+  public func notification(_ payload: [UInt8]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    append(payload, lead: UInt8(ascii: "%"), to: &bytes)
+    return bytes
   }
 
-  private func frame(_ lead: UInt8, _ payload: some Collection<UInt8>) -> [UInt8] {
-    var frame = [lead]
-    frame.reserveCapacity(payload.count + 4)
+  /// Appends what ``packet(_:)`` returns.
+  func append(_ payload: [UInt8], lead: UInt8 = UInt8(ascii: "$"), to bytes: inout [UInt8]) {
+    bytes.reserveCapacity(bytes.count + payload.count + payload.count / 32 + 4)
+    bytes.append(lead)
+    let start = bytes.count
+    if runLengthEncoding { appendRuns(payload, to: &bytes) } else { Self.appendEscaped(payload, to: &bytes) }
+    let sum = Bytes.sum(bytes, from: start)
+    bytes.append(UInt8(ascii: "#"))
+    bytes.append(Hex.digit(sum >> 4))
+    bytes.append(Hex.digit(sum & 15))
+  }
+
+  private static func appendEscaped(_ payload: [UInt8], to bytes: inout [UInt8]) {
+    var position = 0
+    while true {
+      let end = Bytes.firstSpecial(payload, from: position)
+      bytes += payload[position..<end]
+      guard end < payload.count else { return }
+      bytes.append(UInt8(ascii: "}"))
+      bytes.append(payload[end] ^ 0x20)
+      position = end + 1
+    }
+  }
+
+  private func appendRuns(_ payload: [UInt8], to bytes: inout [UInt8]) {
     var rest = payload[...]
     while let byte = rest.first {
-      if Self.isSpecial(byte) {
-        frame.append(UInt8(ascii: "}"))
-        frame.append(byte ^ 0x20)
-        rest = rest.dropFirst()
+      rest = rest.dropFirst()
+      if Bytes.isSpecial(byte) {
+        bytes.append(UInt8(ascii: "}"))
+        bytes.append(byte ^ 0x20)
         continue
       }
-      frame.append(byte)
-      rest = rest.dropFirst()
-      guard runLengthEncoding else { continue }
+      bytes.append(byte)
       let repeats = Self.encodableRepeats(rest.prefix(97).prefix { $0 == byte }.count)
       guard repeats > 0 else { continue }
-      frame.append(UInt8(ascii: "*"))
-      frame.append(UInt8(repeats + 29))
+      bytes.append(UInt8(ascii: "*"))
+      bytes.append(UInt8(repeats + 29))
       rest = rest.dropFirst(repeats)
-    }
-    let sum = frame.dropFirst().reduce(0 as UInt8, &+)
-    frame.append(UInt8(ascii: "#"))
-    frame.append(Hex.digit(sum >> 4))
-    frame.append(Hex.digit(sum & 15))
-    return frame
-  }
-
-  private static func isSpecial(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "}"), UInt8(ascii: "*"): true
-    default: false
     }
   }
 

@@ -117,7 +117,7 @@ import Foundation
 
   private func index(of byte: UInt8, in range: Range<Int>) -> Int? {
     unsafe buffer.withUnsafeBytes { bytes in
-      guard !range.isEmpty, let base = unsafe bytes.baseAddress else { return nil }
+      guard !range.isEmpty, let base = bytes.baseAddress else { return nil }
       return unsafe memchr(base + range.lowerBound, Int32(byte), range.count).map { unsafe UnsafeRawPointer($0) - base }
     }
   }

@@ -7,6 +7,7 @@ import Engine
 import Foundation
 import GuestRISCV
 import HostInterpreter
+import HostKit
 import HostX86_64
 import Machine
 import Monitor
@@ -49,7 +50,7 @@ private enum MonitorGuest {
         }, describe: { _ in [] })
     ],
     hosts: [("jit", X86_64Host.self), ("interpreter", InterpreterHost.self)],
-    devices: standardDevices + [SystemControl.self], fallback: LoggedRegisterFile.self, interpreter: Interpreter.self,
+    devices: standardDevices, fallback: LoggedRegisterFile.self, interpreter: Interpreter.self,
     opStepper: { configuration, block, state throws(HostError) in
       try InterpreterHost.Stepper(configuration, block, state)
     })
