@@ -37,7 +37,7 @@ extension FuzzTarget {
 private enum MonitorGuest {
   static let mostLines = 8
   /// What a command may take before it is ended.
-  private static let patience = DispatchTimeInterval.milliseconds(20)
+  private static let patience = DispatchTimeInterval.milliseconds(2)
 
   private static let registry = Registry(
     guests: [
