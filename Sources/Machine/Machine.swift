@@ -116,7 +116,7 @@ public final class Machine: @unchecked Sendable {
   deinit { directory.removeAll() }
 
   /// Runs `body` on the machine's thread, at a point between instructions of the guest; the guest pauses for it if it
-  /// is running, and goes on after.
+  /// is running, and goes on after. While it stands, the calling thread may take the place of the machine's for it.
   public func perform<T: Sendable>(_ body: @escaping @Sendable (Machine) -> T) -> T {
     if door.isInside { return body(self) }
     return door.submit { body(self) }

@@ -6,6 +6,7 @@ extension Machine {
   /// Starts the machine's thread. The machine is stopped until ``resume(_:)``.
   public func start() {
     door.onArrival = { [engine] in engine.requestStop() }
+    door.isOwnerNeeded = { [unowned self] in hasSliceToRun }
     door.open()
     gate.observe { [door] in door.post {} }
     HostThread.spawn { [self] in
@@ -13,10 +14,12 @@ extension Machine {
       while door.serve() {
         engine.clearStopRequest()
         if !door.isEmpty { continue }
-        if isRunning, !gate.isClosed || stepRequest != nil { runSlice() } else { door.wait() }
+        if hasSliceToRun { runSlice() } else { door.rest() }
       }
     }
   }
+
+  private var hasSliceToRun: Bool { isRunning && (!gate.isClosed || stepRequest != nil) }
 
   /// Runs until the end of a round, or until something stops it or wants in.
   func runSlice() {

@@ -93,6 +93,44 @@ import Testing
     #expect(machine.perform { $0.isRunning } == false)
   }
 
+  /// Threads that reach a machine which stands work in its own thread's place; still only one works at once, and no start
+  /// of the guest is lost.
+  @Test func whoeverWorksDoesSoAlone() throws {
+    final class Plain: @unchecked Sendable {
+      var count = 0
+      var starts = 0
+    }
+    let machine = try machine(.budget)
+    let plain = Plain()
+    machine.start()
+    DispatchQueue.concurrentPerform(iterations: 4) { thread in
+      for turn in 0..<5000 {
+        machine.perform { _ in plain.count += 1 }
+        switch (thread, turn % 128) {
+        case (0, 0):
+          machine.perform { machine in
+            if !machine.isRunning { plain.starts += 1 }
+            machine.resume()
+          }
+        case (1, 64): machine.stop()
+        default: break
+        }
+      }
+    }
+    machine.stop()
+    #expect(machine.perform { _ in plain.count } == 20_000)
+    let before = machine.perform { $0.engine.vcpus[0].retiredInstructions }
+    #expect(plain.starts > 0 && before > 0)
+    machine.resume()
+    var isMoving = false
+    for _ in 0..<5000 where !isMoving {
+      usleep(1000)
+      isMoving = machine.perform { $0.engine.vcpus[0].retiredInstructions > before }
+    }
+    #expect(isMoving)
+    machine.shutDown()
+  }
+
   /// In the second case another thread asks for stops for no reason meanwhile.
   @Test(arguments: InterruptStrategy.allCases, [false, true])
   func noInterruptIsLostOrDoubled(strategy: InterruptStrategy, disturbed: Bool) throws {
