@@ -126,9 +126,11 @@ extension Trace {
       case .failed(let failure, let number): error(failure.description, number)
       case .overfull(let number): error("too much for one frame", number)
       }
+    // A size that was asked for is that of the next run.
+    let capacity = isRunning ? buffer.capacity : self.capacity
     let fields = [
       reason, field("tframes", buffer.count), field("tcreated", buffer.created),
-      field("tfree", max(0, buffer.capacity - buffer.used)), field("tsize", buffer.capacity),
+      field("tfree", max(0, capacity - buffer.used)), field("tsize", capacity),
       field("circular", buffer.isCircular ? 1 : 0), field("disconn", isDisconnected ? 1 : 0),
       field("starttime", startTime), field("stoptime", stopTime), "username:\(hex(notes.user))",
       "notes:\(hex(notes.notes))",

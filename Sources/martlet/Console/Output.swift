@@ -194,6 +194,18 @@ final class Output: Sendable {
     let terminal = unsafe open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
     guard terminal >= 0 else { return 0 }
     defer { Glibc.close(terminal) }
+    let count = Self.readable(terminal)
+    if count > 0 { return count }
+    // A reader that has just emptied the terminal may not have asked the kernel for the next piece yet.
+    usleep(2000)
+    return Self.readable(terminal)
+  }
+
+  /// What can be read there now. The count alone leaves out what the kernel is still to bring over from the master, up to
+  /// 64 KiB on a busy machine; polling waits for that (`n_tty_poll`).
+  private static func readable(_ terminal: Int32) -> Int {
+    var ready = pollfd(fd: terminal, events: Int16(POLLIN), revents: 0)
+    unsafe poll(&ready, 1, 0)
     var count: Int32 = 0
     // <asm-generic/ioctls.h>: FIONREAD.
     return unsafe ioctl(terminal, 0x541B, &count) == 0 ? Int(count) : 0
