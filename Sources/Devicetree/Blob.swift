@@ -47,7 +47,15 @@ private struct BlobReader {
       throw .blob(name: name, reason: "\(unsafe buffer.count) bytes are too few for a header")
     }
     if let reason = oversizedName { throw .blob(name: name, reason: reason) }
-    let status = unsafe fdt_check_full(fdt, buffer.count)
+    var status = unsafe fdt_check_header(fdt)
+    if status == 0 {
+      guard field(20) >= Self.oldestVersion else {
+        throw .blob(
+          name: name, reason: "its format is version \(field(20)), before \(Self.oldestVersion); have dtc write it anew"
+        )
+      }
+      status = unsafe fdt_check_full(fdt, buffer.count)
+    }
     guard status == 0 else { throw .blob(name: name, reason: fdtMessage(status)) }
     var reservations: [Devicetree.Range] = []
     for index in 0..<max(0, unsafe fdt_num_mem_rsv(fdt)) {
@@ -59,12 +67,17 @@ private struct BlobReader {
     return Devicetree(root: try unsafe nodes(fdt), reservations: reservations, bootCPU: bootCPU)
   }
 
+  /// The big-endian number at an offset in the header.
+  private func field(_ offset: Int) -> Int { (offset..<offset + 4).reduce(0) { $0 << 8 | Int(unsafe buffer[$1]) } }
+
+  /// Of the format. In older ones a node's name was a path; where it is none, libfdt's own check follows a null pointer.
+  private static var oldestVersion: Int { 16 }
+
   /// Bytes of a property's name; the specification has 31.
   private static var longestName: Int { 1024 }
 
   /// What is wrong with the strings block: libfdt looks for the end of each property's name anew.
   private var oversizedName: String? {
-    func field(_ offset: Int) -> Int { (offset..<offset + 4).reduce(0) { $0 << 8 | Int(unsafe buffer[$1]) } }
     let (start, size, whole) = (field(12), field(32), unsafe buffer.count)
     guard start <= whole, size <= whole - start else { return nil }
     var length = 0

@@ -33,7 +33,11 @@ package final class Conversation {
   /// Whether it still serves its client, whatever has been sent.
   package var serves: Bool {
     // A client that has lost its way: the first packet may still be damaged by a remainder, the second is not.
-    target.pendingCommand?.finish()
+    // Packets that wait for a command's end may begin another.
+    while let command = target.pendingCommand {
+      target.pendingCommand = nil
+      command.finish()
+    }
     _ = send("vMustReplyEmpty")
     return send("qAttached") == ["1"] && send("R00") == [] && send("Hg2") == ["OK"]
       && send("qC")?.first?.hasSuffix("2") == true
