@@ -50,7 +50,8 @@ let package = Package(
     // Floor 1
     module("IR", ["Bits"]),
     module("Bus", ["Bits", "CHost"]),
-    module("Devicetree", ["Bits", "CFDT", "CHost"]),
+    module("Processes", ["Bits", "CHost"]),
+    module("Devicetree", ["Bits", "CFDT", "Processes"]),
     module("RTOS", ["Bits"]),
     module("DWARF", ["CDW"]),
     // Floor 2
@@ -79,7 +80,7 @@ let package = Package(
       "Monitor",
       [
         "Machine", "Engine", "IR", "DWARF", "GuestKit", "HostKit", "Bus", "Devicetree", "RTOS", "SVD", "CReadline",
-        "Bits",
+        "Bits", "CHost", "Processes",
       ], exclude: ["Schemas"]),
     // Floor 6
     module(

@@ -137,6 +137,15 @@ public struct LineTable: Sendable {
     return (SourceLine(file: files[Int(row.file)], line: Int(row.line)), first..<max(first, last))
   }
 
+  /// Whether a statement of a line begins at `address`: where stepping by lines may stop.
+  public func beginsStatement(at address: UInt64) -> Bool {
+    let after = count(upTo: address)
+    guard after > 0 else { return false }
+    let row = rows[after - 1]
+    return row.address == address && row.line > 0
+      && row.flags.intersection([.isStatement, .endsSequence]) == .isStatement
+  }
+
   /// Whether a path is meant by what a user writes: it is that, or ends with it behind a slash.
   static func matches(_ path: String, _ text: String) -> Bool { path == text || path.hasSuffix("/" + text) }
 

@@ -1,6 +1,7 @@
 // Devicetree files: blobs as they are, sources through the `dtc` program.
 
 import Glibc
+import Processes
 
 extension Devicetree {
   /// Bytes of a file, and of what `dtc` makes of one.
@@ -18,8 +19,8 @@ extension Devicetree {
 
   /// Compiles a source file; `/include/` is looked up beside the file and in `includeDirectories`.
   public init(source path: String, includeDirectories: [String] = []) throws(DevicetreeError) {
-    guard let compiler = Self.findProgram("dtc") else { throw .compilerMissing(path: path) }
-    let run = CompilerRun(
+    guard let compiler = ProgramRun.find("dtc") else { throw .compilerMissing(path: path) }
+    let run = ProgramRun(
       [compiler, "-q", "-I", "dts", "-O", "dtb", "-o", "-"] + includeDirectories.flatMap { ["-i", $0] } + [path],
       mostOutput: Self.largestFile)
     if let problem = run.problem { throw .source(path: path, message: "\(compiler): \(problem)") }
@@ -55,11 +56,5 @@ extension Devicetree {
 
   private static func reason(_ number: Int32) -> String {
     unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
-  }
-
-  /// The first executable file of this name in `PATH`.
-  private static func findProgram(_ name: String) -> String? {
-    let path = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
-    return path.split(separator: ":").map { "\($0)/\(name)" }.first { unsafe access($0, X_OK) == 0 }
   }
 }

@@ -84,16 +84,28 @@ extension CodeStore {
   /// Lets an exit of compiled code go on at a block that it leads to, if nothing speaks against it.
   ///
   /// - Parameter isPaged: what holds for a page of the source's may not hold for another.
-  func chain(_ number: UInt32, to id: BlockID, isPaged: Bool) {
-    let (exit, block) = (blocks.exit(number), blocks[id])
-    guard mayChain, exit.mayChain, exit.chained == 0, exit.target == block.key.pc, block.key.variant == .normal,
-      block.tier != .interpreted, blocks[exit.source].isValid, blocks.flags(behind: number) == block.key.flags,
-      block.secondPage == .max || !isPaged,
-      forbiddenChains.isEmpty
-        || !forbiddenChains.contains(ChainEdge(source: blocks[exit.source].key.pc, target: exit.target))
-    else { return }
+  /// - Returns: what does.
+  func chain(_ number: UInt32, to id: BlockID, isPaged: Bool) -> ChainObstacle? {
+    if let obstacle = obstacle(number, to: id, isPaged: isPaged) { return obstacle }
     chain(number, to: id)
     profile.statistics.chainsMade &+= 1
+    return nil
+  }
+
+  private func obstacle(_ number: UInt32, to id: BlockID, isPaged: Bool) -> ChainObstacle? {
+    let (exit, block) = (blocks.exit(number), blocks[id])
+    guard mayChain else { return .switchedOff }
+    guard exit.mayChain else { return .mayMove }
+    guard exit.chained == 0, exit.target == block.key.pc, block.key.variant == .normal, blocks[exit.source].isValid
+    else { return .replaced }
+    guard block.tier != .interpreted else { return .interpreted }
+    guard blocks.flags(behind: number) == block.key.flags else { return .otherFlags }
+    guard block.secondPage == .max || !isPaged else { return .twoPages }
+    guard
+      forbiddenChains.isEmpty
+        || !forbiddenChains.contains(ChainEdge(source: blocks[exit.source].key.pc, target: exit.target))
+    else { return .forbidden }
+    return nil
   }
 
   /// Chains an exit of compiled code to a block, or an entry into one.

@@ -22,23 +22,23 @@ extension VCPU {
       guard reason == .unchained || reason == .indirectMiss else { return }
       let isInterpreted = code.blocks[id].tier == .interpreted
       let site = siteLeft(isInterpreted, reason)
-      if reason == .indirectMiss {
-        profile.statistics.indirectMisses &+= 1
-        profile.note(\.jumpMisses, at: state.pc)
-      } else if profile.countsExecutions {
-        profile.note(\.unchained, at: code.blocks[code.blocks.exit(code.blocks.exit(at: site)).source].key.pc)
-      }
-      if let kicks, kicks.pending.isRaised { return }
+      if reason == .indirectMiss { profile.statistics.indirectMisses &+= 1 }
+      if let kicks, kicks.pending.isRaised { return noteStop() }
+      let exit = profile.countsExecutions ? noteExit(reason, site) : 0
       let flushes = profile.statistics.flushes
       id = next(at: state.pc)
-      guard id != 0 else { return }
+      guard id != 0 else { return noteLook(exit) }
       // Without room for the block, all code was dropped.
       if profile.statistics.flushes != flushes { continue }
       if isInterpreted || reason == .indirectMiss {
         if !engineLog.showsEntries { code.chain(interpreted: site, to: id) }
-        if reason == .indirectMiss { enterInJumpCache(id) }
+        if reason == .indirectMiss {
+          let isEntered = enterInJumpCache(id)
+          if profile.countsExecutions { profile.note(isEntered ? .jumpMiss : .jumpNotKept, at: state.pc) }
+        }
       } else {
-        code.chain(code.blocks.exit(at: site), to: id, isPaged: modes.memoryMode == .tlb)
+        let obstacle = code.chain(code.blocks.exit(at: site), to: id, isPaged: modes.memoryMode == .tlb)
+        if profile.countsExecutions { profile.note(.exit(obstacle ?? .notTaken), at: exit) }
       }
       if watched[0].isPending { return }
     }
@@ -75,12 +75,14 @@ extension VCPU {
   }
 
   /// Lets indirect jumps find a block.
-  private func enterInJumpCache(_ id: BlockID) {
+  /// - Returns: whether they may.
+  private func enterInJumpCache(_ id: BlockID) -> Bool {
     let block = code.blocks[id]
     guard code.mayChain, block.tier != .interpreted, block.key.flags & codeFlags == 0,
       block.secondPage == .max || mode.memoryMode != .tlb
-    else { return }
+    else { return false }
     mode.setJump(to: block.key.pc, target: host.jumpTarget(block.compiled.entry))
+    return true
   }
 
   /// Runs one block by itself, of the instruction at the PC alone.

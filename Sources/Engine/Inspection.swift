@@ -52,7 +52,7 @@ extension Engine {
       region: code.regions[id]?.shape)
     var view = view(of: block, decoded)
     if profile.countsExecutions, block.key.variant == .normal {
-      profile.addCounters(&view.compiled)
+      profile.addCounters(&view.compiled, block.key.flags)
     }
     view.id = id
     view.region = code.regions[id]
@@ -127,6 +127,9 @@ extension Engine {
     guard exact.isEmpty else { return exact }
     return ordinary.filter { store[$0].contains(pc) }
   }
+
+  /// The PCs of a block's code.
+  public func code(of id: BlockID) -> ClosedRange<UInt64> { store.code(id) }
 
   /// The PC after the last instruction.
   private func end(of block: Block) -> UInt64 {

@@ -92,9 +92,11 @@ extension VCPU {
       switch state.exitReason {
       case .unchained, .indirectMiss: if flagsFollowCode { enterMode() }
       case .budget:
+        noteStop()
         _ = handle(.budget)
         if kicks == nil { sample() }
       case let reason:
+        if profile.countsExecutions, let reason { profile.note(.left(reason), at: state.pc) }
         if let outcome = handle(reason) { return outcome }
       }
     }

@@ -26,10 +26,15 @@ enum AccessFailure: Error {
 }
 
 extension VCPU {
+  @inline(__always)
   func slowAccess(_ address: UInt64, _ value: UInt64, _ third: UInt64, _ request: SlowAccess) -> UInt64 {
     profile.statistics.slowAccesses &+= 1
-    if profile.countsExecutions { profile.noteSlowAccess(state) }
-    let address = address & addressMask
+    if profile.countsExecutions { return countedAccess(address & addressMask, value, third, request) }
+    return makeAccess(address & addressMask, value, third, request)
+  }
+
+  @inline(__always)
+  func makeAccess(_ address: UInt64, _ value: UInt64, _ third: UInt64, _ request: SlowAccess) -> UInt64 {
     state.accessOutcome = .completed
     if request.access.size <= 8 {
       if let result = quickAccess(address, value, request) { return result }

@@ -24,7 +24,7 @@ extension Engine {
   /// How often a block was executed: from its top, or from an entry that was passed more often. Nil while that is not
   /// counted.
   public func executions(_ id: BlockID) -> UInt64? {
-    store.parts(id).compactMap { profile.executions(from: store[$0].key.pc) }.max()
+    store.parts(id).compactMap { profile.executions(of: store[$0].key) }.max()
   }
 
   /// Guest instructions executed in a block, as if no side exit had been taken; 0 while that is not counted.
@@ -33,9 +33,9 @@ extension Engine {
     var sum: UInt64 = 0
     for entry in store.entries(id) {
       rest &-= UInt64(store[entry].instructionCount)
-      sum &+= (profile.executions(from: store[entry].key.pc) ?? 0) &* UInt64(store[entry].instructionCount)
+      sum &+= (profile.executions(of: store[entry].key) ?? 0) &* UInt64(store[entry].instructionCount)
     }
-    return sum &+ (profile.executions(from: store[id].key.pc) ?? 0) &* rest
+    return sum &+ (profile.executions(of: store[id].key) ?? 0) &* rest
   }
 
   /// The ordinary blocks in which something slow happened, dearest first; empty while executions are not counted.

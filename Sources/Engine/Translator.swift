@@ -87,7 +87,7 @@ final class Translator {
     var block = isCopied ? builder.block : Block(pc: key.pc)
     let original = log.showsTranslation ? block : nil
     if tier == .thorough { passes.optimizer(for: block).run(&block) }
-    if isCounted { profile.addCounters(&block) }
+    if isCounted { profile.addCounters(&block, key.flags) }
     let ready = isTimed ? HostClock.nanoseconds : 0
     let id =
       if isCopied {

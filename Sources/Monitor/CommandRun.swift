@@ -10,18 +10,23 @@ public final class CommandRun: Sendable {
   }
   private let state = Mutex(State())
   private let output: @Sendable (String) -> Void
+  private let pages: (@Sendable (String, CommandRun) -> Void)?
   /// Of where its output is shown.
   let style: ListingStyle
   /// What whoever gives the command may use.
   let files: HostFiles
 
-  /// - Parameter output: takes what the command shows before its end, line ends included. It may wait for a slow reader.
+  /// - Parameters:
+  ///   - output: takes what the command shows before its end, line ends included. It may wait for a slow reader.
+  ///   - pages: takes the pieces of a listing, all but the last, in its place.
   public init(
-    style: ListingStyle = .plain, files: HostFiles = .none, output: @escaping @Sendable (String) -> Void = { _ in }
+    style: ListingStyle = .plain, files: HostFiles = .none, output: @escaping @Sendable (String) -> Void = { _ in },
+    pages: (@Sendable (String, CommandRun) -> Void)? = nil
   ) {
     self.style = style
     self.files = files
     self.output = output
+    self.pages = pages
   }
 
   /// Asks the command to end; what it lets the guest do ends too.
@@ -45,6 +50,9 @@ public final class CommandRun: Sendable {
   }
 
   func show(_ text: String) { output(text) }
+
+  /// Shows a piece of a listing, of which more is to come.
+  func showPage(_ text: String) { if let pages { pages(text, self) } else { output(text) } }
 
   func check() throws(MonitorError) {
     if isCancelled { throw .interrupted }

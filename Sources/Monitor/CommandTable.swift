@@ -6,19 +6,20 @@ enum CommandTable {
 
   private static let rows: [Command] = [
     // Run control
-    .stop, .cont, .step, .stepBlock, .stepOp, .until, .finish, .reset, .systemReset, .maskInterrupts,
-    .cortexMask, .resume, .waitHalt, .sleep, .quit,
+    .stop, .cont, .step, .stepLine, .next, .stepBlock, .stepOp, .until, .finish, .reset, .systemReset, .maskInterrupts,
+    .cortexMask, .resume, .waitHalt, .sleep, .reverseStep, .reverseContinue, .quit,
     // Look at the machine
     .infoStatus, .infoCPUs, .cpu, .infoRegisters, .setRegister, .examine, .examinePhysical, .print, .peek, .poke,
     .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevicetreeSource, .infoDevice, .deviceReads,
-    .registerDescription, .infoInterrupts, .infoTLB, .walk, .infoSymbols, .infoLine, .infoSources,
+    .registerDescription, .infoInterrupts, .infoTLB, .walk, .infoSymbols, .infoLine, .infoSources, .directory,
     .backtrace, .frame, .up, .down, .infoTasks, .threads, .register,
     // Breakpoints and watchpoints
     .breakpoint, .breakpointsByPattern, .breakException, .breakInterrupt, .breakConsole, .breakTime, .breakInstructions,
     .breakOp, .breakTranslation, .breakChain, .temporaryBreakpoint, .watch, .watchSystemRegister, .temporaryWatchpoint,
     .breakpointCondition, .ignore, .disable, .enable, .delete, .infoBreakpoints, .catchVectors, .cortexCatch,
     // Translation blocks
-    .blocks, .block, .hostStubs, .events, .storyChaining, .infoJIT, .profile, .why, .stops, .chainForbid, .chainAllow,
+    .blocks, .block, .hostStubs, .events, .storyChaining, .infoJIT, .profile, .why, .whyCauses, .whyChains, .stops,
+    .chainForbid, .chainAllow,
     .unchain, .flush, .graph,
     // IR and passes
     .ir, .irDiff, .passList, .passOff, .passOn, .retranslate, .bisect,
@@ -26,7 +27,7 @@ enum CommandTable {
     .loadImage, .verifyImage, .dumpImage, .saveMemory, .savePhysicalMemory, .symbolFile, .dumpDTB, .flashBanks,
     .flashWriteImage, .flashErase, .armSemihosting, .rttSetup, .rttStart,
     // Monitor
-    .help, .complete, .saveSnapshot, .loadSnapshot, .infoSnapshots, .columns, .log, .logFilter,
+    .help, .complete, .saveSnapshot, .loadSnapshot, .infoSnapshots, .columns, .pager, .log, .logFilter,
   ]
 
   /// The row that the first words of a line mean, and what the words that follow are to it. Names may be cut as long as

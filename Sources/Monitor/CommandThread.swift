@@ -17,31 +17,34 @@ public final class CommandThread: Sendable {
 
   /// - Parameters:
   ///   - style: asked anew for each line.
+  ///   - pages: takes the pieces of long listings in place of `output`.
   ///   - output: takes what a command shows before its end. On the thread of commands.
   ///   - completed: takes what a command came to, before the next one begins. On the thread of commands.
   public init(
     _ monitor: Monitor, files: HostFiles = .none, style: @escaping @Sendable () -> ListingStyle = { .plain },
-    output: @escaping @Sendable (String) -> Void, completed: @escaping @Sendable (MonitorResult) -> Void
+    pages: (@Sendable (String, CommandRun) -> Void)? = nil, output: @escaping @Sendable (String) -> Void,
+    completed: @escaping @Sendable (MonitorResult) -> Void
   ) {
     self.monitor = monitor
     self.output = output
     self.completed = completed
-    HostThread.spawn { [state, monitor, files, style, output, completed] in
-      while let (line, run) = Self.next(state, files, style, output) { completed(monitor.execute(line, run)) }
+    HostThread.spawn { [state, monitor, files, style, pages, output, completed] in
+      while let (line, run) = Self.next(
+        state, { CommandRun(style: style(), files: files, output: output, pages: pages) })
+      { completed(monitor.execute(line, run)) }
     }
   }
 
   deinit { close() }
 
   private static func next(
-    _ state: Guarded<State>, _ files: HostFiles, _ style: @escaping @Sendable () -> ListingStyle,
-    _ output: @escaping @Sendable (String) -> Void
+    _ state: Guarded<State>, _ makeRun: () -> CommandRun
   ) -> (String, CommandRun)? {
     state.change { $0.run = nil }
     return state.wait { state -> (String, CommandRun)?? in
       if state.isClosed { return .some(nil) }
       guard !state.lines.isEmpty else { return nil }
-      let run = CommandRun(style: style(), files: files, output: output)
+      let run = makeRun()
       state.run = run
       return (state.lines.removeFirst(), run)
     }

@@ -97,6 +97,7 @@ struct DebugMemory {
     }
     guard let at = isPhysical ? address : physical(address) else { throw .refused("\(address.hex0x()) is not mapped") }
     let bytes = (0..<size).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
+    machine.noteChange()
     do throws(BusError) {
       if machine.space.ram(at: at, count: size) != nil {
         try machine.space.copyIn(bytes, at: at)

@@ -21,10 +21,25 @@ public struct HostFiles: Sendable {
   /// Those in the folder where Martlet was started, and below it.
   public static var belowWorkingFolder: HostFiles { resolved(".").map { .below($0) } ?? .none }
 
-  /// The contents of a regular file.
-  func read(_ path: String) throws(MonitorError) -> [UInt8] {
+  /// The contents of a regular file of at most `maximum` bytes.
+  func read(_ path: String, maximum: Int = HostFile.maximumSize) throws(MonitorError) -> [UInt8] {
     let path = try allowed(path)
-    do throws(MachineError) { return try HostFile.read(path) } catch { throw .refused(error.description) }
+    do throws(MachineError) {
+      return try HostFile.read(path, maximum: maximum)
+    } catch { throw .refused(error.description) }
+  }
+
+  /// Of these files those in a folder and below it; nil if that is no folder, or may not be used.
+  func narrowed(to folder: String) -> HostFiles? {
+    switch reach {
+    case .none: return nil
+    case .all: return Self.resolved(folder).map { .below($0) }
+    case .below(let root):
+      guard let folder = Self.resolved(folder.hasPrefix("/") ? folder : root + "/" + folder),
+        let root = Self.resolved(root), folder == root || folder.hasPrefix(root == "/" ? root : root + "/")
+      else { return nil }
+      return .below(folder)
+    }
   }
 
   /// Makes a file, or takes the place of what is in it.

@@ -117,6 +117,10 @@ struct MonitorState: Sendable {
   var nextPoint = 1
   /// Characters a line that listings fit, where the user has said so.
   var columns: Int?
+  /// Long listings at the terminal go through a pager.
+  var usesPager = true
+  /// Folders in which source files are looked for, those that were named last first.
+  var sourceFolders: [String] = []
   /// Where `x` and `disassemble` go on.
   var nextAddress: UInt64?
 }

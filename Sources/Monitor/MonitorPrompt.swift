@@ -14,6 +14,11 @@ public final class MonitorPrompt {
   private let quit: () -> Void
   private let messages = Messages()
   private let commands: CommandThread
+  private let pager: Pager
+  private let loan: TerminalLoan
+  /// Lets another program have the terminal for a while, and takes it back, on the prompt's thread: nothing is fed to the
+  /// prompt in between. Without both no listing goes through a pager.
+  public var lending: (lend: () -> Void, takeBack: () -> Void)?
   /// A line is being carried out: until then there is no prompt.
   private var isBusy = false
   /// The terminal is somebody else's.
@@ -24,9 +29,13 @@ public final class MonitorPrompt {
     self.monitor = monitor
     self.prompt = prompt
     self.quit = quit
+    let loan = TerminalLoan(wake: { [messages] in messages.wake() })
+    let pager = Pager(monitor, loan)
+    (self.loan, self.pager) = (loan, pager)
     commands = CommandThread(
-      monitor, files: .all, style: { .terminal(1) }, output: { LineEditor.write(Array($0.utf8)) },
-      completed: { [messages] in messages.complete($0) })
+      monitor, files: .all, style: { .terminal(1) }, pages: { pager.add($0, $1) },
+      output: { LineEditor.write(Array($0.utf8)) },
+      completed: { [messages] in messages.complete(pager.finish($0)) })
     LineEditor.setUp { line, cursor in monitor.completions(for: line, cursor: cursor) }
     monitor.announceStops { [messages] listing in
       messages.post(Array(listing.textLines.joined(separator: "\n").utf8))
@@ -87,13 +96,20 @@ public final class MonitorPrompt {
   }
 
   /// Ends the command that is under way; no other follows.
-  public func close() { commands.close() }
+  public func close() {
+    commands.close()
+    loan.close()
+    pager.end()
+  }
 
   /// Becomes readable when there is something for ``showMessages()``.
   public var messageDescriptor: Int32 { messages.descriptor }
 
   /// Shows what has come while the prompt waits.
   public func showMessages() {
+    loan.answer(
+      mayLend: !isHidden && lending != nil, lend: { lending?.lend() }, takeBack: { lending?.takeBack() })
+    guard !loan.isLent else { return messages.calm() }
     let (lines, result) = messages.take()
     if !lines.isEmpty { LineEditor.interject(lines) }
     if let result { finish(result) }
@@ -104,10 +120,17 @@ public final class MonitorPrompt {
 private final class Messages: Sendable {
   private struct State {
     var lines: [[UInt8]] = []
+    /// Lines that came while too many others waited.
+    var lost = 0
     /// What the command under way has come to.
     var result: MonitorResult?
     /// The beginning of a line that is being relayed.
     var unfinished: [UInt8] = []
+
+    /// A pager may keep the terminal for long.
+    mutating func append(_ line: [UInt8]) {
+      if lines.count < 10_000 { lines.append(line) } else { lost += 1 }
+    }
   }
   private let state = Mutex(State())
   private let reader: Int32
@@ -128,7 +151,7 @@ private final class Messages: Sendable {
   var descriptor: Int32 { reader }
 
   func post(_ line: [UInt8]) {
-    state.withLock { $0.lines.append(line) }
+    state.withLock { $0.append(line) }
     wake()
   }
 
@@ -136,7 +159,7 @@ private final class Messages: Sendable {
     let isComplete = state.withLock { state in
       for byte in bytes {
         if byte == 0x0A {
-          state.lines.append(state.unfinished)
+          state.append(state.unfinished)
           state.unfinished.removeAll(keepingCapacity: true)
         } else {
           state.unfinished.append(byte)
@@ -147,7 +170,7 @@ private final class Messages: Sendable {
     if isComplete { wake() }
   }
 
-  private func wake() { _ = unsafe write(writer, "!", 1) }
+  func wake() { _ = unsafe write(writer, "!", 1) }
 
   func complete(_ result: MonitorResult) {
     state.withLock { $0.result = result }
@@ -155,12 +178,18 @@ private final class Messages: Sendable {
   }
 
   func take() -> (lines: [[UInt8]], result: MonitorResult?) {
-    var byte: UInt8 = 0
-    while unsafe read(reader, &byte, 1) == 1 {}
+    calm()
     return state.withLock { state in
-      defer { (state.lines, state.result) = ([], nil) }
+      if state.lost > 0 { state.lines.append(Array("[\(state.lost) more lines came, and are lost]".utf8)) }
+      defer { (state.lines, state.lost, state.result) = ([], 0, nil) }
       return (state.lines, state.result)
     }
+  }
+
+  /// Has the descriptor wait for what comes next.
+  func calm() {
+    var byte: UInt8 = 0
+    while unsafe read(reader, &byte, 1) == 1 {}
   }
 
   func takeUnfinished() -> [UInt8] {

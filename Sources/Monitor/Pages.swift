@@ -30,12 +30,12 @@ extension Monitor {
     while true {
       try run.check()
       let page = try perform { [cursor] machine throws(MonitorError) in
-        try body(try Context(machine, self, arguments, style), cursor)
+        try body(try Context(machine, self, arguments, style, run.files), cursor)
       }
       let items = page.values.map(\.json).joined(separator: ",")
       let text = asJSON ? (cursor == nil ? "[" : ",") + items : page.lines.joined(separator: "\n")
       guard let next = page.next else { return asJSON ? text + "]" : text }
-      run.show(asJSON ? text : text + "\n")
+      run.showPage(asJSON ? text : text + "\n")
       cursor = next
     }
   }

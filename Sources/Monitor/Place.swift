@@ -38,7 +38,7 @@ extension DebugMemory {
     return address
   }
 
-  private func unquoted(_ text: String) -> String {
+  func unquoted(_ text: String) -> String {
     text.count > 2 && text.hasPrefix("'") && text.hasSuffix("'") ? String(text.dropFirst().dropLast()) : text
   }
 

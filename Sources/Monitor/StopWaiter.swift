@@ -39,6 +39,9 @@ final class StopWaiter: Sendable {
     }
   }
 
+  /// Takes back what ``expectStop()`` announced.
+  func giveUp() { state.change { $0.waiters -= 1 } }
+
   /// Leaves a line for whoever waits for a stop to show.
   /// - Returns: whether somebody does.
   func post(_ line: String) -> Bool {

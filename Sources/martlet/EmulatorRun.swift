@@ -104,6 +104,9 @@ final class EmulatorRun {
     server = try plan.gdb.map { gdb throws(Failure) in try Attachments.gdbServer(machine, monitor, gdb, verdict) }
     observe()
     let isWaiting = try connect(monitor)
+    if let limit = plan.configuration.timeline {
+      do throws(MachineError) { try machine.keepTimeline(limit: limit) } catch { throw .usage("--timeline: \(error)") }
+    }
     machine.start()
     if let server { try Attachments.start(server, isAwaited: plan.startStopped) }
     try beginFiles()
@@ -170,7 +173,7 @@ final class EmulatorRun {
       case .failed(let text): verdict.reach(.failed(text))
       case .requested:
         if let limit, machine.engine.vcpus.allSatisfy({ $0.ticks >= limit }) { verdict.reach(.instructionLimit) }
-      case .breakpoint, .watchpoint, .caught, .stepped: break
+      case .breakpoint, .watchpoint, .caught, .stepped, .historyBegins: break
       }
     }
     machine.perform { $0.stopObservers.append(observer) }

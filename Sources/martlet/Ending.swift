@@ -65,7 +65,7 @@ extension Ending {
     switch event {
     case .exited(let code): self = .exited(code)
     case .reset: self = .reset
-    case .requested, .breakpoint, .watchpoint, .caught, .stepped, .lockedUp, .failed: return nil
+    case .requested, .breakpoint, .watchpoint, .caught, .stepped, .historyBegins, .lockedUp, .failed: return nil
     }
   }
 

@@ -263,6 +263,12 @@ struct Plan {
       throw .usage("there is nothing to run; give -bios, -kernel or -device loader,file=…, or try 'martlet demo'")
     }
     configuration.realtime = try realtime(options)
+    if let text = options.timeline, text != "off" {
+      guard configuration.engine.interrupts.isDeterministic else {
+        throw .usage("--timeline \(text): runs repeat themselves with --interrupts budget alone")
+      }
+      configuration.timeline = Int(clamping: try Value.size(text, of: "--timeline"))
+    }
   }
 
   /// Seconds of virtual time to one of the user's; nil: as fast as it goes, which is for those that nobody looks at.
@@ -315,6 +321,7 @@ struct Plan {
     for text in expect { lines.append("expect \(text)") }
     add("instructions", set.instructionLimit)
     add("realtime", set.realtime)
+    add("timeline", set.timeline)
     if set.semihosting { lines.append("semihosting \(set.semihostingArguments.joined(separator: " "))") }
     if set.showsTasks { lines.append("threads are tasks") }
     if startStopped { lines.append("stopped at start") }

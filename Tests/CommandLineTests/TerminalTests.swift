@@ -9,8 +9,10 @@ private final class Session {
   private let master: FileHandle
   private(set) var text = ""
 
-  /// - Parameter takesKeys: the program has the keys to itself once it runs.
-  init(_ arguments: [String], takesKeys: Bool = true) throws {
+  /// - Parameters:
+  ///   - takesKeys: the program has the keys to itself once it runs.
+  ///   - pager: what the environment says.
+  init(_ arguments: [String], takesKeys: Bool = true, pager: String = "cat") throws {
     let descriptor = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY)
     // <asm-generic/ioctls.h>: TIOCSPTLCK unlocks the other side, TIOCGPTN tells its number.
     var lock: Int32 = 0
@@ -20,7 +22,12 @@ private final class Session {
     master = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     process.executableURL = URL(fileURLWithPath: Program.path ?? "")
     process.arguments = arguments
-    process.environment = ["TERM": "xterm", "HOME": FileManager.default.temporaryDirectory.path]
+    process.environment = [
+      "TERM": "xterm", "HOME": FileManager.default.temporaryDirectory.path, "PAGER": pager,
+      "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin",
+    ]
+    var size = winsize(ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0)
+    try #require(unsafe ioctl(descriptor, UInt(TIOCSWINSZ), &size) == 0)
     (process.standardInput, process.standardOutput, process.standardError) = (slave, slave, slave)
     try process.run()
     // What is typed before the program has the keys to itself would wait for the end of the line.
@@ -114,5 +121,60 @@ struct TerminalTests {
     #expect(session.exitCode() == 0)
     _ = session.awaits("realtime", within: 1)
     #expect(session.text.contains("realtime 1.0") == isReal, "\(session.text)")
+  }
+
+  /// Starts a monitor over a guest that does nothing, at a terminal.
+  private func prompt(pager: String) throws -> Session {
+    let image = try Program.file(Guest.bytes(Guest.loop))
+    let session = try Session(
+      ["-M", "virt", "-m", "16M", "-bios", image, "-nographic", "-S", "--timeout", "60"], pager: pager)
+    try session.type("\u{1}c")
+    try #require(session.awaits("(martlet) "), "\(session.text)")
+    return session
+  }
+
+  /// Types a line, and returns what is shown up to the next prompt.
+  private func answer(_ session: Session, _ line: String) throws -> String {
+    let start = session.text.count
+    try session.type(line + "\n")
+    try #require(session.awaits("\n(martlet) ", from: start), "\(line): \(session.text.dropFirst(start))")
+    return String(session.text.dropFirst(start))
+  }
+
+  /// Long listings go through the pager, short ones, errors and what is piecewise short do not; keys work afterwards.
+  @Test func longListingsGoThroughThePager() throws {
+    let session = try prompt(pager: "sed 's/^/: /'")
+    let help = try answer(session, "help")
+    #expect(help.contains(": Run control") && !help.contains("\nRun control"), "\(help)")
+    #expect(try !answer(session, "print 1").contains(": "))
+    #expect(try answer(session, "x/4000xb 0x80000000").contains("\n: "))
+    #expect(try !answer(session, "x/40xb 0x80000000").contains("\n: "))
+    #expect(try !answer(session, "pager off").contains("\n: "))
+    #expect(try !answer(session, "help").contains("\n: "))
+    #expect(try answer(session, "pager on").contains("sed"))
+    #expect(session.isRaw(wanted: true))
+    try session.type("\u{1}x")
+    #expect(session.exitCode() == 0)
+  }
+
+  /// Leaving the pager ends a listing of any length.
+  @Test func leavingThePagerEndsTheListing() throws {
+    let session = try prompt(pager: "head -n 3")
+    let listing = try answer(session, "x/10000000xb 0x80000000")
+    #expect(listing.split(separator: "\n").count < 8, "\(listing.prefix(1000))")
+    #expect(try answer(session, "print 1").contains("0x1  1"))
+    for _ in 0..<2 { #expect(try answer(session, "help").contains("Run control")) }
+    try session.type("\u{1}x")
+    #expect(session.exitCode() == 0)
+  }
+
+  /// The end of the program does not wait for a pager that nobody leaves.
+  @Test func theEndEndsThePager() throws {
+    let session = try prompt(pager: "trap '' TERM; sed 's/^/: /'; sleep 1000")
+    try session.type("help\n")
+    #expect(session.awaits(": Run control"))
+    session.send(SIGTERM)
+    #expect(session.exitCode() != 0)
+    #expect(!session.isRaw(wanted: false))
   }
 }

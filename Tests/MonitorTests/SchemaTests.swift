@@ -33,16 +33,19 @@ import Testing
     ("block", 0, ["block _start"]),
     ("host stubs", 1, ["host stubs"]),
     ("events", 0, ["events"]), ("info jit", 1, ["info jit"]), ("profile", 0, ["profile"]), ("why", 0, ["why"]),
-    ("stops", 0, ["stops"]), ("graph", 0, ["graph"]), ("unchain", 0, ["unchain"]),
+    ("why causes", 0, ["why causes"]), ("why chains", 0, ["why chains loop", "why chains _start"]),
+    ("stops", 0, ["stops"]), ("graph", 0, ["graph", "graph loop", "graph dot hot 1"]), ("unchain", 0, ["unchain"]),
     ("flush", 0, ["flush", "flush loop"]),
     ("ir", 0, ["ir loop", "ir loop before", "ir loop after DeadCodeElimination"]),
     ("ir diff", 0, ["ir diff loop CopyPropagation"]), ("pass list", 0, ["pass list"]),
     ("pass off", 0, ["pass off CopyPropagation in loop"]), ("pass on", 0, ["pass on all"]),
     ("retranslate", 0, ["retranslate loop"]), ("bisect", 0, ["bisect 100"]), ("flash banks", 0, ["flash banks"]),
+    ("directory", 0, ["directory"]),
     ("flash erase_address", 0, ["flash erase_address pad 0x20000000 1"]), ("arm semihosting", 0, ["arm semihosting"]),
     ("backtrace", 0, ["backtrace"]), ("frame", 0, ["frame 0"]), ("finish", 0, ["reset halt", "until twice", "finish"]),
     ("help", 2, ["help"]), ("savevm", 0, ["savevm a"]), ("info snapshots", 0, ["info snapshots"]),
-    ("loadvm", 0, ["loadvm a"]), ("columns", 0, ["columns", "columns 80"]), ("log", 0, ["log"]),
+    ("loadvm", 0, ["loadvm a"]), ("columns", 0, ["columns", "columns 80"]), ("pager", 0, ["pager"]),
+    ("log", 0, ["log"]),
     ("log filter", 0, ["log filter loop", "log filter all"]), ("reset", 0, ["reset halt"]), ("cont", 0, ["cont"]),
   ]
 
@@ -90,11 +93,10 @@ import Testing
   }
 
   private static let unsampled = [
-    "catch", "chain allow", "chain forbid", "complete", "cortex_m maskisr", "cortex_m vector_catch", "dump_image",
-    "dumpdtb",
-    "down", "flash write_image", "info line", "info sources", "info tasks", "load_image", "maskisr", "mdb", "mdd",
-    "mdh", "memsave", "mwb", "mwd", "mwh",
-    "pmemsave", "quit", "resume", "rtt setup", "rtt start", "story chaining", "svd", "symbol-file", "system_reset",
+    "catch", "chain allow", "chain forbid", "complete", "cortex_m maskisr", "cortex_m vector_catch", "down",
+    "dump_image", "dumpdtb", "flash write_image", "info line", "info sources", "info tasks", "load_image", "maskisr",
+    "mdb", "mdd", "mdh", "memsave", "mwb", "mwd", "mwh", "next", "pmemsave", "quit", "resume", "reverse cont",
+    "reverse step", "rtt setup", "rtt start", "step line", "story chaining", "svd", "symbol-file", "system_reset",
     "threads", "up", "verify_image", "wait_halt",
   ]
 

@@ -5,12 +5,12 @@ import Glibc
 /// Reads files the user named.
 public enum HostFile {
   /// No guest image is larger; a typing error such as `/dev/zero` must not fill the host's memory.
-  static var maximumSize: Int { 1 << 32 }
+  public static var maximumSize: Int { 1 << 32 }
 
-  /// The contents of a regular file.
+  /// The contents of a regular file of at most `maximum` bytes.
   /// - Throws: ``MachineError/badInput(_:)`` naming the file and the host's reason.
-  public static func read(_ path: String) throws(MachineError) -> [UInt8] {
-    let (descriptor, size) = try openRegular(path, maximum: maximumSize)
+  public static func read(_ path: String, maximum: Int = maximumSize) throws(MachineError) -> [UInt8] {
+    let (descriptor, size) = try openRegular(path, maximum: maximum)
     defer { close(descriptor) }
     var failure: Int32 = 0
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in

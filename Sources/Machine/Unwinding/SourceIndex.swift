@@ -20,6 +20,14 @@ public final class SourceIndex {
     information.lazy.compactMap { $0.lines.line(at: address) }.first
   }
 
+  /// Whether a statement of a line begins at an address.
+  public func beginsStatement(at address: UInt64) -> Bool {
+    information.contains { $0.lines.beginsStatement(at: address) }
+  }
+
+  /// The loaded files, as they were named.
+  public var loadedFiles: [String] { files.map(\.name) }
+
   /// Paths of source files that `text` may mean.
   public func files(named text: String) -> [String] { information.flatMap { $0.lines.files(named: text) } }
 

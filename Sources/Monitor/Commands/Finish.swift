@@ -14,7 +14,7 @@ extension Command {
         try monitor.caller(machine.engine.vcpus[monitor.hart(machine)], machine)
       }
       let event = monitor.run(until: caller, run)
-      return CommandResult(listing: try monitor.perform { monitor.describe(event, $0, quiet: [caller.pc]) })
+      return CommandResult(listing: try monitor.perform { monitor.describe(event, $0, quiet: caller.pcs) })
     })
 }
 
@@ -23,6 +23,17 @@ struct FramePlace: Sendable, Equatable {
   var hart: Int
   var pc: UInt64
   var stackPointer: UInt64
+  /// Behind the instruction there, where that raised an exception: its handler may go on at either.
+  var next: UInt64?
+
+  /// - Parameter isInterrupted: an exception came there.
+  init(_ frame: StackFrame, isInterrupted: Bool, _ machine: Machine, _ vcpu: VCPU) {
+    (hart, pc, stackPointer) = (vcpu.number, frame.pc, frame.stackPointer)
+    guard isInterrupted, let (_, bytes) = DebugMemory(machine: machine, vcpu: vcpu).instruction(pc) else { return }
+    next = pc &+ UInt64(bytes.count)
+  }
+
+  var pcs: [UInt64] { [pc] + (next.map { [$0] } ?? []) }
 }
 
 /// Stops where a frame goes on, in that frame alone.
@@ -48,17 +59,20 @@ extension Monitor {
     }
     let chosen = chosenFrame(of: vcpu)?.number ?? 0
     let trace = unwinder.backtrace(limit: chosen + 3)
-    guard let frame = trace.frames.dropFirst(chosen + 1).first(where: { !$0.isMarker }) else {
+    guard let index = trace.frames.indices.dropFirst(chosen + 1).first(where: { !trace.frames[$0].isMarker }) else {
       throw .refused("there is no caller to run to: \(trace.end ?? "the stack ends here")")
     }
-    return FramePlace(hart: vcpu.number, pc: frame.pc, stackPointer: frame.stackPointer)
+    let isInterrupted = trace.frames[..<index].suffix(1).contains { $0.exception != nil }
+    return FramePlace(trace.frames[index], isInterrupted: isInterrupted, machine, vcpu)
   }
 
   /// Runs until a frame goes on at its place, or something else stops the machine.
   func run(until place: FramePlace, _ run: CommandRun) -> StopEvent {
     let filter = FrameFilter(place, machine.guest)
-    machine.perform { $0.engine.insertBreakpoint(place.pc, filter: filter) }
-    defer { machine.perform { $0.engine.removeBreakpoint(place.pc, filter: filter) } }
+    machine.perform { machine in for pc in place.pcs { machine.engine.insertBreakpoint(pc, filter: filter) } }
+    defer {
+      machine.perform { machine in for pc in place.pcs { machine.engine.removeBreakpoint(pc, filter: filter) } }
+    }
     return wait(for: .run, run)
   }
 }

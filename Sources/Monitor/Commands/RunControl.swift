@@ -79,7 +79,11 @@ extension Monitor {
   func wait(for request: RunRequest, _ run: CommandRun) -> StopEvent {
     let before = stops.expectStop()
     machine.resume(request)
-    if let event = stops.wait(after: before, run) { return event }
+    return awaitStop(after: before, run)
+  }
+
+  func awaitStop(after number: Int, _ run: CommandRun) -> StopEvent {
+    if let event = stops.wait(after: number, run) { return event }
     machine.stop()
     return .requested
   }
@@ -140,6 +144,7 @@ extension Monitor {
     case .watchpoint(let hart, let hit):
       let number = self.hit { $0.trigger.watches(hit.watchpoint) }
       return ("hart \(hart): watchpoint" + (number.map { " \($0)" } ?? "") + ": \(hit.words)", hart)
+    case .historyBegins(let hart): return ("the beginning of what is kept of the past", hart)
     case .exited(let code): return ("the guest switched itself off, exit code \(code)", nil)
     case .reset: return ("the guest asked for a reset", nil)
     case .caught(let hart, let text), .lockedUp(let hart, let text): return (text, hart)

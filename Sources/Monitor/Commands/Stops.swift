@@ -13,7 +13,8 @@ extension Command {
       monitor.machine.resume(.run)
       defer { if !wasRunning { monitor.machine.stop() } }
       _ = try monitor.perform { $0.engine.takeStopLatencies() }
-      for number in 0..<count where !run.isCancelled {
+      for number in 0..<count {
+        if run.isCancelled { break }
         // Steps of a golden ratio: no period of the guest's is met.
         usleep(UInt32(200 + (number &* 618_034) % 1000))
         monitor.machine.engine.requestMeasuredStop()

@@ -11,7 +11,7 @@ struct FlagWord {
   static let all: [FlagWord] =
     [
       "machine", "cpu", "smp", "m", "bios", "kernel", "initrd", "append", "dtb", "gdb", "monitor", "host", "timeout",
-      "interrupts", "realtime", "tiers", "record", "replay", "monitor-script", "end-script", "jitdump",
+      "interrupts", "realtime", "timeline", "tiers", "record", "replay", "monitor-script", "end-script", "jitdump",
       "max-instructions", "itm", "svd", "export-svd", "pidfile", "threads", "dfilter", "M", "d", "D",
     ].map { FlagWord(word: $0) }
     + ["device", "drive", "sd", "serial", "chardev", "mon", "semihosting-config", "no-pass", "expect"].map {

@@ -135,6 +135,10 @@ struct Options: ParsableCommand {
       default where somebody looks: a console at a terminal, a pty or a socket.
       """)
   var realtime: String?
+  @Option(
+    parsing: .unconditional,
+    help: "Keep so much of the past, such as 256M, for going back in it, or none: off, the default.")
+  var timeline: String?
   @Option(parsing: .unconditionalSingleValue, help: "Switch an optimiser pass off.")
   var noPass: [String] = []
   @Option(parsing: .unconditional, help: "How code is translated: quick, thorough, or adaptive (hot code again).")

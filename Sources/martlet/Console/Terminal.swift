@@ -55,6 +55,9 @@ import Machine
     kill(getpid(), SIGSTOP)
   }
 
+  /// Takes the terminal again after ``restore()``.
+  static func retake() { if unsafe isRaw.pointee { unsafe tcsetattr(0, TCSANOW, raw) } }
+
   /// Takes the terminal again when the program goes on in the foreground.
   private static func resume() {
     let foreground = tcgetpgrp(0)

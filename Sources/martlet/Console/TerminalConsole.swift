@@ -54,6 +54,22 @@ final class TerminalConsole {
     }
     Terminal.enterRaw(keepsSignals: keys == nil, exceptInterrupt: hasPrompt)
     if focus == .monitor { enterMonitor() }
+    watchInput()
+    if case .terminal(let prompt) = prompt {
+      prompt.lending = (
+        lend: { [self] in
+          loop.forget(0)
+          Terminal.restore()
+        },
+        takeBack: { [self] in
+          Terminal.retake()
+          watchInput()
+        }
+      )
+    }
+  }
+
+  private func watchInput() {
     loop.watch(0) { [self] in
       let bytes = Descriptors.read(0)
       // The end of a pipe is no reason to stop: the guest runs on.

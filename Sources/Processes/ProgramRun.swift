@@ -1,27 +1,31 @@
-// One run of the devicetree compiler, on a file that may ask anything of it: with limits, and never longer than ours.
+// Owns a run of another program on what may be anything: with limits, and never longer than ours.
 
 import Bits
 import CHost
 import Glibc
 
-struct CompilerRun {
-  private(set) var output: [UInt8] = []
+/// A program that was run to its end, and what it wrote.
+public struct ProgramRun {
+  public private(set) var output: [UInt8] = []
   /// What it said on standard error.
-  private(set) var messages = ""
+  public private(set) var messages = ""
   /// Its exit code; of one that a signal ended, 128 and the signal's number.
-  private(set) var status: Int32 = -1
-  /// Why there is no result, if that is not the compiler's own doing.
-  private(set) var problem: String?
+  public private(set) var status: Int32 = -1
+  /// Why there is no result, if that is not the program's own doing.
+  public private(set) var problem: String?
 
-  /// Seconds; the largest trees of Linux take less than one.
+  /// Seconds, by the user's clock, and of processor time.
   private static let mostSeconds: Int32 = 20
   /// Bytes.
   private static let mostMemory: UInt64 = 1 << 30
   private static let mostMessages = 1 << 16
 
-  /// Runs a program to its end, and reads what it writes.
-  /// - Parameter arguments: its path first.
-  init(_ arguments: [String], mostOutput: Int) {
+  /// Runs a program to its end, without input.
+  /// - Parameters:
+  ///   - arguments: its path first.
+  ///   - mostOutput: in bytes.
+  ///   - isCancelled: asked ten times a second; the program is ended then.
+  public init(_ arguments: [String], mostOutput: Int, isCancelled: () -> Bool = { false }) {
     var child = chost_child()
     var words: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
     defer { unsafe words.forEach { unsafe free($0) } }
@@ -35,12 +39,12 @@ struct CompilerRun {
     var polls = [child.output, child.messages].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
     var chunk = [UInt8](repeating: 0, count: 1 << 16)
     while polls.contains(where: { $0.fd >= 0 }), problem == nil {
-      let rest = end - HostClock.seconds
-      guard rest > 0 else {
+      guard HostClock.seconds < end else {
         problem = "it takes more than \(Self.mostSeconds) s"
         break
       }
-      guard unsafe poll(&polls, 2, Int32(rest * 1000) + 1) > 0 else { continue }
+      if isCancelled() { problem = "interrupted" }
+      guard problem == nil, unsafe poll(&polls, 2, 100) > 0 else { continue }
       for index in polls.indices where polls[index].revents != 0 {
         let count = unsafe read(polls[index].fd, &chunk, chunk.count)
         if count <= 0 {
@@ -55,9 +59,14 @@ struct CompilerRun {
     }
     if problem != nil { kill(child.process, SIGKILL) }
     status = unsafe chost_child_end(&child)
-    // Its processor time is limited too.
     if status == 128 + SIGXCPU { problem = "it takes more than \(Self.mostSeconds) s" }
     messages = String(decoding: said, as: UTF8.self)
     while messages.last?.isWhitespace == true { messages.removeLast() }
+  }
+
+  /// The path of a program in one of the folders of `PATH`; nil if there is none.
+  public static func find(_ name: String) -> String? {
+    let folders = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? "/usr/bin:/bin"
+    return folders.split(separator: ":").map { "\($0)/\(name)" }.first { unsafe access($0, X_OK) == 0 }
   }
 }
