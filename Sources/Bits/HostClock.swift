@@ -12,4 +12,11 @@ public enum HostClock {
   }
 
   public static var seconds: Double { Double(nanoseconds) / 1e9 }
+
+  /// Processor time of the calling thread.
+  public static var threadSeconds: Double {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
 }

@@ -19,6 +19,26 @@ public final class MemoryWindow {
   public let base: UnsafeMutableRawPointer
   private let reservation: UnsafeMutableRawPointer
   private let reservationSize: Int
+  private let dirty: DirtyPages
+  /// What is mapped where; disjoint.
+  private var pieces: [Piece] = []
+
+  /// `count` bytes at a guest address, which show a region's memory from byte `offset`.
+  private struct Piece {
+    var address: Int
+    var count: Int
+    var memory: RAMRegion
+    var offset: Int
+
+    /// What of it lies in a range of guest addresses.
+    func within(_ range: some RangeExpression<Int>) -> Piece? {
+      let own = address..<address + count
+      let part = range.relative(to: Int.min..<Int.max).clamped(to: own)
+      guard !part.isEmpty else { return nil }
+      return Piece(
+        address: part.lowerBound, count: part.count, memory: memory, offset: offset + part.lowerBound - address)
+    }
+  }
 
   public static let defaultSize: UInt64 = 4 << 30
   public static let defaultGuard: UInt64 = 2 << 30
@@ -38,9 +58,16 @@ public final class MemoryWindow {
     unsafe reservation = unsafe pointer
     reservationSize = total
     unsafe base = unsafe pointer + Int(guardSize)
+    do throws(MemoryError) { dirty = try unsafe DirtyPages(base: base, size: Int(size)) } catch {
+      unsafe munmap(pointer, total)
+      throw error
+    }
   }
 
-  deinit { unsafe munmap(reservation, reservationSize) }
+  deinit {
+    forget(0..<Int(size))
+    unsafe munmap(reservation, reservationSize)
+  }
 
   /// Makes the `count` bytes right before `base` ordinary memory, all 0; a multiple of the page size and at most the guard.
   public func makeRoom(before count: Int) throws(MemoryError) -> UnsafeMutableRawPointer {
@@ -64,11 +91,16 @@ public final class MemoryWindow {
     let flags = MAP_SHARED | MAP_FIXED | MAP_NORESERVE
     let mapped = unsafe mmap(base + Int(address), count, access.protection, flags, memory.descriptor, offset)
     guard unsafe mapped != MAP_FAILED else { throw .system(call: "mmap", errno: errno) }
+    forget(Int(address)..<Int(address) + count)
+    pieces.append(Piece(address: Int(address), count: count, memory: memory, offset: offset))
+    try memory.isShown(by: self)
+    if access == .readWrite { try dirty.protect(Int(address), count: count, access) }
   }
 
   /// Makes a page-aligned stretch inaccessible and forgets what was mapped there.
   public func unmap(_ address: UInt64, count: Int) throws(MemoryError) {
     try check(address, count)
+    forget(Int(address)..<Int(address) + count)
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED
     guard unsafe mmap(base + Int(address), count, PROT_NONE, flags, -1, 0) != MAP_FAILED else {
       throw .system(call: "mmap", errno: errno)
@@ -78,9 +110,36 @@ public final class MemoryWindow {
   /// Changes what translated code may do with a page-aligned stretch of mapped pages.
   public func protect(_ address: UInt64, count: Int, _ access: PageAccess) throws(MemoryError) {
     try check(address, count)
-    guard unsafe mprotect(base + Int(address), count, access.protection) == 0 else {
-      throw .system(call: "mprotect", errno: errno)
+    try dirty.protect(Int(address), count: count, access)
+  }
+
+  // MARK: Writes
+
+  /// Notes writes to all memory that is shown, from now on, for ``passDirtyPages()``.
+  func beginTracking() throws(MemoryError) { if !dirty.isTracking { try dirty.begin() } }
+
+  /// Tells the regions that are shown what of them was written through the window since the last call.
+  func passDirtyPages() {
+    guard dirty.isTracking else { return }
+    for range in dirty.take() {
+      for case let part? in pieces.map({ $0.within(range) }) {
+        part.memory.noteDirty(part.offset..<part.offset + part.count)
+      }
     }
+  }
+
+  /// Takes a range of addresses out of what is known.
+  private func forget(_ range: Range<Int>) {
+    passDirtyPages()
+    let before = pieces
+    pieces = pieces.flatMap { piece in
+      guard piece.within(range) != nil else { return [piece] }
+      return [piece.within(..<range.lowerBound), piece.within(range.upperBound...)].compactMap { $0 }
+    }
+    for piece in before where !pieces.contains(where: { $0.memory === piece.memory }) {
+      piece.memory.isNoLongerShown(by: self)
+    }
+    dirty.forget(range.lowerBound, count: range.count)
   }
 
   private func check(_ address: UInt64, _ count: Int) throws(MemoryError) {

@@ -21,6 +21,18 @@ public final class RAMRegion {
   /// The emulator's own read-write mapping, `size` bytes rounded up to whole pages.
   public let alias: UnsafeMutableRawPointer
   private let mappedSize: Int
+  /// Of `alias`; nil until writes are tracked.
+  private var dirty: DirtyPages?
+  /// What was written through other mappings, or without any.
+  private var notedDirty: [Range<Int>] = []
+  /// The windows that show it.
+  private var views: [View] = []
+
+  private struct View {
+    unowned let window: MemoryWindow
+    /// By which a window is known that is on its way out.
+    let identity: ObjectIdentifier
+  }
 
   /// Allocates `size` bytes; pages take host memory only once touched.
   public init(name: String, size: Int) throws(MemoryError) {
@@ -130,6 +142,46 @@ extension RAMRegion {
   public func discard(_ range: Range<Int>) throws(MemoryError) {
     let result = chost_memory_file_discard(descriptor, Int64(range.lowerBound), Int64(range.count))
     guard result == 0 else { throw .system(call: "fallocate", errno: -result) }
+    noteDirty(range)
+  }
+
+  // MARK: Writes
+
+  /// Tracks writes from now on, through whatever mapping. The kernel must not be made to write to the memory then.
+  public func beginTracking() throws(MemoryError) {
+    guard dirty == nil else { return }
+    let pages = try unsafe DirtyPages(base: alias, size: mappedSize)
+    try pages.protect(0, count: mappedSize, .readWrite)
+    try pages.begin()
+    dirty = pages
+    for view in views { try view.window.beginTracking() }
+  }
+
+  func isShown(by window: MemoryWindow) throws(MemoryError) {
+    let identity = ObjectIdentifier(window)
+    if !views.contains(where: { $0.identity == identity }) { views.append(View(window: window, identity: identity)) }
+    if dirty != nil { try window.beginTracking() }
+  }
+
+  func isNoLongerShown(by window: MemoryWindow) { views.removeAll { $0.identity == ObjectIdentifier(window) } }
+
+  /// Pages of this range were written.
+  func noteDirty(_ range: Range<Int>) { if dirty != nil { notedDirty.append(range) } }
+
+  /// The stretches of whole pages that may have been written since the last call, ascending, without overlaps.
+  public func takeDirtyPages() -> [Range<Int>] {
+    for view in views { view.window.passDirtyPages() }
+    let all = (notedDirty + (dirty?.take() ?? [])).sorted { $0.lowerBound < $1.lowerBound }
+    notedDirty.removeAll(keepingCapacity: true)
+    var merged: [Range<Int>] = []
+    for range in all {
+      if let last = merged.last, range.lowerBound <= last.upperBound {
+        merged[merged.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
+      } else {
+        merged.append(range)
+      }
+    }
+    return merged
   }
 
   /// A 64-bit hash of the contents; whether an untouched page is backed or not makes no difference.

@@ -63,7 +63,7 @@ public struct Region {
   }
 
   /// The memory behind it, and the byte of it that `base` shows; nil for devices.
-  var memory: (RAMRegion, offset: Int)? {
+  public var memory: (RAMRegion, offset: Int)? {
     switch backing {
     case .ram(let memory, let offset), .rom(let memory, let offset): (memory, offset)
     case .romDevice(let memory, _, _): (memory, 0)

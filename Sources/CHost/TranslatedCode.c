@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "TranslatedCode.h"
+#include "DirtyPages.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -43,9 +44,8 @@ typedef struct {
 
 enum { RANGES = 256 };
 static CodeRange ranges[RANGES];
-static struct sigaction previous_segv, previous_bus;
 
-static void handle_fault(int number, siginfo_t *info, void *context) {
+static int handle_code_fault(void *context) {
   greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
   uint64_t pc = (uint64_t)registers[REG_RIP];
   for (int i = 0; i < RANGES; i++) {
@@ -54,27 +54,8 @@ static void handle_fault(int number, siginfo_t *info, void *context) {
     char *state = (char *)registers[REG_RBP];
     *(uint64_t *)(state + ranges[i].pc_offset) = pc;
     registers[REG_RIP] = (greg_t) * (uint64_t *)(state + ranges[i].target_offset);
-    return;
+    return 1;
   }
-  struct sigaction *previous = number == SIGBUS ? &previous_bus : &previous_segv;
-  if (previous->sa_flags & SA_SIGINFO) {
-    previous->sa_sigaction(number, info, context);
-  } else if (previous->sa_handler != SIG_DFL && previous->sa_handler != SIG_IGN) {
-    previous->sa_handler(number);
-  } else {
-    /* Returning repeats the access, which now ends the process with the usual report. */
-    signal(number, SIG_DFL);
-  }
-}
-
-int chost_faults_install(void) {
-  static _Atomic int installed;
-  if (atomic_exchange(&installed, 1)) return 0;
-  struct sigaction action = {0};
-  action.sa_sigaction = handle_fault;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-  sigemptyset(&action.sa_mask);
-  if (sigaction(SIGSEGV, &action, &previous_segv) < 0 || sigaction(SIGBUS, &action, &previous_bus) < 0) return -errno;
   return 0;
 }
 
@@ -128,7 +109,7 @@ int chost_cpu_has_fma(void) {
 
 #else
 
-int chost_faults_install(void) { return -ENOSYS; }
+static int handle_code_fault(void *context) { return 0; }
 int chost_faults_add(uint64_t start, uint64_t end, uint32_t pc_offset, uint32_t target_offset) { return -1; }
 void chost_faults_remove(uint64_t start) {}
 void chost_set_gs_base(uint64_t base) {}
@@ -136,3 +117,35 @@ int chost_cpu_has_bit_instructions(void) { return 0; }
 int chost_cpu_has_fma(void) { return 0; }
 
 #endif
+
+static struct sigaction previous_segv, previous_bus;
+
+static void handle_fault(int number, siginfo_t *info, void *context) {
+  /* A handler must not change what the interrupted code is about to look at. */
+  int error = errno;
+  if (number == SIGSEGV && info->si_code == SEGV_ACCERR && chost_dirty_fault((uint64_t)info->si_addr)) {
+    errno = error;
+    return;
+  }
+  if (handle_code_fault(context)) return;
+  struct sigaction *previous = number == SIGBUS ? &previous_bus : &previous_segv;
+  if (previous->sa_flags & SA_SIGINFO) {
+    previous->sa_sigaction(number, info, context);
+  } else if (previous->sa_handler != SIG_DFL && previous->sa_handler != SIG_IGN) {
+    previous->sa_handler(number);
+  } else {
+    /* Returning repeats the access, which now ends the process with the usual report. */
+    signal(number, SIG_DFL);
+  }
+}
+
+int chost_faults_install(void) {
+  static _Atomic int installed;
+  if (atomic_exchange(&installed, 1)) return 0;
+  struct sigaction action = {0};
+  action.sa_sigaction = handle_fault;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  sigemptyset(&action.sa_mask);
+  if (sigaction(SIGSEGV, &action, &previous_segv) < 0 || sigaction(SIGBUS, &action, &previous_bus) < 0) return -errno;
+  return 0;
+}

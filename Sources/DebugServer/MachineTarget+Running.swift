@@ -131,6 +131,26 @@ extension MachineTarget: Resumable {
   }
 }
 
+extension MachineTarget: ReverseTarget {
+  var canReverse: Bool { machine.perform(\.hasTimeline) }
+
+  func reverseContinue() throws(TargetError) { try reverse(.run) }
+
+  func reverseStep(_ thread: ThreadID) throws(TargetError) { try reverse(.step(hart: try hart(thread))) }
+
+  private func reverse(_ request: ReverseRequest) throws(TargetError) {
+    runNumber += 1
+    let failure: String? = machine.perform { [side, runNumber] machine in
+      if machine.isRunning { machine.stop() }
+      side.runNumber = runNumber
+      side.threads.invalidate()
+      do throws(MachineError) { try machine.reverse(request) } catch { return error.description }
+      return nil
+    }
+    if let failure { throw TargetError(.notPermitted, failure) }
+  }
+}
+
 extension MachineTarget: Resettable {
   func restart(arguments: [String]) throws(TargetError) {
     leftHarts = []

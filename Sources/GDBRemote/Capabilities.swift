@@ -24,7 +24,7 @@ struct Capabilities {
     resumable = target as? any Resumable
     nonStop = target as? any NonStopTarget
     multiprocess = target as? any MultiprocessTarget
-    reverse = target as? any ReverseTarget
+    reverse = (target as? any ReverseTarget).flatMap { $0.canReverse ? $0 : nil }
     resettable = target as? any Resettable
     breakpoints = target as? any BreakpointTarget
     conditionalBreakpoints = target as? any ConditionalBreakpointTarget

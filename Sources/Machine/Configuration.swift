@@ -124,6 +124,8 @@ public struct MachineConfiguration: Sendable {
   /// Wait so that virtual time does not run ahead of the user's clock: at most so many seconds of it to one of the
   /// user's. Nil: no waiting.
   public var realtime: Double?
+  /// Bytes of the past to keep, for going back in it; nil: none.
+  public var timeline: Int?
   /// Instructions between looks at the host's input, and until the next hart's turn; nil for a choice by the number of
   /// harts.
   public var quantum: UInt64?

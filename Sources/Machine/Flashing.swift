@@ -61,6 +61,7 @@ extension Machine {
   }
 
   private func put(_ bytes: [UInt8], at address: UInt64) {
+    noteChange()
     // A flash region takes every byte.
     try? space.copyIn(bytes, at: address)
   }

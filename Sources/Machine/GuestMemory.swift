@@ -16,6 +16,7 @@ package struct GuestMemory {
 
   private static let pageSize: UInt64 = 0x1000
 
+  private let machine: Machine
   private let guest: any Guest
   private let vcpu: VCPU
   private let space: AddressSpace
@@ -23,6 +24,7 @@ package struct GuestMemory {
   package let allowsDeviceReads: Bool
 
   package init(_ machine: Machine, _ vcpu: VCPU, isPhysical: Bool = false) {
+    self.machine = machine
     guest = machine.guest
     self.vcpu = vcpu
     space = machine.space
@@ -57,6 +59,7 @@ package struct GuestMemory {
   package func write(_ bytes: [UInt8], at address: UInt64) -> UInt64? {
     let (list, unmapped) = pieces(address, bytes.count)
     if let unmapped { return unmapped }
+    machine.noteChange()
     for piece in list {
       let part = bytes[piece.offset..<piece.offset + piece.count]
       if let failure = writePhysical(part, at: piece.physical) { return piece.virtual &+ failure }
@@ -104,6 +107,7 @@ package struct GuestMemory {
     for size in sizes.isEmpty ? [2, 1].filter({ $0 <= count && address % UInt64($0) == 0 }) : sizes {
       if let value = space.peek(address, size: size) { return (size, value) }
       guard allowsDeviceReads, width != nil else { continue }
+      machine.noteChange()
       if let value = try? space.read(address, size: size) { return (size, value) }
     }
     return nil

@@ -36,6 +36,8 @@ extension Machine {
       replay.removeLast()
       deliver(next)
     }
+    // What comes while the past is run again waits for the present.
+    if timeline?.isPast(self) == true { return }
     for (path, bytes) in pendingInput { deliver(RecordedInput(ticks: now, device: path, bytes: bytes)) }
     pendingInput.removeAll()
   }

@@ -41,7 +41,12 @@ public final class Machine: @unchecked Sendable {
   /// Through which slow readers of output hold the guest. To be set before ``start()``.
   public var gate = OutputGate()
   /// To be set before ``start()``; nil: the first character device is the console.
-  public var semihostingConsole: HostConsole?
+  public var semihostingConsole: HostConsole? {
+    didSet {
+      guard let output = semihostingConsole?.output, !(output is TappedBackend) else { return }
+      semihostingConsole?.output = TappedBackend(output, path: HostConsole.ownPath, taps)
+    }
+  }
   /// Told of each input before the guest gets it, on the machine's thread.
   public var inputObserver: (@Sendable (InputChange) -> Void)?
   lazy var semihosting = Semihosting(configuration, guest)
@@ -58,6 +63,10 @@ public final class Machine: @unchecked Sendable {
   /// Snapshots kept in memory under names; see ``saveSnapshot(named:)``.
   public internal(set) var snapshots: [String: MachineSnapshot] = [:]
   var stepRequest: RunRequest?
+  /// The past; nil where it is not kept.
+  var timeline: Timeline?
+  /// What is run again of the past.
+  var rerun: Rerun?
   /// Stop, as if a user asked for it, once every vCPU has seen so many ticks.
   var runLimit: UInt64?
   /// What each hart does while the machine runs.
@@ -142,6 +151,7 @@ public final class Machine: @unchecked Sendable {
 
   func startRun() {
     if case .exited = lastStop { reset(.powerOn) }
+    keepChange()
     pace?.end()
     stepRequest = nil
     (stepsWaited, stepEndedWait, stepWaits, waitedNow) = (0, false, false, 0)
@@ -180,6 +190,8 @@ public final class Machine: @unchecked Sendable {
   }
 
   func halt(_ event: StopEvent) {
+    if rerun?.takes(event) == true { return }
+    rerun = nil
     if holdsAlone(event) { return }
     isRunning = false
     setAllHarts(isNonStop ? .held : .run)

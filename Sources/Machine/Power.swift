@@ -32,6 +32,12 @@ extension Machine {
   ///   and on boards whose firmware is in RAM with nothing to put it there; a microcontroller finds in its flash memory
   ///   what it has put there.
   public func reset(_ cause: ResetCause, loadsImages: Bool = false) {
+    noteChange()
+    restart(cause, loadsImages: loadsImages)
+  }
+
+  /// As ``reset(_:loadsImages:)``, by the guest itself.
+  func restart(_ cause: ResetCause, loadsImages: Bool = false) {
     events.restore(EventQueue.State())
     for line in interruptLines { line.set(false) }
     // A device may raise its interrupt at once: those that take interrupts come first.

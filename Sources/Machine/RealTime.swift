@@ -46,6 +46,7 @@ extension Machine {
   /// before, the round ends then.
   /// - Returns: whether there is a round to run.
   func idle(from start: UInt64) -> Bool {
+    if rerun != nil { return roundEnd != .max }
     guard stepRequest == nil, !hasSteppingHart else {
       // The step may have to say that there is none to make.
       if roundEnd == .max { _ = door.wait(nanoseconds: 50_000_000) }

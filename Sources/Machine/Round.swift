@@ -34,6 +34,8 @@ extension Machine {
     var deadline = replay.last?.ticks ?? .max
     if events.nextDeadline != .max { deadline = min(deadline, engine.ticks(until: events.nextDeadline)) }
     if let limit = runLimit, limit > 0 { deadline = min(deadline, limit) }
+    // All harts wait: time passes up to where it had come to.
+    if round.isIdle, let rerun { deadline = min(deadline, rerun.target.ticks) }
     // A time that a debugger waits for shortens a wait; not a round in which harts take turns, whose order would change.
     if engine.vcpus.count == 1 || round.isIdle, let time = engine.debug.events.nextTime {
       deadline = min(deadline, time)

@@ -23,6 +23,7 @@ extension Machine {
 
   /// Runs until the end of a round, or until something stops it or wants in.
   func runSlice() {
+    if let rerun { return rerun.slice() }
     if round.isOver { beginRound() }
     if stopsForNote() { return }
     if let request = stepRequest {
@@ -30,6 +31,7 @@ extension Machine {
     } else {
       runRound()
     }
+    if round.isOver { keepMoment() }
   }
 
   /// Chooses the end of the next round: a function of virtual time, pending events and recorded input alone.
@@ -50,7 +52,7 @@ extension Machine {
     while round.nextHart < vcpus.count || takeUpPassedTurns() {
       if stopsForNote() { return }
       let vcpu = vcpus[round.nextHart]
-      if vcpu.ticks >= roundEnd || standsStill(vcpu) {
+      if vcpu.ticks >= roundEnd && vcpu.mayInterrupt || standsStill(vcpu) {
         vcpu.idle(until: roundEnd)
         round.nextHart += 1
         continue
@@ -79,7 +81,7 @@ extension Machine {
   }
 
   /// After the last hart of the round, goes back to the first if one was passed over.
-  private func takeUpPassedTurns() -> Bool {
+  func takeUpPassedTurns() -> Bool {
     guard round.hasPassedTurn else { return false }
     (round.hasPassedTurn, round.nextHart) = (false, 0)
     return true
@@ -110,9 +112,9 @@ extension Machine {
   }
 
   /// Whether a vCPU is switched off, or held by a debugger.
-  private func standsStill(_ vcpu: VCPU) -> Bool { vcpu.isHalted || isHeld(vcpu.number) }
+  func standsStill(_ vcpu: VCPU) -> Bool { vcpu.isHalted || isHeld(vcpu.number) }
 
-  private func endRound() {
+  func endRound() {
     round.finish()
     clock.now = roundEnd &* clock.nanosecondsPerInstruction
     while let event = events.popDue(at: clock.now) {
@@ -128,7 +130,7 @@ extension Machine {
   }
 
   /// Whether something has happened, while no hart ran, that a debugger waits for.
-  private func stopsForNote() -> Bool {
+  func stopsForNote() -> Bool {
     let hart = min(round.nextHart, engine.vcpus.count - 1)
     if let hit = engine.takeTransferHit() {
       halt(.watchpoint(hart: hart, hit))
@@ -259,6 +261,7 @@ extension Machine {
       guard round.isOver || waitedNow >= engine.ticks(until: Self.longestStepWait) else { return false }
       vcpu.endWait()
       stepEndedWait = true
+      noteChange()
     }
     defer { (stepWaits, waitedNow) = (false, 0) }
     return stepWaits
@@ -296,7 +299,7 @@ extension Machine {
     switch request {
     case .off(let code): halt(.exited(code: code))
     case .reset(let cause):
-      if configuration.noReboot { halt(.reset) } else { reset(cause) }
+      if configuration.noReboot { halt(.reset) } else { restart(cause) }
     }
     return true
   }

@@ -89,7 +89,6 @@ struct SemihostingMemory {
       return
     }
     console.output.write(bytes)
-    machine.taps.printed(bytes, by: HostConsole.ownPath)
   }
 
   /// Logs once that the guest wanted something that does not exist here.

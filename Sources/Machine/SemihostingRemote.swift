@@ -212,6 +212,7 @@ extension Machine {
 
   /// Likewise, the lowest byte first.
   public func setRegister(_ vcpu: VCPU, _ number: Int, bytes: [UInt8]) {
+    noteChange()
     guest.setRegister(vcpu.state, number, bytes: bytes)
     guard number == guest.programCounter else { return }
     vcpu.wasReset()

@@ -3,20 +3,16 @@
 import Bus
 import Engine
 
-/// Everything that decides how a machine goes on, apart from what the host will send it live and from the files that
-/// semihosting holds open.
-public struct MachineSnapshot: Sendable {
+/// Everything that decides how a machine goes on, apart from memory, from what the host will send it live, and from the files
+/// that semihosting holds open.
+public struct MachineCondition: Sendable {
   struct CPU: Sendable {
     var registers: [UInt8]
     var pc: UInt64
     var progress: VCPUProgress
     var reservation: Reservation?
   }
-  struct Memory: Sendable {
-    var ranges: [(offset: Int, bytes: [UInt8])]
-  }
   var cpus: [CPU]
-  var memories: [Memory]
   var devices: [[UInt8]]
   var events: EventQueue.State
   /// Virtual time in nanoseconds.
@@ -29,6 +25,23 @@ public struct MachineSnapshot: Sendable {
   var inputCount: Int
   var replay: [RecordedInput]
 
+  /// Bytes that it takes, about.
+  var bytes: Int {
+    devices.reduce(0) { $0 + $1.count + 32 } + cpus.reduce(0) { $0 + $1.registers.count + 256 } + events.events.count
+      * 32
+      + replay.count * 64
+  }
+}
+
+/// Everything that decides how a machine goes on.
+public struct MachineSnapshot: Sendable {
+  struct Memory: Sendable {
+    var ranges: [(offset: Int, bytes: [UInt8])]
+  }
+  var condition: MachineCondition
+  var memories: [Memory]
+
+  var cpus: [MachineCondition.CPU] { condition.cpus }
   /// The time every vCPU had reached, in instructions.
   public var ticks: UInt64 { cpus.map(\.progress.ticks).min() ?? 0 }
   /// Bytes of guest memory in the snapshot.
@@ -36,11 +49,11 @@ public struct MachineSnapshot: Sendable {
 }
 
 extension Machine {
-  /// A copy of the machine's condition. RAM that was never touched takes no space in it. A hart that waits in a call of
-  /// semihosting stands at the call, and makes it again.
+  /// The machine's condition without its memory. A hart that waits in a call of semihosting stands at the call, and makes it
+  /// again.
   ///
   /// Throws ``MachineError/badInput(_:)`` while a hart is being stepped through a block op by op.
-  public func saveSnapshot() throws(MachineError) -> MachineSnapshot {
+  func saveCondition() throws(MachineError) -> MachineCondition {
     if let vcpu = engine.vcpus.first(where: { $0.opPosition != nil }) {
       throw .badInput("hart \(vcpu.number) stands inside a block; finish the instruction with 'step' first")
     }
@@ -50,62 +63,74 @@ extension Machine {
         throw .setup("device \(path) cannot be saved: \(error)")
       }
     }
-    return MachineSnapshot(
+    return MachineCondition(
       cpus: engine.vcpus.map {
-        MachineSnapshot.CPU(
+        MachineCondition.CPU(
           registers: $0.saveRegisters(), pc: $0.state.pc, progress: $0.progress, reservation: $0.reservation)
       },
+      devices: saved, events: events.state, now: clock.now, lines: interruptLines.map(\.level), round: round,
+      console: semihosting.console, lastError: semihosting.lastError, inputCount: recorded.count, replay: replay)
+  }
+
+  /// Puts back everything but memory and input.
+  func restoreCondition(_ saved: MachineCondition) throws(MachineError) {
+    guard saved.cpus.count == engine.vcpus.count, saved.devices.count == devices.count,
+      saved.lines.count == interruptLines.count
+    else { throw .badInput("the snapshot is of another machine") }
+    for (entry, bytes) in zip(devices, saved.devices) {
+      do throws(SnapshotError) { try entry.device.restoreState(bytes) } catch {
+        throw .badInput("the snapshot does not fit device \(entry.path): \(error)")
+      }
+    }
+    for (line, level) in zip(interruptLines, saved.lines) { line.restore(level: level) }
+    for (vcpu, cpu) in zip(engine.vcpus, saved.cpus) {
+      vcpu.restoreRegisters(cpu.registers)
+      vcpu.state.pc = cpu.pc
+      vcpu.wasReset()
+      vcpu.progress = cpu.progress
+      vcpu.reservation = cpu.reservation
+    }
+    clock.now = saved.now
+    events.restore(saved.events)
+    pace?.end()
+    if !isRunning { lastStop = .requested }
+    round = saved.round
+    semihosting.console = saved.console
+    semihosting.lastError = saved.lastError
+    cutCalls()
+  }
+
+  /// A copy of the machine's condition. RAM that was never touched takes no space in it. Throws as ``saveCondition()``.
+  public func saveSnapshot() throws(MachineError) -> MachineSnapshot {
+    MachineSnapshot(
+      condition: try saveCondition(),
       memories: memories.map { memory in
         MachineSnapshot.Memory(
           ranges: memory.populatedRanges().map { range in
             let end = min(range.upperBound, memory.size)
             return (range.lowerBound, memory.bytes(at: range.lowerBound, count: end - range.lowerBound))
           })
-      },
-      devices: saved, events: events.state, now: clock.now, lines: interruptLines.map(\.level),
-      round: round, console: semihosting.console, lastError: semihosting.lastError, inputCount: recorded.count,
-      replay: replay)
+      })
   }
 
   /// Puts the machine into the condition a snapshot of the same machine holds. Input that took effect after it is
   /// forgotten, or comes again if it was replayed. A running machine goes on from there, a stopped one stays stopped.
   public func restore(_ snapshot: MachineSnapshot) throws(MachineError) {
-    guard snapshot.cpus.count == engine.vcpus.count, snapshot.devices.count == devices.count,
-      snapshot.memories.count == memories.count, snapshot.lines.count == interruptLines.count
-    else { throw .badInput("the snapshot is of another machine") }
+    guard snapshot.memories.count == memories.count else { throw .badInput("the snapshot is of another machine") }
     for (memory, saved) in zip(memories, snapshot.memories) {
       for range in memory.populatedRanges() {
         do throws(MemoryError) { try memory.discard(range) } catch { throw .setup("restoring memory: \(error)") }
       }
       for (offset, bytes) in saved.ranges { memory.write(bytes, at: offset) }
     }
-    for (entry, bytes) in zip(devices, snapshot.devices) {
-      do throws(SnapshotError) { try entry.device.restoreState(bytes) } catch {
-        throw .badInput("the snapshot does not fit device \(entry.path): \(error)")
-      }
-    }
-    for (line, level) in zip(interruptLines, snapshot.lines) { line.restore(level: level) }
-    for (vcpu, saved) in zip(engine.vcpus, snapshot.cpus) {
-      vcpu.restoreRegisters(saved.registers)
-      vcpu.state.pc = saved.pc
-      vcpu.wasReset()
-      vcpu.progress = saved.progress
-      vcpu.reservation = saved.reservation
-    }
-    clock.now = snapshot.now
-    events.restore(snapshot.events)
-    if recorded.count > snapshot.inputCount {
-      recorded.removeLast(recorded.count - snapshot.inputCount)
+    try restoreCondition(snapshot.condition)
+    if recorded.count > snapshot.condition.inputCount {
+      recorded.removeLast(recorded.count - snapshot.condition.inputCount)
       inputObserver?(.replaced(recorded))
     }
-    replay = snapshot.replay
-    pace?.end()
-    if !isRunning { lastStop = .requested }
-    round = snapshot.round
-    semihosting.console = snapshot.console
-    semihosting.lastError = snapshot.lastError
+    replay = snapshot.condition.replay
     engine.flush()
-    cutCalls()
+    noteChange()
   }
 
   /// Keeps a snapshot in memory under `name`, in place of one that had it.

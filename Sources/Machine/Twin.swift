@@ -15,6 +15,7 @@ extension Machine {
     configuration.semihostingRoot = nil
     configuration.semihostingTarget = .native
     configuration.realtime = nil
+    configuration.timeline = nil
     configuration.instructionLimit = nil
     configuration.logItems = []
     // Time is to follow the guest alone.

@@ -118,6 +118,7 @@ package final class FullTarget: BareTarget, ReverseTarget, NonStopTarget, Resett
 
   package func interrupt() { log.append("interrupt") }
   package func detach() { log.append("detach") }
+  package var canReverse: Bool { true }
   package func reverseContinue() throws(TargetError) { start("reverse-continue") }
   package func reverseStep(_ thread: ThreadID) throws(TargetError) { start("reverse-step \(thread.thread)") }
 

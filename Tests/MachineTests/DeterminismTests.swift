@@ -7,7 +7,7 @@ import Testing
 
 /// A program for any board with a CLINT at 0x2000000: every hart takes a timer interrupt each 2,000 instructions, adds
 /// to a word that all share, and writes what it saw to a page of its own.
-private let program: [UInt32] = [
+let interruptedProgram: [UInt32] = [
   0xf140_22f3,  //          csrr   t0, mhartid
   0x0000_0317,  //          auipc  t1, 0
   0x0703_0313,  //          addi   t1, t1, 112
@@ -61,7 +61,7 @@ struct Ending: Equatable {
   private func made(
     _ board: String = "virt", host: String = "jit", harts: Int = 1, limit: UInt64? = nil
   ) throws -> Machine {
-    let file = try TemporaryFile(words: program)
+    let file = try TemporaryFile(words: interruptedProgram)
     return try machine(board, host: host) {
       $0.bios = file.path
       $0.cpuCount = harts
@@ -135,7 +135,7 @@ struct Ending: Equatable {
   /// The way code is cut into blocks, and where it is kept, is of no consequence.
   @Test func translationChoicesDoNotShow() throws {
     let plain = try ending()
-    let file = try TemporaryFile(words: program)
+    let file = try TemporaryFile(words: interruptedProgram)
     let choices: [(Int, Set<String>, TierPolicy)] = [
       (1, [], .thorough), (3, [], .adaptive), (64, [], .quick),
       (64, ["RegisterForwarding", "DeadCodeElimination"], .thorough),

@@ -1,6 +1,7 @@
 /// C shims Swift cannot write: signals and ucontext, icache, rounding mode.
 #pragma once
 #include "Child.h"
+#include "DirtyPages.h"
 #include "GuestMemory.h"
 #include "TranslatedCode.h"
 #include <stdint.h>

@@ -2,7 +2,7 @@
 #pragma once
 #include <stdint.h>
 
-/// Installs the handler of SIGSEGV and SIGBUS, once per process; 0, or negative errno.
+/// Installs the handler of SIGSEGV and SIGBUS, for code and for ``chost_dirty_begin``, once per process; 0, or negative errno.
 int chost_faults_install(void);
 /// From now on a fault at a host PC in [start, end) stores that PC at `pc_offset` bytes from the address in rbp and
 /// goes on at the host address found at `target_offset`. All other registers are kept. 0, or -1 if the table is full.

@@ -55,6 +55,9 @@ public struct ResumePlan: Equatable, Sendable {
 
 /// A target that can also run backwards. Like `resume`, each call is answered by `Session.stopped`.
 public protocol ReverseTarget: Resumable {
+  /// Whether the past is kept. Asked once, as the session begins.
+  var canReverse: Bool { get }
+
   /// Runs all threads backwards to the last breakpoint or watchpoint, or to the start of what is recorded.
   func reverseContinue() throws(TargetError)
 

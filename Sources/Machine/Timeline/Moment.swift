@@ -1,0 +1,62 @@
+// Owns moments: conditions of the machine that the timeline keeps, and the pages of memory that have changed up to each.
+
+import Bus
+
+/// A page of the machine's memories: by memory, then by number.
+struct PageKey: Hashable, Comparable, Sendable {
+  private let value: UInt64
+
+  init(memory: Int, page: Int) { value = UInt64(memory) << 40 | UInt64(page) }
+
+  var memory: Int { Int(value >> 40) }
+  var page: Int { Int(value & (1 << 40 - 1)) }
+
+  static func < (left: PageKey, right: PageKey) -> Bool { left.value < right.value }
+}
+
+/// How far the harts have come: two conditions of one history that have equal positions are equal.
+public struct Position: Equatable, Sendable {
+  struct Hart: Equatable, Sendable {
+    var ticks: UInt64
+    var pc: UInt64
+  }
+  /// Where a round stands whose time has come: at the same time, but not the same.
+  enum Phase: Int, Sendable {
+    case full, over, begun
+  }
+  var harts: [Hart]
+  var phase: Phase
+
+  /// The time that all harts have come to.
+  public var ticks: UInt64 { harts.map(\.ticks).min() ?? 0 }
+
+  /// Whether this comes earlier in a history than `other` does.
+  func isBefore(_ other: Position) -> Bool {
+    let (own, others) = (harts.map(\.ticks), other.harts.map(\.ticks))
+    if own == others { return phase.rawValue < other.phase.rawValue }
+    return zip(own, others).allSatisfy { $0 <= $1 }
+  }
+
+  init(_ harts: [Hart], _ round: Round) {
+    self.harts = harts
+    phase = round.isOver ? .over : harts.allSatisfy { $0.ticks >= round.end } ? .full : .begun
+  }
+}
+
+struct Moment {
+  /// Seconds of the host's time that running up to it has taken.
+  var cost: Double
+  var condition: MachineCondition
+  /// The copies of pages that differ from those of the moment before.
+  var pages: [PageKey: PagePool.Copy]
+  /// Bytes of console output up to it, by backend.
+  var printed: [Int]
+  /// It does not follow from the moment before: somebody has changed something.
+  var isCut: Bool
+
+  var position: Position {
+    Position(condition.cpus.map { Position.Hart(ticks: $0.progress.ticks, pc: $0.pc) }, condition.round)
+  }
+  /// Bytes beside those of its pages' copies.
+  var bytes: Int { condition.bytes + pages.count * 24 + 256 }
+}

@@ -1,0 +1,255 @@
+// Owns the timeline: which moments of a run are kept, and the going back to one.
+//
+// A moment holds the machine's condition and copies of those pages of memory that differ from the moment before. Moments
+// stand close together near the present and further apart with age, so that a short step back runs little again and a long
+// one at most a second.
+
+import Bus
+import Bits
+import Engine
+
+/// The past of a machine. Used on the machine's thread.
+final class Timeline {
+  /// Bytes that moments may take.
+  let limit: Int
+  private(set) var moments: [Moment] = []
+  /// The furthest that this history has come.
+  private(set) var end = Position([], Round())
+  private let pool: PagePool
+  /// By memory and page: its copy as of moment ``base``.
+  private var latest: [[PagePool.Copy]] = []
+  /// The moment from which memory differs in ``carried`` and in what was written since pages were last asked for.
+  private var base = 0
+  private var carried: Set<PageKey> = []
+  /// Seconds of the host's time that the run has taken, up to `lastLook`.
+  private var cost = 0.0
+  private var lastLook = 0.0
+  /// When, by ``cost``, the next moment is due.
+  private var due = 0.0
+  /// Somebody has changed the machine since it last ran.
+  var hasChanged = false
+
+  /// Seconds between moments near the present.
+  private let spacing: Double
+  /// Seconds between moments far back.
+  private static let longest = 1.0
+  /// The share of the host's time that keeping moments may take.
+  private static let share = 0.02
+  /// Seconds that the first write to a stretch of pages costs.
+  private static let faultCost = 7e-6
+
+  init(limit: Int, spacing: Double) throws(MemoryError) {
+    self.limit = limit
+    self.spacing = spacing
+    pool = try PagePool(limit: limit)
+  }
+
+  /// Bytes that the moments take.
+  var bytes: Int { pool.bytes + moments.reduce(0) { $0 + $1.bytes } }
+
+  // MARK: Keeping moments
+
+  /// Keeps the first moment.
+  func begin(_ machine: Machine) throws(MachineError) {
+    do throws(MemoryError) { for memory in machine.memories { try memory.beginTracking() } } catch {
+      throw .setup("the timeline: \(error)")
+    }
+    latest = machine.memories.map {
+      [PagePool.Copy](repeating: PagePool.zeros, count: ($0.size + pageSize - 1) / pageSize)
+    }
+    for (number, memory) in machine.memories.enumerated() {
+      for range in memory.populatedRanges() { carry(number, range) }
+    }
+    lastLook = HostClock.threadSeconds
+    try keep(machine, isCut: false)
+  }
+
+  /// Keeps a moment if one is due; at the end of a round of a run.
+  func roundEnded(_ machine: Machine) throws(MachineError) {
+    let now = HostClock.threadSeconds
+    cost += now - lastLook
+    lastLook = now
+    guard cost >= due, !isPast(machine) else { return }
+    try keep(machine, isCut: false)
+  }
+
+  /// Somebody has changed the machine: what was known of its future is no more, and the present does not follow from the past.
+  func noteChange(_ machine: Machine) throws(MachineError) {
+    let now = machine.position
+    while moments.count > 1, let last = moments.last, now.isBefore(last.position) { dropLast() }
+    if isPast(machine) {
+      machine.replay = []
+      machine.taps.forgetShown()
+    }
+    try keep(machine, isCut: true)
+  }
+
+  private func keep(_ machine: Machine, isCut: Bool) throws(MachineError) {
+    let (start, condition) = (HostClock.threadSeconds, try machine.saveCondition())
+    let faults = collect(machine)
+    for index in moments.indices.dropFirst(base + 1) {
+      carried.formUnion(moments[index].pages.keys)
+      apply(index)
+    }
+    base = max(0, moments.count - 1)
+    if let pages = copyChanges(machine) {
+      moments.append(
+        Moment(cost: cost, condition: condition, pages: pages, printed: machine.taps.printed, isCut: isCut))
+      base = moments.count - 1
+      thin()
+    }
+    end = machine.position
+    let taken = HostClock.threadSeconds - start
+    due = cost + max(spacing, (taken + Double(faults) * Self.faultCost) / Self.share)
+    lastLook += taken
+  }
+
+  /// Takes what has been written. Returns the number of stretches.
+  private func collect(_ machine: Machine) -> Int {
+    var count = 0
+    for (number, memory) in machine.memories.enumerated() {
+      for range in memory.takeDirtyPages() {
+        carry(number, range)
+        count += 1
+      }
+    }
+    return count
+  }
+
+  private func carry(_ memory: Int, _ range: Range<Int>) {
+    for page in range.lowerBound / pageSize..<(range.upperBound + pageSize - 1) / pageSize {
+      carried.insert(PageKey(memory: memory, page: page))
+    }
+  }
+
+  /// Copies the pages that differ from the last moment; nil if there is no room for them.
+  private func copyChanges(_ machine: Machine) -> [PageKey: PagePool.Copy]? {
+    var pages: [PageKey: PagePool.Copy] = [:]
+    for key in carried {
+      let memory = machine.memories[key.memory]
+      guard pool.differs(latest[key.memory][key.page], from: key.page, of: memory) else { continue }
+      if pool.bytes + pageSize > limit, !makeRoom() {
+        pages.values.forEach(pool.release)
+        return nil
+      }
+      pages[key] = pool.copy(key.page, of: memory)
+    }
+    for (key, copy) in pages { latest[key.memory][key.page] = copy }
+    carried.removeAll(keepingCapacity: carried.count < 1 << 16)
+    return pages
+  }
+
+  private func apply(_ index: Int) {
+    for (key, copy) in moments[index].pages { latest[key.memory][key.page] = copy }
+  }
+
+  // MARK: Forgetting moments
+
+  /// Forgets moments that stand closer together than their age asks for.
+  private func thin() {
+    for index in stride(from: moments.count - 2, to: 0, by: -1) where !moments[index].isCut {
+      let age = cost - moments[index].cost
+      let gap = moments[index + 1].cost - moments[index - 1].cost
+      if gap <= min(Self.longest, max(spacing, age / 8)) { merge(index) }
+    }
+    while bytes > limit, makeRoom() {}
+  }
+
+  /// Forgets the moment that is missed least. Returns false if there is none.
+  private func makeRoom() -> Bool {
+    func density(_ index: Int) -> Double {
+      (moments[index + 1].cost - moments[index - 1].cost) / max(spacing, cost - moments[index].cost)
+    }
+    let inner = moments.indices.dropFirst().dropLast().filter { !moments[$0].isCut }
+    if let least = inner.min(by: { density($0) < density($1) }) {
+      merge(least)
+    } else if moments.count > 2 {
+      merge(0)
+    } else {
+      return false
+    }
+    return true
+  }
+
+  /// Takes a moment out; the next one takes over its pages.
+  private func merge(_ index: Int) {
+    for (key, copy) in moments[index].pages {
+      if moments[index + 1].pages[key] == nil { moments[index + 1].pages[key] = copy } else { pool.release(copy) }
+    }
+    if index == 0 { moments[1].isCut = false }
+    moments.remove(at: index)
+    if base > index { base -= 1 }
+  }
+
+  private func dropLast() {
+    let last = moments.removeLast()
+    if base == moments.count {
+      carried.formUnion(last.pages.keys)
+      base -= 1
+      rebuild()
+    }
+    last.pages.values.forEach(pool.release)
+  }
+
+  /// What pages held at moment ``base``.
+  private func rebuild() {
+    for memory in latest.indices {
+      for page in latest[memory].indices { latest[memory][page] = PagePool.zeros }
+    }
+    for index in 0...base { apply(index) }
+  }
+
+  // MARK: Going back
+
+  /// Whether the machine stands before the furthest point that it has come to.
+  func isPast(_ machine: Machine) -> Bool { machine.position.isBefore(end) }
+
+  /// Where the machine has come to is the furthest, if it is.
+  func noteEnd(_ machine: Machine) { if !isPast(machine) { end = machine.position } }
+
+  /// The last moment at or before a position, or strictly before it.
+  func moment(before position: Position, strictly: Bool) -> Int? {
+    moments.lastIndex { $0.position.isBefore(position) || !strictly && $0.position == position }
+  }
+
+  /// Puts the machine into the condition of a moment. Input that came after it comes again.
+  func restore(_ index: Int, _ machine: Machine) throws(MachineError) {
+    noteEnd(machine)
+    _ = collect(machine)
+    for other in min(base, index) + 1..<max(base, index) + 1 { carried.formUnion(moments[other].pages.keys) }
+    let isBack = index < base
+    if !isBack { for other in base + 1..<index + 1 { apply(other) } }
+    base = index
+    if isBack { rebuild() }
+    for key in carried
+    where pool.differs(latest[key.memory][key.page], from: key.page, of: machine.memories[key.memory]) {
+      pool.restore(latest[key.memory][key.page], to: key.page, of: machine.memories[key.memory])
+      machine.memoryWasRestored(key)
+    }
+    _ = collect(machine)
+    carried.removeAll(keepingCapacity: carried.count < 1 << 16)
+    let inputs = machine.recorded + machine.replay.reversed()
+    let moment = moments[index]
+    try machine.restoreCondition(moment.condition)
+    machine.recorded = Array(inputs.prefix(moment.condition.inputCount))
+    machine.replay = inputs.dropFirst(moment.condition.inputCount).reversed()
+    machine.taps.restore(printed: moment.printed)
+  }
+}
+
+extension Machine {
+  /// Where the harts stand.
+  public var position: Position {
+    Position(engine.vcpus.map { Position.Hart(ticks: $0.ticks, pc: $0.state.pc) }, round)
+  }
+
+  /// A page of memory was put back: code that was made of it is so no more.
+  fileprivate func memoryWasRestored(_ key: PageKey) {
+    let page = key.page * pageSize..<(key.page + 1) * pageSize
+    for region in space.regions {
+      guard let (memory, offset) = region.memory, memory === memories[key.memory] else { continue }
+      let part = page.clamped(to: offset..<offset + Int(region.size))
+      if !part.isEmpty { space.flat.noteWrite(region.base + UInt64(part.lowerBound - offset), part.count) }
+    }
+  }
+}
