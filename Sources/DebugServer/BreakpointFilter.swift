@@ -37,6 +37,8 @@ final class ProgrammedBreakpoint: BreakpointFilter {
       }
     }
     guard holds else { return false }
+    // What its commands do has been done.
+    if machine.isGoingBack { return program.commands.isEmpty }
     for command in program.commands {
       do throws(AgentFailure) {
         _ = try side.trace.agent.evaluate(command, in: &context)

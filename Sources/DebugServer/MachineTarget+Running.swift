@@ -134,7 +134,7 @@ extension MachineTarget: Resumable {
 extension MachineTarget: ReverseTarget {
   var canReverse: Bool { machine.perform(\.hasTimeline) }
 
-  func reverseContinue() throws(TargetError) { try reverse(.run) }
+  func reverseContinue() throws(TargetError) { try reverse(.run(includesHere: true)) }
 
   func reverseStep(_ thread: ThreadID) throws(TargetError) { try reverse(.step(hart: try hart(thread))) }
 

@@ -22,6 +22,7 @@ final class PlantedTracepoint: BreakpointFilter {
   }
 
   func stops(_ vcpu: VCPU) -> Bool {
+    if machine.isGoingBack { return false }
     if let last, last == (vcpu.number, vcpu.retired) { return false }
     last = (vcpu.number, vcpu.retired)
     let steps = side.trace.hit(index, in: side.context(vcpu, machine))
@@ -76,6 +77,7 @@ final class HartFollower: InstructionFollower {
   private func update(_ vcpu: VCPU) { vcpu.follower = branches == nil && steps.isEmpty ? nil : self }
 
   func willExecute(_ vcpu: VCPU, next: UInt64) {
+    if machine.isGoingBack { return }
     let now = (vcpu.state.pc, vcpu.retired)
     if let last, last == now { return }
     last = now

@@ -36,6 +36,7 @@ extension Machine {
   /// Begins non-stop. `handler` is told of each hart that stops by itself, on the machine's thread; what stops the whole
   /// machine is for the observers. Harts run if the machine does, and are held if it stands.
   public func beginNonStop(_ handler: @escaping (_ hart: Int, StopEvent) -> Void) {
+    noteChange()
     hartStopHandler = handler
     stepRequest = nil
     setAllHarts(isRunning ? .run : .held)
@@ -98,7 +99,7 @@ extension Machine {
     var step = step
     let hart = vcpu.number
     defer { if case .step = hartRuns[hart] { hartRuns[hart] = .step(step) } }
-    while vcpu.ticks < roundEnd || !vcpu.mayInterrupt {
+    while !hasSpentTurn(vcpu) {
       if let start = step.waitStart {
         if vcpu.isWaiting, !guest.wakesFromWait(vcpu.state) {
           guard vcpu.ticks &- start >= engine.ticks(until: Self.longestStepWait) else { break }

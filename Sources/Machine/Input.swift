@@ -37,7 +37,7 @@ extension Machine {
       deliver(next)
     }
     // What comes while the past is run again waits for the present.
-    if timeline?.isPast(self) == true { return }
+    if isInKnownPast { return }
     for (path, bytes) in pendingInput { deliver(RecordedInput(ticks: now, device: path, bytes: bytes)) }
     pendingInput.removeAll()
   }
@@ -45,7 +45,7 @@ extension Machine {
   private func deliver(_ input: RecordedInput) {
     recorded.append(input)
     engine.debug.events.noteDevicesRan()
-    inputObserver?(.added(input))
+    if !isInKnownPast { inputObserver?(.added(input)) }
     clock.now = input.ticks &* clock.nanosecondsPerInstruction
     if configuration.semihosting, input.device == semihostingConsole?.path ?? consolePath {
       inputWaiters.removeAll()

@@ -66,7 +66,7 @@ public final class Machine: @unchecked Sendable {
   /// The past; nil where it is not kept.
   var timeline: Timeline?
   /// What is run again of the past.
-  var rerun: Rerun?
+  var rerun: Rerun? { didSet { if oldValue !== rerun { oldValue?.leave() } } }
   /// Stop, as if a user asked for it, once every vCPU has seen so many ticks.
   var runLimit: UInt64?
   /// What each hart does while the machine runs.
@@ -140,7 +140,9 @@ public final class Machine: @unchecked Sendable {
       guard !machine.isRunning, !machine.waitsForDebugger else { return }
       machine.startRun()
       switch request {
-      case .run: machine.setAllHarts(.run, but: held)
+      case .run:
+        if !held.isEmpty { machine.noteChange() }
+        machine.setAllHarts(.run, but: held)
       case .step, .stepRange:
         machine.stepRequest = request
         if !machine.isNonStop { machine.setAllHarts(.run, but: held) }

@@ -23,7 +23,7 @@ extension Machine {
 
   /// Runs until the end of a round, or until something stops it or wants in.
   func runSlice() {
-    if let rerun { return rerun.slice() }
+    if let rerun = rerun ?? followKnownChanges() { return rerun.slice() }
     if round.isOver { beginRound() }
     if stopsForNote() { return }
     if let request = stepRequest {
@@ -52,7 +52,7 @@ extension Machine {
     while round.nextHart < vcpus.count || takeUpPassedTurns() {
       if stopsForNote() { return }
       let vcpu = vcpus[round.nextHart]
-      if vcpu.ticks >= roundEnd && vcpu.mayInterrupt || standsStill(vcpu) {
+      if hasSpentTurn(vcpu) || standsStill(vcpu) {
         vcpu.idle(until: roundEnd)
         round.nextHart += 1
         continue
@@ -87,10 +87,16 @@ extension Machine {
     return true
   }
 
+  /// Whether a hart has come to the end of the round: where it may be interrupted, or waits for the console in a call.
+  func hasSpentTurn(_ vcpu: VCPU) -> Bool {
+    vcpu.ticks >= roundEnd && (vcpu.mayInterrupt || inputWaiters.contains(vcpu.number))
+  }
+
   /// Lets the other harts run before `hart` has spent its time of the round: what a debugger stops often keeps nobody
   /// else from running. Every hart still comes to the end of the round before time goes on.
   public func passTurn(of hart: Int) {
     guard !round.isOver, engine.vcpus.indices.contains(hart), engine.vcpus.count > 1 else { return }
+    noteChange()
     (round.hasPassedTurn, round.nextHart) = (true, (hart + 1) % engine.vcpus.count)
   }
 
@@ -215,6 +221,8 @@ extension Machine {
 
   /// Steps one hart by an instruction. Returns false when the machine stopped for another reason, or waits.
   private func stepOnce(_ hart: Int) -> Bool {
+    applyKnownChange()
+    noteStep(of: hart)
     let vcpu = engine.vcpus[hart]
     // Input has ended the wait that the step came to.
     if stepWaits, !vcpu.isWaiting || guest.wakesFromWait(vcpu.state) {
@@ -267,7 +275,7 @@ extension Machine {
     return stepWaits
   }
 
-  private func hasFilledRound(_ vcpu: VCPU) -> Bool { !round.isOver && vcpu.ticks >= roundEnd && vcpu.mayInterrupt }
+  private func hasFilledRound(_ vcpu: VCPU) -> Bool { !round.isOver && hasSpentTurn(vcpu) }
 
   /// Ends the round that a stepped hart has filled: the others run up to its end, then events fire.
   func catchUp(_ hart: Int) {

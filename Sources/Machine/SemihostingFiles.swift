@@ -4,18 +4,28 @@ import Glibc
 
 /// Open files by handle. Names are taken relative to a root directory; nothing outside it can be reached: `..` and
 /// symbolic links are refused. Without a root only `:tt` and `:semihosting-features` open.
+///
+/// What the guest sees of them is a value, ``Table``, which follows from the host's ``answers``: a past that is run again sees
+/// the same, and the host's files are not touched again.
 struct SemihostingFiles {
   static let notPermitted = EPERM
   static let noSuchFunction = ENOSYS
   static let badAddress = EFAULT
   static let badArgument = EINVAL
 
-  private enum File {
+  fileprivate enum File {
     case consoleInput
     case consoleOutput
     /// The bytes of `:semihosting-features`, and how many have been read.
     case features(position: Int)
-    case host(Int32)
+    /// A file of the host's, by the number under which it was opened.
+    case host(Int)
+  }
+
+  /// What is open, by handle, and how many of the host's files have been opened so far.
+  struct Table: Sendable {
+    fileprivate var files: [UInt64: File] = [:]
+    fileprivate var opened = 0
   }
 
   /// Magic, then the feature bits: SH_EXT_EXIT_EXTENDED and SH_EXT_STDOUT_STDERR.
@@ -25,7 +35,9 @@ struct SemihostingFiles {
   private static let maximumTransfer = 16 << 20
 
   private let root: String?
-  private var files: [UInt64: File] = [:]
+  var table = Table()
+  private var descriptors: [Int: Int32] = [:]
+  let answers = HostAnswers()
 
   init(root: String?) { self.root = root }
 
@@ -33,48 +45,64 @@ struct SemihostingFiles {
 
   mutating func open(_ name: String, mode: UInt64) -> Semihosting.Reply {
     guard mode < 12 else { return .error(EINVAL) }
-    guard let handle = (1...UInt64(Self.maximumFiles)).first(where: { files[$0] == nil }) else { return .error(EMFILE) }
+    guard let handle = (1...UInt64(Self.maximumFiles)).first(where: { table.files[$0] == nil }) else {
+      return .error(EMFILE)
+    }
     switch name {
-    case ":tt": files[handle] = mode < 4 ? .consoleInput : .consoleOutput
+    case ":tt": table.files[handle] = mode < 4 ? .consoleInput : .consoleOutput
     case ":semihosting-features":
       guard mode < 2 else { return .error(EACCES) }
-      files[handle] = .features(position: 0)
+      table.files[handle] = .features(position: 0)
     default:
       // Modes are those of fopen in the order r, rb, r+, r+b, w, wb, w+, w+b, a, ab, a+, a+b.
       let access = mode & 2 != 0 ? O_RDWR : mode < 4 ? O_RDONLY : O_WRONLY
       let creation = mode < 4 ? 0 : mode < 8 ? O_CREAT | O_TRUNC : O_CREAT | O_APPEND
-      let (descriptor, failure) = inside(name) { directory, last in
-        unsafe openat(directory, last, access | creation | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o644)
-      }
+      let number = table.opened + 1
+      let failure = answers.next { openHost(name, access | creation, number) }.failure
       guard failure == 0 else { return .error(failure) }
-      var status = stat()
-      guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-        Glibc.close(descriptor)
-        return .error(EACCES)
-      }
-      files[handle] = .host(descriptor)
+      table.opened = number
+      table.files[handle] = .host(number)
     }
     return .value(Int64(handle))
   }
 
+  private mutating func openHost(_ name: String, _ flags: Int32, _ number: Int) -> HostAnswer {
+    let answer = inside(name) { directory, last in
+      unsafe openat(directory, last, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o644)
+    }
+    guard answer.failure == 0 else { return answer }
+    let descriptor = Int32(answer.value)
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      Glibc.close(descriptor)
+      return HostAnswer(failure: EACCES)
+    }
+    descriptors[number] = descriptor
+    return HostAnswer()
+  }
+
   func remove(_ name: String) -> Semihosting.Reply {
-    let failure = inside(name) { unsafe unlinkat($0, $1, 0) }.failure
+    let failure = answers.next { inside(name) { unsafe unlinkat($0, $1, 0) } }.failure
     return failure == 0 ? .value(0) : .error(failure)
   }
 
   func rename(_ old: String, to new: String) -> Semihosting.Reply {
-    let failure = inside(old) { from, name in
-      let result = inside(new) { unsafe renameat(from, name, $0, $1) }
-      errno = result.failure
-      return result.failure == 0 ? 0 : -1
+    let failure = answers.next {
+      inside(old) { from, name in
+        let result = inside(new) { unsafe renameat(from, name, $0, $1) }
+        errno = result.failure
+        return result.failure == 0 ? 0 : -1
+      }
     }.failure
     return failure == 0 ? .value(0) : .error(failure)
   }
 
   /// Calls `body` with the open directory that holds `name`, and the last part of it.
-  private func inside(_ name: String, _ body: (Int32, String) -> Int32) -> (value: Int32, failure: Int32) {
+  private func inside(_ name: String, _ body: (Int32, String) -> Int32) -> HostAnswer {
     let parts = name.split(separator: "/").map(String.init).filter { $0 != "." }
-    guard let root, let last = parts.last, !parts.contains(".."), !name.utf8.contains(0) else { return (-1, EACCES) }
+    guard let root, let last = parts.last, !parts.contains(".."), !name.utf8.contains(0) else {
+      return HostAnswer(failure: EACCES)
+    }
     var directory = unsafe Glibc.open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     for part in parts.dropLast() where directory >= 0 {
       let next = unsafe openat(directory, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -83,27 +111,37 @@ struct SemihostingFiles {
       directory = next
       errno = failure
     }
-    guard directory >= 0 else { return (-1, errno) }
+    guard directory >= 0 else { return HostAnswer(failure: errno) }
     let value = body(directory, last)
     let failure = value < 0 ? errno : 0
     Glibc.close(directory)
-    return (value, failure)
+    return HostAnswer(value: Int(value), failure: failure)
+  }
+
+  /// What the host does with one of its files.
+  private func host(_ number: Int, _ body: (Int32) -> HostAnswer) -> HostAnswer {
+    answers.next { descriptors[number].map(body) ?? HostAnswer(value: -1, failure: EBADF) }
   }
 
   // MARK: Handles
 
   mutating func close(_ handle: UInt64) -> Semihosting.Reply {
-    guard let file = files.removeValue(forKey: handle) else { return .error(EBADF) }
-    if case .host(let descriptor) = file { Glibc.close(descriptor) }
+    guard let file = table.files.removeValue(forKey: handle) else { return .error(EBADF) }
+    if case .host(let number) = file {
+      _ = answers.next {
+        if let descriptor = descriptors.removeValue(forKey: number) { Glibc.close(descriptor) }
+        return HostAnswer()
+      }
+    }
     return .value(0)
   }
 
   func isConsoleInput(_ handle: UInt64) -> Bool {
-    if case .consoleInput = files[handle] { true } else { false }
+    if case .consoleInput = table.files[handle] { true } else { false }
   }
 
   func isTerminal(_ handle: UInt64) -> Semihosting.Reply {
-    switch files[handle] {
+    switch table.files[handle] {
     case .consoleInput, .consoleOutput: .value(1)
     case .features, .host: .value(0)
     case nil: .error(EBADF)
@@ -111,10 +149,14 @@ struct SemihostingFiles {
   }
 
   func length(_ handle: UInt64) -> Semihosting.Reply {
-    switch files[handle] {
-    case .host(let descriptor):
-      var status = stat()
-      return unsafe fstat(descriptor, &status) == 0 ? .value(Int64(status.st_size)) : .error(errno)
+    switch table.files[handle] {
+    case .host(let number):
+      let answer = host(number) { descriptor in
+        var status = stat()
+        return unsafe fstat(descriptor, &status) == 0
+          ? HostAnswer(value: Int(status.st_size)) : HostAnswer(failure: errno)
+      }
+      return answer.failure == 0 ? .value(Int64(answer.value)) : .error(answer.failure)
     case .features: return .value(Int64(Self.features.count))
     case .consoleInput, .consoleOutput: return .value(0)
     case nil: return .error(EBADF)
@@ -122,13 +164,14 @@ struct SemihostingFiles {
   }
 
   mutating func seek(_ handle: UInt64, to position: UInt64) -> Semihosting.Reply {
-    switch files[handle] {
-    case .host(let descriptor):
+    switch table.files[handle] {
+    case .host(let number):
       guard let offset = Int(exactly: position) else { return .error(EINVAL) }
-      return lseek(descriptor, offset, SEEK_SET) < 0 ? .error(errno) : .value(0)
+      let failure = host(number) { HostAnswer(failure: lseek($0, offset, SEEK_SET) < 0 ? errno : 0) }.failure
+      return failure == 0 ? .value(0) : .error(failure)
     case .features:
       guard position <= UInt64(Self.features.count) else { return .error(EINVAL) }
-      files[handle] = .features(position: Int(position))
+      table.files[handle] = .features(position: Int(position))
       return .value(0)
     case .consoleInput, .consoleOutput: return .error(ESPIPE)
     case nil: return .error(EBADF)
@@ -139,7 +182,7 @@ struct SemihostingFiles {
   func write(
     _ handle: UInt64, from address: UInt64, count: UInt64, _ memory: SemihostingMemory
   ) throws(SemihostingFault) -> Semihosting.Reply {
-    guard let file = files[handle] else { return .untransferred(count, EBADF) }
+    guard let file = table.files[handle] else { return .untransferred(count, EBADF) }
     let wanted = Int(min(count, UInt64(Self.maximumTransfer)))
     var done = 0
     while done < wanted {
@@ -148,11 +191,12 @@ struct SemihostingFiles {
       case .consoleOutput:
         memory.writeConsole(bytes)
         done += bytes.count
-      case .host(let descriptor):
-        let written = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
-        if written < 0, errno == EINTR { continue }
-        guard written > 0 else { return .untransferred(count - UInt64(done), errno) }
-        done += written
+      case .host(let number):
+        let answer = host(number) { descriptor in
+          Self.whole { unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) } }
+        }
+        guard answer.value > 0 else { return .untransferred(count - UInt64(done), answer.failure) }
+        done += answer.value
       case .consoleInput, .features: return .untransferred(count, EBADF)
       }
     }
@@ -163,7 +207,7 @@ struct SemihostingFiles {
   mutating func read(
     _ handle: UInt64, to address: UInt64, count: UInt64, _ memory: SemihostingMemory
   ) throws(SemihostingFault) -> Semihosting.Reply {
-    guard let file = files[handle] else { return .untransferred(count, EBADF) }
+    guard let file = table.files[handle] else { return .untransferred(count, EBADF) }
     let wanted = Int(min(count, UInt64(Self.maximumTransfer)))
     var done = 0
     switch file {
@@ -173,18 +217,32 @@ struct SemihostingFiles {
       let bytes = Self.features[position...].prefix(wanted)
       try memory.write(Array(bytes), address)
       done = bytes.count
-      files[handle] = .features(position: position + done)
-    case .host(let descriptor):
+      table.files[handle] = .features(position: position + done)
+    case .host(let number):
       while done < wanted {
-        var chunk = [UInt8](repeating: 0, count: min(wanted - done, 0x1000))
-        let got = unsafe chunk.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
-        if got < 0, errno == EINTR { continue }
-        guard got >= 0 else { return .untransferred(count - UInt64(done), errno) }
-        if got == 0 { break }
-        try memory.write(Array(chunk.prefix(got)), address &+ UInt64(done))
-        done += got
+        let answer = host(number) { descriptor in
+          var chunk = [UInt8](repeating: 0, count: min(wanted - done, 0x1000))
+          var answer = Self.whole {
+            unsafe chunk.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
+          }
+          answer.bytes = Array(chunk.prefix(max(0, answer.value)))
+          return answer
+        }
+        guard answer.value >= 0 else { return .untransferred(count - UInt64(done), answer.failure) }
+        if answer.value == 0 { break }
+        try memory.write(answer.bytes, address &+ UInt64(done))
+        done += answer.value
       }
     }
     return .rest(of: count, after: UInt64(done))
+  }
+
+  /// A transfer that no signal cuts short before it has begun.
+  private static func whole(_ transfer: () -> Int) -> HostAnswer {
+    while true {
+      let count = transfer()
+      if count >= 0 { return HostAnswer(value: count) }
+      if errno != EINTR { return HostAnswer(value: -1, failure: errno) }
+    }
   }
 }

@@ -146,7 +146,7 @@ extension Machine {
 
   /// Begins an operation at the debugger's. Returns whether the vCPU waits now, or has its result already.
   func startRemote(_ vcpu: VCPU) -> Bool {
-    guard configuration.semihostingTarget != .native, fileCallHandler != nil,
+    guard configuration.semihostingTarget != .native, fileCallHandler != nil, !isInKnownPast,
       let convention = semihosting.convention
     else { return false }
     let memory = SemihostingMemory(vcpu, self)
@@ -188,6 +188,7 @@ extension Machine {
   }
 
   private func complete(_ wait: RemoteWait, _ value: Int64) {
+    noteChange()
     semihosting.finish(wait.vcpu, value, machine: self)
     // A step over the call is done with it.
     if case .step(let hart, let count) = stepRequest, !wait.isToStop {

@@ -117,6 +117,7 @@ extension Machine {
   /// forgotten, or comes again if it was replayed. A running machine goes on from there, a stopped one stays stopped.
   public func restore(_ snapshot: MachineSnapshot) throws(MachineError) {
     guard snapshot.memories.count == memories.count else { throw .badInput("the snapshot is of another machine") }
+    noteChange()
     for (memory, saved) in zip(memories, snapshot.memories) {
       for range in memory.populatedRanges() {
         do throws(MemoryError) { try memory.discard(range) } catch { throw .setup("restoring memory: \(error)") }
@@ -130,7 +131,6 @@ extension Machine {
     }
     replay = snapshot.condition.replay
     engine.flush()
-    noteChange()
   }
 
   /// Keeps a snapshot in memory under `name`, in place of one that had it.

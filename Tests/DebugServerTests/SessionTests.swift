@@ -1,9 +1,10 @@
 // Replays gdb/sessions/*.gdb with the real GDB. The first line says the machine (`# machine: program[, N harts]`,
 // `# machine: clusters`, `# machine: vectors`, `# machine: float BOARD`, `# machine: uboot`, `# machine: kernel GUEST[ on stripped][, N harts]`
 // for that of TestSupport/Scheduler, or `# machine: swift FIRMWARE[ on BOARD]` for that of boards/swift, left to GDB to
-// load if a board is named); what GDB prints must be what FILE.out says. There `~` at the start of a line makes the rest a
-// regular expression for the line. BLESS=1 writes the .out files anew, but for lines whose expression still fits. A line
-// `# typed` has the commands of a program's session typed one by one, see GDBProcess.
+// load if a board is named); a program or firmware with `, past` behind it keeps its past. What GDB prints must be what FILE.out
+// says. There `~` at the start of a line makes the rest a regular expression for the line. BLESS=1 writes the .out files anew,
+// but for lines whose expression still fits. A line `# typed` has the commands of a program's session typed one by one, see
+// GDBProcess.
 
 import Bus
 import DebugServer
@@ -40,7 +41,8 @@ private let sessions: [String] = {
   arguments: sessions)
 func replay(_ path: String) throws {
   let script = try String(contentsOfFile: path, encoding: .utf8)
-  let machine = try #require(script.firstMatch(of: /^# machine: (\w+)(?: (\w+))?(?: on (\w+))?(?:, (\d+) harts)?/))
+  let machine = try #require(
+    script.firstMatch(of: /^# machine: (\w+)(?: (\w+))?(?: on (\w+))?(?:, (\d+) harts)?(, past)?/))
   if machine.1 == "uboot", !canBoot { return }
   let console = Console()
   let output: String
@@ -48,6 +50,7 @@ func replay(_ path: String) throws {
   case "swift":
     let firmware = try EmbeddedFirmware(String(machine.2 ?? ""))
     let board = try firmware.testBoard(emptyBoard: machine.3.map(String.init))
+    if machine.5 != nil { try keepPast(board) }
     // Addresses are the compiler's business.
     output = try GDBProcess.output(ofScript: path, port: board.port, program: firmware.path)
       .replacing(firmware.path, with: "firmware.elf").replacing(/0x[0-9a-f]+/, with: "0x…")
@@ -70,6 +73,7 @@ func replay(_ path: String) throws {
     output = try GDBProcess.output(ofScript: path, port: board.port)
   default:
     let board = try programBoard(Int(machine.4 ?? "1") ?? 1)
+    if machine.5 != nil { try keepPast(board) }
     if script.contains("\n# typed\n") {
       let lines = script.split(separator: "\n").filter { !$0.hasPrefix("# ") }
       output = try GDBProcess.output(
@@ -86,6 +90,15 @@ func replay(_ path: String) throws {
     return
   }
   compare(output, try String(contentsOfFile: expectedPath, encoding: .utf8), path)
+}
+
+/// From now on there is a way back.
+private func keepPast(_ board: TestBoard) throws {
+  let failure: String? = board.machine.perform { machine in
+    do { try machine.keepTimeline(limit: 64 << 20) } catch { return "\(error)" }
+    return nil
+  }
+  #expect(failure == nil)
 }
 
 private func programBoard(_ harts: Int) throws -> TestBoard {

@@ -75,14 +75,56 @@ import Testing
       hits.append(try Ending(machine))
     }
     for hit in hits.dropLast().reversed() {
-      try machine.reverse(.run)
+      try machine.reverse(.run(includesHere: false))
       arrive(machine)
       #expect(machine.lastStop == .breakpoint(hart: 0))
       #expect(try Ending(machine) == hit)
     }
-    try machine.reverse(.run)
+    try machine.reverse(.run(includesHere: false))
     arrive(machine)
     #expect(machine.lastStop == .historyBegins(hart: 0))
     #expect(machine.position.ticks == 0)
+  }
+
+  /// What a debugger has changed is so again on the way from before to behind it.
+  @Test(arguments: [1, 3], hosts) func changesAreMadeAgain(harts: Int, host: String) throws {
+    let machine = try made(host: host, harts: harts)
+    var random = SplitMix(seed: 1819)
+    var places: [(position: Position, ending: Ending)] = []
+    for _ in 0..<12 {
+      #expect(machine.run(ticks: (machine.position.ticks + .random(in: 5000...20_000, using: &random))) == nil)
+      machine.stop()
+      let vcpu = machine.engine.vcpus[.random(in: 0..<harts, using: &random)]
+      switch Int.random(in: 0..<4, using: &random) {
+      case 0: machine.setRegister(vcpu, 31, .random(in: 0...UInt64.max, using: &random))
+      case 1: _ = GuestMemory(machine, vcpu).write([1, 2, 3, 4], at: 0x8000_3000)
+      case 2:
+        for _ in 0..<5 {
+          machine.resume(.step(hart: vcpu.number))
+          arrive(machine)
+        }
+      default: break
+      }
+      // Where the change is part of what is kept.
+      machine.resume()
+      machine.runRounds(1)
+      machine.stop()
+      places.append((machine.position, try Ending(machine)))
+    }
+    for _ in 0..<20 {
+      let (first, second) = (places.randomElement(using: &random)!, places.randomElement(using: &random)!)
+      let (from, to) = first.position.ticks < second.position.ticks ? (first, second) : (second, first)
+      try machine.reverse(.go(from.position))
+      arrive(machine)
+      #expect(machine.position == from.position, "\(machine.lastStop)")
+      #expect(try Ending(machine) == from.ending)
+      try machine.reverse(.reach(hart: 0, ticks: from.position.harts[0].ticks))
+      arrive(machine)
+      #expect(machine.run(ticks: to.position.ticks + 30_000) == nil)
+      machine.stop()
+      try machine.reverse(.go(to.position))
+      arrive(machine)
+      #expect(try Ending(machine) == to.ending)
+    }
   }
 }

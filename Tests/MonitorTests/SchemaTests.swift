@@ -93,11 +93,12 @@ import Testing
   }
 
   private static let unsampled = [
-    "catch", "chain allow", "chain forbid", "complete", "cortex_m maskisr", "cortex_m vector_catch", "down",
-    "dump_image", "dumpdtb", "flash write_image", "info line", "info sources", "info tasks", "load_image", "maskisr",
+    "bookmark", "catch", "chain allow", "chain forbid", "complete", "cortex_m maskisr", "cortex_m vector_catch", "down",
+    "dump_image", "dumpdtb", "flash write_image", "goto", "info line", "info sources", "info tasks", "last-write",
+    "load_image", "maskisr",
     "mdb", "mdd", "mdh", "memsave", "mwb", "mwd", "mwh", "next", "pmemsave", "quit", "resume", "reverse cont",
     "reverse step", "rtt setup", "rtt start", "step line", "story chaining", "svd", "symbol-file", "system_reset",
-    "threads", "up", "verify_image", "wait_halt",
+    "threads", "timeline", "up", "verify_image", "wait_halt",
   ]
 
   private static func url(_ command: String) -> URL {

@@ -16,15 +16,15 @@ struct PageKey: Hashable, Comparable, Sendable {
 
 /// How far the harts have come: two conditions of one history that have equal positions are equal.
 public struct Position: Equatable, Sendable {
-  struct Hart: Equatable, Sendable {
-    var ticks: UInt64
-    var pc: UInt64
+  public struct Hart: Equatable, Sendable {
+    public var ticks: UInt64
+    public var pc: UInt64
   }
   /// Where a round stands whose time has come: at the same time, but not the same.
   enum Phase: Int, Sendable {
     case full, over, begun
   }
-  var harts: [Hart]
+  public var harts: [Hart]
   var phase: Phase
 
   /// The time that all harts have come to.
@@ -35,6 +35,12 @@ public struct Position: Equatable, Sendable {
     let (own, others) = (harts.map(\.ticks), other.harts.map(\.ticks))
     if own == others { return phase.rawValue < other.phase.rawValue }
     return zip(own, others).allSatisfy { $0 <= $1 }
+  }
+
+  /// What no hart but one comes to, and that one at a time.
+  init(reaching ticks: UInt64, of hart: Int, harts count: Int) {
+    harts = (0..<count).map { Hart(ticks: $0 == hart ? ticks : .max, pc: 0) }
+    phase = .begun
   }
 
   init(_ harts: [Hart], _ round: Round) {
@@ -51,12 +57,16 @@ struct Moment {
   var pages: [PageKey: PagePool.Copy]
   /// Bytes of console output up to it, by backend.
   var printed: [Int]
-  /// It does not follow from the moment before: somebody has changed something.
-  var isCut: Bool
+  /// The semihosting files that are open, and how many answers of the host's there were about files.
+  var files: (table: SemihostingFiles.Table, answers: Int)
+  /// Where the machine stood when somebody changed it into this: it does not follow from the moment before. Else nil.
+  var cut: Position?
 
   var position: Position {
     Position(condition.cpus.map { Position.Hart(ticks: $0.progress.ticks, pc: $0.pc) }, condition.round)
   }
+  /// Where the way that leads here from the moment before ends.
+  var arrival: Position { cut ?? position }
   /// Bytes beside those of its pages' copies.
   var bytes: Int { condition.bytes + pages.count * 24 + 256 }
 }

@@ -6,10 +6,15 @@ import Engine
 public enum ReverseRequest: Sendable, Equatable {
   /// Where the harts stood at a position.
   case go(Position)
+  /// The first place where a hart has come to a time, in ticks.
+  case reach(hart: Int, ticks: UInt64)
   /// Before the last instruction of a hart.
   case step(hart: Int)
-  /// The last stop of a debugger's before here.
-  case run
+  /// The last stop of a debugger's before here. A watchpoint stops behind its access.
+  /// - Parameter includesHere: whether the access that the machine stands behind counts.
+  case run(includesHere: Bool)
+  /// Behind the last access before here that this watchpoint sees.
+  case access(Watchpoint)
 }
 
 /// Runs from moments up to positions, in slices. The machine runs meanwhile, as far as others can tell.
@@ -19,10 +24,16 @@ final class Rerun {
     case search
     /// To ``target``, where the machine stops with this event.
     case land(StopEvent)
+    /// Forward to ``target``, where somebody has changed the machine, which changes again; stops are the machine's own.
+    case follow
   }
   private unowned let machine: Machine
   private let timeline: Timeline
   private let request: ReverseRequest
+  /// The stretch at hand is the last before where the machine stood.
+  private var isFirst = true
+  /// What has run up to ``target`` may stop there.
+  private var hasMoved = false
   private var phase = Phase.search
   private(set) var target: Position
   /// The moment that the run began at.
@@ -40,26 +51,82 @@ final class Rerun {
   /// Turns in a slice.
   private static let turnsAtOnce = 16
 
-  /// Begins a run from the last moment before what is looked for. Nil if there is none: the machine stands at the beginning.
-  init?(_ request: ReverseRequest, _ machine: Machine, _ timeline: Timeline) throws(MachineError) {
+  init(_ request: ReverseRequest, _ machine: Machine, _ timeline: Timeline) {
     (self.machine, self.timeline, self.request) = (machine, timeline, request)
-    let here = machine.position
+    index = timeline.base
+    target = machine.position
     switch request {
-    case .go(let position):
-      (target, phase) = (position, .land(.requested))
-    case .step, .run: target = here
+    case .go(let position): (target, phase) = (position, .land(.requested))
+    case .reach(let hart, let ticks):
+      (target, phase) = (Position(reaching: ticks, of: hart, harts: target.harts.count), .land(.requested))
+    case .step, .run, .access: break
     }
-    let strictly = if case .go = request { false } else { true }
-    guard let index = timeline.moment(before: target, strictly: strictly) else { return nil }
+  }
+
+  /// Goes to where the run begins. The machine runs.
+  func begin() {
+    if case .land = phase { return start(from: timeline.moment(upTo: target) ?? 0) }
+    if case .access(let watchpoint) = request { machine.engine.insert(watchpoint) }
+    if let last = timeline.moment(before: target, from: index) { start(from: last) } else { retreat() }
+  }
+
+  /// Nothing of it is left in the machine.
+  func leave() { if case .access(let watchpoint) = request { machine.engine.remove(watchpoint) } }
+
+  var isBackwards: Bool { if case .follow = phase { false } else { true } }
+
+  private var isThere: Bool {
+    if case .reach(let hart, let ticks) = request { return machine.engine.vcpus[hart].ticks >= ticks }
+    return machine.position == target
+  }
+
+  /// Follows what is known of the future up to the next change that somebody has made. Nil if there is none.
+  init?(following machine: Machine, _ timeline: Timeline) {
+    guard let cut = timeline.cutAhead, let target = timeline.moments[cut].cut else { return nil }
+    (self.machine, self.timeline, self.target) = (machine, timeline, target)
+    (request, phase, index) = (.go(target), .follow, cut)
+  }
+
+  // MARK: Stretches
+
+  /// Goes back over the moment that a stretch began at, to the last stretch before that which is not empty.
+  private func retreat() {
+    while index > 0 {
+      let moment = timeline.moments[index]
+      index -= 1
+      target = moment.arrival
+      if let event = moment.cut.flatMap({ stop(at: $0, moment.position) }) {
+        phase = .land(event)
+        return start(from: index)
+      }
+      if target != timeline.moments[index].position { return start(from: index) }
+    }
+    start(from: nil)
+  }
+
+  /// A change that somebody has made may have been a step, from where there may be a breakpoint.
+  private func stop(at cut: Position, _ position: Position) -> StopEvent? {
+    let moved = cut.harts.indices.filter { cut.harts[$0].ticks < position.harts[$0].ticks }
+    switch request {
+    case .step(let hart): return moved.contains(hart) ? .stepped(hart: hart) : nil
+    case .run:
+      let breakpoints = machine.engine.debug.breakpoints
+      return moved.first { breakpoints.contains(cut.harts[$0].pc) }.map { .breakpoint(hart: $0) }
+    case .go, .reach, .access: return nil
+    }
+  }
+
+  private func start(from index: Int?) {
+    do throws(MachineError) { try timeline.restore(index ?? 0, machine) } catch { return fail("\(error)") }
+    guard let index else { return end(.historyBegins(hart: hart)) }
     self.index = index
-    try timeline.restore(index, machine)
   }
 
   // MARK: Slices
 
   func slice() {
     for _ in 0..<Self.turnsAtOnce {
-      if machine.position == target { return arrive() }
+      if isThere { return arrive() }
       guard turn() else { return fail("the run did not come to where it had been: \(machine.position) for \(target)") }
       guard machine.rerun === self, machine.door.isEmpty else { return }
     }
@@ -70,35 +137,33 @@ final class Rerun {
     switch event {
     case .requested, .failed: return false
     default:
+      if case .follow = phase { return false }
       self.event = event
       return true
     }
   }
 
   private func arrive() {
-    _ = machine.controller.take()
-    if case .land(let event) = phase { return end(event) }
+    switch phase {
+    case .land(let event):
+      _ = machine.controller.take()
+      return end(event)
+    case .follow:
+      machine.rerun = nil
+      return machine.applyKnownChange()
+    case .search: _ = machine.controller.take()
+    }
+    isFirst = false
     switch (request, found) {
     case (_, let found?):
       (target, phase) = (found.position, .land(found.event))
-      start(from: timeline.moment(before: found.position, strictly: false) ?? 0)
+      start(from: timeline.moment(upTo: target, from: index) ?? index)
     case (.step, nil) where waitStart != nil:
       target = waitStart ?? target
       waitStart = nil
-      start(from: timeline.moment(before: target, strictly: true))
-    default:
-      target = timeline.moments[index].position
-      start(from: index > 0 ? index - 1 : nil)
+      if let last = timeline.moment(before: target, from: index) { start(from: last) } else { retreat() }
+    default: retreat()
     }
-  }
-
-  private func start(from index: Int?) {
-    guard let index else {
-      do throws(MachineError) { try timeline.restore(0, machine) } catch { return fail("\(error)") }
-      return end(.historyBegins(hart: hart))
-    }
-    self.index = index
-    do throws(MachineError) { try timeline.restore(index, machine) } catch { fail("\(error)") }
   }
 
   private var hart: Int { if case .step(let hart) = request { hart } else { 0 } }
@@ -126,7 +191,7 @@ final class Rerun {
     let vcpu = vcpus[machine.round.nextHart]
     let goal = target.harts[vcpu.number].ticks
     event = nil
-    if vcpu.ticks >= machine.roundEnd && vcpu.mayInterrupt || machine.standsStill(vcpu) {
+    if machine.hasSpentTurn(vcpu) || machine.standsStill(vcpu) {
       vcpu.idle(until: machine.roundEnd)
       machine.round.nextHart += 1
     } else if goal > machine.roundEnd &+ Self.margin {
@@ -136,23 +201,31 @@ final class Rerun {
     } else {
       return step(vcpu)
     }
-    return vcpu.ticks <= target.harts[vcpu.number].ticks
+    return machine.rerun !== self || isThere || vcpu.ticks <= target.harts[vcpu.number].ticks
   }
 
   /// Steps a hart to the end of its turn, or to the target.
   private func step(_ vcpu: VCPU) -> Bool {
-    while vcpu.ticks < machine.roundEnd || !vcpu.mayInterrupt {
+    while !machine.hasSpentTurn(vcpu) {
       let before = machine.position
-      if before == target { return true }
-      if case .run = request, case .search = phase, vcpu.stopsAtBreakpoint() {
-        found = (before, .breakpoint(hart: vcpu.number))
+      if isThere { return true }
+      switch (phase, request) {
+      case (.follow, _):
+        if hasMoved, vcpu.stopsAtBreakpoint() {
+          settle(.breakpoint, vcpu)
+          return true
+        }
+      case (.search, .run): if vcpu.stopsAtBreakpoint() { found = (before, .breakpoint(hart: vcpu.number)) }
+      default: break
       }
       guard vcpu.ticks <= target.harts[vcpu.number].ticks else { return false }
       let outcome = vcpu.step(until: machine.roundEnd)
       if case .step(vcpu.number) = request, case .search = phase, outcome != .waiting || before != machine.position {
         found = (before, .stepped(hart: vcpu.number))
       }
+      hasMoved = true
       settle(outcome, vcpu)
+      guard machine.rerun === self else { return true }
       if outcome == .waiting { return vcpu.ticks <= target.harts[vcpu.number].ticks }
     }
     return true
@@ -160,6 +233,7 @@ final class Rerun {
 
   private func settle(_ outcome: RunOutcome, _ vcpu: VCPU) {
     if machine.takePowerRequest() { return }
+    hasMoved = true
     switch outcome {
     case .deadline, .stepped: break
     case .waiting:
@@ -169,9 +243,22 @@ final class Rerun {
     default: _ = machine.settle(outcome, hart: vcpu.number)
     }
     guard let event else { return }
-    if case .run = request, case .search = phase, machine.position.isBefore(target) {
-      found = (machine.position, event)
-    }
+    self.event = nil
     vcpu.passBreakpoint(true)
+    if case .watchpoint(_, let hit) = event, hit.timing == .before {
+      let rest = vcpu.step(until: machine.roundEnd)
+      if rest != .watchpoint { settle(rest, vcpu) }
+    }
+    guard case .search = phase else { return }
+    let position = machine.position
+    let hit: WatchHit? = if case .watchpoint(_, let hit) = event { hit } else { nil }
+    switch request {
+    case .run(let includesHere):
+      let isHere = hit != nil && includesHere && isFirst && position == target
+      if isHere || position.isBefore(target) { found = (position, event) }
+    case .access(let watchpoint):
+      if hit?.watchpoint == watchpoint, position.isBefore(target) { found = (position, event) }
+    case .go, .reach, .step: break
+    }
   }
 }

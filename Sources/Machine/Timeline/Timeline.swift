@@ -4,8 +4,8 @@
 // stand close together near the present and further apart with age, so that a short step back runs little again and a long
 // one at most a second.
 
-import Bus
 import Bits
+import Bus
 import Engine
 
 /// The past of a machine. Used on the machine's thread.
@@ -15,19 +15,21 @@ final class Timeline {
   private(set) var moments: [Moment] = []
   /// The furthest that this history has come.
   private(set) var end = Position([], Round())
+  /// Places with names.
+  var bookmarks: [String: Position] = [:]
   private let pool: PagePool
   /// By memory and page: its copy as of moment ``base``.
   private var latest: [[PagePool.Copy]] = []
   /// The moment from which memory differs in ``carried`` and in what was written since pages were last asked for.
-  private var base = 0
+  private(set) var base = 0
   private var carried: Set<PageKey> = []
   /// Seconds of the host's time that the run has taken, up to `lastLook`.
   private var cost = 0.0
   private var lastLook = 0.0
   /// When, by ``cost``, the next moment is due.
   private var due = 0.0
-  /// Somebody has changed the machine since it last ran.
-  var hasChanged = false
+  /// Where the machine stood when somebody began to change it, since it last ran; nil: nobody has.
+  var changedAt: Position?
 
   /// Seconds between moments near the present.
   private let spacing: Double
@@ -61,7 +63,8 @@ final class Timeline {
       for range in memory.populatedRanges() { carry(number, range) }
     }
     lastLook = HostClock.threadSeconds
-    try keep(machine, isCut: false)
+    machine.semihosting.files.answers.isKept = true
+    try keep(machine, cut: nil)
   }
 
   /// Keeps a moment if one is due; at the end of a round of a run.
@@ -70,22 +73,28 @@ final class Timeline {
     cost += now - lastLook
     lastLook = now
     guard cost >= due, !isPast(machine) else { return }
-    try keep(machine, isCut: false)
+    try keep(machine, cut: nil)
   }
 
   /// Somebody has changed the machine: what was known of its future is no more, and the present does not follow from the past.
-  func noteChange(_ machine: Machine) throws(MachineError) {
-    let now = machine.position
-    while moments.count > 1, let last = moments.last, now.isBefore(last.position) { dropLast() }
-    if isPast(machine) {
+  /// - Parameter cut: where the machine stood before.
+  func noteChange(_ machine: Machine, cut: Position) throws(MachineError) {
+    let isPast = cut.isBefore(end) || cutAhead != nil
+    if let cutAhead { while moments.count > cutAhead { dropLast() } }
+    while moments.count > base + 1, let last = moments.last, cut.isBefore(last.position) { dropLast() }
+    if isPast {
+      bookmarks = bookmarks.filter { !cut.isBefore($0.value) }
       machine.replay = []
+      machine.inputObserver?(.replaced(machine.recorded))
       machine.taps.forgetShown()
+      machine.semihosting.files.answers.forgetFuture()
     }
-    try keep(machine, isCut: true)
+    try keep(machine, cut: cut)
   }
 
-  private func keep(_ machine: Machine, isCut: Bool) throws(MachineError) {
+  private func keep(_ machine: Machine, cut: Position?) throws(MachineError) {
     let (start, condition) = (HostClock.threadSeconds, try machine.saveCondition())
+    let answers = machine.semihosting.files.answers
     let faults = collect(machine)
     for index in moments.indices.dropFirst(base + 1) {
       carried.formUnion(moments[index].pages.keys)
@@ -94,9 +103,12 @@ final class Timeline {
     base = max(0, moments.count - 1)
     if let pages = copyChanges(machine) {
       moments.append(
-        Moment(cost: cost, condition: condition, pages: pages, printed: machine.taps.printed, isCut: isCut))
+        Moment(
+          cost: cost, condition: condition, pages: pages, printed: machine.taps.printed,
+          files: (machine.semihosting.files.table, answers.position), cut: cut))
       base = moments.count - 1
       thin()
+      answers.forget(before: moments[0].files.answers)
     }
     end = machine.position
     let taken = HostClock.threadSeconds - start
@@ -147,7 +159,7 @@ final class Timeline {
 
   /// Forgets moments that stand closer together than their age asks for.
   private func thin() {
-    for index in stride(from: moments.count - 2, to: 0, by: -1) where !moments[index].isCut {
+    for index in stride(from: moments.count - 2, to: 0, by: -1) where moments[index].cut == nil {
       let age = cost - moments[index].cost
       let gap = moments[index + 1].cost - moments[index - 1].cost
       if gap <= min(Self.longest, max(spacing, age / 8)) { merge(index) }
@@ -160,7 +172,7 @@ final class Timeline {
     func density(_ index: Int) -> Double {
       (moments[index + 1].cost - moments[index - 1].cost) / max(spacing, cost - moments[index].cost)
     }
-    let inner = moments.indices.dropFirst().dropLast().filter { !moments[$0].isCut }
+    let inner = moments.indices.dropFirst().dropLast().filter { moments[$0].cut == nil }
     if let least = inner.min(by: { density($0) < density($1) }) {
       merge(least)
     } else if moments.count > 2 {
@@ -176,7 +188,7 @@ final class Timeline {
     for (key, copy) in moments[index].pages {
       if moments[index + 1].pages[key] == nil { moments[index + 1].pages[key] = copy } else { pool.release(copy) }
     }
-    if index == 0 { moments[1].isCut = false }
+    if index == 0 { moments[1].cut = nil }
     moments.remove(at: index)
     if base > index { base -= 1 }
   }
@@ -207,9 +219,26 @@ final class Timeline {
   /// Where the machine has come to is the furthest, if it is.
   func noteEnd(_ machine: Machine) { if !isPast(machine) { end = machine.position } }
 
-  /// The last moment at or before a position, or strictly before it.
-  func moment(before position: Position, strictly: Bool) -> Int? {
-    moments.lastIndex { $0.position.isBefore(position) || !strictly && $0.position == position }
+  /// The moment of the next change that somebody has made in the future as it is known.
+  var cutAhead: Int? { moments.indices.dropFirst(base + 1).first { moments[$0].cut != nil } }
+
+  /// The last moment before a position, of those from one on that no change lies between.
+  func moment(before position: Position, from first: Int) -> Int? {
+    stretch(first).last { moments[$0].position.isBefore(position) }
+  }
+
+  /// Likewise, or at it.
+  func moment(upTo position: Position, from first: Int) -> Int? {
+    stretch(first).last { moments[$0].position.isBefore(position) || moments[$0].position == position }
+  }
+
+  /// The last of all moments up to a position.
+  func moment(upTo position: Position) -> Int? {
+    moments.lastIndex { $0.position.isBefore(position) || $0.position == position }
+  }
+
+  private func stretch(_ first: Int) -> Range<Int> {
+    first..<(moments.indices.dropFirst(first + 1).first { moments[$0].cut != nil } ?? moments.count)
   }
 
   /// Puts the machine into the condition of a moment. Input that came after it comes again.
@@ -234,6 +263,8 @@ final class Timeline {
     machine.recorded = Array(inputs.prefix(moment.condition.inputCount))
     machine.replay = inputs.dropFirst(moment.condition.inputCount).reversed()
     machine.taps.restore(printed: moment.printed)
+    machine.semihosting.files.table = moment.files.table
+    machine.semihosting.files.answers.position = moment.files.answers
   }
 }
 

@@ -66,6 +66,7 @@ final class Breakpoint: @unchecked Sendable {
     let memory = DebugMemory(machine: monitor.machine, vcpu: vcpu)
     do throws(MonitorError) {
       if let condition, try condition.expression.value(memory) == 0 { return false }
+      if monitor.machine.isGoingBack { return stopsGoingBack() }
       hits += 1
       if ignored > 0 {
         ignored -= 1
@@ -85,6 +86,13 @@ final class Breakpoint: @unchecked Sendable {
       monitor.state.withLock { $0.lastHit = number }
       return true
     }
+  }
+
+  /// What was counted and done the first time is not once more.
+  private func stopsGoingBack() -> Bool {
+    guard let monitor, case .stop = action else { return false }
+    monitor.state.withLock { $0.lastHit = number }
+    return true
   }
 
   /// The same for what is to be said of a stop.
