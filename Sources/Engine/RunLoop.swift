@@ -39,8 +39,12 @@ extension VCPU {
   /// Interrupts are taken, and the deadline is seen, only where the architecture of the guest's code says so: after
   /// taken backward branches and indirect jumps, exceptions, waits, changes of system state, and stores that decide about
   /// interrupts. So a run does not depend on how code was cut into blocks.
-  public func run(until deadline: UInt64) -> RunOutcome {
+  ///
+  /// - Parameter round: where waits end at the latest, if not at the deadline. Who cuts runs where others would not gives it, so
+  ///   that all goes as it does without.
+  public func run(until deadline: UInt64, ofRound round: UInt64? = nil) -> RunOutcome {
     begin(deadline)
+    waitEnd = round ?? deadline
     defer { end() }
     if isInsideBlock(), let outcome = finishOps() { return outcome }
     if let reason = debugUnit?.takeDebugStop(state) { return .caught(reason) }
@@ -148,7 +152,7 @@ extension VCPU {
 
   func begin(_ deadline: UInt64) {
     runners.current = self
-    self.deadline = deadline
+    (self.deadline, waitEnd) = (deadline, deadline)
     if watched[0].counts || watched[0].isCounting { approachCounts(deadline) }
     enterMode()
     interpreter?.forgetReturns()
@@ -240,14 +244,14 @@ extension VCPU {
       // The wait ended at once, for an interrupt that is pending but masked. Software that waits in a loop all the same
       // (firmware, for its hart to be started) would turn in it until the end of its part of the round: let time pass.
       if runners.isSeveral, guest.pendingInterrupt(state) == nil {
-        idle(until: min(deadline, progress.ticks &+ Self.doze))
+        idle(until: min(waitEnd, progress.ticks &+ Self.doze))
       }
       return nil
     case .yield:
       if flagsFollowCode { enterMode() }
       progress.mayInterrupt = true
       if runners.isSeveral { return .yielded }
-      if kicks == nil { idle(until: min(deadline, progress.ticks &+ Self.doze)) }
+      if kicks == nil { idle(until: min(waitEnd, progress.ticks &+ Self.doze)) }
       return nil
     case .breakpoint: return .breakpoint
     case .watchpoint: return atWatchpoint()

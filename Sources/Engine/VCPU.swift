@@ -58,6 +58,8 @@ import IR
   var sampler = Sampler()
   /// The ticks at which the run that is on is to end.
   var deadline = UInt64.max
+  /// Where waits end at the latest.
+  var waitEnd = UInt64.max
   /// While the vCPU runs by the host's clock: the time (ns) up to which ``ticks`` counts. Else `.max`.
   var hostStart = UInt64.max
   private let isSteppingCell = RawCell(false)

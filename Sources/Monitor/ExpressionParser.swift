@@ -74,7 +74,17 @@ struct ExpressionParser {
     for sign in Expression.Unary.allCases where take(sign.rawValue) { return .unary(sign, try unary()) }
     if take("*") { return .memory(try unary(), size: 0) }
     if take("(") { return try inParentheses() }
-    return try primary()
+    return take("&") ? try address() : try primary()
+  }
+
+  /// What C calls the address of a symbol, which its name alone is here.
+  private mutating func address() throws(MonitorError) -> Expression {
+    skipSpaces()
+    let operand = text
+    guard text.first?.isNumber == false, case .constant(let value) = try primary() else {
+      throw .refused("'&' stands before the name of a symbol, not before '\(operand)'")
+    }
+    return .constant(value)
   }
 
   private mutating func inParentheses() throws(MonitorError) -> Expression {

@@ -83,6 +83,8 @@ import Testing
     ("pass off Nothing", "no pass 'Nothing'; 'pass list' names them"),
     ("cpu 1", "'1' is no hart; there are 0 to 0"),
     ("delete 7", "no breakpoint '7'; 'info breakpoints' lists them"),
+    ("print &5", "'&' stands before the name of a symbol, not before '5'"),
+    ("print &$a0", "'&' stands before the name of a symbol, not before '$a0'"),
     ("set $a0", "usage: set $REG = EXPR"),
   ])
   func mistakesAreNamed(line: String, message: String) {
@@ -109,6 +111,7 @@ import Testing
     ("p/d ~0", "-1"),
     ("p '_start' + 8", "0x80000008  2147483656  <loop>"),
     ("p ' '", "0x20  32"),
+    ("p &loop - & _start", "0x8  8"),
     ("p 1 < 2 && 2 <= 2 || 1/0", "0x1  1"),
     ("p -1 < 1", "0x1  1"),
     ("p 3 | 4 == 4", "0x3  3"),

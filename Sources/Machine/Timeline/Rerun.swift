@@ -197,7 +197,7 @@ final class Rerun {
     } else if goal > machine.roundEnd &+ Self.margin {
       settle(vcpu.run(until: machine.roundEnd), vcpu)
     } else if goal > vcpu.ticks &+ Self.margin {
-      settle(vcpu.run(until: goal - Self.margin), vcpu)
+      settle(vcpu.run(until: goal - Self.margin, ofRound: machine.roundEnd), vcpu)
     } else {
       return step(vcpu)
     }
