@@ -127,4 +127,25 @@ import Testing
       #expect(try Ending(machine) == to.ending)
     }
   }
+
+  @Test func whereThereIsNoRoomItSaysSo() throws {
+    let file = try TemporaryFile([UInt8](repeating: 0x13, count: 1 << 20))
+    let machine = try machine("virt") { $0.bios = file.path }
+    #expect(throws: MachineError.self) { try machine.keepTimeline(limit: 64 << 10) }
+    #expect(machine.history == nil)
+    #expect(throws: MachineError.self) { try machine.reverse(.step(hart: 0)) }
+  }
+
+  /// A change that there is no room for ends the past, and nothing else.
+  @Test func aChangeWithoutRoomEndsThePast() throws {
+    let file = try TemporaryFile(words: interruptedProgram)
+    let machine = try machine("virt") { $0.bios = file.path }
+    try machine.keepTimeline(limit: 128 << 10, spacing: 0)
+    #expect(machine.run(ticks: 100_000) == nil)
+    let bytes = (0..<1 << 20).map { UInt8(truncatingIfNeeded: $0 % 251) }
+    #expect(GuestMemory(machine, machine.engine.vcpus[0]).write(bytes, at: 0x8010_0000) == nil)
+    #expect(machine.run(ticks: 200_000) == nil)
+    #expect(machine.history == nil)
+    #expect(machine.position.ticks >= 200_000)
+  }
 }

@@ -65,6 +65,10 @@ final class Timeline {
     lastLook = HostClock.threadSeconds
     machine.semihosting.files.answers.isKept = true
     try keep(machine, cut: nil)
+    guard !moments.isEmpty else {
+      throw .badInput(
+        "what the guest's memory holds takes up to \(carried.count * pageSize >> 10) KiB, and there are \(limit >> 10)")
+    }
   }
 
   /// Keeps a moment if one is due; at the end of a round of a run.
@@ -109,6 +113,9 @@ final class Timeline {
       base = moments.count - 1
       thin()
       answers.forget(before: moments[0].files.answers)
+    } else if cut != nil {
+      // The way from the last moment does not lead to here.
+      throw .setup("there is no room in its \(limit >> 10) KiB for what has been changed from outside")
     }
     end = machine.position
     let taken = HostClock.threadSeconds - start
