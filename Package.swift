@@ -51,7 +51,7 @@ let package = Package(
     module("IR", ["Bits"]),
     module("Bus", ["Bits", "CHost"]),
     module("Processes", ["Bits", "CHost"]),
-    module("Devicetree", ["Bits", "CFDT", "Processes"]),
+    module("Devicetree", ["CFDT", "Processes"]),
     module("RTOS", ["Bits"]),
     module("DWARF", ["CDW"]),
     // Floor 2
