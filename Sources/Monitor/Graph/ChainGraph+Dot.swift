@@ -110,7 +110,9 @@ private final class TemporaryFile {
 
   init?(_ bytes: [UInt8]) {
     let folder = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
-    var name = Array((folder + "/martlet-graph-XXXXXX").utf8CString)
+    // What mkstemp replaces.
+    let unique = String(repeating: "X", count: 6)
+    var name = Array("\(folder)/martlet-graph-\(unique)".utf8CString)
     let descriptor = unsafe mkstemp(&name)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
