@@ -1,6 +1,7 @@
 // Owns GNU readline: a line being typed, fed byte by byte by whoever owns the terminal.
 
 import Bus
+import CHost
 import Glibc
 import Synchronization
 
@@ -19,13 +20,20 @@ enum LineEditor {
     var input = ByteQueue()
     var events: [Event] = []
     var complete: (@Sendable (String, Int) -> Completions)?
+    var output: (@Sendable ([UInt8]) -> Void)?
     var isShown = false
   }
   private static let shared = Mutex(Shared())
 
   /// To be called once. Readline leaves the terminal's mode and signals alone.
-  static func setUp(complete: @escaping @Sendable (String, Int) -> Completions) {
-    shared.withLock { $0.complete = complete }
+  /// - Parameter output: takes what is to be shown, without waiting for a terminal that stands still.
+  static func setUp(
+    output: @escaping @Sendable ([UInt8]) -> Void, complete: @escaping @Sendable (String, Int) -> Completions
+  ) {
+    shared.withLock { ($0.complete, $0.output) = (complete, output) }
+    unsafe rl_outstream = unsafe chost_stream { bytes, count in
+      unsafe LineEditor.write(Array(UnsafeRawBufferPointer(start: bytes, count: count)))
+    }
     rl_prep_term_function = nil
     rl_deprep_term_function = nil
     unsafe rl_getc_function = { _ in LineEditor.nextByte() }
@@ -86,13 +94,9 @@ enum LineEditor {
     rl_redisplay()
   }
 
-  /// Writes all of `bytes` to standard output.
   static func write(_ bytes: [UInt8]) {
-    var bytes = bytes[...]
-    while !bytes.isEmpty {
-      let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-      if count > 0 { bytes = bytes.dropFirst(count) } else if errno != EINTR && errno != EAGAIN { return }
-    }
+    let output = shared.withLock { $0.output }
+    output?(bytes)
   }
 
   // MARK: Callbacks

@@ -24,19 +24,25 @@ public final class MonitorPrompt {
   /// The terminal is somebody else's.
   private var isHidden = true
 
-  /// - Parameter quit: called for `quit` and at the end of input.
-  public init(_ monitor: Monitor, prompt: String = "(martlet) ", quit: @escaping () -> Void) {
+  /// - Parameters:
+  ///   - show: takes what the prompt shows; it waits for nobody.
+  ///   - output: takes what a command shows before its end. It may wait for a slow reader, for a while.
+  ///   - quit: called for `quit` and at the end of input.
+  public init(
+    _ monitor: Monitor, prompt: String = "(martlet) ", show: @escaping @Sendable ([UInt8]) -> Void,
+    output: @escaping @Sendable ([UInt8]) -> Void, quit: @escaping () -> Void
+  ) {
     self.monitor = monitor
     self.prompt = prompt
     self.quit = quit
     let loan = TerminalLoan(wake: { [messages] in messages.wake() })
-    let pager = Pager(monitor, loan)
+    let pager = Pager(monitor, loan, output: output)
     (self.loan, self.pager) = (loan, pager)
     commands = CommandThread(
       monitor, files: .all, style: { .terminal(1) }, pages: { pager.add($0, $1) },
-      output: { LineEditor.write(Array($0.utf8)) },
+      output: { output(Array($0.utf8)) },
       completed: { [messages] in messages.complete(pager.finish($0)) })
-    LineEditor.setUp { line, cursor in monitor.completions(for: line, cursor: cursor) }
+    LineEditor.setUp(output: show) { line, cursor in monitor.completions(for: line, cursor: cursor) }
     monitor.announceStops { [messages] listing in
       messages.post(Array(listing.textLines.joined(separator: "\n").utf8))
     }

@@ -37,10 +37,13 @@ final class Pager: Sendable {
   private let state = Guarded(State())
   private let monitor: Monitor
   private let terminal: TerminalLoan
+  private let output: @Sendable ([UInt8]) -> Void
 
-  init(_ monitor: Monitor, _ terminal: TerminalLoan) {
+  /// - Parameter output: takes what goes through no pager.
+  init(_ monitor: Monitor, _ terminal: TerminalLoan, output: @escaping @Sendable ([UInt8]) -> Void) {
     self.monitor = monitor
     self.terminal = terminal
+    self.output = output
   }
 
   /// Takes a piece of a listing, of which more is to come.
@@ -53,7 +56,7 @@ final class Pager: Sendable {
     let text = state.withLock { $0.text }
     guard !fits(text) else { return }
     state.change { $0.text = "" }
-    if begin() { feed(text, run) } else { LineEditor.write(Array(text.utf8)) }
+    if begin() { feed(text, run) } else { output(Array(text.utf8)) }
   }
 
   /// Takes what a command came to; returns what of it is still to be shown.

@@ -267,10 +267,13 @@ final class EmulatorRun {
   private func terminalPrompt(_ monitor: Monitor, isWanted: Bool) -> TerminalConsole.Prompt {
     guard isWanted else { return .none }
     let quit: @Sendable () -> Void = { [verdict] in verdict.reach(.quit) }
-    if Terminal.isTerminal { return .terminal(MonitorPrompt(monitor, quit: quit)) }
     let output = outputs.standard
-    return .lines(
-      MonitorConsole(monitor, prompts: { output.write($0) }, output: { output.writeInTime($0) }, quit: quit))
+    let show: @Sendable ([UInt8]) -> Void = { output.write($0) }
+    let showInTime: @Sendable ([UInt8]) -> Void = { output.writeInTime($0) }
+    if Terminal.isTerminal {
+      return .terminal(MonitorPrompt(monitor, show: show, output: showInTime, quit: quit))
+    }
+    return .lines(MonitorConsole(monitor, prompts: show, output: showInTime, quit: quit))
   }
 
   private func serveMonitor(_ monitor: Monitor) throws(Failure) -> () -> Bool {

@@ -71,7 +71,22 @@ private final class Session {
 
   func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
-  func exitCode() -> Int32 {
+  /// Waits for the end, for at most 90 seconds.
+  /// - Parameter reads: what the program shows meanwhile is taken.
+  func exitCode(reads: Bool = true) -> Int32 {
+    let deadline = Date(timeIntervalSinceNow: 90)
+    while process.isRunning, Date() < deadline {
+      var ready = pollfd(fd: master.fileDescriptor, events: Int16(POLLIN), revents: 0)
+      guard reads, unsafe poll(&ready, 1, 10) > 0, ready.revents & Int16(POLLIN) != 0 else {
+        usleep(10_000)
+        continue
+      }
+      text += String(decoding: master.availableData, as: UTF8.self)
+    }
+    if process.isRunning {
+      Issue.record("the program does not end")
+      kill(process.processIdentifier, SIGKILL)
+    }
     process.waitUntilExit()
     return process.terminationStatus
   }
@@ -124,10 +139,10 @@ struct TerminalTests {
   }
 
   /// Starts a monitor over a guest that does nothing, at a terminal.
-  private func prompt(pager: String) throws -> Session {
+  private func prompt(pager: String, seconds: Int = 60) throws -> Session {
     let image = try Program.file(Guest.bytes(Guest.loop))
     let session = try Session(
-      ["-M", "virt", "-m", "16M", "-bios", image, "-nographic", "-S", "--timeout", "60"], pager: pager)
+      ["-M", "virt", "-m", "16M", "-bios", image, "-nographic", "-S", "--timeout", "\(seconds)"], pager: pager)
     try session.type("\u{1}c")
     try #require(session.awaits("(martlet) "), "\(session.text)")
     return session
@@ -175,6 +190,18 @@ struct TerminalTests {
     #expect(session.awaits(": Run control"))
     session.send(SIGTERM)
     #expect(session.exitCode() != 0)
+    #expect(!session.isRaw(wanted: false))
+  }
+
+  /// A terminal that stands still, as after Ctrl-S, holds up neither the time limit nor a signal.
+  @Test(arguments: [nil, SIGTERM]) func aTerminalThatNobodyReadsHoldsUpNoEnd(signal: Int32?) throws {
+    let session = try prompt(pager: "cat", seconds: signal == nil ? 10 : 60)
+    for _ in 0..<10 { try session.type("help\n") }
+    if let signal {
+      sleep(2)
+      session.send(signal)
+    }
+    #expect(session.exitCode(reads: false) == signal ?? 3)
     #expect(!session.isRaw(wanted: false))
   }
 }

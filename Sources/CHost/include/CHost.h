@@ -3,6 +3,7 @@
 #include "Child.h"
 #include "DirtyPages.h"
 #include "GuestMemory.h"
+#include "Stream.h"
 #include "TranslatedCode.h"
 #include <stdint.h>
 

@@ -108,7 +108,7 @@ private struct LineSteps {
   private func step() throws(MonitorError) -> StopEvent? {
     var line = try monitor.perform { machine throws(MonitorError) in try start(machine) }
     while true {
-      if let event = walk(line.range) { return event }
+      if let event = try walk(line.range) { return event }
       var decision = try monitor.perform { [line] machine in decide(machine, line) }
       while case .runUntil(let place, let next) = decision {
         monitor.state.withLock { $0.lastHit = 0 }
@@ -120,7 +120,7 @@ private struct LineSteps {
       }
       switch decision {
       case .goOn(let next), .runUntil(_, let next): line = next
-      case .enter(let prologue): return walk(prologue)
+      case .enter(let prologue): return try walk(prologue)
       case .arrived: return nil
       case .breakpoint: return .breakpoint(hart: hart)
       }
@@ -129,9 +129,10 @@ private struct LineSteps {
 
   /// Steps until the hart has left a range.
   /// - Returns: what stopped it before.
-  private func walk(_ range: Range<UInt64>) -> StopEvent? {
+  private func walk(_ range: Range<UInt64>) throws(MonitorError) -> StopEvent? {
     let event = monitor.wait(for: .stepRange(hart: hart, range), run)
-    guard case .stepped = event, !run.isCancelled else { return event }
+    guard case .stepped = event else { return event }
+    try run.check()
     return monitor.machine.perform { machine in
       let vcpu = machine.engine.vcpus[hart]
       // Inside of the range breakpoints have been asked, and one has stopped it.

@@ -7,6 +7,8 @@ import Monitor
 /// Standard input and output, shared by a serial device and the monitor.
 final class TerminalConsole {
   private enum Focus { case serial, monitor }
+  /// Nanoseconds that what is shown may take to arrive before the terminal is given away.
+  private static let patience: UInt64 = 500_000_000
 
   /// The monitor's side of the terminal.
   enum Prompt {
@@ -59,6 +61,7 @@ final class TerminalConsole {
       prompt.lending = (
         lend: { [self] in
           loop.forget(0)
+          output.settle(nanoseconds: Self.patience)
           Terminal.restore()
         },
         takeBack: { [self] in
@@ -86,6 +89,7 @@ final class TerminalConsole {
     if case .terminal(let prompt) = prompt {
       prompt.close()
       if focus == .monitor { leaveMonitor() }
+      output.settle(nanoseconds: Self.patience)
     }
     Terminal.restore()
   }
@@ -127,8 +131,6 @@ final class TerminalConsole {
     case .none: break
     case .lines(let console): console.showPrompt()
     case .terminal(let prompt):
-      // The prompt writes to the terminal itself.
-      output.settle(nanoseconds: 500_000_000)
       prompt.show()
       line?.divert(to: prompt.relay)
       loop.watch(prompt.messageDescriptor) { prompt.showMessages() }
