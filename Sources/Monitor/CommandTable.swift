@@ -7,8 +7,8 @@ enum CommandTable {
   private static let rows: [Command] = [
     // Run control
     .stop, .cont, .step, .stepLine, .next, .stepBlock, .stepOp, .until, .finish, .reset, .systemReset, .maskInterrupts,
-    .cortexMask, .resume, .waitHalt, .sleep, .reverseStep, .reverseContinue, .goTo, .lastWrite, .bookmark, .timeline,
-    .quit,
+    .cortexMask, .resume, .waitHalt, .sleep, .reverseStep, .reverseContinue, .reverseUntil, .reverseFinish, .goTo,
+    .lastWrite, .lastAccess, .nextWrite, .nextAccess, .bookmark, .timeline, .quit,
     // Look at the machine
     .infoStatus, .infoCPUs, .cpu, .infoRegisters, .setRegister, .examine, .examinePhysical, .print, .peek, .poke,
     .disassemble, .infoMemoryTree, .infoDeviceTree, .infoDevicetreeSource, .infoDevice, .deviceReads,

@@ -93,11 +93,11 @@ import Testing
   }
 
   private static let unsampled = [
-    "bookmark", "catch", "chain allow", "chain forbid", "complete", "cortex_m maskisr", "cortex_m vector_catch", "down",
-    "dump_image", "dumpdtb", "flash write_image", "goto", "info line", "info sources", "info tasks", "last-write",
-    "load_image", "maskisr",
-    "mdb", "mdd", "mdh", "memsave", "mwb", "mwd", "mwh", "next", "pmemsave", "quit", "resume", "reverse cont",
-    "reverse step", "rtt setup", "rtt start", "step line", "story chaining", "svd", "symbol-file", "system_reset",
+    "bookmark", "catch", "chain allow", "chain forbid", "complete", "cortex_m maskisr", "cortex_m vector_catch",
+    "down", "dump_image", "dumpdtb", "flash write_image", "goto", "info line", "info sources", "info tasks",
+    "last-access", "last-write", "load_image", "maskisr", "mdb", "mdd", "mdh", "memsave", "mwb", "mwd", "mwh", "next",
+    "next-access", "next-write", "pmemsave", "quit", "resume", "reverse cont", "reverse finish", "reverse step",
+    "reverse until", "rtt setup", "rtt start", "step line", "story chaining", "svd", "symbol-file", "system_reset",
     "threads", "timeline", "up", "verify_image", "wait_halt",
   ]
 

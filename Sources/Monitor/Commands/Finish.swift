@@ -34,10 +34,18 @@ struct FramePlace: Sendable, Equatable {
   }
 
   var pcs: [UInt64] { [pc] + (next.map { [$0] } ?? []) }
+
+  /// Where the frame may have been left for what it waits for: at a call of any length before its place, or where it was
+  /// interrupted, which may be there too.
+  func origins(_ guest: any Guest) -> [UInt64] {
+    let unit = guest.instructionAlignment
+    let calls = stride(from: unit, through: UInt64(guest.longestInstruction), by: UInt64.Stride(unit)).map { pc &- $0 }
+    return next == nil ? calls : calls + [pc]
+  }
 }
 
 /// Stops where a frame goes on, in that frame alone.
-private final class FrameFilter: BreakpointFilter, Sendable {
+final class FrameFilter: BreakpointFilter, Sendable {
   private let place: FramePlace
   private let guest: any Guest
 
@@ -53,7 +61,7 @@ private final class FrameFilter: BreakpointFilter, Sendable {
 
 extension Monitor {
   /// Where the function, or the exception handler, of the chosen frame returns to.
-  fileprivate func caller(_ vcpu: VCPU, _ machine: Machine) throws(MonitorError) -> FramePlace {
+  func caller(_ vcpu: VCPU, _ machine: Machine) throws(MonitorError) -> FramePlace {
     guard let unwinder = Unwinder(machine, vcpu) else {
       throw .refused("nothing is known of the stack frames of \(machine.guest.architecture)")
     }

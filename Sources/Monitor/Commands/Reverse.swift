@@ -1,4 +1,4 @@
-// Owns the commands that go through the past: reverse step, reverse cont, goto, last-write, bookmark, timeline.
+// Owns the commands that go through the past: those that begin with reverse, goto, bookmark, timeline.
 
 import Bits
 import Engine
@@ -23,23 +23,34 @@ extension Command {
       return CommandResult(listing: try monitor.perform { monitor.describe(event, $0) })
     })
 
+  static let reverseUntil = Command(
+    "reverse until", aliases: ["reverse advance"], [.place.rest], .run, "Go back to where a hart last was at PLACE.",
+    .control { monitor, arguments, run throws(MonitorError) in
+      let places = arguments.places
+      guard !places.isEmpty else { throw arguments.usage }
+      let event = try monitor.reverse(run, to: places)
+      return CommandResult(listing: try monitor.perform { monitor.describe(event, $0, quiet: places) })
+    })
+
+  static let reverseFinish = Command(
+    "reverse finish", aliases: ["rfin"], [], .run,
+    "Go back to the call of the chosen frame's function; out of a handler, to the instruction that was interrupted.",
+    .control { monitor, _, run throws(MonitorError) in
+      try monitor.needsStopped()
+      let (places, filter) = try monitor.perform { machine throws(MonitorError) in
+        let caller = try monitor.caller(machine.engine.vcpus[monitor.hart(machine)], machine)
+        return (caller.origins(machine.guest), FrameFilter(caller, machine.guest))
+      }
+      let event = try monitor.reverse(run, to: places, filter)
+      return CommandResult(listing: try monitor.perform { monitor.describe(event, $0, quiet: places) })
+    })
+
   static let goTo = Command(
     "goto", [.text("WHEN")], .run,
     "Go to where the chosen hart was at a tick, +N or -N ticks from here, at a time (2.5ms), at a bookmark, begin or end.",
     .control { monitor, arguments, run throws(MonitorError) in
       guard let text = arguments["WHEN"] else { throw arguments.usage }
       let event = try monitor.reverse(run) { machine throws(MonitorError) in try monitor.way(to: text, machine) }
-      return CommandResult(listing: try monitor.perform { monitor.describe(event, $0) })
-    })
-
-  static let lastWrite = Command(
-    "last-write", [.address, .number("LENGTH").optional], .run,
-    "Go back behind the last instruction that wrote to the LENGTH bytes (8) at ADDR.",
-    .control { monitor, arguments, run throws(MonitorError) in
-      guard let address = arguments.address else { throw arguments.usage }
-      let watchpoint = Watchpoint(
-        address: address, length: arguments.number("LENGTH") ?? 8, onRead: false, onWrite: true, stopsBehind: true)
-      let event = try monitor.reverse(run) { _ in .access(watchpoint) }
       return CommandResult(listing: try monitor.perform { monitor.describe(event, $0) })
     })
 
@@ -100,8 +111,19 @@ extension HistoryEntry {
 }
 
 extension Monitor {
-  /// Goes back, and waits until the machine stands.
+  /// Goes back to the last of some places, or to what stops the way there.
   fileprivate func reverse(
+    _ run: CommandRun, to places: [UInt64], _ filter: (any BreakpointFilter & Sendable)? = nil
+  ) throws(MonitorError) -> StopEvent {
+    machine.perform { machine in for place in places { machine.engine.insertBreakpoint(place, filter: filter) } }
+    defer {
+      machine.perform { machine in for place in places { machine.engine.removeBreakpoint(place, filter: filter) } }
+    }
+    return try reverse(run) { _ in .run(includesHere: false) }
+  }
+
+  /// Goes back, and waits until the machine stands.
+  func reverse(
     _ run: CommandRun, _ request: @escaping @Sendable (Machine) throws(MonitorError) -> ReverseRequest
   ) throws(MonitorError) -> StopEvent {
     try needsStopped()
