@@ -78,6 +78,16 @@ import Testing
     #expect(bench("until *unknown").contains("<unknown>"))
   }
 
+  /// One that is refused leaves a running guest alone, which comes by there all the time.
+  @Test func aRunningGuestIsNotStopped() throws {
+    let bench = try Self.bench(.riscv64)
+    _ = bench("next 9")
+    let place = bench("p $pc").prefix { $0 != " " }
+    _ = bench("cont")
+    for _ in 0..<20 { #expect(bench("reverse until *\(place)").hasPrefix("ERROR: the guest is running")) }
+    #expect(bench.machine.perform(\.isRunning))
+  }
+
   @Test func accessesAreFoundBothWays() throws {
     let bench = try Self.bench(.riscv64)
     _ = bench("until *unknown")

@@ -115,6 +115,8 @@ extension Monitor {
   fileprivate func reverse(
     _ run: CommandRun, to places: [UInt64], _ filter: (any BreakpointFilter & Sendable)? = nil
   ) throws(MonitorError) -> StopEvent {
+    // A running guest would stop there.
+    try needsStopped()
     machine.perform { machine in for place in places { machine.engine.insertBreakpoint(place, filter: filter) } }
     defer {
       machine.perform { machine in for place in places { machine.engine.removeBreakpoint(place, filter: filter) } }
