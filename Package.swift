@@ -44,6 +44,8 @@ let package = Package(
     .systemLibrary(name: "CCapstone"),
     .systemLibrary(name: "CFDT"),
     .systemLibrary(name: "CDW"),
+    .systemLibrary(name: "CZstd"),
+    .systemLibrary(name: "CMessageDigest"),
     module("Bits"),
     module("SoftFloat"),
     module("GDBRemote"),
@@ -54,6 +56,7 @@ let package = Package(
     module("Devicetree", ["CFDT", "Processes"]),
     module("RTOS", ["Bits"]),
     module("DWARF", ["CDW"]),
+    module("Storage", ["CZstd", "CMessageDigest"]),
     // Floor 2
     module("Optimizer", ["Bits", "IR"]),
     module("GuestKit", ["Bits", "IR"]),
@@ -74,7 +77,8 @@ let package = Package(
       resources: [.copy("arm"), .copy("riscv")],
       swiftSettings: strict),
     module(
-      "Machine", ["Engine", "Bus", "CHost", "Devicetree", "DWARF", "GuestKit", "HostKit", "IR", "RTOS", "SVD", "Bits"]),
+      "Machine",
+      ["Engine", "Bus", "CHost", "Devicetree", "DWARF", "GuestKit", "HostKit", "IR", "RTOS", "SVD", "Bits", "Storage"]),
     // Floor 5
     module(
       "Monitor",
@@ -94,7 +98,7 @@ let package = Package(
       name: "martlet",
       dependencies: [
         "Engine", "Machine", "Monitor", "DebugServer", "Devices", "GuestARM", "GuestRISCV", "HostX86_64",
-        "HostInterpreter", "GuestKit", "HostKit", "Optimizer", "Bits", "Bus", "SVD", "Boards",
+        "HostInterpreter", "GuestKit", "HostKit", "Optimizer", "Bits", "Bus", "CHost", "SVD", "Boards",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -117,6 +121,7 @@ let package = Package(
     tests("Devices", ["Bus"]),
     tests("SVD", ["Bus"]),
     tests("RTOS", ["Bits"]),
+    tests("Storage", []),
     tests("DWARF", []),
     tests("IR", [], exclude: ["cases"]),
     tests("Optimizer", ["IR"], exclude: ["cases"]),
@@ -132,7 +137,7 @@ let package = Package(
     tests(
       "Machine",
       [
-        "Engine", "GuestKit", "HostKit", "Bus", "Boards", "Devices", "GuestARM", "GuestRISCV", "HostX86_64",
+        "Storage", "Engine", "GuestKit", "HostKit", "Bus", "Boards", "Devices", "GuestARM", "GuestRISCV", "HostX86_64",
         "HostInterpreter", "Devicetree",
       ]),
     tests(
@@ -153,7 +158,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "GDBRemote", "GDBRemoteSupport", "Devicetree", "SVD", "Machine", "Monitor", "Engine", "GuestKit", "HostKit",
-        "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter", "TestSupport",
+        "Devices", "GuestRISCV", "HostX86_64", "HostInterpreter", "Storage", "TestSupport",
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: strict),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: strict),

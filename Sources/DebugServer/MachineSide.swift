@@ -169,6 +169,7 @@ final class MachineSide: @unchecked Sendable {
       return StopReport(
         reason: .stopped(stop(hart, .trap, cause, machine)), text: isPlain ? nil : "Watched memory: \(hit.words).")
     case .historyBegins(let hart): return StopReport(reason: .stopped(stop(hart, .trap, .replayLogBegin, machine)))
+    case .historyEnds(let hart): return StopReport(reason: .stopped(stop(hart, .trap, .replayLogEnd, machine)))
     case .exited(let code): return StopReport(reason: .exited(UInt8(truncatingIfNeeded: code)))
     case .reset: return StopReport(reason: .exited(0), text: "The guest asked for a reset.")
     case .caught(let hart, let text):

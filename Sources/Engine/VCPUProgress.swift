@@ -4,14 +4,14 @@ import GuestKit
 import IR
 
 /// The exception last taken, and how often it came again at once, with nothing retired between.
-public struct RepeatedException: Sendable, Equatable {
+public struct RepeatedException: Codable, Sendable, Equatable {
   var pc = UInt64.max
   var retired = UInt64.max
   var count = 0
 }
 
 /// What load-reserved found, for store-conditional to find again. Translated code makes and uses it itself.
-public struct Reservation: Sendable, Equatable {
+public struct Reservation: Codable, Sendable, Equatable {
   public var address: UInt64
   /// Bytes: 4 or 8.
   public var size: Int
@@ -19,7 +19,7 @@ public struct Reservation: Sendable, Equatable {
 }
 
 /// The part of a vCPU's condition that is not in its registers.
-public struct VCPUProgress: Sendable, Equatable {
+public struct VCPUProgress: Codable, Sendable, Equatable {
   /// The vCPU's own time in instructions and other budgeted steps, up to the last entry of translated code.
   public var ticks: UInt64 = 0
   /// Instructions retired up to the last entry.

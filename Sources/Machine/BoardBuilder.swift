@@ -149,6 +149,7 @@ struct BoardBuilder {
     isOwned = true
     machine.registerNames = names
     machine.notes = notes
+    machine.firmwarePath = images.bios?.path
     // A memory that appears at several addresses is one.
     var seen: Set<ObjectIdentifier> = []
     machine.memories = (memories + devices.flatMap { entry in (0..<8).compactMap { entry.device.memory(region: $0) } })

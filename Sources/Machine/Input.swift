@@ -16,13 +16,6 @@ public struct RecordedInput: Codable, Sendable, Equatable {
   }
 }
 
-/// What happens to the list of inputs that took effect.
-public enum InputChange: Sendable {
-  case added(RecordedInput)
-  /// The machine went back to a snapshot: these are left.
-  case replaced([RecordedInput])
-}
-
 extension Machine {
   /// Lets the input of an earlier run take effect at the same points of this one. Before the first ``resume(_:)``.
   public func setReplay(_ inputs: [RecordedInput]) {
@@ -45,7 +38,7 @@ extension Machine {
   private func deliver(_ input: RecordedInput) {
     recorded.append(input)
     engine.debug.events.noteDevicesRan()
-    if !isInKnownPast { inputObserver?(.added(input)) }
+    if let timeline, !isInKnownPast { timeline.writer?.reach(self, timeline) }
     clock.now = input.ticks &* clock.nanosecondsPerInstruction
     if configuration.semihosting, input.device == semihostingConsole?.path ?? consolePath {
       inputWaiters.removeAll()

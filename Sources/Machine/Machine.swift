@@ -31,6 +31,8 @@ public final class Machine: @unchecked Sendable {
   public internal(set) var registerNames: RegisterDescription?
   /// What the user should know of the files the machine was made from.
   public internal(set) var notes: [String] = []
+  /// The firmware it starts with, the user's or one that was installed.
+  var firmwarePath: String?
   /// Where the boot starts, and the symbols of loaded ELF files.
   public internal(set) var boot = BootPlan()
   public internal(set) var symbols = SymbolTable()
@@ -47,8 +49,6 @@ public final class Machine: @unchecked Sendable {
       semihostingConsole?.output = TappedBackend(output, path: HostConsole.ownPath, taps)
     }
   }
-  /// Told of each input before the guest gets it, on the machine's thread.
-  public var inputObserver: (@Sendable (InputChange) -> Void)?
   lazy var semihosting = Semihosting(configuration, guest)
   public internal(set) var interruptLines: [IRQLine] = []
 

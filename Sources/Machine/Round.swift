@@ -4,7 +4,7 @@ import Bus
 import Engine
 
 /// A round of the harts, of which ``Machine/roundEnd`` says when it ends.
-struct Round: Sendable {
+struct Round: Codable, Sendable {
   /// Ticks; never raised while the round lasts.
   private(set) var end: UInt64 = 0
   /// The hart whose turn it is.

@@ -8,7 +8,7 @@ import Engine
 import GuestKit
 
 /// What was typed for calls that read the console.
-struct SemihostingConsole: Sendable {
+struct SemihostingConsole: Codable, Sendable {
   var input = ByteQueue()
   var hasEnded = false
   /// The guest has read the console by a call: what is typed is for its calls alone.

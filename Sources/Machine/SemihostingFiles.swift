@@ -29,7 +29,7 @@ struct SemihostingFiles {
   }
 
   /// Magic, then the feature bits: SH_EXT_EXIT_EXTENDED and SH_EXT_STDOUT_STDERR.
-  private static let features: [UInt8] = [0x53, 0x48, 0x46, 0x42, 0x03]
+  fileprivate static let features: [UInt8] = [0x53, 0x48, 0x46, 0x42, 0x03]
   private static let maximumFiles = 256
   /// Bytes moved by one call; the guest asks again for the rest.
   private static let maximumTransfer = 16 << 20
@@ -244,5 +244,48 @@ struct SemihostingFiles {
       if count >= 0 { return HostAnswer(value: count) }
       if errno != EINTR { return HostAnswer(value: -1, failure: errno) }
     }
+  }
+}
+
+/// As a list of what is open.
+extension SemihostingFiles.Table: Codable {
+  private enum Kind: UInt8, Codable { case consoleInput, consoleOutput, features, host }
+
+  private struct Entry: Codable {
+    var handle: UInt64
+    var kind: Kind
+    /// The place in the features, or the number of the host's file.
+    var number: Int
+  }
+
+  private struct Form: Codable {
+    var opened: Int
+    var entries: [Entry]
+  }
+
+  init(from decoder: any Decoder) throws {
+    let form = try Form(from: decoder)
+    opened = form.opened
+    for entry in form.entries {
+      files[entry.handle] =
+        switch entry.kind {
+        case .consoleInput: .consoleInput
+        case .consoleOutput: .consoleOutput
+        case .features: .features(position: min(max(0, entry.number), SemihostingFiles.features.count))
+        case .host: .host(entry.number)
+        }
+    }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    let entries = files.sorted { $0.key < $1.key }.map { handle, file in
+      switch file {
+      case .consoleInput: Entry(handle: handle, kind: .consoleInput, number: 0)
+      case .consoleOutput: Entry(handle: handle, kind: .consoleOutput, number: 0)
+      case .features(let position): Entry(handle: handle, kind: .features, number: position)
+      case .host(let number): Entry(handle: handle, kind: .host, number: number)
+      }
+    }
+    try Form(opened: opened, entries: entries).encode(to: encoder)
   }
 }

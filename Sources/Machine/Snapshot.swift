@@ -5,8 +5,8 @@ import Engine
 
 /// Everything that decides how a machine goes on, apart from memory, from what the host will send it live, and from the files
 /// that semihosting holds open.
-public struct MachineCondition: Sendable {
-  struct CPU: Sendable {
+public struct MachineCondition: Codable, Sendable {
+  struct CPU: Codable, Sendable {
     var registers: [UInt8]
     var pc: UInt64
     var progress: VCPUProgress
@@ -114,10 +114,10 @@ extension Machine {
   }
 
   /// Puts the machine into the condition a snapshot of the same machine holds. Input that took effect after it is
-  /// forgotten, or comes again if it was replayed. A running machine goes on from there, a stopped one stays stopped.
+  /// forgotten, or comes again if it was replayed. A running machine goes on from there, a stopped one stays stopped. Its
+  /// past begins there.
   public func restore(_ snapshot: MachineSnapshot) throws(MachineError) {
     guard snapshot.memories.count == memories.count else { throw .badInput("the snapshot is of another machine") }
-    noteChange()
     for (memory, saved) in zip(memories, snapshot.memories) {
       for range in memory.populatedRanges() {
         do throws(MemoryError) { try memory.discard(range) } catch { throw .setup("restoring memory: \(error)") }
@@ -127,10 +127,10 @@ extension Machine {
     try restoreCondition(snapshot.condition)
     if recorded.count > snapshot.condition.inputCount {
       recorded.removeLast(recorded.count - snapshot.condition.inputCount)
-      inputObserver?(.replaced(recorded))
     }
     replay = snapshot.condition.replay
     engine.flush()
+    keepFromHere()
   }
 
   /// Keeps a snapshot in memory under `name`, in place of one that had it.

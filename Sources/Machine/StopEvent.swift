@@ -16,6 +16,8 @@ public enum StopEvent: Equatable, Sendable {
   case stepped(hart: Int)
   /// Going back has come to the beginning of what is kept.
   case historyBegins(hart: Int)
+  /// A recording ends here; the guest can go on from it.
+  case historyEnds(hart: Int)
   /// The guest switched itself off (or exited through semihosting or HTIF) with this code.
   case exited(code: Int32)
   /// The guest asked for a reset while `noReboot` is set.
@@ -29,7 +31,7 @@ public enum StopEvent: Equatable, Sendable {
   public var hart: Int? {
     switch self {
     case .breakpoint(let hart), .watchpoint(let hart, _), .caught(let hart, _), .stepped(let hart),
-      .historyBegins(let hart), .lockedUp(let hart, _):
+      .historyBegins(let hart), .historyEnds(let hart), .lockedUp(let hart, _):
       hart
     case .requested, .exited, .reset, .failed: nil
     }

@@ -17,7 +17,7 @@ enum Demo {
     if !extra.contains("--gdb"), !extra.contains("-s") {
       if let port = freePort() { flags += ["--gdb", "tcp::\(port)"] }
     }
-    let plan = try Plan(Martlet.parse(flags + extra), notes: vector.notes)
+    let plan = try Martlet.plan(flags + extra, notes: vector.notes)
     if !extra.contains("--dry-run") { try introduce(plan, firmware) }
     return try Martlet.run(plan, extra)
   }

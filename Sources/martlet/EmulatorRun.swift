@@ -21,6 +21,8 @@ final class EmulatorRun {
   /// The host's own console: the serial line at the terminal, or one that belongs to no device.
   private let hostLine: SerialLine
   private let connections: Connections
+  private var recorder: RunRecorder
+  private let replayEnd: ReplayEnd?
   private var server: DebugServer?
   private var console: TerminalConsole?
   private let start = HostClock.seconds
@@ -75,12 +77,14 @@ final class EmulatorRun {
         throw .usage("--itm: the board has no ITM; only Arm's Cortex-M3 and above have one")
       }
     }
+    recorder = RunRecorder(machine, plan, verdict)
+    replayEnd = plan.recording.map { ReplayEnd($0, stays: plan.noShutdown) }
     if !inputs.isEmpty { machine.setReplay(inputs) }
   }
 
-  /// What `--record` wrote to a file.
+  /// What the guest was given in the run of a recording.
   private static func record(_ path: String) throws(Failure) -> [RecordedInput] {
-    do throws(MachineError) { return try InputRecord.read(HostFile.read(path), name: path) } catch {
+    do throws(MachineError) { return try Recording(HostFile.read(path), name: path).inputs } catch {
       throw .usage("--replay: \(error)")
     }
   }
@@ -88,6 +92,7 @@ final class EmulatorRun {
   /// Runs the machine to its end, and returns the exit code.
   func run() throws(Failure) -> Int32 {
     do throws(Failure) { try runToEnd() } catch {
+      _ = recorder.end(code: error.code.rawValue, message: error.message)
       _ = outputs.settle(isUrgent: { true }, look: {})
       throw error
     }
@@ -107,16 +112,25 @@ final class EmulatorRun {
     if let limit = plan.configuration.timeline {
       do throws(MachineError) { try machine.keepTimeline(limit: limit) } catch { throw .usage("--timeline: \(error)") }
     }
+    if let recording = plan.recording {
+      do throws(MachineError) { try machine.open(recording) } catch { throw .usage("replay: \(error)") }
+    }
     machine.start()
     if let server { try Attachments.start(server, isAwaited: plan.startStopped) }
     try beginFiles()
     let deadline = plan.timeout.map { start + $0 }
     loading.end()
     loop.run(until: deadline) { isWaiting.contains { $0() } }
+    if verdict.reached == nil, let place = plan.goto {
+      try Script(line: "goto \(place)", of: "--goto").run(monitor, loop, verdict, outputs.standard, until: deadline)
+    }
     if verdict.reached == nil, let path = plan.monitorScript {
       try runScript(path, of: "--monitor-script", monitor, until: deadline)
     }
-    if verdict.reached == nil, !machine.perform({ $0.isRunning }), !plan.startStopped { machine.resume() }
+    if verdict.reached == nil, !machine.perform({ $0.isRunning }), !plan.startStopped, plan.goto == nil {
+      let isOver = machine.perform { [replayEnd, verdict] in replayEnd?.takes(.historyEnds(hart: 0), $0, verdict) }
+      if isOver != true { machine.resume() }
+    }
     loop.run(until: deadline)
     if let path = plan.endScript {
       try runScript(path, of: "--end-script", monitor, until: plan.timeout.map { HostClock.seconds + $0 })
@@ -140,21 +154,15 @@ final class EmulatorRun {
         throw Failure(code: .outputFailed, message: "-pidfile: \(path): \(HostFile.reason(number))")
       }
     }
-    if let path = plan.record {
-      let file = try RecordFile(path)
-      machine.perform { [verdict] machine in
-        machine.inputObserver = { change in
-          if let problem = file.write(change) { verdict.reach(.outputFailed(problem)) }
-        }
-      }
-    }
+    try recorder.begin()
   }
 
   private func observe() {
     let limit = plan.configuration.instructionLimit
     let staysForGDB = plan.gdb != nil
     let staysStopped = plan.noShutdown
-    let observer: @Sendable (StopEvent) -> Void = { [verdict, server, unowned machine] event in
+    let observer: @Sendable (StopEvent) -> Void = { [verdict, server, replayEnd, unowned machine] event in
+      if let replayEnd, replayEnd.takes(event, machine, verdict) { return }
       switch event {
       case .exited, .reset:
         if staysStopped {
@@ -173,7 +181,7 @@ final class EmulatorRun {
       case .failed(let text): verdict.reach(.failed(text))
       case .requested:
         if let limit, machine.engine.vcpus.allSatisfy({ $0.ticks >= limit }) { verdict.reach(.instructionLimit) }
-      case .breakpoint, .watchpoint, .caught, .stepped, .historyBegins: break
+      case .breakpoint, .watchpoint, .caught, .stepped, .historyBegins, .historyEnds: break
       }
     }
     machine.perform { $0.stopObservers.append(observer) }
@@ -204,6 +212,7 @@ final class EmulatorRun {
           input: { [self] in inject($0, to: path) }))
     }
     if plan.configuration.semihosting { conditions.append(try connectSemihosting(paths)) }
+    if let path = plan.recording?.header.console { machine.semihostingConsole?.path = path }
     openTerminal(monitor, paths)
     if !plan.monitor.isTerminal, plan.monitor != .none {
       conditions.append(try serveMonitor(monitor))
@@ -290,14 +299,15 @@ final class EmulatorRun {
 
   private func finish(_ ending: Ending) -> Int32 {
     server?.finish(ending.asDebuggersHear)
+    var (code, message) = ending.conclusion(plan, missing: expectation.missing)
+    let unrecorded = recorder.end(code: code, message: message)
     let deadline = plan.timeout.map { start + $0 } ?? .infinity
     let lost = outputs.settle(isUrgent: { verdict.isUrgent || HostClock.seconds > deadline }) { loop.turn(until: 0) }
     console?.end()
     connections.end()
     for (name, count) in lost { Log.note("\(name): \(count) bytes were not read") }
     if case .signal(let number) = ending { Terminal.die(of: number) }
-    var (code, message) = ending.conclusion(plan, missing: expectation.missing)
-    if let failure = verdict.outputFailure { (code, message) = (ExitCode.outputFailed.rawValue, failure) }
+    if let failure = verdict.outputFailure ?? unrecorded { (code, message) = (ExitCode.outputFailed.rawValue, failure) }
     if let message { Log.note(message) }
     return code == ExitCode.success.rawValue && !lost.isEmpty && ending != .quit ? ExitCode.outputFailed.rawValue : code
   }

@@ -22,6 +22,8 @@ enum Ending: Equatable, Sendable {
   /// Output cannot be written: where, and the host's reason.
   case outputFailed(String)
   case signal(Int32)
+  /// A recorded run has been gone through, with its exit code and message.
+  case replayed(Int32, String?)
 }
 
 /// The ending of a run, and a descriptor that becomes readable with it.
@@ -65,7 +67,8 @@ extension Ending {
     switch event {
     case .exited(let code): self = .exited(code)
     case .reset: self = .reset
-    case .requested, .breakpoint, .watchpoint, .caught, .stepped, .historyBegins, .lockedUp, .failed: return nil
+    case .requested, .breakpoint, .watchpoint, .caught, .stepped, .historyBegins, .historyEnds, .lockedUp, .failed:
+      return nil
     }
   }
 
@@ -75,7 +78,8 @@ extension Ending {
     case .exited(let code): .exited(code)
     case .reset: .exited(0)
     case .signal(let number): .killed(UInt8(truncatingIfNeeded: number))
-    case .expected, .timeout, .instructionLimit, .lockedUp, .failed, .quit, .outputClosed, .outputFailed:
+    case .expected, .timeout, .instructionLimit, .lockedUp, .failed, .quit, .outputClosed, .outputFailed,
+      .replayed:
       .killed(UInt8(SIGKILL))
     }
   }
@@ -84,7 +88,7 @@ extension Ending {
   fileprivate var isUrgent: Bool {
     switch self {
     case .timeout, .quit, .signal, .outputClosed, .outputFailed: true
-    case .exited, .reset, .expected, .instructionLimit, .lockedUp, .failed: false
+    case .exited, .reset, .expected, .instructionLimit, .lockedUp, .failed, .replayed: false
     }
   }
 
@@ -113,6 +117,7 @@ extension Ending {
     case .failed(let text): return (code(.internalError), text)
     case .outputFailed(let text): return (code(.outputFailed), text)
     case .signal(let number): return (128 + number, nil)
+    case .replayed(let code, let message): return (code, message)
     }
   }
 }

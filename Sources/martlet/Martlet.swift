@@ -16,6 +16,7 @@ enum Martlet {
   }
 
   private static func run(_ words: [String]) throws(Failure) -> Int32 {
+    if words.first == "replay" { return try Replay.run(Array(words.dropFirst())) }
     if words.first == "demo" { return try Demo.run(Array(words.dropFirst())) }
     if words.first == "--generate-completion-script" {
       try StandardOutput.show(Completion.script(for: words.dropFirst().first))
@@ -23,7 +24,17 @@ enum Martlet {
     }
     let vector = try ArgumentVector(words)
     guard try !show(listingFor: vector.words) else { return ExitCode.success.rawValue }
-    return try run(Plan(parse(vector.words), notes: vector.notes), vector.words)
+    let plan = try plan(vector.words, notes: vector.notes)
+    guard plan.goto == nil else { throw .usage("--goto: this is no recording; write '\(Replay.usage)'") }
+    return try run(plan, vector.words)
+  }
+
+  /// What a normalised vector comes to.
+  /// - Parameter files: where files of the guest's are that the vector names.
+  static func plan(_ words: [String], notes: [String], files: GuestFiles = GuestFiles()) throws(Failure) -> Plan {
+    var plan = try Plan(parse(words), notes: notes, files: files)
+    plan.guestWords = FlagWord.guestWords(of: words)
+    return plan
   }
 
   /// Runs what the flags come to, or with `--dry-run` shows it.

@@ -26,7 +26,17 @@ struct Plan {
   var expect: [String] = []
   var exitCodeFromGuest = false
   var record: String?
+  var recordOnFailure: String?
+  var recordsImages = false
   var replay: String?
+  /// What is gone through again.
+  var recording: Recording?
+  /// Where to begin in it.
+  var goto: String?
+  /// The words that decide what the machine is.
+  var guestWords: [String] = []
+  /// Where they are if not where the command line says.
+  let files: GuestFiles
   var monitorScript: String?
   var endScript: String?
   /// `console` or a file for software trace.
@@ -40,12 +50,29 @@ struct Plan {
   var notes: [String] = []
 
   /// - Parameter notes: what there is to say about flags that do nothing.
-  init(_ options: Options, notes: [String]) throws(Failure) {
+  init(_ options: Options, notes: [String], files: GuestFiles = GuestFiles()) throws(Failure) {
     self.notes = notes
-    configuration = MachineConfiguration(board: try Self.board(options, &self.notes))
+    self.files = files
+    let board = if let path = files.board { path } else { try Self.board(options, &self.notes) }
+    configuration = MachineConfiguration(board: board)
     try setMachine(options)
     try setConnections(options)
     try setRun(options)
+    takeFiles()
+  }
+
+  /// Takes the guest's files where they are.
+  private mutating func takeFiles() {
+    func move(_ path: inout String?) { if let old = path { path = files.places[old] ?? old } }
+    move(&configuration.kernel)
+    move(&configuration.bios)
+    move(&configuration.initrd)
+    for index in configuration.loads.indices {
+      configuration.loads[index].path = files.place(configuration.loads[index].path)
+    }
+    for index in configuration.drives.indices {
+      configuration.drives[index].path = files.place(configuration.drives[index].path)
+    }
   }
 
   // MARK: Board
@@ -109,9 +136,9 @@ struct Plan {
     for text in options.device { configuration.loads.append(try Value.loader(text)) }
     for text in options.drive { configuration.drives.append(try Value.drive(text)) }
     configuration.drives += options.sd.map { DriveFile(path: $0) }
-    for drive in configuration.drives { _ = try Self.readable(drive.path, of: "-drive") }
+    for drive in configuration.drives { _ = try Self.readable(files.place(drive.path), of: "-drive") }
     for (flag, path) in [("-bios", biosFile), ("-kernel", options.kernel), ("-initrd", options.initrd)] {
-      if let path { _ = try Self.readable(path, of: flag) }
+      if let path { _ = try Self.readable(files.place(path), of: flag) }
     }
     if let host = options.host { configuration.host = try Self.known(host, Parts.registry.hosts.map(\.name), "--host") }
     configuration.noReboot = options.noReboot
@@ -141,7 +168,8 @@ struct Plan {
     guard let strategy, !strategy.isDeterministic else { return }
     configuration.engine.interrupts = strategy
     for (flag, isGiven) in [
-      ("--record", options.record != nil), ("--replay", options.replay != nil),
+      ("--record", options.record != nil), ("--record-on-failure", options.recordOnFailure != nil),
+      ("--replay", options.replay != nil),
       ("--max-instructions", options.maxInstructions != nil), ("--host interpreter", options.host == "interpreter"),
     ] where isGiven {
       throw .usage(
@@ -243,8 +271,9 @@ struct Plan {
     expect = options.expect
     exitCodeFromGuest = options.exitCodeFromGuest
     itm = options.itm
-    record = options.record
     replay = options.replay
+    goto = options.goto
+    setRecording(options)
     monitorScript = options.monitorScript
     endScript = options.endScript
     perfMap = options.perfMap
@@ -263,11 +292,29 @@ struct Plan {
       throw .usage("there is nothing to run; give -bios, -kernel or -device loader,file=…, or try 'martlet demo'")
     }
     configuration.realtime = try realtime(options)
+    if record != nil || recordOnFailure != nil {
+      guard options.timeline != "off" else {
+        throw .usage("--timeline off: a recording is made of the past that is kept; leave it out")
+      }
+      configuration.timeline = Self.usualTimeline
+    }
     if let text = options.timeline, text != "off" {
       guard configuration.engine.interrupts.isDeterministic else {
         throw .usage("--timeline \(text): runs repeat themselves with --interrupts budget alone")
       }
       configuration.timeline = Int(clamping: try Value.size(text, of: "--timeline"))
+    }
+  }
+
+  /// Bytes of the past that are kept if nobody says how many: 256 MiB.
+  static let usualTimeline = 256 << 20
+
+  private mutating func setRecording(_ options: Options) {
+    record = options.record
+    recordOnFailure = options.recordOnFailure
+    recordsImages = options.recordImages
+    if recordsImages, record == nil, recordOnFailure == nil {
+      notes.append("--record-images does nothing without --record or --record-on-failure")
     }
   }
 
@@ -327,4 +374,14 @@ struct Plan {
     if startStopped { lines.append("stopped at start") }
     return lines
   }
+}
+
+/// Where the files are that a guest is made of, if not where the command line says.
+struct GuestFiles {
+  /// The board's devicetree.
+  var board: String?
+  /// By the paths of the command line.
+  var places: [String: String] = [:]
+
+  func place(_ path: String) -> String { places[path] ?? path }
 }

@@ -7,7 +7,8 @@ import Synchronization
 
 /// Monitor commands of a file, or of a pipe: all that comes through it up to its end.
 struct Script {
-  private let path: String
+  /// Nil: the flag's own command.
+  private let path: String?
   private let flag: String
   private let lines: [Substring]
 
@@ -39,6 +40,12 @@ struct Script {
     lines = text.split(separator: "\n", omittingEmptySubsequences: false)
   }
 
+  /// One command, the flag's own.
+  init(line: String, of flag: String) { (path, self.flag, lines) = (nil, flag, [Substring(line)]) }
+
+  /// A line, for messages.
+  private func place(_ index: Int) -> String { path.map { "\(flag): \($0): line \(index + 1)" } ?? flag }
+
   static func isStandardInput(_ path: String) -> Bool {
     ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].contains(path)
   }
@@ -61,10 +68,10 @@ struct Script {
       commands.submit(String(line))
       loop.run(until: deadline, isAfterEnd: isAfterEnd) { outcome.isMissing }
       guard let result = outcome.take() else {
-        if isAfterEnd { Log.note("\(flag): \(path): line \(index + 1): cut short by --timeout") }
+        if isAfterEnd { Log.note("\(place(index)): cut short by --timeout") }
         return
       }
-      if result.isError { throw .usage("\(flag): \(path): line \(index + 1): \(result.text)") }
+      if result.isError { throw .usage("\(place(index)): \(result.text)") }
       if !result.text.isEmpty { output.write(result.text + "\n") }
       if result.wantsQuit { return verdict.reach(.quit) }
     }

@@ -128,22 +128,6 @@ struct RunTests {
       0xFFC3_94E3,  // bne t2, t3, -24
     ] + Guest.finish(0x5555)
 
-  @Test func recordedInputReplays() throws {
-    let record = try Program.file([], "record")
-    let live = try run(Self.echo, "--record", record, "--timeout", "20", input: "abcq")
-    #expect(live.code == 0, "\(live.errors)")
-    #expect(live.output == "abcq")
-    let text = try String(contentsOfFile: record, encoding: .utf8)
-    #expect(text.hasPrefix("martlet input 1\n") && text.contains("serial@10000000"), "\(text)")
-    let again = try run(Self.echo, "--replay", record, "--timeout", "20", input: "ignored q")
-    #expect(again.code == 0, "\(again.errors)")
-    #expect(again.output == live.output)
-    let broken = try Program.file(Array("martlet input 1\n12 x zz\n".utf8), "record")
-    let refused = try run(Self.echo, "--replay", broken)
-    #expect(refused.code == 2)
-    #expect(refused.errors.contains("line 2"), "\(refused.errors)")
-  }
-
   @Test(arguments: ["jit", "interpreter"])
   func semihostingPrintsAndExits(host: String) throws {
     let exit: [UInt32] = [0x20026, 0, 42, 0]

@@ -25,7 +25,7 @@ import Testing
     for input in inputs {
       let bytes = [UInt8](try Data(contentsOf: input))
       let duration = ContinuousClock().measure { target.run(bytes) }
-      #expect(duration < .seconds(1), "\(name)/\(input.lastPathComponent)")
+      #expect(duration < .seconds(10), "\(name)/\(input.lastPathComponent)")
     }
   }
 }

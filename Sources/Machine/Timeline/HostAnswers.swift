@@ -3,7 +3,7 @@
 import Glibc
 
 /// What came of a call of the host's for a file.
-struct HostAnswer: Equatable, Sendable {
+struct HostAnswer: Codable, Equatable, Sendable {
   var value = 0
   /// Its `errno`, if it failed.
   var failure: Int32 = 0
@@ -36,6 +36,15 @@ final class HostAnswers {
       bytes += Self.size(answer)
     }
     return answer
+  }
+
+  /// Those that were given, after so many.
+  func known(from count: Int) -> [HostAnswer] { Array(known.dropFirst(max(0, count - first))) }
+
+  /// Takes over what was known elsewhere; so many were given before.
+  func take(_ answers: [HostAnswer], after count: Int) {
+    (known, first, position) = (answers, count, count)
+    bytes = answers.reduce(0) { $0 + Self.size($1) }
   }
 
   /// Nobody will go back behind this many.

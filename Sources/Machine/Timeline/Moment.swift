@@ -15,13 +15,13 @@ struct PageKey: Hashable, Comparable, Sendable {
 }
 
 /// How far the harts have come: two conditions of one history that have equal positions are equal.
-public struct Position: Equatable, Sendable {
-  public struct Hart: Equatable, Sendable {
+public struct Position: Codable, Equatable, Sendable {
+  public struct Hart: Codable, Equatable, Sendable {
     public var ticks: UInt64
     public var pc: UInt64
   }
   /// Where a round stands whose time has come: at the same time, but not the same.
-  enum Phase: Int, Sendable {
+  enum Phase: Int, Codable, Sendable {
     case full, over, begun
   }
   public var harts: [Hart]
@@ -49,6 +49,10 @@ public struct Position: Equatable, Sendable {
   }
 }
 
+extension MachineCondition {
+  var position: Position { Position(cpus.map { Position.Hart(ticks: $0.progress.ticks, pc: $0.pc) }, round) }
+}
+
 struct Moment {
   /// Seconds of the host's time that running up to it has taken.
   var cost: Double
@@ -61,10 +65,10 @@ struct Moment {
   var files: (table: SemihostingFiles.Table, answers: Int)
   /// Where the machine stood when somebody changed it into this: it does not follow from the moment before. Else nil.
   var cut: Position?
+  /// The recording that is written has it, or begins there.
+  var isRecorded = false
 
-  var position: Position {
-    Position(condition.cpus.map { Position.Hart(ticks: $0.progress.ticks, pc: $0.pc) }, condition.round)
-  }
+  var position: Position { condition.position }
   /// Where the way that leads here from the moment before ends.
   var arrival: Position { cut ?? position }
   /// Bytes beside those of its pages' copies.

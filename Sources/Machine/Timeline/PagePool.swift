@@ -49,6 +49,26 @@ final class PagePool {
 
   func release(_ copy: Copy) { if copy != Self.zeros { free.append(copy) } }
 
+  /// One more copy of what a copy holds.
+  func duplicate(_ copy: Copy) -> Copy {
+    guard copy != Self.zeros else { return copy }
+    let other = free.popLast() ?? new()
+    unsafe place(other).copyMemory(from: place(copy), byteCount: pageSize)
+    return other
+  }
+
+  /// A copy of a page's bytes.
+  func copy(_ bytes: ArraySlice<UInt8>) -> Copy {
+    guard bytes.contains(where: { $0 != 0 }) else { return Self.zeros }
+    let copy = free.popLast() ?? new()
+    unsafe bytes.withUnsafeBytes { unsafe place(copy).copyMemory(from: $0.baseAddress!, byteCount: pageSize) }
+    return copy
+  }
+
+  func bytes(of copy: Copy) -> [UInt8] {
+    unsafe [UInt8](UnsafeRawBufferPointer(start: place(copy), count: pageSize))
+  }
+
   /// Whether a page of memory holds something else than a copy.
   func differs(_ copy: Copy, from page: Int, of memory: RAMRegion) -> Bool {
     unsafe memcmp(place(copy), memory.alias + page * pageSize, pageSize) != 0

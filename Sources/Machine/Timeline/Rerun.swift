@@ -24,7 +24,8 @@ final class Rerun {
     case search
     /// To ``target``, where the machine stops with this event.
     case land(StopEvent)
-    /// Forward to ``target``, where somebody has changed the machine, which changes again; stops are the machine's own.
+    /// Forward to ``target``, where somebody has changed the machine, which changes again, or a recording ends; stops are
+    /// the machine's own.
     case follow
   }
   private unowned let machine: Machine
@@ -75,16 +76,23 @@ final class Rerun {
 
   var isBackwards: Bool { if case .follow = phase { false } else { true } }
 
+  /// Where it goes on from ``index`` no more, moments may change.
+  private var keepsMoments: Bool { if case .search = phase { false } else { true } }
+
   private var isThere: Bool {
     if case .reach(let hart, let ticks) = request { return machine.engine.vcpus[hart].ticks >= ticks }
     return machine.position == target
   }
 
-  /// Follows what is known of the future up to the next change that somebody has made. Nil if there is none.
+  /// Follows what is known of the future up to the next change that somebody has made, or the end of a recording. Nil if
+  /// there is none.
   init?(following machine: Machine, _ timeline: Timeline) {
-    guard let cut = timeline.cutAhead, let target = timeline.moments[cut].cut else { return nil }
+    let cut = timeline.cutAhead
+    guard let target = cut.map({ timeline.moments[$0].arrival }) ?? timeline.recordingEndAhead(of: machine) else {
+      return nil
+    }
     (self.machine, self.timeline, self.target) = (machine, timeline, target)
-    (request, phase, index) = (.go(target), .follow, cut)
+    (request, phase, index) = (.go(target), .follow, cut ?? timeline.base)
   }
 
   // MARK: Stretches
@@ -150,7 +158,8 @@ final class Rerun {
       return end(event)
     case .follow:
       machine.rerun = nil
-      return machine.applyKnownChange()
+      if timeline.cutAhead != nil { machine.applyKnownChange() }
+      return machine.position == timeline.recordingEnd ? machine.halt(.historyEnds(hart: 0)) : ()
     case .search: _ = machine.controller.take()
     }
     isFirst = false
@@ -186,6 +195,7 @@ final class Rerun {
     let vcpus = machine.engine.vcpus
     guard machine.round.nextHart < vcpus.count || machine.takeUpPassedTurns() else {
       machine.endRound()
+      if keepsMoments { machine.keepMoment() }
       return true
     }
     let vcpu = vcpus[machine.round.nextHart]
@@ -232,7 +242,8 @@ final class Rerun {
   }
 
   private func settle(_ outcome: RunOutcome, _ vcpu: VCPU) {
-    if machine.takePowerRequest() { return }
+    // A run that did not go by steps heard of it where it could be interrupted.
+    if outcome != .stepped || vcpu.mayInterrupt, machine.takePowerRequest() { return }
     hasMoved = true
     switch outcome {
     case .deadline, .stepped: break

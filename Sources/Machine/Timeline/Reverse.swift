@@ -81,9 +81,16 @@ extension Machine {
   /// Whether the machine stands where it has been, and has gone on from.
   var isInKnownPast: Bool { timeline.map { $0.isPast(self) || $0.cutAhead != nil } ?? false }
 
+  /// Input up to where the history is known to.
+  var knownInputs: [RecordedInput] { isInKnownPast ? recorded + replay.reversed() : recorded }
+
   /// Has what somebody has changed in the future that is known change again.
   func followKnownChanges() -> Rerun? {
-    guard let timeline, timeline.cutAhead != nil, stepRequest == nil, isRepeatable else { return nil }
+    guard let timeline, timeline.cutAhead != nil || timeline.recordingEndAhead(of: self) != nil,
+      stepRequest == nil, isRepeatable
+    else {
+      return nil
+    }
     rerun = Rerun(following: self, timeline)
     return rerun
   }
@@ -94,6 +101,13 @@ extension Machine {
       keep { () throws(MachineError) in try timeline.restore(cut, self) }
       for vcpu in engine.vcpus { vcpu.passBreakpoint() }
     }
+  }
+
+  /// What was kept of the past is of another run: it begins here.
+  func keepFromHere() {
+    guard let timeline else { return }
+    rerun = nil
+    keep { () throws(MachineError) in try timeline.beginAgain(self) }
   }
 
   private func keep(_ body: () throws(MachineError) -> Void) {

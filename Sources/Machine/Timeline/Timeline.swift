@@ -13,8 +13,14 @@ final class Timeline {
   /// Bytes that moments may take.
   let limit: Int
   private(set) var moments: [Moment] = []
+  /// The first moment is the machine as it was made.
+  private(set) var isWhole = true
   /// The furthest that this history has come.
   private(set) var end = Position([], Round())
+  /// Where the recording ends that the history was taken from.
+  var recordingEnd: Position?
+  /// Writes along what is kept.
+  var writer: RecordingWriter?
   /// Places with names.
   var bookmarks: [String: Position] = [:]
   private let pool: PagePool
@@ -23,7 +29,7 @@ final class Timeline {
   /// The moment from which memory differs in ``carried`` and in what was written since pages were last asked for.
   private(set) var base = 0
   private var carried: Set<PageKey> = []
-  /// Seconds of the host's time that the run has taken, up to `lastLook`.
+  /// Seconds of the host's time that the run up to here has taken, as of `lastLook`.
   private var cost = 0.0
   private var lastLook = 0.0
   /// When, by ``cost``, the next moment is due.
@@ -71,13 +77,24 @@ final class Timeline {
     }
   }
 
+  /// Forgets everything, and begins where the machine stands.
+  func beginAgain(_ machine: Machine) throws(MachineError) {
+    for moment in moments { moment.pages.values.forEach(pool.release) }
+    (moments, base, isWhole, recordingEnd, changedAt) = ([], 0, false, nil, nil)
+    bookmarks = [:]
+    machine.taps.forgetShown()
+    machine.semihosting.files.answers.forgetFuture()
+    try begin(machine)
+    writer?.noteBeginning(machine, self)
+  }
+
   /// Keeps a moment if one is due; at the end of a round of a run.
   func roundEnded(_ machine: Machine) throws(MachineError) {
     let now = HostClock.threadSeconds
     cost += now - lastLook
     lastLook = now
-    guard cost >= due, !isPast(machine) else { return }
-    try keep(machine, cut: nil)
+    guard cost >= due else { return }
+    if isPast(machine) || cutAhead != nil { try keepBetween(machine) } else { try keep(machine, cut: nil) }
   }
 
   /// Somebody has changed the machine: what was known of its future is no more, and the present does not follow from the past.
@@ -89,7 +106,8 @@ final class Timeline {
     if isPast {
       bookmarks = bookmarks.filter { !cut.isBefore($0.value) }
       machine.replay = []
-      machine.inputObserver?(.replaced(machine.recorded))
+      writer?.noteOtherFuture(machine, at: cut)
+      recordingEnd = nil
       machine.taps.forgetShown()
       machine.semihosting.files.answers.forgetFuture()
     }
@@ -100,17 +118,14 @@ final class Timeline {
     let (start, condition) = (HostClock.threadSeconds, try machine.saveCondition())
     let answers = machine.semihosting.files.answers
     let faults = collect(machine)
-    for index in moments.indices.dropFirst(base + 1) {
-      carried.formUnion(moments[index].pages.keys)
-      apply(index)
-    }
-    base = max(0, moments.count - 1)
+    advance(to: max(0, moments.count - 1))
+    cost = max(cost, moments.last?.cost ?? 0)
     if let pages = copyChanges(machine) {
-      moments.append(
-        Moment(
-          cost: cost, condition: condition, pages: pages, printed: machine.taps.printed,
-          files: (machine.semihosting.files.table, answers.position), cut: cut))
+      take(pages)
+      let moment = moment(machine, condition, pages, cut: cut)
+      moments.append(moment)
       base = moments.count - 1
+      writer?.noteMoment(moment, machine, self)
       thin()
       answers.forget(before: moments[0].files.answers)
     } else if cut != nil {
@@ -118,9 +133,51 @@ final class Timeline {
       throw .setup("there is no room in its \(limit >> 10) KiB for what has been changed from outside")
     }
     end = machine.position
-    let taken = HostClock.threadSeconds - start
+    rest(HostClock.threadSeconds - start, faults)
+  }
+
+  /// Keeps a moment of a future that is known, on the way through it.
+  private func keepBetween(_ machine: Machine) throws(MachineError) {
+    let (start, condition) = (HostClock.threadSeconds, try machine.saveCondition())
+    let faults = collect(machine)
+    advance(to: moment(upTo: machine.position, from: base) ?? base)
+    if moments[base].position != machine.position, let pages = copyChanges(machine, isBetween: true) {
+      if base + 1 < moments.count {
+        // What the next one leaves out has its contents from before this one.
+        for key in pages.keys where moments[base + 1].pages[key] == nil {
+          moments[base + 1].pages[key] = pool.duplicate(content(key))
+        }
+        cost = min(cost, moments[base + 1].cost)
+      }
+      take(pages)
+      moments.insert(moment(machine, condition, pages, cut: nil), at: base + 1)
+      base += 1
+      thin()
+    }
+    rest(HostClock.threadSeconds - start, faults)
+  }
+
+  private func moment(
+    _ machine: Machine, _ condition: MachineCondition, _ pages: [PageKey: PagePool.Copy], cut: Position?
+  ) -> Moment {
+    Moment(
+      cost: cost, condition: condition, pages: pages, printed: machine.taps.printed,
+      files: (machine.semihosting.files.table, machine.semihosting.files.answers.position), cut: cut)
+  }
+
+  /// Keeping a moment has taken so many seconds, and its pages so many faults: the next one is due by that.
+  private func rest(_ taken: Double, _ faults: Int) {
     due = cost + max(spacing, (taken + Double(faults) * Self.faultCost) / Self.share)
     lastLook += taken
+  }
+
+  /// The run has come to a moment that is kept.
+  private func advance(to index: Int) {
+    for passed in moments.indices.prefix(index + 1).dropFirst(base + 1) {
+      carried.formUnion(moments[passed].pages.keys)
+      apply(passed)
+    }
+    base = index
   }
 
   /// Takes what has been written. Returns the number of stretches.
@@ -142,31 +199,65 @@ final class Timeline {
   }
 
   /// Copies the pages that differ from the last moment; nil if there is no room for them.
-  private func copyChanges(_ machine: Machine) -> [PageKey: PagePool.Copy]? {
+  /// - Parameter isBetween: the moment that follows may need copies of as many.
+  private func copyChanges(_ machine: Machine, isBetween: Bool = false) -> [PageKey: PagePool.Copy]? {
     var pages: [PageKey: PagePool.Copy] = [:]
     for key in carried {
       let memory = machine.memories[key.memory]
       guard pool.differs(latest[key.memory][key.page], from: key.page, of: memory) else { continue }
-      if pool.bytes + pageSize > limit, !makeRoom() {
+      let wanted = isBetween ? pages.count + 2 : 1
+      if pool.bytes + wanted * pageSize > limit, !makeRoom() {
         pages.values.forEach(pool.release)
         return nil
       }
       pages[key] = pool.copy(key.page, of: memory)
     }
-    for (key, copy) in pages { latest[key.memory][key.page] = copy }
     carried.removeAll(keepingCapacity: carried.count < 1 << 16)
     return pages
   }
 
-  private func apply(_ index: Int) {
-    for (key, copy) in moments[index].pages { latest[key.memory][key.page] = copy }
+  private func apply(_ index: Int) { take(moments[index].pages) }
+
+  private func take(_ pages: [PageKey: PagePool.Copy]) {
+    for (key, copy) in pages { latest[key.memory][key.page] = copy }
+  }
+
+  /// What a page held at moment ``base``.
+  private func content(_ key: PageKey) -> PagePool.Copy { latest[key.memory][key.page] }
+  func bytes(of copy: PagePool.Copy) -> [UInt8] { pool.bytes(of: copy) }
+
+  /// A copy of a page that was recorded; nil if there is no room for it.
+  func copy(_ bytes: ArraySlice<UInt8>) -> PagePool.Copy? {
+    pool.bytes + pageSize <= limit ? pool.copy(bytes) : nil
+  }
+
+  /// Takes over a past.
+  func take(_ past: [Moment], end: Position, isWhole: Bool) {
+    for key in moments.flatMap({ $0.pages.keys }) { carried.insert(key) }
+    if !isWhole { moments.forEach { $0.pages.values.forEach(pool.release) } }
+    (moments, self.end, self.isWhole) = (past, end, isWhole)
+    for key in past[0].pages.keys { carried.insert(key) }
+    rebuild()
+  }
+
+  // MARK: Recording
+
+  /// The recording that is written has the last moment, or its beginning, and all before.
+  func noteRecorded() { for index in moments.indices where isToRecord(index) { moments[index].isRecorded = true } }
+
+  private func isToRecord(_ index: Int) -> Bool { index == 0 || moments[index].cut != nil }
+
+  /// The pages that may differ between what the recording has last and the last moment.
+  var changesSinceRecorded: [PageKey: PagePool.Copy] {
+    let recorded = moments.lastIndex(where: \.isRecorded)
+    return moments[((recorded ?? -1) + 1)...].reduce(into: [:]) { $0.merge($1.pages) { _, new in new } }
   }
 
   // MARK: Forgetting moments
 
   /// Forgets moments that stand closer together than their age asks for.
   private func thin() {
-    for index in stride(from: moments.count - 2, to: 0, by: -1) where moments[index].cut == nil {
+    for index in stride(from: moments.count - 2, to: 0, by: -1) where moments[index].cut == nil && index != base {
       let age = cost - moments[index].cost
       let gap = moments[index + 1].cost - moments[index - 1].cost
       if gap <= min(Self.longest, max(spacing, age / 8)) { merge(index) }
@@ -179,10 +270,10 @@ final class Timeline {
     func density(_ index: Int) -> Double {
       (moments[index + 1].cost - moments[index - 1].cost) / max(spacing, cost - moments[index].cost)
     }
-    let inner = moments.indices.dropFirst().dropLast().filter { moments[$0].cut == nil }
+    let inner = moments.indices.dropFirst().dropLast().filter { moments[$0].cut == nil && $0 != base }
     if let least = inner.min(by: { density($0) < density($1) }) {
       merge(least)
-    } else if moments.count > 2 {
+    } else if moments.count > 2, base > 0 {
       merge(0)
     } else {
       return false
@@ -195,13 +286,14 @@ final class Timeline {
     for (key, copy) in moments[index].pages {
       if moments[index + 1].pages[key] == nil { moments[index + 1].pages[key] = copy } else { pool.release(copy) }
     }
-    if index == 0 { moments[1].cut = nil }
+    if index == 0 { (moments[1].cut, isWhole) = (nil, false) }
     moments.remove(at: index)
     if base > index { base -= 1 }
   }
 
   private func dropLast() {
     let last = moments.removeLast()
+    writer?.noteDrop(last)
     if base == moments.count {
       carried.formUnion(last.pages.keys)
       base -= 1
@@ -264,6 +356,8 @@ final class Timeline {
     }
     _ = collect(machine)
     carried.removeAll(keepingCapacity: carried.count < 1 << 16)
+    (cost, lastLook) = (moments[index].cost, HostClock.threadSeconds)
+    due = cost + spacing
     let inputs = machine.recorded + machine.replay.reversed()
     let moment = moments[index]
     try machine.restoreCondition(moment.condition)

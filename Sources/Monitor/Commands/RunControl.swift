@@ -145,6 +145,7 @@ extension Monitor {
       let number = self.hit { $0.trigger.watches(hit.watchpoint) }
       return ("hart \(hart): watchpoint" + (number.map { " \($0)" } ?? "") + ": \(hit.words)", hart)
     case .historyBegins(let hart): return ("the beginning of what is kept of the past", hart)
+    case .historyEnds(let hart): return ("the end of the recording", hart)
     case .exited(let code): return ("the guest switched itself off, exit code \(code)", nil)
     case .reset: return ("the guest asked for a reset", nil)
     case .caught(let hart, let text), .lockedUp(let hart, let text): return (text, hart)

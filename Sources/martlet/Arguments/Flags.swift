@@ -11,7 +11,8 @@ struct FlagWord {
   static let all: [FlagWord] =
     [
       "machine", "cpu", "smp", "m", "bios", "kernel", "initrd", "append", "dtb", "gdb", "monitor", "host", "timeout",
-      "interrupts", "realtime", "timeline", "tiers", "record", "replay", "monitor-script", "end-script", "jitdump",
+      "interrupts", "realtime", "timeline", "tiers", "record", "record-on-failure", "replay", "goto", "monitor-script",
+      "end-script", "jitdump",
       "max-instructions", "itm", "svd", "export-svd", "pidfile", "threads", "dfilter", "M", "d", "D",
     ].map { FlagWord(word: $0) }
     + ["device", "drive", "sd", "serial", "chardev", "mon", "semihosting-config", "no-pass", "expect"].map {
@@ -19,8 +20,39 @@ struct FlagWord {
     }
     + [
       "nographic", "semihosting", "no-reboot", "no-shutdown", "nodefaults", "exit-code-from-guest", "count-blocks",
-      "dry-run", "perf-map", "rtt", "force", "help", "version", "s", "S", "h",
+      "dry-run", "perf-map", "rtt", "force", "record-images", "help", "version", "s", "S", "h",
     ].map { FlagWord(word: $0, takesValue: false) }
+
+  /// Those that decide what the machine is, and so what a run comes to.
+  private static let guests: Set = [
+    "machine", "M", "cpu", "smp", "m", "bios", "kernel", "initrd", "append", "dtb", "device", "drive", "sd", "force",
+    "semihosting", "semihosting-config", "no-reboot", "rtt", "itm", "max-instructions",
+  ]
+
+  /// Whether a word of a normalised vector is such a flag.
+  static func isGuests(_ word: String) -> Bool {
+    word.hasPrefix("-") && guests.contains(String(word.drop { $0 == "-" }))
+  }
+
+  /// Such flags of a normalised vector, with their values.
+  static func guestWords(of words: [String]) -> [String] {
+    var kept: [String] = []
+    var index = 0
+    while index < words.count {
+      let bare = String(words[index].drop { $0 == "-" })
+      let length = all.first { $0.word == bare }?.takesValue == true ? 2 : 1
+      var flag = Array(words[index..<min(words.count, index + length)])
+      if bare == "semihosting-config" {
+        // Connections and folders of the host's are no part of the machine.
+        let parts = flag[1].split(separator: ",").filter { !$0.hasPrefix("chardev=") && !$0.hasPrefix("root=") }
+        flag[1] = parts.joined(separator: ",")
+        if flag[1].isEmpty { flag[1] = "enable=on" }
+      }
+      if guests.contains(bare) { kept += flag }
+      index += length
+    }
+    return kept
+  }
 
   /// Flags whose value may be nothing.
   static let emptyValues: Set = ["append", "expect"]

@@ -9,6 +9,7 @@ struct Options: ParsableCommand {
     usage: """
       martlet demo
       martlet -M virt -bios FILE [-kernel FILE] [flag …]
+      \(Replay.usage)
       """,
     discussion: """
       Long flags are understood with one dash or two. The serial console and the monitor share the terminal: Ctrl-A c \
@@ -149,10 +150,16 @@ struct Options: ParsableCommand {
   var perfMap = false
   @Option(parsing: .unconditional, help: "Write jit-PID.dump for 'perf inject --jit' to this folder.")
   var jitdump: String?
-  @Option(parsing: .unconditional, help: "Write the input the guest got, with its times, to a file.")
+  @Option(parsing: .unconditional, help: "Record the run to a file, for 'martlet replay FILE'.")
   var record: String?
-  @Option(parsing: .unconditional, help: "Give the guest the input of a recorded file instead.")
+  @Option(parsing: .unconditional, help: "The same, but only if the run ends with another exit code than 0.")
+  var recordOnFailure: String?
+  @Flag(help: "Put the images that the guest is made of into the recording, for replay on another machine.")
+  var recordImages = false
+  @Option(parsing: .unconditional, help: "Give the guest the input of a recording instead.")
   var replay: String?
+  @Option(parsing: .unconditional, help: "With 'martlet replay': begin there; a tick, a time such as 2.5ms, or end.")
+  var goto: String?
   @Option(parsing: .unconditional, help: "Run the monitor commands of a file, a pipe or - before the guest starts.")
   var monitorScript: String?
   @Option(parsing: .unconditional, help: "Run the monitor commands of a file when the run ends.")

@@ -35,14 +35,4 @@ extension FuzzTarget {
     }
     precondition(again == tree, "what was written reads otherwise")
   }
-
-  /// What `--record` writes and `--replay` reads.
-  static let inputRecords = FuzzTarget(name: "input-records") { input in
-    guard let inputs = try? InputRecord.read(input, name: "record") else { return }
-    let text = InputRecord.header + inputs.map(InputRecord.line).joined()
-    guard let again = try? InputRecord.read(Array(text.utf8), name: "again") else {
-      preconditionFailure("what was written is refused")
-    }
-    precondition(again == inputs, "what was written reads otherwise")
-  }
 }

@@ -8,7 +8,7 @@ package struct FuzzTarget: Sendable {
   package let run: @Sendable (_ input: [UInt8]) -> Void
 
   package static let all: [FuzzTarget] = [
-    .packets, .agentExpressions, .images, .registerDescriptions, .devicetrees, .inputRecords, .monitorLines,
+    .packets, .agentExpressions, .images, .registerDescriptions, .devicetrees, .recordings, .monitorLines,
   ]
 
   package static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
